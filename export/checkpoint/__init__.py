@@ -1,0 +1,1 @@
+"""Checkpoint files to one table of named tensors."""

@@ -1,0 +1,1 @@
+"""The decoder, layer by layer, in ONNX IR."""

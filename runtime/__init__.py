@@ -1,0 +1,1 @@
+"""Bundle to text, with numpy and ONNX Runtime alone."""
