@@ -1,0 +1,90 @@
+"""The two files that define a BioGPT vocabulary: `vocab.json` and `merges.txt`."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>")
+BOS_ID, PAD_ID, EOS_ID, UNK_ID = range(4)
+
+# The largest real file is under 2 MB; anything far beyond is not a vocabulary and is not read into memory.
+_MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+class VocabularyError(ValueError):
+    """A vocabulary file cannot be used; `problems` lists every reason found."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+def read_symbols(path: Path) -> tuple[str, ...]:
+    """Reads `vocab.json`: the symbol of each id, in the order of the ids.
+
+    Raises:
+        VocabularyError: the file is not a JSON object of symbols to ids, ids are not 0 to n-1,
+            or the four special tokens are not in their places.
+    """
+    try:
+        # A JSON object with a key twice would lose an id without a word.
+        pairs = json.loads(_read_text(path), object_pairs_hook=list)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise VocabularyError([f"{path.name} is not JSON ({error})"]) from error
+    if not _is_symbol_table(pairs):
+        raise VocabularyError([f"{path.name} is not a JSON object of symbols to ids"])
+    problems = _id_problems(path.name, pairs)
+    if problems:
+        raise VocabularyError(problems)
+    return tuple(symbol for symbol, _ in sorted(pairs, key=lambda pair: pair[1]))
+
+
+def read_merges(path: Path) -> tuple[tuple[str, str], ...]:
+    """Reads `merges.txt` (the same as fairseq's `bpecodes`): pairs of symbols, the first learned first.
+
+    A line is `left right count`; the count may be absent.
+
+    Raises:
+        VocabularyError: a line holds fewer than two symbols.
+    """
+    # Only "\n" ends a line: symbols may hold other characters that str.splitlines splits at.
+    lines = _read_text(path).removesuffix("\n").split("\n")
+    # Likewise only a space separates: str.split() would split at a no-break space inside a symbol.
+    fields = [line.removesuffix("\r").split(" ") for line in lines]
+    short = [number for number, line in enumerate(fields, start=1) if len(line) < 2 or not line[0] or not line[1]]  # noqa: PLR2004 -- a pair
+    if short:
+        raise VocabularyError([f"{path.name}, line {short[0]}: expected `left right count` ({len(short)} such lines)"])
+    return tuple((left, right) for left, right, *_ in fields)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > _MAX_FILE_BYTES:
+            raise VocabularyError([f"{path.name} has {size:,} bytes, which no vocabulary has"])
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise VocabularyError([f"{path.name} cannot be read ({error.strerror})"]) from error
+    except UnicodeDecodeError as error:
+        raise VocabularyError([f"{path.name} is not UTF-8 (byte {error.start:,})"]) from error
+
+
+def _is_symbol_table(pairs: object) -> bool:
+    return isinstance(pairs, list) and all(
+        isinstance(pair, tuple) and isinstance(pair[0], str) and type(pair[1]) is int for pair in pairs
+    )
+
+
+def _id_problems(name: str, pairs: list[tuple[str, int]]) -> list[str]:
+    problems = []
+    repeated = [symbol for symbol, count in Counter(symbol for symbol, _ in pairs).items() if count > 1]
+    if repeated:
+        problems.append(f"{name} holds {repeated[0]!r} more than once")
+    if sorted(number for _, number in pairs) != list(range(len(pairs))):
+        problems.append(f"{name}: the ids of {len(pairs):,} symbols are not 0 to {len(pairs) - 1:,}")
+    ids = dict(pairs)
+    for number, symbol in enumerate(SPECIAL_TOKENS):
+        if ids.get(symbol) != number:
+            problems.append(f"{name}: {symbol} must be id {number}, is {ids.get(symbol, 'missing')}")
+    return problems
