@@ -1,0 +1,92 @@
+"""The numbers of the card, written from the record of the run and never by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+Record = dict[str, Any]
+
+_BEGIN, _END = "<!-- {name}: begin -->", "<!-- {name}: end -->"
+
+
+def update_card(card: Path, record: Record) -> None:
+    """Rewrite what stands between the markers of the card, if there is a card."""
+    if not card.exists():
+        return
+    text = card.read_text(encoding="utf-8")
+    for name, write in _PARTS.items():
+        begin, end = _BEGIN.format(name=name), _END.format(name=name)
+        if begin in text and end in text:
+            before, rest = text.split(begin, 1)
+            after = rest.split(end, 1)[1]
+            text = f"{before}{begin}\n{write(record)}\n{end}{after}"
+    card.write_text(text, encoding="utf-8")
+
+
+def _architecture(record: Record) -> str:
+    settings = record["settings"]
+    return (
+        f"{settings['layers']} layers of width {settings['hidden']}, "
+        f"{settings['hidden'] // 64} heads of 64, feed-forward {4 * settings['hidden']}, "
+        f"{settings['vocabulary']:,} symbols and 9 soft prompts: "
+        f"{record['parameters']:,} parameters, stored in half precision."
+    )
+
+
+def _training(record: Record) -> str:
+    last, settings = record["history"][-1], record["settings"]
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return (
+        f"{record['steps']:,} steps, {last['tokens']:,} predicted tokens, "
+        f"{record['minutes']:.0f} minutes on {settings['threads']} threads of a shared machine "
+        f"({record['machine']}; {versions}); seed {settings['seed']}."
+    )
+
+
+def _perplexity(record: Record) -> str:
+    found, tokens = record["held_out"]["perplexity"], record["held_out"]["tokens"]
+    rows = [
+        "| model | BC5CDR, 100 abstracts | PubMedQA, 50 contexts | together |",
+        "|---|---|---|---|",
+        _row("tokens predicted", tokens, "{:,}"),
+    ]
+    names = {"model": "**this model**", "trigram": "trigram, Kneser-Ney"}
+    order = ("unigram", "bigram", "trigram", "4-gram", "model")
+    rows += [_row(names.get(name, name), found[name], "{:.1f}") for name in order]
+    return "\n".join(rows)
+
+
+def _row(name: str, values: Mapping[str, Any], form: str) -> str:
+    cells = (form.format(values[key]) for key in ("bc5cdr", "pubmedqa", "together"))
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _tasks(record: Record) -> str:
+    relations = record["held_out"]["relation_extraction"]
+    questions = record["held_out"]["question_answering"]
+    return "\n".join(
+        (
+            "| task | result |",
+            "|---|---|",
+            f"| relation extraction, {relations['documents']} documents, exact surface pairs | "
+            f"F1 {relations['f1']:.1%}, precision {relations['precision']:.1%}, "
+            f"recall {relations['recall']:.1%}; {relations['correct_pairs']} of "
+            f"{relations['gold_pairs']} pairs found; {relations['wellformed']} answers "
+            "well-formed |",
+            f"| question answering, {questions['questions']} questions | "
+            f"accuracy {questions['accuracy']:.0%}; always answering yes gives "
+            f"{questions['majority_accuracy']:.0%} |",
+        )
+    )
+
+
+_PARTS: dict[str, Callable[[Record], str]] = {
+    "architecture": _architecture,
+    "training": _training,
+    "perplexity": _perplexity,
+    "tasks": _tasks,
+}

@@ -1,0 +1,198 @@
+"""The documents, which of them are trained on, and the sequences made of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bpe import EOS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bpe import Tokenizer
+
+NUM_SOFT_PROMPTS = 9  # as in Microsoft's fine-tunes for BC5CDR and PubMedQA
+TRAINED_VALID = 400  # of BC5CDR valid; the documents after these are held out
+NUM_DEVELOPMENT = 20  # of each training set; watched while training, never trained on
+ANSWERS = ("yes", "no", "maybe")
+
+_ANSWER_MARK = " answer: "
+_CONTEXT_MARK = " context: "
+_QUESTION_MARK = "question: "
+
+
+class DataError(ValueError):
+    """A data file is missing or not what it should be."""
+
+
+@dataclass(frozen=True)
+class Abstract:
+    """A BC5CDR document: its text and its relations as (chemical, disease) surface forms."""
+
+    text: str
+    relations: tuple[tuple[str, str], ...]
+
+    @property
+    def source(self) -> str:
+        """What the relations are extracted from."""
+        return self.text.lower()
+
+    @property
+    def target(self) -> str:
+        """The relations as the sentence that is to be generated."""
+        said = (f"the relation between {chem} and {dis} exists" for chem, dis in self.relations)
+        return "; ".join(said) + "."
+
+
+@dataclass(frozen=True)
+class Question:
+    """A PubMedQA item; ``conclusion`` is the abstract's own long answer."""
+
+    question: str
+    context: str
+    conclusion: str
+    answer: str
+
+    @property
+    def source(self) -> str:
+        """The question and its context, with Microsoft's trailing space."""
+        return f"{_QUESTION_MARK}{self.question}{_CONTEXT_MARK}{self.context} "
+
+    @property
+    def target(self) -> str:
+        """The answer as the sentence that is to be generated."""
+        return f"the answer to the question given the context is {self.answer}."
+
+
+@dataclass(frozen=True)
+class Split:
+    """The documents of one role."""
+
+    abstracts: tuple[Abstract, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All documents; development is cut from the training sets, held_out from the valid sets."""
+
+    train: Split
+    development: Split
+    held_out: Split
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training sequence; ``start`` is the first position that belongs to the target."""
+
+    ids: tuple[int, ...]
+    start: int
+
+
+def load_corpus(folder: Path) -> Corpus:
+    """Read the four files under ``folder`` and part them into their roles."""
+    abstracts = _read_abstracts(folder / "bc5cdr" / "train.json")
+    valid = _read_abstracts(folder / "bc5cdr" / "valid.json")
+    questions = _read_questions(folder / "pubmedqa" / "train.tsv")
+    cut_a, cut_q = len(abstracts) - NUM_DEVELOPMENT, len(questions) - NUM_DEVELOPMENT
+    return Corpus(
+        Split((*abstracts[:cut_a], *valid[:TRAINED_VALID]), questions[:cut_q]),
+        Split(abstracts[cut_a:], questions[cut_q:]),
+        Split(valid[TRAINED_VALID:], _read_questions(folder / "pubmedqa" / "valid.tsv")),
+    )
+
+
+def join_title(title: str, abstract: str) -> str:
+    """Join title and abstract as Microsoft's preprocessing of BC5CDR does."""
+    ends_in_word = title[-1:].isalnum() or title.endswith("_")
+    return f"{title}{'. ' if ends_in_word else ' '}{abstract}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: name the folder that holds it") from error
+
+
+def _read_abstracts(path: Path) -> tuple[Abstract, ...]:
+    try:
+        return tuple(_abstract(item) for item in json.loads(_read(path)).values())
+    except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path} is not BC5CDR as JSON: {error!r}") from error
+
+
+def _abstract(item: dict[str, object]) -> Abstract:
+    title, abstract, relations = item["title"], item["abstract"], item["relations"]
+    chemicals, diseases = item["chemical2id"], item["disease2id"]
+    if not isinstance(relations, list) or not isinstance(title, str):
+        raise TypeError("title or relations")
+    if not isinstance(chemicals, dict) or not isinstance(diseases, dict):
+        raise TypeError("chemical2id or disease2id")
+    text = join_title(title, str(abstract))
+    pairs = (
+        (
+            _surface(text, chemicals, pair["chemical"]),
+            _surface(text, diseases, pair["disease"]),
+        )
+        for pair in relations
+    )
+    return Abstract(text, tuple(dict.fromkeys(pairs)))
+
+
+def _surface(text: str, forms: dict[str, str], concept: str) -> str:
+    """Return the form of a MeSH concept that the document uses first, the longest if several."""
+    lowered = text.lower()
+    named = [form for form, ids in forms.items() if concept in ids.split("|")]
+    if not named:
+        raise KeyError(concept)
+    # str.find gives -1 for a form that is spelled otherwise in the text: those come last
+    return min(named, key=lambda form: (lowered.find(form) % (len(text) + 1), -len(form)))
+
+
+def _read_questions(path: Path) -> tuple[Question, ...]:
+    try:
+        return tuple(_question(line) for line in _read(path).split("\n") if line)
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is not PubMedQA as TSV: {error}") from error
+
+
+def _question(line: str) -> Question:
+    text, answer = line.split("\t")
+    body, conclusion = text.split(_ANSWER_MARK, 1)
+    question, context = body.removeprefix(_QUESTION_MARK).split(_CONTEXT_MARK, 1)
+    return Question(question, context.strip(), conclusion.strip(), answer.strip())
+
+
+def plain(tokenizer: Tokenizer, text: str) -> Example:
+    """Return ``</s> text </s>``, all of it to be learned."""
+    return Example((EOS, *tokenizer.encode(text), EOS), start=1)
+
+
+def prompt(tokenizer: Tokenizer, source: str) -> list[int]:
+    """Return ``</s> source learned1..9``; the soft prompt's ids follow the vocabulary."""
+    first = len(tokenizer.vocabulary)
+    return [EOS, *tokenizer.encode(source), *range(first, first + NUM_SOFT_PROMPTS)]
+
+
+def task(tokenizer: Tokenizer, document: Abstract | Question) -> Example:
+    """Return ``</s> source learned1..9 target </s>``."""
+    given = prompt(tokenizer, document.source)
+    return Example((*given, *tokenizer.encode(document.target), EOS), start=len(given))
+
+
+def language_texts(split: Split, *, conclusions: bool = True) -> list[str]:
+    """Return the running text of a split: abstracts, contexts and, if asked, conclusions."""
+    texts = [document.text for document in split.abstracts]
+    texts += [item.context for item in split.questions]
+    return texts + [item.conclusion for item in split.questions] if conclusions else texts
+
+
+def tasks(split: Split) -> Sequence[Abstract | Question]:
+    """Return the documents of both tasks."""
+    return [*split.abstracts, *split.questions]

@@ -1,0 +1,54 @@
+"""Reading `.safetensors` files: mapped, never through torch."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
+from biogpt_onnx.runtime.errors import CheckpointError
+
+_DTYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+
+def read_safetensors(path: Path) -> dict[str, CheckpointTensor]:
+    """Lists the tensors of a file by stored name.
+
+    The library checks on opening that the header's shapes, types and offsets cover the file exactly; so a header that
+    claims more than is there allocates nothing.
+
+    Raises:
+        CheckpointError: the file is absent, truncated or not a safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 -- an extra
+
+    path = path.absolute()
+    check_is_data(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 -- no mapping
+            return {
+                name: CheckpointTensor(
+                    name,
+                    tuple(part.get_shape()),
+                    _DTYPE_NAMES.get(part.get_dtype(), part.get_dtype()),
+                    partial(_read_rows, path, name),
+                )
+                for name, part in slices.items()
+            }
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is truncated or no safetensors file ({error}): fetch it again") from error
+
+
+def _read_rows(path: Path, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 -- an extra
+
+    try:
+        # Opened for each read: a mapping that outlived it would hold the file, and every page read of it.
+        with safe_open(path, framework="numpy") as file:
+            rows: npt.NDArray[Any] = file.get_slice(name)[start:stop]
+            return rows
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} changed while it was read ({error})") from error

@@ -1,0 +1,90 @@
+"""Reading the pickles that torch writes, `.bin` and `.pt`: mapped where the file allows, and nothing in them run."""
+
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.export.checkpoint.inert_pickle import stand_ins
+from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
+from biogpt_onnx.runtime.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def read_torch_file(path: Path) -> object:
+    """Loads what `torch.save` wrote; foreign objects come as `inert_pickle.Inert`, tensors stay in the file.
+
+    Files of torch before 1.6 cannot be mapped and are read into memory.
+
+    Raises:
+        CheckpointError: torch is not installed; the file is absent, truncated or not torch's; it names something that
+            has no place in a checkpoint.
+    """
+    check_is_data(path)
+    try:
+        import torch  # noqa: PLC0415 -- an extra, and slow to import
+    except ImportError as error:
+        raise CheckpointError(
+            f'{path.name} is a pickle, which takes torch to open: pip install "biogpt-onnx[export]", or save the model '
+            "as safetensors"
+        ) from error
+    allowed = stand_ins(path)
+    try:
+        with torch.serialization.safe_globals([*allowed]):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # torch raises many types on broken files
+        raise CheckpointError(f"{path.name} cannot be opened by torch: {_first_line(error)}") from error
+
+
+def torch_tensors(content: object, where: str) -> dict[str, CheckpointTensor]:
+    """Lists the tensors of a state dict by stored name.
+
+    Args:
+        content: what was loaded.
+        where: names it in an error.
+
+    Raises:
+        CheckpointError: it is not a mapping of names to dense tensors.
+    """
+    import torch  # noqa: PLC0415 -- loaded already, or there would be no content
+
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(f"{where} holds no state dict but {type(content).__name__}")
+    odd = [name for name, value in content.items() if not (isinstance(name, str) and _is_dense(value))]
+    if odd:
+        raise CheckpointError(f"{where} holds {odd[0]!a}, which is no dense tensor ({len(odd)} such entries)")
+    return {
+        name: CheckpointTensor(
+            name,
+            tuple(value.shape),
+            str(value.dtype).removeprefix("torch."),
+            partial(_read_rows, value.detach()),
+        )
+        for name, value in content.items()
+        if isinstance(value, torch.Tensor)
+    }
+
+
+def _is_dense(value: object) -> bool:
+    import torch  # noqa: PLC0415 -- likewise
+
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type == "cpu"
+
+
+def _read_rows(tensor: "torch.Tensor", start: int, stop: int) -> npt.NDArray[Any]:
+    import torch  # noqa: PLC0415 -- likewise
+
+    rows = tensor[start:stop].to(torch.float32)  # NumPy has no bfloat16
+    return np.asarray(rows.numpy())
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0]

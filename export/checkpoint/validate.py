@@ -1,0 +1,138 @@
+"""Whether what a checkpoint holds is a BioGPT, with every reason why not."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from biogpt_onnx.export.checkpoint.names import EMBEDDING, HEAD, expected_shapes
+from biogpt_onnx.export.checkpoint.tensor import FLOAT_DTYPES, CheckpointTensor
+from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.errors import CheckpointError
+from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Beyond these a list of names helps nobody.
+_MOST_NAMES = 4
+_LONGEST_NAME = 80
+
+
+class Problems:
+    """Gathers what is wrong, so that a user learns of everything at once."""
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._messages)
+
+    def add(self, *messages: str) -> None:
+        """Notes messages, each once."""
+        self._messages += [message for message in dict.fromkeys(messages) if message not in self._messages]
+
+    def collect(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Calls the function; where that fails, notes why and returns None."""
+        try:
+            return function(*args, **kwargs)
+        except VocabularyError as error:
+            self.add(*error.problems)
+        except CheckpointError as error:
+            self.add(str(error))
+        return None
+
+    def error(self, source: object) -> CheckpointError:
+        """Everything noted as one error of one line."""
+        return CheckpointError(f"{source}: " + "; ".join(self._messages))
+
+
+def printable(name: str) -> str:
+    """A name out of a file, safe to print: no control characters, not endless."""
+    name = name if name.isprintable() else ascii(name)
+    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
+
+
+def canonical_tensors(
+    stored: Mapping[str, CheckpointTensor], canonical_name: Callable[[str], str | None], problems: Problems
+) -> dict[str, CheckpointTensor]:
+    """Renames stored tensors; notes those that a BioGPT does not have or that two names claim."""
+    tensors: dict[str, CheckpointTensor] = {}
+    unexpected: list[str] = []
+    repeated: list[str] = []
+    for stored_name, tensor in stored.items():
+        name = canonical_name(stored_name)
+        if name is None:
+            unexpected.append(stored_name)
+        elif name in tensors:
+            repeated.append(stored_name)
+        else:
+            tensors[name] = CheckpointTensor(name, tensor.shape, tensor.stored_dtype, tensor.rows)
+    problems.add(*_listed("unexpected", unexpected), *_listed("repeated", repeated))
+    return tensors
+
+
+def check_tensors(architecture: Architecture, tensors: Mapping[str, CheckpointTensor], problems: Problems) -> None:
+    """Notes every missing tensor, surplus layer, wrong shape and type that holds no weights."""
+    expected = expected_shapes(architecture)
+    problems.add(*_listed("missing", [name for name in expected if name not in tensors]))
+    problems.add(*_listed("unexpected", [name for name in tensors if name not in expected]))
+    shapes = [
+        (name, f"is {list(tensors[name].shape)}, not {list(shape)}")
+        for name, shape in expected.items()
+        if name in tensors and tensors[name].shape != shape
+    ]
+    dtypes = [
+        (name, f"holds {printable(tensor.stored_dtype)}, not one of {', '.join(FLOAT_DTYPES)}")
+        for name, tensor in tensors.items()
+        if tensor.stored_dtype not in FLOAT_DTYPES
+    ]
+    problems.add(*_collapsed(shapes), *_collapsed(dtypes))
+
+
+def head_is_tied(tensors: Mapping[str, CheckpointTensor], problems: Problems, *, declared: bool | None) -> bool:
+    """Whether the output head is the token embedding.
+
+    Args:
+        tensors: by canonical name.
+        problems: notes a head that differs although it is declared to be tied.
+        declared: what the checkpoint's configuration says, None where it says nothing.
+    """
+    head, embedding = tensors.get(HEAD), tensors.get(EMBEDDING)
+    if head is None or embedding is None:
+        return head is None and declared is not False
+    if head.shape != embedding.shape or not {head.stored_dtype, embedding.stored_dtype} <= set(FLOAT_DTYPES):
+        return False  # the check of shapes and types names it
+    if _equal(head, embedding):
+        return True
+    if declared:
+        problems.add(f"{HEAD} differs from {EMBEDDING} although the configuration says that they are tied")
+    return False
+
+
+def _equal(head: CheckpointTensor, embedding: CheckpointTensor) -> bool:
+    # Bits, so that a NaN equals itself; in chunks, for each of the two has hundreds of megabytes.
+    return all(
+        np.array_equal(
+            head.read_rows(start, stop).view(np.uint32),
+            embedding.read_rows(start, stop).view(np.uint32),
+        )
+        for start, stop in head.row_ranges()
+    )
+
+
+def _listed(what: str, names: list[str]) -> Iterable[str]:
+    if names:
+        shown = ", ".join(printable(name) for name in names[:_MOST_NAMES])
+        noun = "tensor" if len(names) == 1 else "tensors"
+        yield f"{what} {len(names)} {noun}: {shown}" + (", …" if len(names) > _MOST_NAMES else "")
+
+
+def _collapsed(findings: list[tuple[str, str]]) -> Iterable[str]:
+    """One message for what is the same in every layer."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, finding in findings:
+        groups.setdefault((re.sub(r"^layers\.\d+\.", "layers.*.", name), finding), []).append(name)
+    for (pattern, finding), names in groups.items():
+        yield f"{names[0]} {finding}" if len(names) == 1 else f"{pattern} ({len(names)} tensors) {finding}"

@@ -1,0 +1,135 @@
+"""The vocabulary of a checkpoint, in Hugging Face's files or in fairseq's, and the soft-prompt rows beyond it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.runtime.errors import CheckpointError
+from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS, VocabularyError, read_merges, read_symbols
+
+MAX_SOFT_PROMPT_SIZE = 256
+"""More rows than this beyond the vocabulary are no soft prompt (the published fine-tunes have 1 or 9)."""
+
+_PUBLISHED_SIZES = {42_384: "BioGPT", 57_717: "BioGPT-Large"}
+_OVERWRITE_FLAG = " #fairseq:overwrite"
+# 13 of BioGPT's 40,000 merges yield a string without an id, 16 of Large's 50,000; with the other's merges, thousands.
+_MOST_STRAY_MERGES = 0.05
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What text tokenizes to.
+
+    Attributes:
+        symbols: in the order of the ids, without soft-prompt symbols.
+        merges: `merges.txt`, byte for byte.
+        num_learned: how many soft-prompt symbols (`learned1`, ...) the file listed after them.
+    """
+
+    symbols: tuple[str, ...]
+    merges: bytes
+    num_learned: int = 0
+
+
+def find_vocabulary(*folders: Path) -> Vocabulary:
+    """Reads the vocabulary of the first folder that has one.
+
+    Raises:
+        CheckpointError: no folder holds `vocab.json` and `merges.txt`, or `dict.txt` and `bpecodes`; or the merges are
+            those of another vocabulary.
+        VocabularyError: a file is malformed.
+    """
+    for folder in folders:
+        if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
+            return _read(folder / "vocab.json", folder / "merges.txt")
+        if (folder / "dict.txt").exists() and (folder / "bpecodes").exists():
+            return _read(folder / "dict.txt", folder / "bpecodes")
+    raise CheckpointError(
+        "no vocabulary: put vocab.json and merges.txt (Hugging Face), or dict.txt and bpecodes (fairseq), beside the "
+        "weights, or name the folder that holds them"
+    )
+
+
+def soft_prompt_size(num_rows: int, vocabulary: Vocabulary) -> int:
+    """How many of the embedding's rows are a soft prompt: those beyond the vocabulary.
+
+    Raises:
+        CheckpointError: the vocabulary belongs to an embedding of another size.
+    """
+    num_symbols = len(vocabulary.symbols)
+    size = num_rows - num_symbols
+    if not 0 <= size <= MAX_SOFT_PROMPT_SIZE:
+        raise CheckpointError(
+            f"the vocabulary has {num_symbols:,} symbols, the embedding {num_rows:,} rows{_hint(num_rows, num_symbols)}"
+        )
+    if vocabulary.num_learned not in (0, size):
+        raise CheckpointError(
+            f"the vocabulary ends in learned1 to learned{vocabulary.num_learned}, but the embedding has {size} rows "
+            f"beyond the other {num_symbols:,} symbols"
+        )
+    return size
+
+
+def _hint(num_rows: int, num_symbols: int) -> str:
+    model = next(
+        (name for size, name in _PUBLISHED_SIZES.items() if 0 <= num_rows - size <= MAX_SOFT_PROMPT_SIZE), None
+    )
+    words = _PUBLISHED_SIZES.get(num_symbols)
+    if not model or not words:
+        return ": it is not this checkpoint's"
+    kind = "base" if words == "BioGPT" else "Large"
+    return f": this is {model} with the {kind} dictionary, so take dict.txt and bpecodes of {model}"
+
+
+def _read(symbols_file: Path, merges_file: Path) -> Vocabulary:
+    check_is_data(symbols_file)
+    check_is_data(merges_file)
+    is_fairseq = symbols_file.name == "dict.txt"
+    symbols = _read_dictionary(symbols_file) if is_fairseq else read_symbols(symbols_file)
+    num_learned = _count_learned(symbols)
+    symbols = symbols[: len(symbols) - num_learned]
+    _check_merges(symbols, merges_file, symbols_file.name)
+    return Vocabulary(symbols, merges_file.read_bytes(), num_learned)
+
+
+def _check_merges(symbols: Sequence[str], path: Path, symbols_name: str) -> None:
+    merges = read_merges(path)
+    known = set(symbols)
+    num_stray = sum(left + right not in known for left, right in merges)
+    if num_stray > _MOST_STRAY_MERGES * len(merges):
+        raise CheckpointError(
+            f"{path.name} does not belong to {symbols_name}: {num_stray:,} of its {len(merges):,} merges yield no "
+            "symbol of it"
+        )
+
+
+def _read_dictionary(path: Path) -> tuple[str, ...]:
+    """Reads fairseq's `dict.txt`, whose line n is id 4 + n, in Hugging Face's notation."""
+    try:
+        # Only "\n" ends a line: symbols may hold other characters that str.splitlines splits at.
+        lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise VocabularyError([f"{path.name} is not UTF-8 (byte {error.start:,})"]) from error
+    symbols = dict.fromkeys(SPECIAL_TOKENS)
+    problems = []
+    for number, line in enumerate(lines, start=1):
+        symbol, _, count = line.removesuffix("\r").removesuffix(_OVERWRITE_FLAG).rpartition(" ")
+        # fastBPE marks a symbol that goes on, Hugging Face's files one that ends a word.
+        symbol = symbol.removesuffix("@@") if symbol.endswith("@@") else symbol + "</w>"
+        if not count.isdecimal() or symbol in ("", "</w>"):
+            problems.append(f"{path.name}, line {number}: expected `symbol count`")
+        elif symbol in symbols:
+            problems.append(f"{path.name}, line {number}: {symbol!r} for the second time")
+        symbols[symbol] = None
+    if problems:
+        raise VocabularyError(problems[:3])
+    return tuple(symbols)
+
+
+def _count_learned(symbols: Sequence[str]) -> int:
+    """How many of the last symbols are learned1, learned2, ..., in this order."""
+    last = symbols[-1].removesuffix("</w>").removeprefix("learned")
+    count = int(last) if last.isdecimal() and len(last) <= len(str(MAX_SOFT_PROMPT_SIZE)) else 0
+    names = [symbol.removesuffix("</w>") for symbol in symbols[len(symbols) - count :]]
+    return count if names == [f"learned{number}" for number in range(1, count + 1)] else 0

@@ -1,0 +1,75 @@
+"""Checkpoint to bundle: load, build the graph, attach the weights, save, record."""
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+from biogpt_onnx._version import __version__
+from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
+from biogpt_onnx.export.graph.decoder import LayerChoices
+from biogpt_onnx.export.graph.weights import attach_weights
+from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle_writer import write_bundle
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many weights are written."""
+
+# Memory is mapped by the page: weights that begin on one can be used where they lie in the file.
+_PAGE_BYTES = 4096
+
+
+def export_bundle(
+    checkpoint: Checkpoint, target: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Manifest:
+    """Writes a checkpoint as a float32 bundle.
+
+    Weights pass through memory one at a time, whatever the model's size.
+
+    Args:
+        checkpoint: see `open_checkpoint`.
+        target: the bundle's folder; it appears when everything is written.
+        overwrite: whether a bundle that stands there is replaced.
+        progress: called after each weight.
+
+    Raises:
+        BundleError: the target stands in the way or cannot be written.
+        CheckpointError: a weight cannot be read.
+    """
+    architecture = checkpoint.architecture
+    model = build_causal_lm(architecture, LayerChoices.fp32(architecture))
+    attach_weights(model, architecture, checkpoint.tensors)
+    manifest = Manifest(
+        precision="fp32",
+        recipe=None,
+        architecture=architecture,
+        inputs=tensor_specs(list(model.graph.inputs)),
+        outputs=tensor_specs(list(model.graph.outputs)),
+        source=checkpoint.source,
+        tools={"biogpt-onnx": __version__} | {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir")},
+        files={},
+    )
+    with write_bundle(target, overwrite=overwrite) as writer:
+        write_huggingface_files(checkpoint, writer.folder)
+        save_model(model, writer.folder / bundle.MODEL_FILE, progress)
+        return writer.finish(manifest)
+
+
+def save_model(model: ir.Model, path: Path, progress: Progress | None = None) -> None:
+    """Writes a graph with its weights in one file beside it, and has ONNX check it."""
+    report = progress or (lambda _done, _total: None)
+    ir.save(
+        model,
+        path,
+        external_data=bundle.WEIGHTS_FILE,
+        alignment=_PAGE_BYTES,
+        callback=lambda _tensor, info: report(info.index + 1, info.total),
+    )
+    # By path: a model beyond 2 GB cannot be handed over in memory.
+    onnx.checker.check_model(path, full_check=False)

@@ -1,0 +1,102 @@
+"""A thin layer over ONNX IR: nodes by calling, parameters and constants by name."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+from onnx_ir.tape import Tape
+
+MICROSOFT = "com.microsoft"
+"""The domain of ONNX Runtime's own operators."""
+
+# Opset 20 is the first with Gelu; ir version 10 is what onnxruntime 1.20 and later reads.
+_OPSET_IMPORTS = {"": 20, MICROSOFT: 1}
+_IR_VERSION = 10
+
+Attribute = int | float | str | Sequence[int]
+
+
+class GraphBuilder:
+    """Collects the nodes and initializers of one graph.
+
+    A parameter is declared by its name and shape; its values are put in later (see `weights`), so that a graph can
+    be built, looked at and tested without any weights.
+    """
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, ir.Value] = {}
+        self._constants: dict[str, ir.Value] = {}
+        self._inputs: list[ir.Value] = []
+        self._outputs: list[ir.Value] = []
+        self._tape = Tape()
+        self._scopes: list[str] = []
+        self._names: Counter[str] = Counter()
+
+    def input(self, name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> ir.Value:
+        """Declares a graph input; a dimension that varies has a name."""
+        value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
+        self._inputs.append(value)
+        return value
+
+    def output(self, value: ir.Value, name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> None:
+        """Makes a value an output of the graph."""
+        value.name, value.type, value.shape = name, ir.TensorType(dtype), ir.Shape(shape)
+        self._outputs.append(value)
+
+    def parameter(self, name: str, shape: Sequence[int], dtype: ir.DataType = ir.DataType.FLOAT) -> ir.Value:
+        """Declares a weight, or returns the one of that name: two layers that name the same weight share it."""
+        if name not in self.parameters:
+            self.parameters[name] = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
+        return self.parameters[name]
+
+    def constant(self, name: str, value: npt.NDArray[Any]) -> ir.Value:
+        """A small tensor known when the graph is built; the same name is the same constant."""
+        if name not in self._constants:
+            tensor = ir.tensor(value, name=name)
+            self._constants[name] = ir.Value(
+                name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(value.shape), const_value=tensor
+            )
+        return self._constants[name]
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Nodes made inside are named after the layer they belong to, which profiles and transforms rely on."""
+        self._scopes.append(name)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    def op(self, op_type: str, *inputs: ir.Value | None, domain: str = "", **attributes: Attribute) -> ir.Value:
+        """Adds a node and returns its only output."""
+        return self.op_outputs(1, op_type, *inputs, domain=domain, **attributes)[0]
+
+    def op_outputs(
+        self, count: int, op_type: str, *inputs: ir.Value | None, domain: str = "", **attributes: Attribute
+    ) -> Sequence[ir.Value]:
+        """Adds a node and returns its `count` outputs."""
+        name = self._unique_name(op_type)
+        suffixes = [""] if count == 1 else [f".{index}" for index in range(count)]
+        outputs = [ir.Value(name=f"{name}.output{suffix}") for suffix in suffixes]
+        return self._tape.op_multi_out(op_type, inputs, attributes, outputs=outputs, domain=domain, name=name)
+
+    def build(self, name: str) -> ir.Model:
+        """The finished model. Parameters without values are declared but hold none yet."""
+        graph = ir.Graph(
+            self._inputs,
+            self._outputs,
+            nodes=self._tape.nodes,
+            initializers=[*self._constants.values(), *self.parameters.values()],
+            opset_imports=dict(_OPSET_IMPORTS),
+            name=name,
+        )
+        return ir.Model(graph, ir_version=_IR_VERSION, producer_name="biogpt-onnx")
+
+    def _unique_name(self, op_type: str) -> str:
+        name = "/".join([*self._scopes, op_type])
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name}.{self._names[name]}"

@@ -1,0 +1,131 @@
+"""BioGPT's decoder: embeddings, layers that normalize first, a last normalization and the output head."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from biogpt_onnx.export.graph.attention import Attention, AttentionInputs, GroupQueryAttention
+from biogpt_onnx.export.graph.builder import GraphBuilder
+from biogpt_onnx.export.graph.layers import FeedForward, LayerNorm, Linear, LinearFactory, OutputHead
+from biogpt_onnx.runtime.architecture import Architecture
+
+TOKEN_EMBEDDING = "embed_tokens.weight"  # noqa: S105 -- the name of a weight
+POSITION_EMBEDDING = "embed_positions.weight"
+UNTIED_HEAD = "output_projection.weight"
+
+_ROWS = "rows"
+
+
+@dataclass(frozen=True)
+class LayerChoices:
+    """Which layer stands for which job: another precision or another device is another choice, not another decoder."""
+
+    linear: LinearFactory
+    attention: Attention
+
+    @classmethod
+    def fp32(cls, architecture: Architecture) -> "LayerChoices":
+        """Float32 on the CPU."""
+        return cls(linear=Linear, attention=GroupQueryAttention(architecture.num_heads))
+
+
+class Embedding:
+    """Token embedding, scaled, plus learned position embedding.
+
+    The published models offset positions by 2. The graph's table leaves those two rows out, so that the first token's
+    row is row 0.
+    """
+
+    def __init__(self, graph: GraphBuilder, architecture: Architecture) -> None:
+        self._graph, self._architecture = graph, architecture
+        hidden_size = architecture.hidden_size
+        self._tokens = graph.parameter(TOKEN_EMBEDDING, [architecture.vocab_size, hidden_size])
+        self._positions = graph.parameter(POSITION_EMBEDDING, [architecture.max_positions, hidden_size])
+
+    def __call__(self, input_ids: ir.Value, position_ids: ir.Value) -> ir.Value:
+        """Int64 [batch, sequence] twice to float [batch * sequence, hidden]."""
+        graph, hidden_size = self._graph, self._architecture.hidden_size
+        with graph.scope("embedding"):
+            tokens = graph.op("Gather", self._tokens, input_ids)
+            if self._architecture.scale_embedding:
+                tokens = graph.op("Mul", tokens, graph.constant("embedding_scale", np.float32(math.sqrt(hidden_size))))
+            summed = graph.op("Add", tokens, graph.op("Gather", self._positions, position_ids))
+            return graph.op("Reshape", summed, graph.constant(_ROWS, np.array([-1, hidden_size])))
+
+
+class DecoderLayer:
+    """x + attention(norm(x)), then x + feed-forward(norm(x))."""
+
+    def __init__(self, graph: GraphBuilder, name: str, architecture: Architecture, choices: LayerChoices) -> None:
+        self._graph, self._name, self._hidden_size = graph, name, architecture.hidden_size
+        hidden_size = architecture.hidden_size
+        self._attention = choices.attention
+        self._attention_norm = LayerNorm(graph, f"{name}.attention_norm", hidden_size)
+        self._qkv = choices.linear(graph, f"{name}.attention.qkv", hidden_size, 3 * hidden_size)
+        self._out = choices.linear(graph, f"{name}.attention.out", hidden_size, hidden_size)
+        self._feed_forward_norm = LayerNorm(graph, f"{name}.feed_forward_norm", hidden_size)
+        self._feed_forward = FeedForward(
+            graph, f"{name}.feed_forward", hidden_size, architecture.intermediate_size, choices.linear
+        )
+
+    def __call__(
+        self, x: ir.Value, shape: ir.Value, past: tuple[ir.Value, ir.Value], shared: AttentionInputs
+    ) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """Float [rows, hidden] to the same, and the layer's cache; `shape` unfolds rows to [batch, sequence, -1]."""
+        graph = self._graph
+        qkv = self._qkv(self._attention_norm(x))
+        with graph.scope(f"{self._name}.attention"):
+            qkv = graph.op("Reshape", qkv, shape)
+            mixed, key, value = self._attention(graph, qkv, *past, shared)
+            mixed = graph.op("Reshape", mixed, graph.constant(_ROWS, np.array([-1, self._hidden_size])))
+        x = self._add(x, self._out(mixed))
+        x = self._add(x, self._feed_forward(self._feed_forward_norm(x)))
+        return x, key, value
+
+    def _add(self, x: ir.Value, update: ir.Value) -> ir.Value:
+        # Not SkipLayerNormalization: on the CPU that is four times slower than an Add and a LayerNormalization.
+        with self._graph.scope(self._name):
+            return self._graph.op("Add", x, update)
+
+
+class Decoder:
+    """The whole network, from ids to the logits of the rows that are asked for."""
+
+    def __init__(self, graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> None:
+        self._graph = graph
+        self._embedding = Embedding(graph, architecture)
+        self._layers = [
+            DecoderLayer(graph, f"layers.{index}", architecture, choices) for index in range(architecture.num_layers)
+        ]
+        self._norm = LayerNorm(graph, "final_norm", architecture.hidden_size)
+        self._head = OutputHead(
+            graph,
+            TOKEN_EMBEDDING if architecture.tied_head else UNTIED_HEAD,
+            architecture.hidden_size,
+            architecture.vocab_size,
+        )
+
+    def __call__(
+        self,
+        input_ids: ir.Value,
+        position_ids: ir.Value,
+        past: list[tuple[ir.Value, ir.Value]],
+        shared: AttentionInputs,
+        logits_indices: ir.Value,
+    ) -> tuple[ir.Value, list[tuple[ir.Value, ir.Value]]]:
+        """Returns logits [num_logits, vocab] and each layer's cache."""
+        graph = self._graph
+        x = self._embedding(input_ids, position_ids)
+        with graph.scope("shape"):
+            # A zero keeps the dimension of what is reshaped, which rows no longer have: take it from the ids.
+            shape = graph.op("Concat", graph.op("Shape", input_ids), graph.constant("rest", np.array([-1])), axis=0)
+        present = []
+        for layer, layer_past in zip(self._layers, past, strict=True):
+            x, key, value = layer(x, shape, layer_past, shared)
+            present.append((key, value))
+        with graph.scope("logits"):
+            # The head is the largest matrix: only rows whose logits are asked for go through it.
+            x = graph.op("Gather", x, logits_indices)
+        return self._head(self._norm(x)), present

@@ -1,0 +1,80 @@
+"""The decoder's building blocks on rows: everything here maps [rows, features] to [rows, features]."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import onnx_ir as ir
+
+from biogpt_onnx.export.graph.builder import GraphBuilder
+from biogpt_onnx.runtime.architecture import LAYER_NORM_EPSILON
+
+
+class Layer(Protocol):
+    """A part of the network whose weights are declared when it is made and used when it is called."""
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """Adds the layer's nodes; [rows, features in] to [rows, features out]."""
+        ...
+
+
+LinearFactory = Callable[[GraphBuilder, str, int, int], Layer]
+"""Makes a linear layer from its name, its input and its output size: where a precision is chosen."""
+
+
+class Linear:
+    """y = x Wᵀ + b in float32, with W [out, in] as checkpoints keep it, so that no weight is ever transposed."""
+
+    def __init__(self, graph: GraphBuilder, name: str, in_features: int, out_features: int) -> None:
+        self._graph, self._name = graph, name
+        self._weight = graph.parameter(f"{name}.weight", [out_features, in_features])
+        self._bias = graph.parameter(f"{name}.bias", [out_features])
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, in] to [rows, out]."""
+        with self._graph.scope(self._name):
+            return self._graph.op("Gemm", x, self._weight, self._bias, transB=1)
+
+
+class OutputHead:
+    """Hidden states to logits, without bias; names the embedding's own matrix when the head is tied to it."""
+
+    def __init__(self, graph: GraphBuilder, weight_name: str, hidden_size: int, vocab_size: int) -> None:
+        self._graph = graph
+        self._weight = graph.parameter(weight_name, [vocab_size, hidden_size])
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, hidden] to [rows, vocab]."""
+        with self._graph.scope("output_projection"):
+            return self._graph.op("Gemm", x, self._weight, transB=1)
+
+
+class LayerNorm:
+    """Normalization over the features."""
+
+    def __init__(self, graph: GraphBuilder, name: str, features: int) -> None:
+        self._graph, self._name = graph, name
+        self._gain = graph.parameter(f"{name}.weight", [features])
+        self._bias = graph.parameter(f"{name}.bias", [features])
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, features] to [rows, features]."""
+        with self._graph.scope(self._name):
+            return self._graph.op("LayerNormalization", x, self._gain, self._bias, axis=-1, epsilon=LAYER_NORM_EPSILON)
+
+
+class FeedForward:
+    """Linear, exact (erf) GELU, linear."""
+
+    def __init__(
+        self, graph: GraphBuilder, name: str, hidden_size: int, intermediate_size: int, linear: LinearFactory
+    ) -> None:
+        self._graph, self._name = graph, name
+        self._fc1 = linear(graph, f"{name}.fc1", hidden_size, intermediate_size)
+        self._fc2 = linear(graph, f"{name}.fc2", intermediate_size, hidden_size)
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, hidden] to [rows, hidden]."""
+        hidden = self._fc1(x)  # [rows, intermediate]
+        with self._graph.scope(self._name):
+            hidden = self._graph.op("Gelu", hidden, approximate="none")
+        return self._fc2(hidden)

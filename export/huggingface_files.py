@@ -1,0 +1,39 @@
+"""The small files of a checkpoint in Hugging Face form: configuration and vocabulary."""
+
+import json
+from pathlib import Path
+
+from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.architecture import LAYER_NORM_EPSILON, Architecture
+from biogpt_onnx.runtime.tokenizer.vocabulary import BOS_ID, EOS_ID, PAD_ID
+
+
+def huggingface_config(architecture: Architecture) -> dict[str, object]:
+    """The architecture as transformers' config.json states it."""
+    return {
+        "architectures": ["BioGptForCausalLM"],
+        "model_type": "biogpt",
+        "num_hidden_layers": architecture.num_layers,
+        "hidden_size": architecture.hidden_size,
+        "num_attention_heads": architecture.num_heads,
+        "intermediate_size": architecture.intermediate_size,
+        "vocab_size": architecture.vocab_size,
+        "max_position_embeddings": architecture.max_positions,
+        "hidden_act": "gelu",
+        "layer_norm_eps": LAYER_NORM_EPSILON,
+        "scale_embedding": architecture.scale_embedding,
+        "tie_word_embeddings": architecture.tied_head,
+        "bos_token_id": BOS_ID,
+        "pad_token_id": PAD_ID,
+        "eos_token_id": EOS_ID,
+    }
+
+
+def write_huggingface_files(checkpoint: Checkpoint, folder: Path) -> None:
+    """Writes config.json, vocab.json and merges.txt, the same for the same checkpoint whatever form it came in."""
+    config = json.dumps(huggingface_config(checkpoint.architecture), indent=2)
+    vocabulary = json.dumps({symbol: number for number, symbol in enumerate(checkpoint.symbols)}, ensure_ascii=False)
+    (folder / bundle.CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
+    (folder / bundle.VOCAB_FILE).write_text(vocabulary + "\n", encoding="utf-8")
+    (folder / bundle.MERGES_FILE).write_bytes(checkpoint.merges)

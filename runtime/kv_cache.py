@@ -1,0 +1,74 @@
+"""The keys and values of the tokens so far, in one block of memory that the graph updates in place."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.errors import ConfigError
+
+
+class KeyValueCache:
+    """The cache of a batch.
+
+    Attributes:
+        slab: float32 [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the second axis, values at 1.
+        lengths: int64 [batch], tokens held by each row.
+        binding: where a session keeps what it has bound to this memory; None before the first step.
+    """
+
+    def __init__(self, slab: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64]) -> None:
+        self.slab = slab
+        self.lengths = lengths
+        self.binding: Any = None
+
+    @classmethod
+    def allocate(cls, architecture: Architecture, batch_size: int, capacity: int) -> "KeyValueCache":
+        """An empty cache with room for `capacity` tokens a row.
+
+        Raises:
+            ConfigError: the memory cannot be had.
+        """
+        shape = (architecture.num_layers, 2, batch_size, architecture.num_heads, capacity, architecture.head_size)
+        try:
+            # Zeros come from the kernel as they are first touched: memory that no token reaches is never taken.
+            slab = np.zeros(shape, dtype=np.float32)
+        except MemoryError as error:
+            raise ConfigError(
+                f"a cache of {4 * np.prod(shape, dtype=float) / 1e9:.1f} GB for {batch_size} rows of {capacity} tokens "
+                "does not fit in memory: lower max_new_tokens or give fewer prompts at a time"
+            ) from error
+        return cls(slab, np.zeros(batch_size, dtype=np.int64))
+
+    @property
+    def batch_size(self) -> int:
+        """Rows."""
+        return self.slab.shape[2]
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that a row has room for."""
+        return self.slab.shape[4]
+
+    def row(self, index: int) -> "KeyValueCache":
+        """One row as a cache of its own, over the same memory."""
+        if self.batch_size == 1 and index == 0:
+            return self
+        return KeyValueCache(self.slab[:, :, index : index + 1], self.lengths[index : index + 1])
+
+    def keep(self, rows: Sequence[int]) -> "KeyValueCache":
+        """A cache of these rows alone, moved to the front of the same memory; the old one must not be used again.
+
+        Args:
+            rows: ascending.
+        """
+        if list(rows) != sorted(set(rows)):
+            raise ValueError(f"rows must ascend, are {list(rows)}")
+        for target, source in enumerate(rows):
+            if target != source:
+                length = self.lengths[source]
+                self.slab[:, :, target, :, :length] = self.slab[:, :, source, :, :length]
+                self.lengths[target] = length
+        return KeyValueCache(self.slab[:, :, : len(rows)], self.lengths[: len(rows)])

@@ -1,0 +1,61 @@
+"""Prompts as callers give them, to ids that a model takes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.errors import PromptError
+
+
+def as_list(prompts: str | Sequence[str]) -> list[str]:
+    """One prompt or several, as a list.
+
+    Raises:
+        PromptError: not strings, or none.
+    """
+    texts = [prompts] if isinstance(prompts, str) else prompts
+    if not isinstance(texts, Sequence) or isinstance(texts, bytes):
+        raise PromptError(f"prompts are of type {type(prompts).__name__}: give a string or a list of strings")
+    for text in texts:
+        if not isinstance(text, str):
+            raise PromptError(f"a prompt is of type {type(text).__name__}: give a string")
+    if not texts:
+        raise PromptError("the list of prompts is empty: give at least one")
+    return list(texts)
+
+
+def check_ids(ids: Sequence[int], vocab_size: int) -> tuple[int, ...]:
+    """One sequence of ids as plain integers.
+
+    Raises:
+        PromptError: empty, not whole numbers, or outside the vocabulary.
+    """
+    if isinstance(ids, str | bytes) or not isinstance(ids, Sequence | np.ndarray):
+        raise PromptError(f"token ids are of type {type(ids).__name__}: give a list of whole numbers")
+    if len(ids) == 0:
+        raise PromptError("a sequence of token ids is empty: it must hold at least the starting token, 2")
+    for token in ids:
+        if isinstance(token, bool) or not isinstance(token, int | np.integer):
+            raise PromptError(f"token id {token!r} is not a whole number")
+        if not 0 <= token < vocab_size:
+            raise PromptError(f"token id {token} is outside the vocabulary of {vocab_size:,}")
+    return tuple(int(token) for token in ids)
+
+
+def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tuple[int, ...]:
+    """A prompt within the model's positions, shortened if the configuration says so.
+
+    Raises:
+        PromptError: the prompt is too long and may not be shortened.
+    """
+    if len(ids) <= max_positions:
+        return tuple(ids)
+    if config.truncation == "error":
+        raise PromptError(
+            f"a prompt has {len(ids):,} tokens, the model {max_positions:,} positions: "
+            'shorten it, or set truncation to "left" or "right"'
+        )
+    # The last new token is never read, so it needs no position.
+    room = max(2, max_positions - config.max_new_tokens + 1)
+    return (*ids[:1], *ids[len(ids) - room + 1 :]) if config.truncation == "left" else tuple(ids[:room])

@@ -1,0 +1,86 @@
+"""ONNX Runtime itself, and which of its execution providers runs a bundle."""
+
+import importlib
+import importlib.metadata
+import os
+import warnings
+from types import ModuleType
+from typing import Literal, get_args
+
+from biogpt_onnx.runtime.errors import ConfigError, ProviderError
+
+Device = Literal["auto", "cpu", "cuda"]
+
+_CPU_PROVIDER = "CPUExecutionProvider"
+_CUDA_PROVIDER = "CUDAExecutionProvider"
+
+# The attention operator of ONNX Runtime's CUDA provider computes in half precision only.
+_CUDA_PRECISIONS: frozenset[str] = frozenset()
+
+
+def import_onnxruntime() -> ModuleType:
+    """Imports ONNX Runtime, with its telemetry off.
+
+    Raises:
+        ProviderError: it is not installed or cannot be loaded.
+    """
+    # Official builds report home unless this stands in the environment before the library is loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        onnxruntime = importlib.import_module("onnxruntime")
+        onnxruntime.get_available_providers()
+    except (ImportError, AttributeError) as error:
+        raise ProviderError(
+            f"ONNX Runtime cannot be loaded ({error}): "
+            'pip install "biogpt-onnx[cpu]", or "biogpt-onnx[gpu]" on a machine with an NVIDIA GPU'
+        ) from error
+    return onnxruntime
+
+
+def choose_provider(onnxruntime: ModuleType, device: Device, precision: str) -> str:
+    """The execution provider for a device and a bundle's precision.
+
+    Raises:
+        ConfigError: no such device.
+        ProviderError: the device was asked for by name and cannot be had. It is never replaced by another.
+    """
+    if device not in get_args(Device):
+        raise ConfigError(f"device is {device!r}: choose one of {', '.join(get_args(Device))}")
+    if device == "cuda":
+        return _cuda(onnxruntime, precision)
+    if device == "auto" and precision in _CUDA_PRECISIONS and _CUDA_PROVIDER in onnxruntime.get_available_providers():
+        return _CUDA_PROVIDER
+    return _CPU_PROVIDER
+
+
+def warn_of_two_runtimes() -> None:
+    """Warns when onnxruntime and onnxruntime-gpu are both installed: they write the same files, and one is lost."""
+    names = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(names) > 1:
+        warnings.warn(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, "
+            "then install the one you want",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _cuda(onnxruntime: ModuleType, precision: str) -> str:
+    if _CUDA_PROVIDER not in onnxruntime.get_available_providers():
+        raise ProviderError(
+            "device is cuda, but the installed ONNX Runtime has no CUDA provider: "
+            'pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"; or choose device cpu'
+        )
+    if precision not in _CUDA_PRECISIONS:
+        raise ProviderError(
+            f"device is cuda, but this version runs {precision} bundles on the CPU only: choose device cpu or auto"
+        )
+    return _CUDA_PROVIDER
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

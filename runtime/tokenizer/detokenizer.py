@@ -1,0 +1,227 @@
+"""Moses tokens back to text, piece by piece: what is given out is final.
+
+The rules are those of the Moses detokenizer for English as sacremoses has them, turned from a pass over all tokens
+into a reader that holds back only what the next characters may still change:
+
+- A word joined to the next by ` @-@ ` becomes one word with it. Whether it is joined shows when the next word is there.
+- `&apos;` and its like are characters. Whether `&a` begins one shows a few characters later.
+- Whether a space stands before a word hangs on the whole word where it is all brackets, all punctuation or all quotes;
+  else on its first characters and on the words before. A word that begins with a letter is given out as it comes.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+_PIECES = re.compile(r"\s+|\S+")
+_JOINT = "@-@"
+
+_ENTITIES = {
+    "&bar;": "|",
+    "&#124;": "|",
+    "&lt;": "<",
+    "&gt;": ">",
+    "&bra;": "[",
+    "&ket;": "]",
+    "&quot;": '"',
+    "&apos;": "'",
+    "&#91;": "[",
+    "&#93;": "]",
+    "&amp;": "&",
+}
+# One pass gives what sacremoses' eleven do: it replaces `&amp;` last, and no other replacement is part of an entity.
+_ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)))
+_ENTITY_BEGINNINGS = frozenset(entity[:end] for entity in _ENTITIES for end in range(1, len(entity)))
+
+_CLOSING = frozenset(",.?!:;\\%}])")
+_QUOTES = frozenset("'\"„“`")  # ” is not among them in sacremoses either
+_LOW_QUOTES = frozenset("„“")
+_OPENING = frozenset("$([{¿¡")  # and the currency signs outside ASCII
+
+# CJK begins here in every version of sacremoses, which differ about the ends of the blocks.
+_FIRST_CJK = "\u1100"
+
+
+class Detokenizer:
+    """Takes symbols' text in any cuts, words parted by white space, and gives the text that is certain."""
+
+    def __init__(self) -> None:
+        self._writer = _WordWriter()
+        self._in_word = False  # characters have come since the last white space, and are with the writer
+        self._maybe_joint = ""  # a beginning of ` @-@ `
+        self._joined = False  # a joint has just come: what comes next belongs to the same word, even a joint
+        self._maybe_entity = ""
+
+    def push(self, text: str) -> str:
+        """Takes more text in; returns what is certain of the result and was not returned before."""
+        return "".join(
+            self._white_space() if piece.isspace() else self._characters(piece) for piece in _PIECES.findall(text)
+        )
+
+    def finish(self) -> str:
+        """Ends the text; returns the rest of the result."""
+        return self._white_space() + self._close_word()
+
+    def _characters(self, piece: str) -> str:
+        if self._in_word:
+            return self._extend_word(piece)
+        begun = self._maybe_joint + piece
+        if not self._joined and _JOINT.startswith(begun):
+            self._maybe_joint = begun
+            return ""
+        self._maybe_joint = ""
+        self._in_word = True
+        return ("" if self._joined else self._close_word()) + self._extend_word(begun)
+
+    def _white_space(self) -> str:
+        if self._maybe_joint == _JOINT:
+            self._maybe_joint = ""
+            self._joined = True
+            return self._extend_word("-")
+        text = ""
+        if self._maybe_joint:
+            text = self._close_word() + self._extend_word(self._maybe_joint)
+            self._maybe_joint = ""
+        if self._in_word:
+            self._in_word = self._joined = False
+        return text
+
+    def _extend_word(self, characters: str) -> str:
+        characters = self._maybe_entity + characters
+        self._maybe_entity = ""
+        if "&" in characters:
+            begun = characters[characters.rindex("&") :]
+            if begun in _ENTITY_BEGINNINGS:
+                self._maybe_entity = begun
+                characters = characters.removesuffix(begun)
+            characters = _ENTITY.sub(lambda found: _ENTITIES[found.group()], characters)
+        return self._writer.extend(characters)
+
+    def _close_word(self) -> str:
+        text = self._writer.extend(self._maybe_entity) + self._writer.close()
+        self._maybe_entity = ""
+        return text
+
+
+class _WordWriter:
+    """Puts a space before a word or does not."""
+
+    def __init__(self) -> None:
+        self._space = ""  # what stands before the next word, unless the word itself forbids it
+        self._open_quotes: set[str] = set()
+        self._last_of_previous = ""
+        self._last = ""  # the last character of the word; empty while there is no word
+        self._decided = False
+        self._undecided: list[str] = []
+        self._kind: Callable[[str], bool] | None = None  # the special characters of which the word is made so far
+
+    def extend(self, characters: str) -> str:
+        if not characters:
+            return ""
+        if not self._last:
+            self._kind = _kind(characters[0])
+        self._last = characters[-1]
+        if self._decided:
+            return characters
+        self._undecided.append(characters)
+        if self._kind is not None and all(map(self._kind, characters)):
+            return ""
+        return self._decide()
+
+    def close(self) -> str:
+        """Ends the word, if there is one."""
+        if not self._last:
+            return ""
+        text = "" if self._decided else self._whole_word("".join(self._undecided))
+        self._last_of_previous, self._last = self._last, ""
+        self._undecided = []
+        self._decided = False
+        return text
+
+    def _decide(self) -> str:
+        """Gives out a word that is not all of one kind, as far as it has come."""
+        word = "".join(self._undecided)
+        self._undecided = []
+        self._decided = True
+        space = "" if self._leans_on_previous(word) else self._space
+        self._space = " "
+        return space + word
+
+    def _leans_on_previous(self, word: str) -> bool:
+        if not self._last_of_previous:
+            return False
+        if _is_cjk(word[0]):
+            return _is_cjk(self._last_of_previous)
+        return word[0] == "'" and _is_letter(word[1])  # 's, 't; a quote alone is all of one kind
+
+    def _whole_word(self, word: str) -> str:
+        if self._kind is _is_closing:
+            self._space = " "
+            return word
+        if self._kind is _is_quote:
+            return self._quote(word)
+        text = self._space + word
+        self._space = ""
+        return text
+
+    def _quote(self, word: str) -> str:
+        name = '"' if _LOW_QUOTES.issuperset(word) else word
+        if name in self._open_quotes:
+            self._open_quotes.remove(name)
+            self._space = " "
+            return word
+        if word == "'" and self._last_of_previous == "s":  # the Jones' house
+            self._space = " "
+            return word
+        self._open_quotes.add(name)
+        text = self._space + word
+        self._space = ""
+        return text
+
+
+def _kind(first: str) -> Callable[[str], bool] | None:
+    """Which characters a word that begins with `first` must be made of to be special."""
+    return next((kind for kind in (_is_closing, _is_quote, _is_opening) if kind(first)), None)
+
+
+def _is_closing(character: str) -> bool:
+    return character in _CLOSING
+
+
+def _is_quote(character: str) -> bool:
+    return character in _QUOTES
+
+
+def _is_opening(character: str) -> bool:
+    if character.isascii() or character in _OPENING:
+        return character in _OPENING
+    # No letter is a currency sign: sacremoses' tables, slow to import, are asked about symbols alone.
+    return not character.isalpha() and character in _currency_signs()
+
+
+def _is_cjk(character: str) -> bool:
+    return character >= _FIRST_CJK and _sacremoses_is_cjk(character)
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalpha() if character.isascii() else character in _letters()
+
+
+def _sacremoses_is_cjk(character: str) -> bool:
+    from sacremoses.util import is_cjk  # noqa: PLC0415 -- slow to import
+
+    return bool(is_cjk(character))
+
+
+@cache
+def _currency_signs() -> frozenset[str]:
+    from sacremoses import MosesDetokenizer  # noqa: PLC0415 -- slow to import
+
+    return frozenset(MosesDetokenizer.IsSc)
+
+
+@cache
+def _letters() -> frozenset[str]:
+    from sacremoses import MosesDetokenizer  # noqa: PLC0415 -- slow to import
+
+    return frozenset(MosesDetokenizer.IsAlpha)

@@ -1,0 +1,155 @@
+"""Text to Moses tokens, as `sacremoses` gives them, but one word at a time.
+
+sacremoses takes a millisecond for a sentence, far too long for a text of many. Its rules are substitutions on the
+whole text, yet hardly any of them looks beyond the white space around a word, so the tokens of a word can be asked for
+once and remembered. This is the argument, rule by rule in sacremoses' order; a word is what stands between white space
+when the first two rules have been applied.
+
+1. White space runs become one space. 2. Control characters vanish, which may leave several spaces in a row.
+   `words_of` does both.
+3. Every character that is neither alphanumeric nor one of . ' ` , - gets spaces around it: looks at one character.
+4. A hyphen between alphanumerics becomes ` @-@ `: no white space takes part.
+5. A run of dots becomes a word of its own. `words_of` does this at once, because older versions need quadratic time
+   for long runs. Nothing before this rule looks at dots, and everything after it sees the same either way.
+6. A comma is parted from a neighbour that is no digit. White space is such a neighbour and the start of the text is
+   none: `,5` stays whole at the start. A match takes the comma and one neighbour, and of two words that share a space
+   the left one's commas take at most the space, the right one's need it only when the left one does not end in a comma
+   match that took it: matches "neighbour, comma" end in a comma, matches "comma, neighbour" begin with one.
+7. Apostrophes, by five rules on the characters on both sides. White space is a neighbour, start and end of the text are
+   none. Only the first of the five can match with white space on the left and with white space on the right; so one
+   match can take the space that the next word's needs, and only if the left word ends in an apostrophe and the right
+   word begins with one. `words_of` links such words into one.
+8. A full stop at the end of a token stays if the token is an abbreviation, or if the next token begins with a lowercase
+   letter or, for some, a digit; also the end of the text counts. The next token is in the same word or begins the next
+   one, and the rules before never change a first character, but for dots, which become `D`: as little lowercase or a
+   digit as a dot.
+9. `.'` at the end of the text is parted.
+10. Runs of dots are restored and characters of XML escaped: looks at one token.
+
+So a word's tokens depend on the word, on whether it is first, on whether it is last, and, if it ends in a full stop, on
+the first character of the next. sacremoses is asked with words in the same position, and their tokens are dropped.
+"""
+
+import re
+from functools import cache
+from typing import Any, Protocol, cast
+
+from biogpt_onnx.runtime.errors import PromptError
+
+_SPACES = re.compile(r"\s+")
+_CONTROL = re.compile("[\x00-\x1f]")
+# A text without these needs neither of the first two rules nor linked words. White space is not among the controls.
+_IRREGULAR = re.compile("[\x00-\x08\x0e-\x1b]|'\\s+'")
+_LINK = re.compile("(?<=') (?=')")
+# Stands for the space between linked words; the text cannot hold it once control characters have vanished.
+_LINKING_SPACE = "\x01"
+_DOTS = re.compile(r"\.{2,}")
+
+# What sacremoses turns runs of dots into while it works; in a text it turns into dots, too.
+_DOTS_MARKER = "DOTMULTI"
+# Up to version 0.1 it takes quadratic time for these.
+_MANY_MARKERS = re.compile(r"(?:DOT){1001}")
+
+# Stand-ins for the words around. They have to be one token each and to change nothing: no apostrophe, no full stop.
+_BEFORE = "A"
+LOWERCASE, DIGIT, OTHER = "a", "0", "A"
+
+# The common words, whose tokens need no look-up of an abbreviation: then sacremoses need not even be imported, which
+# takes longer than everything else. ASCII only: sacremoses has its own idea of which other characters are letters.
+_COMMON = re.compile(
+    r"(?P<opening>\(?)(?P<core>[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)(?P<closing>[,;:)?!%]*)(?P<stop>\.?)",
+)
+
+
+class _Moses(Protocol):
+    def tokenize(self, text: str, *, aggressive_dash_splits: bool, escape: bool) -> list[str]: ...
+
+
+def words_of(text: str) -> list[str]:
+    """The words whose tokens do not depend on each other, but for what `tokens_of` asks about a word's position."""
+    if _IRREGULAR.search(text):
+        text = _CONTROL.sub("", _SPACES.sub(" ", text))
+        text = _LINK.sub(_LINKING_SPACE, text)
+    if ".." in text:
+        text = _DOTS.sub(r" \g<0> ", text)
+    return text.split()
+
+
+def follower_of(word: str) -> str:
+    """What a word that ends in a full stop has to know about the word after it."""
+    first = word[0]
+    if not first.isascii():
+        return first  # whether it is lowercase is for sacremoses to say
+    if first.islower():
+        return LOWERCASE
+    return DIGIT if first.isdigit() else OTHER
+
+
+def tokens_of(word: str, *, first: bool = False, follower: str | None = OTHER) -> list[str]:
+    """The Moses tokens of a word, escaped.
+
+    Args:
+        word: one of the words that `words_of` gives.
+        first: the word begins the text.
+        follower: of the next word, see `follower_of`; None if the word ends the text.
+
+    Raises:
+        PromptError: the word repeats a marker of sacremoses more than a thousand times.
+    """
+    if word[0] == "." and len(word) > 1 and not word.strip("."):
+        return [word]
+    tokens = _common_tokens(word, follower)
+    return tokens if tokens is not None else _tokens_in_position(word, first=first, follower=follower)
+
+
+def warm_up() -> None:
+    """Imports sacremoses, which takes some 0.3 s; may be called from a thread of its own."""
+    _moses()
+
+
+def _common_tokens(word: str, follower: str | None) -> list[str] | None:
+    found = _COMMON.fullmatch(word)
+    if found is None or _DOTS_MARKER in word:
+        return None
+    opening, core, closing, stop = found.group("opening", "core", "closing", "stop")
+    tokens = [*opening, *core.replace("-", " @-@ ").split(" "), *closing]
+    if not stop:
+        return tokens
+    if closing:
+        return [*tokens, stop]  # a token of its own already: nothing to part it from
+    last = tokens[-1]
+    if follower == LOWERCASE or ("." in last and not last.replace(".", "").isdigit()):
+        return [*tokens[:-1], last + stop]
+    return None  # only sacremoses knows the abbreviations
+
+
+def _tokens_in_position(word: str, *, first: bool, follower: str | None) -> list[str]:
+    if _MANY_MARKERS.search(word):
+        raise PromptError("the text repeats DOT more than 1,000 times without a space; remove the repetition")
+    before = "" if first else f"{_BEFORE} "
+    after = "" if follower is None else f" {follower}"
+    text = before + word.replace(_LINKING_SPACE, " ") + after
+    tokens = _moses().tokenize(text, aggressive_dash_splits=True, escape=True)
+    return tokens[bool(before) : len(tokens) - bool(after)]
+
+
+@cache
+def _moses() -> _Moses:
+    # Imported late: compiling its patterns takes longer than loading a small model.
+    from sacremoses import MosesTokenizer  # noqa: PLC0415 -- see above
+
+    lowercase = frozenset(MosesTokenizer.IsLower)
+    letters = frozenset(MosesTokenizer.IsAlpha)
+
+    class Moses(MosesTokenizer):  # type: ignore[misc] -- sacremoses ships no types
+        """sacremoses builds these sets of thousands of characters anew for each token that ends in a full stop."""
+
+        def islower(self, text: str) -> bool:
+            return lowercase.issuperset(text)
+
+        def isanyalpha(self, text: str) -> bool:
+            return not letters.isdisjoint(text)
+
+    moses: Any = Moses(lang="en")
+    moses.NONBREAKING_PREFIXES = frozenset(moses.NONBREAKING_PREFIXES)
+    return cast("_Moses", moses)

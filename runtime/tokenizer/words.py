@@ -1,0 +1,45 @@
+"""From text to what its words give, each word's result remembered."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from biogpt_onnx.runtime.tokenizer.memo import Memo
+from biogpt_onnx.runtime.tokenizer.moses import OTHER, follower_of, tokens_of, words_of
+
+Item = TypeVar("Item")
+
+
+class WordMap(Generic[Item]):
+    """Applies a function to the Moses tokens of each word of a text.
+
+    Args:
+        convert: Moses tokens of one word to the items wanted, for example ids.
+    """
+
+    def __init__(self, convert: Callable[[list[str]], tuple[Item, ...]]) -> None:
+        self._convert = convert
+        # Words inside a text. The key of a word that ends in a full stop holds what follows it, too.
+        self._memo: Memo[Item] = Memo()
+
+    def items(self, text: str) -> list[Item]:
+        """The items of all words, in order."""
+        words = words_of(text)
+        if len(words) < 2:  # noqa: PLR2004 -- first and last at once
+            return [item for word in words for item in self._convert(tokens_of(word, first=True, follower=None))]
+        found = list(self._convert(tokens_of(words[0], first=True, follower=follower_of(words[1]))))
+        remembered = self._memo.get
+        for position in range(1, len(words) - 1):
+            items = remembered(words[position])
+            found += items if items is not None else self._look_up(words[position], words[position + 1])
+        found += self._convert(tokens_of(words[-1], follower=None))
+        return found
+
+    def _look_up(self, word: str, following: str) -> tuple[Item, ...]:
+        follower = follower_of(following) if word[-1] == "." else OTHER
+        # No word holds a space, so the two kinds of key cannot be confused.
+        key = f"{word} {follower}" if word[-1] == "." else word
+        items = self._memo.get(key)
+        if items is None:
+            items = self._convert(tokens_of(word, follower=follower))
+            self._memo.add(key, items)
+        return items
