@@ -51,7 +51,9 @@ def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield building
         _replace(building, target)
     except OSError as error:
-        raise BundleError(f"{target} could not be written ({error.strerror or error}); nothing is left of it") from error
+        raise BundleError(
+            f"{target} could not be written ({error.strerror or error}); nothing is left of it"
+        ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

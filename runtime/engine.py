@@ -153,9 +153,7 @@ class BioGPT:
         timings = Timings(
             tokenize=tokenize_seconds, prefill=first_token - start, decode=perf_counter() - first_token, steps=steps
         )
-        return [
-            Generation.of((_hypothesis(state, text),), timings) for state, text in zip(states, texts, strict=True)
-        ]
+        return [Generation.of((_hypothesis(state, text),), timings) for state, text in zip(states, texts, strict=True)]
 
     def _pieces(self, state: SequenceState, config: GenerationConfig) -> Iterator[str]:
         text = self._text(state, config)

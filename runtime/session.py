@@ -115,9 +115,7 @@ class DecoderSession:
         cache.lengths += sequence
         return logits
 
-    def _run(
-        self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], logits: npt.NDArray[np.float32]
-    ) -> None:
+    def _run(self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], logits: npt.NDArray[np.float32]) -> None:
         if cache.binding is None:
             cache.binding = self._bind_cache(cache)
         for name, array in inputs.items():
@@ -141,8 +139,8 @@ def _session_options(onnxruntime: ModuleType, threads: int | None, *, prepack: b
     options.intra_op_num_threads = _num_threads(threads)
     # The graph comes fused as it should run. The higher levels would make SkipLayerNormalization of it, which is slow.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    # Warnings are for developers; what a user must know comes as an exception.
-    options.log_severity_level = 3
+    # What goes wrong comes as an exception; the log would only say it a second time.
+    options.log_severity_level = 4
     # Without it 8-bit products saturate on CPUs that lack VNNI; it changes nothing on those that have it.
     options.add_session_config_entry("session.x64quantprecision", "1")
     if not prepack:
@@ -165,7 +163,9 @@ def _open(onnxruntime: ModuleType, path: Path, options: Any, provider: str) -> A
         session = onnxruntime.InferenceSession(path, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
         first_line = str(error).partition("\n")[0]
-        raise BundleError(f"{path} cannot be loaded ({first_line}): check it with `biogpt-onnx info --check`") from error
+        raise BundleError(
+            f"{path} cannot be loaded ({first_line}): check it with `biogpt-onnx info --check`"
+        ) from error
     if provider not in session.get_providers():
         raise ProviderError(f"{provider} was asked for, but ONNX Runtime could not start it")
     return session

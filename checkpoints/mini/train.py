@@ -44,14 +44,14 @@ class Settings:
     """Everything that shapes a run besides the data."""
 
     vocabulary: int = 8000
-    layers: int = 6
+    layers: int = 4
     hidden: int = 256
     dropout: float = 0.1
-    steps: int = 2000
+    steps: int = 1500
     warmup: float = 0.03  # share of the steps in which the learning rate rises
     decay: float = 0.6  # share of the steps in which it falls to zero
-    matrix_lr: float = 0.02
-    other_lr: float = 0.004
+    matrix_lr: float = 0.03
+    other_lr: float = 0.006
     weight_decay: float = 0.1
     seed: int = 1
     threads: int = 2
@@ -161,6 +161,7 @@ def save_weights(model: BioGptForCausalLM, folder: Path) -> None:
     }
     unfinished = folder / "model.safetensors.part"
     save_file(tensors, unfinished, metadata={"format": "pt"})
+    unfinished.chmod(0o644)  # safetensors lets only the owner read
     unfinished.replace(folder / "model.safetensors")
 
 

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from biogpt_onnx.export.checkpoint import names
 from biogpt_onnx.export.graph.decoder import POSITION_EMBEDDING, TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.runtime.architecture import Architecture
-
-POSITION_OFFSET = 2
-"""Rows at the top of a checkpoint's position table that no token uses."""
 
 
 class ReadableTensor(Protocol):
@@ -40,8 +38,8 @@ class ParameterSource:
 def parameter_sources(architecture: Architecture) -> dict[str, ParameterSource]:
     """For each of the graph's parameters, the checkpoint's tensors (by canonical name) that it is made of."""
     sources = {
-        TOKEN_EMBEDDING: ParameterSource((TOKEN_EMBEDDING,)),
-        POSITION_EMBEDDING: ParameterSource((POSITION_EMBEDDING,), skip_rows=POSITION_OFFSET),
+        TOKEN_EMBEDDING: ParameterSource((names.EMBEDDING,)),
+        POSITION_EMBEDDING: ParameterSource((names.POSITIONS,), skip_rows=names.POSITION_OFFSET),
     }
     for index in range(architecture.num_layers):
         layer = f"layers.{index}"
@@ -55,7 +53,7 @@ def parameter_sources(architecture: Architecture) -> dict[str, ParameterSource]:
     for kind in ("weight", "bias"):
         sources[f"final_norm.{kind}"] = ParameterSource((f"layer_norm.{kind}",))
     if not architecture.tied_head:
-        sources[UNTIED_HEAD] = ParameterSource((UNTIED_HEAD,))
+        sources[UNTIED_HEAD] = ParameterSource((names.HEAD,))
     return sources
 
 

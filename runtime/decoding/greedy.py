@@ -60,9 +60,7 @@ def greedy_search(
         logits = model.forward(tokens[unfinished, None], cache)
 
 
-def _append(
-    states: Sequence[SequenceState], tokens: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]
-) -> None:
+def _append(states: Sequence[SequenceState], tokens: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> None:
     for state, token, score in zip(states, tokens.tolist(), scores.tolist(), strict=True):
         state.token_ids.append(token)
         state.score += score

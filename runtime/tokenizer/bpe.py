@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 END_OF_WORD = "</w>"
 
@@ -53,7 +54,7 @@ class BytePairEncoder:
 
 def _merge_short(symbols: list[str], ranks: Ranks) -> list[str]:
     while len(symbols) > 1:
-        known = [rank for pair in zip(symbols, symbols[1:], strict=False) if (rank := ranks.get(pair)) is not None]
+        known = [rank for pair in pairwise(symbols) if (rank := ranks.get(pair)) is not None]
         if not known:
             break
         symbols = _merge_everywhere(symbols, min(known), ranks)

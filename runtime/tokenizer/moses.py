@@ -8,9 +8,11 @@ when the first two rules have been applied.
 1. White space runs become one space. 2. Control characters vanish, which may leave several spaces in a row.
    `words_of` does both.
 3. Every character that is neither alphanumeric nor one of . ' ` , - gets spaces around it: looks at one character.
+   `words_of` does this at once for ASCII, so that words are simpler and more alike; nothing before this rule looks at
+   them, and everything after it sees the same either way.
 4. A hyphen between alphanumerics becomes ` @-@ `: no white space takes part.
 5. A run of dots becomes a word of its own. `words_of` does this at once, because older versions need quadratic time
-   for long runs. Nothing before this rule looks at dots, and everything after it sees the same either way.
+   for long runs. The rules before do not look at dots.
 6. A comma is parted from a neighbour that is no digit. White space is such a neighbour and the start of the text is
    none: `,5` stays whole at the start. A match takes the comma and one neighbour, and of two words that share a space
    the left one's commas take at most the space, the right one's need it only when the left one does not end in a comma
@@ -44,6 +46,9 @@ _LINK = re.compile("(?<=') (?=')")
 # Stands for the space between linked words; the text cannot hold it once control characters have vanished.
 _LINKING_SPACE = "\x01"
 _DOTS = re.compile(r"\.{2,}")
+# ASCII without letters, digits, white space, . ' ` , and -.
+_MARKS = re.compile(r"""[!"#$%&()*+/:;<=>?@\[\\\]^_{|}~\x7f]""")
+_ESCAPED = {"&": "&amp;", "|": "&#124;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "[": "&#91;", "]": "&#93;"}
 
 # What sacremoses turns runs of dots into while it works; in a text it turns into dots, too.
 _DOTS_MARKER = "DOTMULTI"
@@ -56,9 +61,7 @@ LOWERCASE, DIGIT, OTHER = "a", "0", "A"
 
 # The common words, whose tokens need no look-up of an abbreviation: then sacremoses need not even be imported, which
 # takes longer than everything else. ASCII only: sacremoses has its own idea of which other characters are letters.
-_COMMON = re.compile(
-    r"(?P<opening>\(?)(?P<core>[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)(?P<closing>[,;:)?!%]*)(?P<stop>\.?)",
-)
+_COMMON = re.compile(r"(?P<core>[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)(?P<commas>,*)(?P<stop>\.?)")
 
 
 class _Moses(Protocol):
@@ -70,6 +73,7 @@ def words_of(text: str) -> list[str]:
     if _IRREGULAR.search(text):
         text = _CONTROL.sub("", _SPACES.sub(" ", text))
         text = _LINK.sub(_LINKING_SPACE, text)
+    text = _MARKS.sub(r" \g<0> ", text)
     if ".." in text:
         text = _DOTS.sub(r" \g<0> ", text)
     return text.split()
@@ -96,7 +100,9 @@ def tokens_of(word: str, *, first: bool = False, follower: str | None = OTHER) -
     Raises:
         PromptError: the word repeats a marker of sacremoses more than a thousand times.
     """
-    if word[0] == "." and len(word) > 1 and not word.strip("."):
+    if len(word) == 1 and _MARKS.match(word):
+        return [_ESCAPED.get(word, word)]
+    if len(word) > 1 and not word.strip("."):
         return [word]
     tokens = _common_tokens(word, follower)
     return tokens if tokens is not None else _tokens_in_position(word, first=first, follower=follower)
@@ -111,11 +117,11 @@ def _common_tokens(word: str, follower: str | None) -> list[str] | None:
     found = _COMMON.fullmatch(word)
     if found is None or _DOTS_MARKER in word:
         return None
-    opening, core, closing, stop = found.group("opening", "core", "closing", "stop")
-    tokens = [*opening, *core.replace("-", " @-@ ").split(" "), *closing]
+    core, commas, stop = found.group("core", "commas", "stop")
+    tokens = [*core.replace("-", " @-@ ").split(" "), *commas]
     if not stop:
         return tokens
-    if closing:
+    if commas:
         return [*tokens, stop]  # a token of its own already: nothing to part it from
     last = tokens[-1]
     if follower == LOWERCASE or ("." in last and not last.replace(".", "").isdigit()):
@@ -141,7 +147,7 @@ def _moses() -> _Moses:
     lowercase = frozenset(MosesTokenizer.IsLower)
     letters = frozenset(MosesTokenizer.IsAlpha)
 
-    class Moses(MosesTokenizer):  # type: ignore[misc] -- sacremoses ships no types
+    class Moses(MosesTokenizer):  # type: ignore[misc]  # sacremoses ships no types
         """sacremoses builds these sets of thousands of characters anew for each token that ends in a full stop."""
 
         def islower(self, text: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>")
@@ -37,7 +38,7 @@ def read_symbols(path: Path) -> tuple[str, ...]:
     problems = _id_problems(path.name, pairs)
     if problems:
         raise VocabularyError(problems)
-    return tuple(symbol for symbol, _ in sorted(pairs, key=lambda pair: pair[1]))
+    return tuple([symbol for symbol, _ in sorted(pairs, key=itemgetter(1))])
 
 
 def read_merges(path: Path) -> tuple[tuple[str, str], ...]:
@@ -49,13 +50,20 @@ def read_merges(path: Path) -> tuple[tuple[str, str], ...]:
         VocabularyError: a line holds fewer than two symbols.
     """
     # Only "\n" ends a line: symbols may hold other characters that str.splitlines splits at.
-    lines = _read_text(path).removesuffix("\n").split("\n")
-    # Likewise only a space separates: str.split() would split at a no-break space inside a symbol.
-    fields = [line.removesuffix("\r").split(" ") for line in lines]
-    short = [number for number, line in enumerate(fields, start=1) if len(line) < 2 or not line[0] or not line[1]]  # noqa: PLR2004 -- a pair
+    lines = _read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    merges = []
+    short = []
+    for number, line in enumerate(lines, start=1):
+        # Likewise only a space separates: str.split() would split at a no-break space inside a symbol.
+        left, _, rest = line.partition(" ")
+        right = rest.partition(" ")[0]
+        if left and right:
+            merges.append((left, right))
+        else:
+            short.append(number)
     if short:
         raise VocabularyError([f"{path.name}, line {short[0]}: expected `left right count` ({len(short)} such lines)"])
-    return tuple((left, right) for left, right, *_ in fields)
+    return tuple(merges)
 
 
 def _read_text(path: Path) -> str:
@@ -78,12 +86,12 @@ def _is_symbol_table(pairs: object) -> bool:
 
 def _id_problems(name: str, pairs: list[tuple[str, int]]) -> list[str]:
     problems = []
-    repeated = [symbol for symbol, count in Counter(symbol for symbol, _ in pairs).items() if count > 1]
-    if repeated:
-        problems.append(f"{name} holds {repeated[0]!r} more than once")
-    if sorted(number for _, number in pairs) != list(range(len(pairs))):
-        problems.append(f"{name}: the ids of {len(pairs):,} symbols are not 0 to {len(pairs) - 1:,}")
     ids = dict(pairs)
+    if len(ids) < len(pairs):
+        counts = Counter(symbol for symbol, _ in pairs)
+        problems.append(f"{name} holds {counts.most_common(1)[0][0]!r} more than once")
+    if sorted(map(itemgetter(1), pairs)) != list(range(len(pairs))):
+        problems.append(f"{name}: the ids of {len(pairs):,} symbols are not 0 to {len(pairs) - 1:,}")
     for number, symbol in enumerate(SPECIAL_TOKENS):
         if ids.get(symbol) != number:
             problems.append(f"{name}: {symbol} must be id {number}, is {ids.get(symbol, 'missing')}")

@@ -100,7 +100,7 @@ def write_huggingface(  # noqa: PLR0913 -- one argument for each way in which us
     if with_tied_head:
         tensors[HEAD] = tensors["embed_tokens.weight"]
     dtype_of = dtype if callable(dtype) else lambda _: dtype
-    stored = {to_huggingface(name): _cast(values, dtype_of(name)) for name, values in tensors.items()}
+    stored = {to_huggingface(name): as_stored(values, dtype_of(name)) for name, values in tensors.items()}
     _write_shards(folder, stored, form, num_shards)
     (folder / "config.json").write_text(json.dumps(huggingface_config(architecture, **(config or {}))))
     symbols, merges = tiny_vocabulary(architecture)
@@ -164,7 +164,8 @@ def _fairseq_symbol(symbol: str) -> str:
     return symbol.removesuffix("</w>") if symbol.endswith("</w>") else symbol + "@@"
 
 
-def _cast(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.generic]:
+def as_stored(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.generic]:
+    """The values in a checkpoint's stored type: "float32", "float16" or "bfloat16"."""
     import ml_dtypes  # noqa: PLC0415 -- an extra
 
     return values.astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)

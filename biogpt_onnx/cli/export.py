@@ -1,0 +1,53 @@
+"""Turns a checkpoint into a bundle."""
+
+import argparse
+from pathlib import Path
+
+from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.errors import CheckpointError
+
+NAME = "export"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder in Hugging Face or fairseq form, a fairseq .pt file, a hub id (organisation/name), "
+        "or preset:biogpt or preset:biogpt-large for random weights of those sizes",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")
+    parser.add_argument(
+        "--layout",
+        choices=["bundle", "optimum"],
+        default="bundle",
+        help="bundle: for this package's runtime (default); optimum: the folder that optimum's ORTModelForCausalLM loads",
+    )
+    parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
+    parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
+    parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command."""
+    try:
+        # Imported here, as the runtime's commands must not need what only an export needs.
+        from biogpt_onnx.export.checkpoint.open import open_checkpoint
+        from biogpt_onnx.export.exporter import export_bundle
+    except ImportError as error:
+        raise CheckpointError(f'export needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
+    checkpoint = open_checkpoint(
+        options.source, revision=options.revision, vocabulary=options.vocabulary, seed=options.seed
+    )
+    if options.layout == "optimum":
+        from biogpt_onnx.export.optimum import export_optimum
+
+        export_optimum(checkpoint, options.output, overwrite=options.overwrite)
+        print(f"{options.output}: optimum layout of {checkpoint.source}")
+        return 0
+    with Progress("writing weights") as progress:
+        manifest = export_bundle(checkpoint, options.output, overwrite=options.overwrite, progress=progress)
+    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}, {manifest.num_bytes / 1e6:,.1f} MB")
+    return 0

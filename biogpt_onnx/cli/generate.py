@@ -1,0 +1,86 @@
+"""Continues prompts."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+
+from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.engine import BioGPT, load
+from biogpt_onnx.runtime.errors import PromptError
+
+NAME = "generate"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    parser.add_argument(
+        "prompts",
+        nargs="*",
+        metavar="PROMPT",
+        help="texts to continue; without any, one a line from standard input, where empty lines are skipped",
+    )
+    parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N", help="most new tokens (default 64)")
+    parser.add_argument("--min-new-tokens", type=int, default=0, metavar="N", help="fewest new tokens (default 0)")
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable")
+    parser.add_argument(
+        "--truncation",
+        choices=["error", "left", "right"],
+        default="error",
+        help="what to do with a prompt that is too long (default error)",
+    )
+    parser.add_argument("--special-tokens", action="store_true", help="read </s> and the like as special tokens")
+    parser.add_argument("--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII")
+    parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
+    parser.add_argument(
+        "--no-prepack", action="store_true", help="start at once and use the weights where they lie in the file"
+    )
+    add_session_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command. Answers come in the order of the prompts, each as soon as it is there."""
+    config = GenerationConfig(
+        max_new_tokens=options.max_new_tokens,
+        min_new_tokens=options.min_new_tokens,
+        stop_strings=options.stop,
+        truncation=options.truncation,
+        special_tokens=options.special_tokens,
+        normalize_punctuation=options.normalize_punctuation,
+    )
+    if not options.prompts and sys.stdin.isatty():
+        raise PromptError("no prompt: give one as an argument, or lines on standard input")
+    model = load(options.bundle, device=options.device, threads=options.threads, prepack=not options.no_prepack)
+    for prompt in options.prompts or _lines():
+        if options.json:
+            _print_json(model, prompt, config)
+        else:
+            _print_text(model, prompt, config)
+    return 0
+
+
+def _lines() -> Iterator[str]:
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"line {number} of standard input is not UTF-8 (byte {error.start})") from error
+        if text.strip():
+            yield text
+
+
+def _print_json(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
+    generation = model.generate(prompt, config)
+    print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
+
+
+def _print_text(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
+    # A pipe gets a line at once or none; nothing is printed before the prompt is known to be good.
+    pieces = model.stream(prompt, config) if sys.stdout.isatty() else [model.generate(prompt, config).text]
+    print(prompt, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print(flush=True)

@@ -1,0 +1,281 @@
+"""The graph against transformers, as a report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.greedy import greedy_search
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
+
+TOP_K = 5
+
+Logits = npt.NDArray[np.float32]
+
+
+class Reference(Protocol):
+    """The model that is taken for the truth."""
+
+    def logits(self, ids: Sequence[int]) -> Logits:
+        """The logits after each token, [len(ids), vocab]."""
+        ...
+
+    def left_padded_logits(self, batch: Sequence[Sequence[int]]) -> list[Logits]:
+        """Each row's logits [len(row), vocab], from one left-padded batch."""
+        ...
+
+    def greedy(self, ids: Sequence[int], max_new_tokens: int) -> list[int]:
+        """As many new tokens by greedy search, none of which ends the sequence."""
+        ...
+
+
+class Verdict(StrEnum):
+    """What a comparison found."""
+
+    PASS = "PASS"  # noqa: S105 -- no password
+    FAIL = "FAIL"
+    AMBIGUOUS = "AMBIGUOUS"
+    """Other tokens, but where the reference's two best differ by less than the tolerance."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far logits may differ: `absolute` + `relative` * |reference|."""
+
+    absolute: float = 1e-4
+    relative: float = 1e-5
+
+
+@dataclass(frozen=True)
+class LogitsComparison:
+    """One way of computing logits, compared.
+
+    Attributes:
+        name: which way.
+        verdict: what was found.
+        num_tokens: positions compared.
+        largest_difference: of any logit.
+        mean_difference: over all logits.
+        top_1_agreement: share of positions with the same most likely token.
+        top_k_overlap: mean share of the reference's `TOP_K` most likely tokens that are among ours.
+        smallest_margin: the reference's smallest distance between its two best logits: near zero, rounding decides.
+    """
+
+    name: str
+    verdict: Verdict
+    num_tokens: int
+    largest_difference: float
+    mean_difference: float
+    top_1_agreement: float
+    top_k_overlap: float
+    smallest_margin: float
+
+
+@dataclass(frozen=True)
+class TokensComparison:
+    """One way of generating, compared.
+
+    Attributes:
+        name: which way.
+        verdict: what was found.
+        num_tokens: tokens compared.
+        num_equal: tokens before the first that differs, over all prompts.
+        smallest_margin: see `LogitsComparison`.
+    """
+
+    name: str
+    verdict: Verdict
+    num_tokens: int
+    num_equal: int
+    smallest_margin: float
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """All comparisons of a bundle."""
+
+    logits: tuple[LogitsComparison, ...]
+    tokens: tuple[TokensComparison, ...]
+    tolerance: Tolerance
+
+    @property
+    def passed(self) -> bool:
+        """Whether no comparison failed. An ambiguous one has not: either token would have been right."""
+        return all(comparison.verdict is not Verdict.FAIL for comparison in (*self.logits, *self.tokens))
+
+    def table(self) -> str:
+        """The report for people to read."""
+        limit = f"{self.tolerance.absolute:g} + {self.tolerance.relative:g} * |logit|"
+        lines = [
+            f"{'logits, within ' + limit:44}{'largest':>10}{'mean':>10}{'top 1':>8}{'top 5':>8}{'margin':>10}",
+            *(
+                f"{row.verdict:10}{row.name:22}{row.num_tokens:5} tokens{row.largest_difference:10.1e}"
+                f"{row.mean_difference:10.1e}{row.top_1_agreement:8.1%}{row.top_k_overlap:8.1%}{row.smallest_margin:10.1e}"
+                for row in self.logits
+            ),
+            f"{'tokens':44}{'equal':>10}{'margin':>36}",
+            *(
+                f"{row.verdict:10}{row.name:22}{row.num_tokens:5} tokens{row.num_equal:10}{row.smallest_margin:36.1e}"
+                for row in self.tokens
+            ),
+            "PASS" if self.passed else "FAIL: the bundle does not compute what the checkpoint says",
+        ]
+        return "\n".join(lines)
+
+
+def compare_with(
+    session: DecoderSession,
+    reference: Reference,
+    *,
+    tolerance: Tolerance | None = None,
+    longest: int = 96,
+    max_new_tokens: int = 32,
+    seed: int = 0,
+) -> ParityReport:
+    """Compares every way in which the runtime uses the graph.
+
+    Args:
+        session: the bundle's.
+        reference: the truth.
+        tolerance: see `Tolerance`.
+        longest: tokens of the longest sequence; fewer where the model has fewer positions.
+        max_new_tokens: tokens of each greedy search.
+        seed: of the random token ids that are compared on. Parity is of arithmetic, for which any ids do.
+    """
+    tolerance = tolerance or Tolerance()
+    longest = min(longest, session.max_positions)
+    generator = np.random.default_rng(seed)
+    lengths = sorted({1, 2, longest // 3 + 1, longest})
+    batch = [_random_ids(generator, length, session.vocab_size) for length in lengths]
+    expected = [reference.logits(ids) for ids in batch]
+    ways: dict[str, Callable[[], list[Logits]]] = {
+        "without cache": lambda: [_in_chunks(session, ids, [len(ids)]) for ids in batch],
+        "with cache": lambda: [_in_chunks(session, ids, [1] * len(ids)) for ids in batch],
+        "chunked prefill": lambda: [_in_chunks(session, ids, _thirds(len(ids))) for ids in batch],
+        "batched steps": lambda: _in_one_batch(session, batch),
+    }
+    comparisons = [_compare_logits(name, way(), expected, tolerance) for name, way in ways.items()]
+    padded = reference.left_padded_logits(batch)
+    comparisons.append(_compare_logits("left-padded batch", ways["without cache"](), padded, tolerance))
+    # The longest leaves no room for new tokens where it fills the positions.
+    tokens = _compare_greedy(session, reference, batch[:-1], min(max_new_tokens, longest // 2), tolerance)
+    return ParityReport(tuple(comparisons), tokens, tolerance)
+
+
+def _random_ids(generator: np.random.Generator, length: int, vocab_size: int) -> list[int]:
+    ids = generator.integers(len(SPECIAL_TOKENS), vocab_size, size=length - 1)
+    return [EOS_ID, *ids.tolist()]
+
+
+def _thirds(length: int) -> list[int]:
+    third = length // 3
+    return [size for size in (third, third, length - 2 * third) if size]
+
+
+def _in_chunks(session: DecoderSession, ids: Sequence[int], sizes: Sequence[int]) -> Logits:
+    cache = session.new_cache(1, len(ids))
+    row = np.array([ids], dtype=np.int64)
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(session.forward(row[:, start : start + size], cache, logits_indices=np.arange(size)))
+        start += size
+    return np.concatenate(parts)
+
+
+def _in_one_batch(session: DecoderSession, batch: Sequence[Sequence[int]]) -> list[Logits]:
+    # Rows of unequal lengths, as the greedy search leaves them: the shortest ends first, and the batch shrinks.
+    results: list[list[Logits]] = [[] for _ in batch]
+    cache, active = session.new_cache(len(batch), max(map(len, batch))), list(range(len(batch)))
+    for step in range(max(map(len, batch))):
+        slots = [slot for slot, row in enumerate(active) if step < len(batch[row])]
+        if len(slots) < len(active):
+            cache, active = cache.keep(slots), [active[slot] for slot in slots]
+        logits = session.forward(np.array([[batch[row][step]] for row in active]), cache)
+        for slot, row in enumerate(active):
+            results[row].append(logits[slot : slot + 1])
+    return [np.concatenate(parts) for parts in results]
+
+
+def _compare_logits(name: str, ours: list[Logits], theirs: list[Logits], tolerance: Tolerance) -> LogitsComparison:
+    got, expected = np.concatenate(ours), np.concatenate(theirs)
+    difference = np.abs(got - expected)
+    close = bool(np.all(difference <= tolerance.absolute + tolerance.relative * np.abs(expected)))
+    order = np.argsort(-expected, axis=-1, kind="stable")[:, :TOP_K]
+    ours_top = np.argsort(-got, axis=-1, kind="stable")[:, :TOP_K]
+    return LogitsComparison(
+        name=name,
+        verdict=Verdict.PASS if close else Verdict.FAIL,
+        num_tokens=len(expected),
+        largest_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+        top_1_agreement=float(np.mean(ours_top[:, 0] == order[:, 0])),
+        top_k_overlap=float(np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(ours_top, order, strict=True)])),
+        smallest_margin=float(_margins(expected).min()),
+    )
+
+
+def _margins(logits: Logits) -> Logits:
+    best = -np.partition(-logits, 1, axis=-1)[:, :2]
+    return best[:, 0] - best[:, 1]
+
+
+def _compare_greedy(
+    session: DecoderSession,
+    reference: Reference,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    tolerance: Tolerance,
+) -> tuple[TokensComparison, ...]:
+    """Greedy search of each prompt alone, and of all in one batch, against the reference's tokens."""
+    config = GenerationConfig(max_new_tokens=max_new_tokens, min_new_tokens=max_new_tokens)
+    expected = [reference.greedy(ids, max_new_tokens) for ids in prompts]
+    margins = [_greedy_margins(reference, prompt, tokens) for prompt, tokens in zip(prompts, expected, strict=True)]
+    alone = [_greedy(session, [ids], config)[0] for ids in prompts]
+    together = _greedy(session, prompts, config)
+    return tuple(
+        _compare_tokens(name, ours, expected, margins, tolerance)
+        for name, ours in (("greedy search", alone), ("greedy search, batch", together))
+    )
+
+
+def _greedy(session: DecoderSession, prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
+    states = [SequenceState(tuple(ids), config.max_new_tokens) for ids in prompts]
+    for _ in greedy_search(session, states, config):
+        pass
+    return [state.token_ids for state in states]
+
+
+def _greedy_margins(reference: Reference, prompt: Sequence[int], tokens: Sequence[int]) -> Logits:
+    logits = reference.logits([*prompt, *tokens[:-1]])[len(prompt) - 1 :].copy()
+    # The end of a sequence was forbidden to both.
+    logits[:, EOS_ID] = -np.inf
+    return _margins(logits)
+
+
+def _compare_tokens(
+    name: str,
+    ours: Sequence[Sequence[int]],
+    expected: Sequence[Sequence[int]],
+    margins: Sequence[Logits],
+    tolerance: Tolerance,
+) -> TokensComparison:
+    verdicts, equal = [], 0
+    for got, wanted, row_margins in zip(ours, expected, margins, strict=True):
+        # Behind the first difference the two continue different texts, which says nothing.
+        same = next((at for at, pair in enumerate(zip(got, wanted, strict=True)) if pair[0] != pair[1]), len(wanted))
+        equal += same
+        if same < len(wanted):
+            verdicts.append(Verdict.AMBIGUOUS if row_margins[same] <= 2 * tolerance.absolute else Verdict.FAIL)
+    return TokensComparison(
+        name=name,
+        verdict=Verdict.FAIL if Verdict.FAIL in verdicts else verdicts[0] if verdicts else Verdict.PASS,
+        num_tokens=sum(map(len, expected)),
+        num_equal=equal,
+        smallest_margin=float(min(row.min() for row in margins)),
+    )
