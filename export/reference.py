@@ -76,10 +76,11 @@ def open_reference(source: str, *, revision: str | None = None, seed: int = 0) -
     checkpoint = open_checkpoint(source, revision=revision, seed=seed)
     if (Path(source) / "config.json").is_file():
         return TransformersReference(transformers.BioGptForCausalLM.from_pretrained(source, local_files_only=True))
-    return TransformersReference(_model_of(transformers, checkpoint))
+    return TransformersReference(model_of(transformers, checkpoint))
 
 
-def _model_of(transformers: Any, checkpoint: Checkpoint) -> Any:  # noqa: ANN401 -- transformers and its model
+def model_of(transformers: Any, checkpoint: Checkpoint) -> Any:  # noqa: ANN401 -- transformers and its model
+    """transformers' `BioGptForCausalLM` with a checkpoint's weights, whatever form that came in, in float32."""
     torch = importlib.import_module("torch")
     config = transformers.BioGptConfig(**huggingface_config(checkpoint.architecture))
     with torch.device("meta"):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from biogpt_onnx.runtime.bundle import MANIFEST_FILE, FileRecord, Manifest, hash_file
+from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, FileRecord, Manifest, hash_file
 from biogpt_onnx.runtime.errors import BundleError
 
 
@@ -34,7 +34,7 @@ def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     Args:
         target: the folder to make.
-        overwrite: whether a bundle (or an empty folder) that stands there is replaced. Anything else never is.
+        overwrite: whether an exported model (or an empty folder) that stands there is replaced. Anything else never is.
 
     Raises:
         BundleError: the target stands in the way or its parent cannot be written.
@@ -72,8 +72,8 @@ def _refuse_occupied(target: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise BundleError(f"{target} exists and is not empty: choose another folder, or say --overwrite")
-    if not (target / MANIFEST_FILE).is_file():
-        raise BundleError(f"{target} is not a bundle, so it is not overwritten: choose another folder")
+    if not any((target / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
+        raise BundleError(f"{target} holds no exported model, so it is not overwritten: choose another folder")
 
 
 def _replace(building: Path, target: Path) -> None:

@@ -51,6 +51,7 @@ class Stream:
         self._mixture, self._random = mixture, source
 
     def __iter__(self) -> Iterator[Batch]:
+        """Yield batches epoch after epoch, without end."""
         while True:
             shown, packed = self._choose()
             batches = [*self._group(shown), *self._pack(packed)]
@@ -84,10 +85,12 @@ class Stream:
     def _pack(self, examples: list[Example]) -> Iterator[list[Example]]:
         """Join texts, one ``</s>`` between two of them, and cut them into full rows."""
         self._random.shuffle(examples)
-        length, rows = self._mixture.row_tokens, []
+        length = self._mixture.row_tokens
         joined = [i for example in examples for i in example.ids[:-1]]
-        for first in range(0, len(joined) - length, length):
-            rows.append(Example(tuple(joined[first : first + length]), start=1))
+        rows = [
+            Example(tuple(joined[first : first + length]), start=1)
+            for first in range(0, len(joined) - length, length)
+        ]
         per_batch = self._mixture.batch_tokens // length
         for first in range(0, len(rows), per_batch):
             yield rows[first : first + per_batch]

@@ -11,6 +11,7 @@ import heapq
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sacremoses import MosesTokenizer
@@ -56,8 +57,8 @@ class _Corpus:
     def _count(self, index: int, sign: int) -> set[Pair]:
         """Add (or, with sign -1, take away) the pairs of one word; return those pairs."""
         symbols = self.words[index]
-        touched = set(zip(symbols, symbols[1:], strict=False))
-        for pair in zip(symbols, symbols[1:], strict=False):
+        touched = set(pairwise(symbols))
+        for pair in pairwise(symbols):
             self.pairs[pair] += sign * self.counts[index]
         for pair in touched if sign > 0 else ():
             self.where[pair].add(index)
@@ -160,7 +161,7 @@ class Tokenizer:
     def _merge(self, word: str) -> list[str]:
         symbols = split_word(word)
         while len(symbols) > 1:
-            pairs = zip(symbols, symbols[1:], strict=False)
+            pairs = pairwise(symbols)
             rank, pair = min((self._ranks.get(p, len(self._ranks)), p) for p in pairs)
             if rank == len(self._ranks):
                 break

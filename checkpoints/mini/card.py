@@ -68,19 +68,23 @@ def _row(name: str, values: Mapping[str, Any], form: str) -> str:
 def _tasks(record: Record) -> str:
     relations = record["held_out"]["relation_extraction"]
     questions = record["held_out"]["question_answering"]
+    extraction = (
+        f"F1 {relations['f1']:.1%} (precision {relations['precision']:.1%}, "
+        f"recall {relations['recall']:.1%}): {relations['correct_pairs']} of "
+        f"{relations['gold_pairs']} pairs found; "
+        f"{relations['wellformed']} of {relations['documents']} answers well-formed"
+    )
+    answering = (
+        f"accuracy {questions['accuracy']:.0%}; "
+        f"always answering yes gives {questions['majority_accuracy']:.0%}"
+    )
     return "\n".join(
-        (
+        [
             "| task | result |",
             "|---|---|",
-            f"| relation extraction, {relations['documents']} documents, exact surface pairs | "
-            f"F1 {relations['f1']:.1%}, precision {relations['precision']:.1%}, "
-            f"recall {relations['recall']:.1%}; {relations['correct_pairs']} of "
-            f"{relations['gold_pairs']} pairs found; {relations['wellformed']} answers "
-            "well-formed |",
-            f"| question answering, {questions['questions']} questions | "
-            f"accuracy {questions['accuracy']:.0%}; always answering yes gives "
-            f"{questions['majority_accuracy']:.0%} |",
-        )
+            f"| relation extraction, exact surface pairs | {extraction} |",
+            f"| question answering, {questions['questions']} questions | {answering} |",
+        ]
     )
 
 

@@ -1,8 +1,7 @@
 """What the model is worth on documents it has not seen, beside n-gram models.
 
-    python checkpoints/mini/evaluate.py --data DIR --model DIR
-
-The results go into the model's ``training.json`` and from there into its card.
+Run as ``python checkpoints/mini/evaluate.py --data DIR --model DIR``. The results
+go into the model's ``training.json`` and from there into its card.
 """
 
 from __future__ import annotations
@@ -143,7 +142,8 @@ def evaluate(folder: Path, data: Path) -> dict[str, object]:
     """Return every number of the card that is measured on held-out documents."""
     corpus, tokenizer = load_corpus(data), Tokenizer.load(folder)
     # the weights as they are stored, rounded to half precision, computed with in single
-    model = BioGptForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = BioGptForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.train(mode=False)
     abstracts = [plain(tokenizer, document.text) for document in corpus.held_out.abstracts]
     contexts = [plain(tokenizer, item.context) for item in corpus.held_out.questions]
     texts = {"bc5cdr": abstracts, "pubmedqa": contexts, "together": abstracts + contexts}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.autograd.function import BackwardCFunction, FunctionCtx
 
 _CHUNK = 512  # positions: 512 rows of 8,009 logits stay in the processor's cache
 
@@ -15,7 +18,9 @@ class _TiedCrossEntropy(torch.autograd.Function):
     """Weighted sum of losses; the gradient is made on the way, so no logits are kept."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    def forward(
+        ctx: FunctionCtx, hidden: Tensor, table: Tensor, target: Tensor, weight: Tensor
+    ) -> Tensor:
         hidden_grad, table_grad = torch.empty_like(hidden), torch.zeros_like(table)
         total = hidden.new_zeros(())
         for first in range(0, len(hidden), _CHUNK):
@@ -32,8 +37,9 @@ class _TiedCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        hidden_grad, table_grad = ctx.saved_tensors
+    def backward(ctx: BackwardCFunction, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        # torch's own annotation knows one saved tensor only
+        hidden_grad, table_grad = ctx.saved_tensors  # type: ignore[misc]
         return hidden_grad * grads[0], table_grad * grads[0], None, None
 
 
@@ -47,7 +53,7 @@ def tied_cross_entropy(hidden: Tensor, table: Tensor, target: Tensor, weight: Te
         weight: the share of each position, [positions].
     """
     chosen = weight > 0
-    total: Tensor = _TiedCrossEntropy.apply(
+    total: Tensor = _TiedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden[chosen], table, target[chosen], weight[chosen] / weight.sum()
     )
     return total

@@ -28,7 +28,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
         matrices: [count, rows, columns], rows at most columns.
     """
     a, b, c = _QUINTIC
-    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -41,7 +41,7 @@ class Muon:
     def __init__(
         self, model: nn.Module, *, matrix_lr: float, other_lr: float, weight_decay: float
     ) -> None:
-        inside = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
+        inside = [p for n, p in model.named_parameters() if ".layers." in n and len(p.shape) > 1]
         chosen = {id(p) for p in inside}
         others = [p for p in model.parameters() if id(p) not in chosen]
         # matrices of one shape are orthogonalized together, in a few large products

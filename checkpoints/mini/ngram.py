@@ -24,7 +24,9 @@ class _Level:
     counts: Counter[Gram]
     totals: Counter[Gram] = field(default_factory=Counter)
     # of each context: how many of its continuations were seen once, twice, three times or more
-    kinds: defaultdict[Gram, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0] * 3))
+    kinds: defaultdict[Gram, list[int]] = field(
+        default_factory=lambda: defaultdict(lambda: [0] * 3)
+    )
 
     def __post_init__(self) -> None:
         for gram, count in self.counts.items():

@@ -35,11 +35,11 @@ def losses(model: BioGptForCausalLM, examples: Sequence[Example]) -> list[float]
 def perplexity(model: BioGptForCausalLM, examples: Sequence[Example]) -> float:
     """Return exp of the mean loss per token, the closing ``</s>`` counted, the opening one not."""
     was_training = model.training
-    model.eval()
+    model.train(mode=False)
     ordered = sorted(examples, key=lambda example: len(example.ids))
     total = sum(
         sum(losses(model, ordered[first : first + _ROWS]))
         for first in range(0, len(ordered), _ROWS)
     )
-    model.train(was_training)
+    model.train(mode=was_training)
     return math.exp(total / sum(len(example.ids) - example.start for example in ordered))

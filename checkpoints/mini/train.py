@@ -1,6 +1,6 @@
 """Train the small BioGPT of this folder: vocabulary, weights and the record of the run.
 
-    python checkpoints/mini/train.py --data DIR --output DIR [--steps N] [--minutes N] [--seed N]
+Run as ``python checkpoints/mini/train.py --data DIR --output DIR``; ``--help`` names the rest.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from data import (
 from loss import tied_cross_entropy
 from muon import Muon
 from perplexity import perplexity
-
 
 REPORT_EVERY = 50  # steps
 
@@ -71,10 +70,10 @@ def new_model(settings: Settings) -> BioGptForCausalLM:
         max_position_embeddings=1024,
     )
     model = BioGptForCausalLM(config)
-    for layer in model.biogpt.layers:
+    for name, parameter in model.named_parameters():
         # residual branches start silent, so that depth costs nothing at first
-        torch.nn.init.zeros_(layer.self_attn.out_proj.weight)
-        torch.nn.init.zeros_(layer.fc2.weight)
+        if name.endswith(("out_proj.weight", "fc2.weight")):
+            torch.nn.init.zeros_(parameter)
     return model
 
 
@@ -147,7 +146,7 @@ def fit(
             batch.ids[:, 1:].flatten(),
             batch.weights[:, 1:].flatten(),
         )
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step(rate(progress, settings))
         watch.see(loss.item(), int((batch.weights > 0).sum()))
 

@@ -1,6 +1,6 @@
 """Checkpoints by hub id, fetched into the hub client's own cache."""
 
-import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,14 +37,16 @@ def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path |
 
 
 def _fetch(repository: str, revision: str | None, patterns: "Sequence[str]") -> Path:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the client is imported
     try:
-        from huggingface_hub import constants, snapshot_download  # noqa: PLC0415 -- an extra, and slow to import
+        from huggingface_hub import constants, snapshot_download, utils  # noqa: PLC0415 -- an extra, and slow to import
     except ImportError as error:
         raise CheckpointError(
             f'{repository}: a hub id takes huggingface-hub: pip install "biogpt-onnx[export]"'
         ) from error
-    constants.HF_HUB_DISABLE_TELEMETRY = True  # where something imported the client before
+    # The client reads its environment on import, which may have been long ago.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not sys.stderr.isatty():
+        utils.disable_progress_bars()
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # the client passes on whatever its HTTP library raises

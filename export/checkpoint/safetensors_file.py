@@ -43,6 +43,7 @@ def read_safetensors(path: Path) -> dict[str, CheckpointTensor]:
 
 
 def _read_rows(path: Path, name: str, start: int, stop: int) -> npt.NDArray[Any]:
+    import ml_dtypes  # noqa: F401, PLC0415 -- an extra; tells NumPy of bfloat16
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 -- an extra
 
     try:

@@ -11,7 +11,7 @@ FLOAT_DTYPES = ("float32", "float16", "bfloat16")
 """The stored types that a BioGPT's weights may have."""
 
 # What one step of a read brings into memory beside the result.
-_CHUNK_VALUES = 4 * 1024 * 1024
+_CHUNK_VALUES = 1024 * 1024
 
 RowReader = Callable[[int, int], npt.NDArray[Any]]
 """Reads rows start to stop of a tensor, in whatever floating type they are stored in."""

@@ -17,6 +17,8 @@ from biogpt_onnx.runtime.errors import CheckpointError
 if TYPE_CHECKING:
     import torch
 
+_REFUSAL = "WeightsUnpickler error: "
+
 
 def read_torch_file(path: Path) -> object:
     """Loads what `torch.save` wrote; foreign objects come as `inert_pickle.Inert`, tensors stay in the file.
@@ -40,7 +42,7 @@ def read_torch_file(path: Path) -> object:
         with torch.serialization.safe_globals([*allowed]):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torch raises many types on broken files
-        raise CheckpointError(f"{path.name} cannot be opened by torch: {_first_line(error)}") from error
+        raise CheckpointError(f"{path.name} cannot be opened by torch: {_reason(error)}") from error
 
 
 def torch_tensors(content: object, where: str) -> dict[str, CheckpointTensor]:
@@ -85,6 +87,8 @@ def _read_rows(tensor: "torch.Tensor", start: int, stop: int) -> npt.NDArray[Any
     return np.asarray(rows.numpy())
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0]
+def _reason(error: Exception) -> str:
+    """The first sentence of torch's message, without its advice to load the file unsafely."""
+    message = str(error).partition(_REFUSAL)[2] or str(error)
+    sentence = message.strip().partition("\n")[0].partition(". ")[0]
+    return sentence or type(error).__name__

@@ -17,52 +17,49 @@ class TextDecoder(Protocol):
 
 
 class ContinuationText:
-    """A continuation's text, cut before the first stop string.
-
-    Attributes:
-        stopped: whether a stop string has appeared.
-    """
+    """A continuation's text, cut before the first stop string."""
 
     def __init__(self, decoder: TextDecoder, stop_strings: Sequence[str] = ()) -> None:
-        self.stopped = False
         self._decoder = decoder
         self._stop_strings = stop_strings
         self._longest = max(map(len, stop_strings), default=0)
         self._certain = ""
+        self._is_final = False
         self._taken = 0
 
     def push(self, token_id: int) -> bool:
-        """Adds a token; True when its text completes a stop string."""
+        """Adds a token; True when its text completes a stop string, after which no more may come."""
         # A stop string may begin in older text, but not end there: it would have been found.
         searched = max(0, len(self._certain) - self._longest + 1)
         self._certain += self._decoder.push(token_id)
-        if self._stop_strings:
-            text = self._certain + self._decoder.peek()
-            found = [at for at in (text.find(stop, searched) for stop in self._stop_strings) if at >= 0]
-            if found:
-                self.stopped = True
-                self._certain = text[: min(found)]
-        return self.stopped
+        if not self._stop_strings:
+            return False
+        text = self.text
+        found = [at for at in (text.find(stop, searched) for stop in self._stop_strings) if at >= 0]
+        if found:
+            self._certain = text[: min(found)]
+            self._is_final = True
+        return self._is_final
 
     def take(self) -> str:
         """The text since the last call that nothing to come can change."""
-        end = len(self._certain) if self.stopped else len(self._certain) - self._begun_stop_string()
+        end = len(self._certain)
+        if not self._is_final:
+            end -= self._begun_stop_string()
         piece = self._certain[self._taken : end]
         self._taken += len(piece)
         return piece
 
     def finish(self) -> str:
-        """The rest of the text, once no more tokens come."""
-        if not self.stopped:
-            self._certain += self._decoder.peek()
-        piece = self._certain[self._taken :]
-        self._taken += len(piece)
-        return piece
+        """The rest of the text; no more tokens may come."""
+        self._certain = self.text
+        self._is_final = True
+        return self.take()
 
     @property
     def text(self) -> str:
-        """All of the text so far."""
-        return self._certain if self.stopped else self._certain + self._decoder.peek()
+        """All of the text so far, as it is if no more tokens come."""
+        return self._certain if self._is_final else self._certain + self._decoder.peek()
 
     def _begun_stop_string(self) -> int:
         # Characters at the end that may turn out to begin a stop string.

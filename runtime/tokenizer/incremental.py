@@ -52,7 +52,8 @@ class IncrementalDecoder:
 
     def peek(self) -> str:
         """What `finish` would return now; changes nothing."""
-        return copy.deepcopy(self).finish()
+        text = copy.deepcopy(self._detokenizer).finish()
+        return text[_shared_length(self._end_of_prompt, text) :]
 
     def _beyond_prompt(self, text: str) -> str:
         shared = _shared_length(self._end_of_prompt, text)

@@ -48,6 +48,8 @@ _LINKING_SPACE = "\x01"
 _DOTS = re.compile(r"\.{2,}")
 # ASCII without letters, digits, white space, . ' ` , and -.
 _MARKS = re.compile(r"""[!"#$%&()*+/:;<=>?@\[\\\]^_{|}~\x7f]""")
+# What is often left between marks, and is one token wherever it stands.
+_LONE = frozenset(",.-")
 _ESCAPED = {"&": "&amp;", "|": "&#124;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "[": "&#91;", "]": "&#93;"}
 
 # What sacremoses turns runs of dots into while it works; in a text it turns into dots, too.
@@ -100,7 +102,7 @@ def tokens_of(word: str, *, first: bool = False, follower: str | None = OTHER) -
     Raises:
         PromptError: the word repeats a marker of sacremoses more than a thousand times.
     """
-    if len(word) == 1 and _MARKS.match(word):
+    if len(word) == 1 and (word in _LONE or _MARKS.match(word)):
         return [_ESCAPED.get(word, word)]
     if len(word) > 1 and not word.strip("."):
         return [word]

@@ -129,7 +129,7 @@ class BioGptTokenizer:
         numbers = self._checked_ids(ids)
         skipped = self._skipped if skip_special_tokens else frozenset()
         detokenizer = Detokenizer()
-        text = "".join([self._texts[number] for number in numbers if number not in skipped])
+        text = "".join([_text(self._symbols[number]) for number in numbers if number not in skipped])
         return detokenizer.push(text) + detokenizer.finish()
 
     def decode_continuation(self, prompt_ids: Sequence[int], ids: Sequence[int]) -> str:
@@ -163,7 +163,9 @@ class BioGptTokenizer:
         Raises:
             PromptError: an id is outside the vocabulary.
         """
-        return "".join([self._texts[number] for number in self._checked_ids(ids) if number not in self._skipped])
+        return "".join(
+            [_text(self._symbols[number]) for number in self._checked_ids(ids) if number not in self._skipped]
+        )
 
     def prompt_text_of(self, ids: Iterable[int]) -> str:
         """The same, with `<unk>` as a word: in a prompt it stands for characters that the reader does see.
@@ -173,15 +175,11 @@ class BioGptTokenizer:
         """
         return "".join(
             [
-                f"{SPECIAL_TOKENS[UNK_ID]} " if number == UNK_ID else self._texts[number]
+                f"{SPECIAL_TOKENS[UNK_ID]} " if number == UNK_ID else _text(self._symbols[number])
                 for number in self._checked_ids(ids)
                 if number == UNK_ID or number not in self._skipped
             ],
         )
-
-    @cached_property
-    def _texts(self) -> tuple[str, ...]:
-        return tuple([symbol.replace(" ", "").replace(END_OF_WORD, " ") for symbol in self._symbols])
 
     @cached_property
     def _punctuation(self) -> dict[int, str]:
@@ -214,3 +212,7 @@ class BioGptTokenizer:
                 self._token_memo.add(token, found)
             ids += found
         return tuple(ids)
+
+
+def _text(symbol: str) -> str:
+    return symbol.replace(" ", "").replace(END_OF_WORD, " ")

@@ -1,0 +1,105 @@
+"""What a user may name, and may name by mistake."""
+
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from makers.checkpoints import tiny_architecture, write_huggingface
+
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.runtime.errors import CheckpointError
+
+
+def error_of(source: str | Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(source)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
+    assert "no such folder" in error_of(tmp_path / "nothing" / "here")
+
+
+def test_an_empty_folder_is_called_empty(tmp_path: Path) -> None:
+    assert "the folder is empty" in error_of(tmp_path)
+
+
+def test_a_folder_of_something_else_is_told_what_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    assert "neither config.json (Hugging Face) nor checkpoint.pt (fairseq)" in error_of(tmp_path)
+
+
+def test_a_checkpoint_one_folder_down_is_pointed_at(tmp_path: Path) -> None:
+    write_huggingface(tmp_path / "inner", tiny_architecture())
+    assert "but in inner: name that folder" in error_of(tmp_path)
+
+
+def test_an_archive_is_to_be_unpacked_first(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "Pre-trained-BioGPT.tgz", "w:gz"):
+        pass
+    assert "unpack Pre-trained-BioGPT.tgz first" in error_of(tmp_path)
+    assert "unpack it first" in error_of(tmp_path / "Pre-trained-BioGPT.tgz")
+
+
+def test_a_single_file_is_answered_with_its_folder(tmp_path: Path) -> None:
+    folder = write_huggingface(tmp_path / "model", tiny_architecture())
+    assert "name the folder that holds it" in error_of(folder / "model.safetensors")
+
+
+def test_a_relative_folder_is_still_read_after_the_working_folder_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_huggingface(tmp_path / "a" / "b", tiny_architecture())
+    monkeypatch.chdir(tmp_path)
+    checkpoint = open_checkpoint("a/b")
+    monkeypatch.chdir(tmp_path / "a")
+    assert checkpoint.tensors["layer_norm.bias"].read().shape == (60,)
+
+
+def test_safetensors_and_presets_take_no_torch(tmp_path: Path) -> None:
+    write_huggingface(tmp_path, tiny_architecture(), dtype="bfloat16", with_tied_head=True)
+    program = """
+import sys
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+for tensor in open_checkpoint(sys.argv[1]).tensors.values():
+    tensor.read()
+open_checkpoint("preset:biogpt").tensors["layer_norm.weight"].read()
+assert not {"torch", "transformers", "huggingface_hub"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)  # noqa: S603 -- our own interpreter
+
+
+def test_a_pickle_without_torch_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_huggingface(tmp_path, tiny_architecture())
+    (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert 'pip install "biogpt-onnx[export]"' in error_of(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_reading_keeps_one_tensor_in_memory(tmp_path: Path) -> None:
+    """Of 140 MB of weights, the largest tensor has 18 MB."""
+    architecture = tiny_architecture(num_layers=3, hidden_size=600, vocab_size=7500, intermediate_size=7500)
+    write_huggingface(tmp_path, architecture, with_tied_head=True)
+    program = """
+import sys
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+def anonymous():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("RssAnon"))
+import safetensors
+before = anonymous()
+checkpoint = open_checkpoint(sys.argv[1])
+peak = 0
+for tensor in checkpoint.tensors.values():
+    values = tensor.read()
+    peak = max(peak, anonymous() - before)
+    del values
+print(peak)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 -- our own interpreter
+    assert int(result.stdout) < 36
