@@ -10,6 +10,7 @@ from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arg
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT, load
 from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.results import Generation
 
 NAME = "generate"
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--special-tokens", action="store_true", help="read </s> and the like as special tokens")
     parser.add_argument("--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII")
     parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
+    parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
     parser.add_argument(
         "--no-prepack", action="store_true", help="start at once and use the weights where they lie in the file"
     )
@@ -55,32 +57,43 @@ def run(options: argparse.Namespace) -> int:
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
     model = load(options.bundle, device=options.device, threads=options.threads, prepack=not options.no_prepack)
     for prompt in options.prompts or _lines():
+        if sys.stdout.isatty() and not (options.json or options.timings):
+            _stream(model, prompt, config)
+            continue
+        generation = model.generate(prompt, config)
         if options.json:
-            _print_json(model, prompt, config)
+            print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
         else:
-            _print_text(model, prompt, config)
+            print(prompt + generation.text, flush=True)
+        if options.timings:
+            print(_speed(generation), file=sys.stderr, flush=True)
     return 0
 
 
 def _lines() -> Iterator[str]:
+    found = False
     for number, line in enumerate(sys.stdin.buffer, start=1):
         try:
             text = line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise PromptError(f"line {number} of standard input is not UTF-8 (byte {error.start})") from error
         if text.strip():
+            found = True
             yield text
+    if not found:
+        raise PromptError("no prompt: standard input holds no text")
 
 
-def _print_json(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
-    generation = model.generate(prompt, config)
-    print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
-
-
-def _print_text(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
-    # A pipe gets a line at once or none; nothing is printed before the prompt is known to be good.
-    pieces = model.stream(prompt, config) if sys.stdout.isatty() else [model.generate(prompt, config).text]
+def _stream(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
+    # Bad prompts are refused here, before anything is printed.
+    pieces = model.stream(prompt, config)
     print(prompt, end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)
     print(flush=True)
+
+
+def _speed(generation: Generation) -> str:
+    timings = generation.timings
+    text = f"  {len(generation.token_ids)} tokens, the first after {timings.prefill * 1e3:.1f} ms"
+    return text + (f", then {timings.steps / timings.decode:,.0f} tokens/s" if timings.steps else "")

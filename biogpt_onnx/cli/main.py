@@ -6,7 +6,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.cli import export, generate, info, verify
@@ -43,12 +43,29 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"error: {message} (see {self.prog} --help)\n")
 
 
+class _CommandParser(_Parser):
+    """Takes options between positional arguments too: `generate BUNDLE --json PROMPT`."""
+
+    _intermixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 -- the base class's
+        """What the base class does, with arguments in any order."""
+        if self._intermixed:
+            return super().parse_known_args(args, namespace)
+        # The library's way to do this calls back here, and sub-commands do not use it by themselves.
+        self._intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._intermixed = False
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="biogpt-onnx", description="BioGPT on ONNX Runtime.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"biogpt-onnx {__version__}")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
     for command in (export, verify, generate, info):
         summary = (command.__doc__ or "").partition("\n")[0]
         command_parser = commands.add_parser(

@@ -38,7 +38,8 @@ def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path |
 
 def _fetch(repository: str, revision: str | None, patterns: "Sequence[str]") -> Path:
     try:
-        from huggingface_hub import constants, snapshot_download, utils  # noqa: PLC0415 -- an extra, and slow to import
+        from huggingface_hub import constants, snapshot_download  # noqa: PLC0415 -- an extra, and slow to import
+        from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415 -- likewise
     except ImportError as error:
         raise CheckpointError(
             f'{repository}: a hub id takes huggingface-hub: pip install "biogpt-onnx[export]"'
@@ -46,7 +47,7 @@ def _fetch(repository: str, revision: str | None, patterns: "Sequence[str]") -> 
     # The client reads its environment on import, which may have been long ago.
     constants.HF_HUB_DISABLE_TELEMETRY = True
     if constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not sys.stderr.isatty():
-        utils.disable_progress_bars()
+        disable_progress_bars()
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # the client passes on whatever its HTTP library raises

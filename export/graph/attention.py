@@ -6,6 +6,9 @@ from typing import Protocol
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.builder import MICROSOFT, GraphBuilder
+from biogpt_onnx.runtime.errors import CheckpointError
+
+_HEAD_SIZE_STEP = 8
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,20 @@ class GroupQueryAttention:
 
     It is the one operator of ONNX Runtime's that writes into a cache in place, takes ragged rows, and takes a bias
     with which one cache can hold a tree of continuations. It scales by 1 / sqrt(head_size) itself.
+
+    Raises:
+        CheckpointError: heads of a size that the operator does not compute; BioGPT's have 64.
     """
 
     num_heads: int
+    head_size: int
+
+    def __post_init__(self) -> None:
+        """Refuses what would fail only when the graph runs."""
+        if self.head_size % _HEAD_SIZE_STEP:
+            raise CheckpointError(
+                f"the head size is {self.head_size}: ONNX Runtime's attention needs a multiple of {_HEAD_SIZE_STEP}"
+            )
 
     def __call__(
         self, graph: GraphBuilder, qkv: ir.Value, past_key: ir.Value, past_value: ir.Value, shared: AttentionInputs

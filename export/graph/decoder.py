@@ -28,7 +28,7 @@ class LayerChoices:
     @classmethod
     def fp32(cls, architecture: Architecture) -> "LayerChoices":
         """Float32 on the CPU."""
-        return cls(linear=Linear, attention=GroupQueryAttention(architecture.num_heads))
+        return cls(linear=Linear, attention=GroupQueryAttention(architecture.num_heads, architecture.head_size))
 
 
 class Embedding:

@@ -54,8 +54,8 @@ _ESCAPED = {"&": "&amp;", "|": "&#124;", "<": "&lt;", ">": "&gt;", '"': "&quot;"
 
 # What sacremoses turns runs of dots into while it works; in a text it turns into dots, too.
 _DOTS_MARKER = "DOTMULTI"
-# Up to version 0.1 it takes quadratic time for these.
-_MANY_MARKERS = re.compile(r"(?:DOT){1001}")
+# Up to version 0.1 it takes quadratic time for long runs of either, which come here only beside such a marker.
+_LONG_RUN = re.compile(r"(?:DOT){1001}|\.{1001}")
 
 # Stand-ins for the words around. They have to be one token each and to change nothing: no apostrophe, no full stop.
 _BEFORE = "A"
@@ -76,9 +76,16 @@ def words_of(text: str) -> list[str]:
         text = _CONTROL.sub("", _SPACES.sub(" ", text))
         text = _LINK.sub(_LINKING_SPACE, text)
     text = _MARKS.sub(r" \g<0> ", text)
-    if ".." in text:
-        text = _DOTS.sub(r" \g<0> ", text)
+    if _DOTS_MARKER in text:
+        # Older versions read a marker beside dots in a way of their own: such words are for sacremoses as they are.
+        text = " ".join([word if _DOTS_MARKER in word else _part_dots(word) for word in text.split()])
+    else:
+        text = _part_dots(text)
     return text.split()
+
+
+def _part_dots(text: str) -> str:
+    return _DOTS.sub(r" \g<0> ", text) if ".." in text else text
 
 
 def follower_of(word: str) -> str:
@@ -100,7 +107,7 @@ def tokens_of(word: str, *, first: bool = False, follower: str | None = OTHER) -
         follower: of the next word, see `follower_of`; None if the word ends the text.
 
     Raises:
-        PromptError: the word repeats a marker of sacremoses more than a thousand times.
+        PromptError: the word is one that older versions of sacremoses need quadratic time for.
     """
     if len(word) == 1 and (word in _LONE or _MARKS.match(word)):
         return [_ESCAPED.get(word, word)]
@@ -132,8 +139,8 @@ def _common_tokens(word: str, follower: str | None) -> list[str] | None:
 
 
 def _tokens_in_position(word: str, *, first: bool, follower: str | None) -> list[str]:
-    if _MANY_MARKERS.search(word):
-        raise PromptError("the text repeats DOT more than 1,000 times without a space; remove the repetition")
+    if _DOTS_MARKER in word and _LONG_RUN.search(word):
+        raise PromptError(f"a word with {_DOTS_MARKER} repeats DOT or a full stop over 1,000 times; shorten it")
     before = "" if first else f"{_BEFORE} "
     after = "" if follower is None else f" {follower}"
     text = before + word.replace(_LINKING_SPACE, " ") + after

@@ -22,7 +22,7 @@ def tiny_architecture(**changes: int) -> Architecture:
     """Sizes that no two dimensions share, so that a mixed-up axis shows."""
     sizes = {
         "num_layers": 3,
-        "hidden_size": 60,
+        "hidden_size": 72,
         "num_heads": 3,
         "intermediate_size": 97,
         "vocab_size": 311,
@@ -156,7 +156,7 @@ def write_fairseq_vocabulary(folder: Path, architecture: Architecture, *, list_s
     if list_soft_prompt:
         names += [f"learned{number}" for number in range(1, architecture.soft_prompt_size + 1)]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dict.txt").write_text("".join(f"{name} {1000 - rank}\n" for rank, name in enumerate(names)))
+    (folder / "dict.txt").write_text("".join(f"{name} {len(names) - rank}\n" for rank, name in enumerate(names)))
     (folder / "bpecodes").write_bytes(merges)
 
 

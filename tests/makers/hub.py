@@ -57,10 +57,10 @@ def serve_hub(repository: str, folder: Path) -> Iterator[FakeHub]:
 class _Handler(BaseHTTPRequestHandler):
     served: FakeHub
 
-    def do_GET(self) -> None:  # noqa: N802 -- the base class calls it so
+    def do_GET(self) -> None:
         self._answer()
 
-    def do_HEAD(self) -> None:  # noqa: N802 -- likewise
+    def do_HEAD(self) -> None:
         self._answer()
 
     def log_message(self, *_: object) -> None:

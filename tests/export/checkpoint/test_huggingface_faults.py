@@ -88,7 +88,7 @@ def test_layers_beyond_the_config_are_unexpected(folder: Path) -> None:
         ({"hidden_size": 0}, "hidden_size is 0"),
         ({"hidden_size": True}, "hidden_size is True"),
         ({"vocab_size": None}, "vocab_size is None"),
-        ({"num_attention_heads": 7}, "hidden_size 60 is no multiple of num_attention_heads 7"),
+        ({"num_attention_heads": 7}, "hidden_size 72 is no multiple of num_attention_heads 7"),
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"hidden_act": ["gelu"]}, "hidden_act is ['gelu']"),
         ({"scale_embedding": "yes"}, "scale_embedding is 'yes'"),

@@ -41,6 +41,7 @@ def test_word_by_word_gives_what_sacremoses_gives_for_the_whole_text(
         "5.. .5 ...a 'a..' '..'",
         "(,5) 5,) '5) 5'&'5",
         "Z. \u03b1 Z. \u0391 Z. \u0301 Z. \u65e5",
+        "..DOTMULTI.0 a..DOTMULTI... b.. c",
         "DOTMULTI. DOTDOTMULTI.. xDOTMULTI",
     ],
 )
@@ -58,9 +59,14 @@ def test_long_repetitions_of_what_rules_look_at_are_tokenized_alike(piece: str) 
     assert WORDS.items(piece * 1000) == reference(piece * 1000)
 
 
-def test_a_repetition_that_older_versions_cannot_read_is_refused() -> None:
-    with pytest.raises(PromptError, match="DOT more than 1,000 times"):
-        WORDS.items("DOT" * 1001 + "MULTI")
+@pytest.mark.parametrize("text", ["DOT" * 1001 + "MULTI", "DOTMULTI" + "." * 1001])
+def test_a_repetition_that_older_versions_cannot_read_in_reasonable_time_is_refused(text: str) -> None:
+    with pytest.raises(PromptError, match=r"DOTMULTI repeats .* over 1,000 times"):
+        WORDS.items(text)
+
+
+def test_the_same_repetition_elsewhere_is_read() -> None:
+    assert WORDS.items("DOT" * 1001 + " DOTMULTI" + " " + "." * 1001) == ["DOT" * 1001, ".", "." * 1001]
 
 
 def test_stand_ins_for_neighbours_are_one_token_and_no_abbreviation_of_their_own() -> None:

@@ -1,0 +1,73 @@
+# Every environment lies in the checkout; `make clean` removes them all.
+PYTHON ?= python3.11
+PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check
+MINI = checkpoints/mini
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format test-wheel test-optimum clean
+
+help:
+	@echo "make demo          export the embedded checkpoint and generate from a few prompts"
+	@echo "make test          all tests"
+	@echo "make lint          ruff, mypy, the import rules"
+	@echo "make format        let ruff format the code"
+	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
+	@echo "make test-optimum  the tests with transformers 4.57, and the export through optimum"
+	@echo "make clean         remove environments and build outputs"
+
+demo: .venv-demo/installed
+	@.venv-demo/bin/biogpt-onnx export $(MINI) -o bundles/mini --overwrite
+	@.venv-demo/bin/biogpt-onnx generate bundles/mini --timings --max-new-tokens 48 \
+		"The patient was treated with" \
+		"Cisplatin-induced nephrotoxicity" \
+		"The aim of this study was to"
+
+test: .venv/installed
+	.venv/bin/python -m pytest
+
+lint: .venv/installed
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/installed
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+# The wheel is built from the source distribution, so that both are tried; the tests run where no source can be seen.
+test-wheel: .venv/installed
+	rm -rf dist build .venv-wheel
+	.venv/bin/python -m build --outdir dist . >/dev/null
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/$(PIP_INSTALL) "pip>=25.1"
+	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors]" --group test
+	mkdir -p build/wheel/checkpoints
+	cp -r tests pyproject.toml build/wheel/
+	cp -r $(MINI) build/wheel/checkpoints/
+	cd build/wheel && ../../.venv-wheel/bin/python -m pytest
+
+test-optimum: .venv-optimum/installed
+	.venv-optimum/bin/python -m pytest
+
+clean:
+	rm -rf .venv .venv-* build dist bundles *.egg-info
+
+.venv-demo/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-demo
+	rm -rf build
+	.venv-demo/$(PIP_INSTALL) ".[cpu,export-safetensors]"
+	@touch $@
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/$(PIP_INSTALL) "pip>=25.1"
+	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export]" --group dev
+	@touch $@
+
+.venv-optimum/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-optimum
+	.venv-optimum/$(PIP_INSTALL) "pip>=25.1"
+	.venv-optimum/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,optimum]" --group test
+	@touch $@

@@ -1,0 +1,83 @@
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
+
+from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.runtime.bundle import MANIFEST_FILE, read_manifest
+from biogpt_onnx.runtime.errors import BundleError, CheckpointError
+
+
+def test_both_forms_of_the_same_weights_give_the_same_bundle(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    architecture = tiny_architecture(soft_prompt_size=9)
+    tensors = random_tensors(architecture)
+    write_huggingface(tmp_path / "huggingface", architecture, tensors)
+    args = argparse.Namespace(decoder_attention_heads=architecture.num_heads)
+    write_fairseq(tmp_path / "fairseq", architecture, tensors, args=args)
+    manifests = []
+    for form in ("huggingface", "fairseq"):
+        export_bundle(open_checkpoint(tmp_path / form), tmp_path / f"{form}-bundle")
+        manifests.append(read_manifest(tmp_path / f"{form}-bundle"))
+    assert dataclasses.replace(manifests[0], source="") == dataclasses.replace(manifests[1], source="")
+    assert manifests[0].architecture.soft_prompt_size == 9
+
+
+def test_exporting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", tiny_architecture()))
+    export_bundle(checkpoint, tmp_path / "one")
+    export_bundle(checkpoint, tmp_path / "two")
+    assert (tmp_path / "one" / MANIFEST_FILE).read_bytes() == (tmp_path / "two" / MANIFEST_FILE).read_bytes()
+
+
+def test_a_bundle_can_be_exported_again_as_a_checkpoint_folder_can_be_moved(tmp_path: Path) -> None:
+    manifest = export_bundle(
+        open_checkpoint(write_huggingface(tmp_path / "name", tiny_architecture())), tmp_path / "bundle"
+    )
+    assert manifest.source == "huggingface:name"
+    assert str(tmp_path) not in (tmp_path / "bundle" / MANIFEST_FILE).read_text()
+
+
+def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", tiny_architecture()))
+    export_bundle(checkpoint, tmp_path / "bundle", progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1] == len(steps)
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", tiny_architecture()))
+    broken = _with_a_tensor_that_cannot_be_read(checkpoint)
+    with pytest.raises(CheckpointError, match="gone"):
+        export_bundle(broken, tmp_path / "out" / "bundle")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_head_size_that_the_attention_cannot_compute_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    architecture = tiny_architecture(hidden_size=60, num_heads=3)
+    checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", architecture))
+    with pytest.raises(CheckpointError, match="head size is 20"):
+        export_bundle(checkpoint, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_existing_bundle_is_not_overwritten_by_accident(tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", tiny_architecture()))
+    export_bundle(checkpoint, tmp_path / "bundle")
+    with pytest.raises(BundleError, match="--overwrite"):
+        export_bundle(checkpoint, tmp_path / "bundle")
+    export_bundle(checkpoint, tmp_path / "bundle", overwrite=True)
+
+
+def _with_a_tensor_that_cannot_be_read(checkpoint: Checkpoint) -> Checkpoint:
+    def read_rows(_start: int, _stop: int) -> NoReturn:
+        raise CheckpointError("the file is gone")
+
+    name = "layers.2.fc1.weight"
+    unreadable = dataclasses.replace(checkpoint.tensors[name], rows=read_rows)
+    return dataclasses.replace(checkpoint, tensors=dict(checkpoint.tensors) | {name: unreadable})

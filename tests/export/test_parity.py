@@ -1,0 +1,149 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
+
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.export.parity import ParityReport, Tolerance, Verdict, compare_with
+from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.session import DecoderSession
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from biogpt_onnx.export.reference import TransformersReference, open_reference  # noqa: E402 -- needs the two above
+
+
+def session_of(source: Path | str, target: Path) -> DecoderSession:
+    return DecoderSession(target, export_bundle(open_checkpoint(source), target))
+
+
+def lively_tensors(architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
+    """Weights whose greedy search does not just repeat the last token, as a small tied model's likes to."""
+    tensors = random_tensors(architecture)
+    for name, values in tensors.items():
+        if "embed" not in name and name.endswith("proj.weight") or "fc" in name:
+            values *= 2  # noqa: PLW2901 -- in place
+    tensors["embed_positions.weight"] *= 4
+    return tensors
+
+
+ODD = {
+    "one of everything": {"num_layers": 1, "hidden_size": 8, "num_heads": 1, "intermediate_size": 1},
+    "odd sizes": {},
+    "many heads": {"hidden_size": 104, "num_heads": 13, "num_layers": 2},
+    "soft prompt": {"soft_prompt_size": 9},
+    "own head": {"tied_head": False},
+    "unscaled embedding": {"scale_embedding": False},
+    "few positions": {"max_positions": 11},
+}
+
+
+@pytest.mark.parametrize("changes", ODD.values(), ids=ODD.keys())
+def test_every_way_of_computing_agrees_with_transformers(changes: dict[str, int], tmp_path: Path) -> None:
+    architecture = tiny_architecture(**changes)
+    folder = write_huggingface(tmp_path / "checkpoint", architecture, lively_tensors(architecture))
+    report = compare_with(session_of(folder, tmp_path / "bundle"), open_reference(str(folder)))
+    assert report.passed, report.table()
+    assert len(report.logits) == 5
+    assert len(report.tokens) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_checkpoints_agree_with_transformers(dtype: str, tmp_path: Path) -> None:
+    folder = write_huggingface(tmp_path / "checkpoint", tiny_architecture(), dtype=dtype)
+    report = compare_with(session_of(folder, tmp_path / "bundle"), open_reference(str(folder)))
+    assert report.passed, report.table()
+
+
+def test_a_fairseq_checkpoint_agrees_with_transformers(tmp_path: Path) -> None:
+    architecture = tiny_architecture(hidden_size=64, num_heads=1)
+    folder = write_fairseq(tmp_path / "checkpoint", architecture)
+    report = compare_with(session_of(folder, tmp_path / "bundle"), open_reference(str(folder)))
+    assert report.passed, report.table()
+
+
+def test_the_embedded_checkpoint_agrees_with_transformers(mini_bundle: Path, mini_checkpoint: Path) -> None:
+    from biogpt_onnx.runtime.bundle import read_manifest  # noqa: PLC0415
+
+    session = DecoderSession(mini_bundle, read_manifest(mini_bundle))
+    report = compare_with(session, open_reference(str(mini_checkpoint)))
+    assert report.passed, report.table()
+    assert {row.verdict for row in report.tokens} == {Verdict.PASS}
+
+
+def test_full_size_logits_are_within_a_ten_thousandth_of_transformers(tmp_path: Path) -> None:
+    report = compare_with(
+        session_of("preset:biogpt", tmp_path / "bundle"),
+        open_reference("preset:biogpt"),
+        tolerance=Tolerance(absolute=1e-4, relative=0),
+        longest=24,
+        max_new_tokens=4,
+    )
+    assert report.passed, report.table()
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[DecoderSession, TransformersReference]:
+    folder = tmp_path_factory.mktemp("tiny")
+    write_huggingface(folder / "checkpoint", tiny_architecture(), lively_tensors(tiny_architecture()))
+    return session_of(folder / "checkpoint", folder / "bundle"), open_reference(str(folder / "checkpoint"))
+
+
+class Shifted:
+    """The reference, but for one thing."""
+
+    def __init__(self, reference: TransformersReference, shift: float, token: int | None = None) -> None:
+        self.reference = reference
+        self.shift = shift
+        self.token = token
+
+    def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        logits = self.reference.logits(ids)
+        logits[-1, 7] += self.shift
+        return logits
+
+    def left_padded_logits(self, batch: Sequence[Sequence[int]]) -> list[npt.NDArray[np.float32]]:
+        return self.reference.left_padded_logits(batch)
+
+    def greedy(self, ids: Sequence[int], max_new_tokens: int) -> list[int]:
+        tokens = self.reference.greedy(ids, max_new_tokens)
+        return tokens if self.token is None else [*tokens[:-1], self.token]
+
+
+def report_of(tiny: tuple[DecoderSession, TransformersReference], shift: float, token: int | None) -> ParityReport:
+    session, reference = tiny
+    return compare_with(session, Shifted(reference, shift, token), max_new_tokens=8)
+
+
+def test_one_wrong_logit_fails_the_report(tiny: tuple[DecoderSession, TransformersReference]) -> None:
+    report = report_of(tiny, 2e-3, None)
+    assert not report.passed
+    assert report.logits[0].verdict is Verdict.FAIL
+    assert "FAIL" in report.table()
+
+
+def test_one_wrong_token_fails_the_report(tiny: tuple[DecoderSession, TransformersReference]) -> None:
+    report = report_of(tiny, 0, 33)
+    assert [row.verdict for row in report.tokens] == [Verdict.FAIL, Verdict.FAIL]
+    assert report.tokens[0].num_equal < report.tokens[0].num_tokens
+    assert not report.passed
+
+
+def test_another_token_where_two_are_equally_likely_is_not_taken_for_a_fault(
+    tiny: tuple[DecoderSession, TransformersReference],
+) -> None:
+    session, reference = tiny
+
+    class Tied(Shifted):
+        def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+            logits = self.reference.logits(ids)
+            logits[:, 33] = logits.max(axis=-1)
+            return logits
+
+    tokens = compare_with(session, Tied(reference, 0, 33), max_new_tokens=8).tokens
+    assert [row.verdict for row in tokens] == [Verdict.AMBIGUOUS, Verdict.AMBIGUOUS]

@@ -1,0 +1,146 @@
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import biogpt_onnx
+from biogpt_onnx.runtime.bundle import (
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    MERGES_FILE,
+    MODEL_FILE,
+    VOCAB_FILE,
+    WEIGHTS_FILE,
+    check_files,
+    read_manifest,
+)
+from biogpt_onnx.runtime.errors import BundleError
+
+
+@pytest.fixture
+def bundle(mini_bundle: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(mini_bundle, tmp_path / "bundle"))
+
+
+def change_manifest(bundle: Path, **changes: Any) -> None:  # noqa: ANN401 -- JSON
+    path = bundle / MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_manifest_is_read_as_it_was_written(mini_bundle: Path) -> None:
+    manifest = read_manifest(mini_bundle)
+    assert manifest.to_json() == (mini_bundle / MANIFEST_FILE).read_text()
+    assert manifest.precision == "fp32"
+    assert manifest.architecture.soft_prompt_size == 9
+
+
+def test_a_whole_bundle_passes_the_check_of_every_byte(mini_bundle: Path) -> None:
+    check_files(mini_bundle, read_manifest(mini_bundle), contents=True)
+
+
+def test_a_bundle_holds_real_files_and_nothing_that_the_manifest_does_not_list(mini_bundle: Path) -> None:
+    assert not any(path.is_symlink() for path in mini_bundle.iterdir())
+    listed = {*read_manifest(mini_bundle).files, MANIFEST_FILE}
+    assert {path.name for path in mini_bundle.iterdir()} == listed
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, WEIGHTS_FILE, VOCAB_FILE, MERGES_FILE])
+def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        biogpt_onnx.load(bundle)
+
+
+def test_all_damaged_files_are_named_at_once(bundle: Path) -> None:
+    (bundle / VOCAB_FILE).unlink()
+    with (bundle / WEIGHTS_FILE).open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(BundleError, match=rf"{WEIGHTS_FILE} has 1,000 bytes.*{VOCAB_FILE} is missing"):
+        biogpt_onnx.load(bundle)
+
+
+def test_an_altered_byte_is_found_by_the_check(bundle: Path) -> None:
+    with (bundle / WEIGHTS_FILE).open("r+b") as file:
+        file.seek(5000)
+        byte = file.read(1)
+        file.seek(5000)
+        file.write(bytes([byte[0] ^ 1]))
+    check_files(bundle, read_manifest(bundle))
+    with pytest.raises(BundleError, match=f"{WEIGHTS_FILE} is altered"):
+        check_files(bundle, read_manifest(bundle), contents=True)
+
+
+def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
+    change_manifest(bundle, format_version=FORMAT_VERSION + 1, something_new=1)
+    with pytest.raises(BundleError, match="upgrade"):
+        biogpt_onnx.load(bundle)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"files": {}},
+        {"files": {"../secret": {"size": 1, "sha256": ""}}},
+        {"files": []},
+        {"format_version": "1"},
+        {"architecture": {}},
+        {"architecture": None},
+        {"precision": 32},
+        {"inputs": [{"name": "input_ids"}]},
+        {"inputs": 3},
+        {"source": None},
+        {"tools": []},
+    ],
+)
+def test_a_malformed_manifest_is_one_clear_error(bundle: Path, changes: dict[str, Any]) -> None:
+    change_manifest(bundle, **changes)
+    with pytest.raises(BundleError, match="malformed"):
+        biogpt_onnx.load(bundle)
+
+
+@pytest.mark.parametrize("size", ["num_layers", "num_heads", "vocab_size", "hidden_size"])
+def test_an_architecture_without_extent_is_refused(bundle: Path, size: str) -> None:
+    manifest = read_manifest(bundle)
+    change_manifest(bundle, architecture=dataclasses.asdict(manifest.architecture) | {size: 0})
+    with pytest.raises(BundleError, match="malformed"):
+        read_manifest(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"format_version": 1}'])
+def test_a_manifest_that_is_something_else_is_one_clear_error(bundle: Path, content: bytes) -> None:
+    (bundle / MANIFEST_FILE).write_bytes(content)
+    with pytest.raises(BundleError, match="malformed"):
+        read_manifest(bundle)
+
+
+def test_a_folder_that_is_no_bundle_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="is not a bundle"):
+        biogpt_onnx.load(tmp_path)
+    with pytest.raises(BundleError, match="is not a folder"):
+        biogpt_onnx.load(tmp_path / "none")
+
+
+def test_a_manifest_that_disagrees_with_the_graph_is_found_before_anything_runs(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    inputs = [dataclasses.asdict(spec) for spec in manifest.inputs[1:]]
+    change_manifest(bundle, inputs=inputs)
+    with pytest.raises(BundleError, match="disagree on input_ids"):
+        biogpt_onnx.load(bundle)
+
+
+def test_a_manifest_that_disagrees_with_the_vocabulary_is_found(bundle: Path) -> None:
+    architecture = dataclasses.asdict(read_manifest(bundle).architecture)
+    change_manifest(bundle, architecture=architecture | {"soft_prompt_size": 3})
+    with pytest.raises(BundleError, match="the vocabulary has"):
+        biogpt_onnx.load(bundle)
+
+
+def test_a_graph_that_is_no_graph_is_one_clear_error(bundle: Path) -> None:
+    path = bundle / MODEL_FILE
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        biogpt_onnx.load(bundle)

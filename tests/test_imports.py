@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from pathlib import Path
+
+
+HEAVY = ("torch", "transformers", "onnx", "onnx_ir", "safetensors", "huggingface_hub", "optimum")
+
+
+def loaded_after(program: str, *arguments: str) -> set[str]:
+    """The heavy modules that a fresh process has loaded after running a program."""
+    report = f"\nimport sys\nprint('loaded:', *[name for name in {HEAVY} if name in sys.modules])"
+    run = subprocess.run(
+        [sys.executable, "-c", program + report, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
+    return set(run.stdout.rpartition("loaded:")[2].split())
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_after("import biogpt_onnx") == set()
+
+
+def test_generating_loads_nothing_heavy(mini_bundle: Path) -> None:
+    program = "import sys, biogpt_onnx; biogpt_onnx.load(sys.argv[1]).generate('Aspirin', max_new_tokens=2)"
+    assert loaded_after(program, str(mini_bundle)) == set()
+
+
+def test_the_command_line_loads_nothing_heavy_to_generate(mini_bundle: Path) -> None:
+    program = "import sys; from biogpt_onnx.cli import main; main(['generate', sys.argv[1], 'x', '--max-new-tokens=2'])"
+    assert loaded_after(program, str(mini_bundle)) == set()
+
+
+def test_exporting_safetensors_loads_no_torch(mini_checkpoint: Path, tmp_path: Path) -> None:
+    program = "import sys; from biogpt_onnx.cli import main; main(['export', sys.argv[1], '-o', sys.argv[2]])"
+    assert loaded_after(program, str(mini_checkpoint), str(tmp_path / "bundle")).isdisjoint({"torch", "transformers"})
+
+
+def test_generating_opens_no_connection(mini_bundle: Path) -> None:
+    program = (
+        "import socket, sys\n"
+        "def refuse(*_, **__): print('NETWORK'); raise OSError('no network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "import biogpt_onnx\n"
+        "biogpt_onnx.load(sys.argv[1]).generate('Aspirin', max_new_tokens=2)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(mini_bundle)], check=True, capture_output=True, text=True
+    )
+    assert "NETWORK" not in run.stdout
