@@ -11,6 +11,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.greedy import greedy_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.session import DecoderSession
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
 
@@ -21,6 +22,16 @@ Logits = npt.NDArray[np.float32]
 
 class Reference(Protocol):
     """The model that is taken for the truth."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Entries of a row of logits."""
+        ...
+
+    @property
+    def max_positions(self) -> int:
+        """Tokens that a sequence may have."""
+        ...
 
     def logits(self, ids: Sequence[int]) -> Logits:
         """The logits after each token, [len(ids), vocab]."""
@@ -147,8 +158,15 @@ def compare_with(
         longest: tokens of the longest sequence; fewer where the model has fewer positions.
         max_new_tokens: tokens of each greedy search.
         seed: of the random token ids that are compared on. Parity is of arithmetic, for which any ids do.
+
+    Raises:
+        CheckpointError: the two are not of the same size.
     """
     tolerance = tolerance or Tolerance()
+    for what in ("vocab_size", "max_positions"):
+        ours, theirs = getattr(session, what), getattr(reference, what)
+        if ours != theirs:
+            raise CheckpointError(f"the checkpoint is of another model: its {what} is {theirs:,}, the bundle's {ours:,}")
     longest = min(longest, session.max_positions)
     generator = np.random.default_rng(seed)
     lengths = sorted({1, 2, longest // 3 + 1, longest})

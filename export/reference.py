@@ -22,6 +22,8 @@ class TransformersReference:
     def __init__(self, model: Any) -> None:  # noqa: ANN401 -- transformers' model
         self._torch = importlib.import_module("torch")
         self._model = model.float().eval()
+        self.vocab_size: int = model.config.vocab_size
+        self.max_positions: int = model.config.max_position_embeddings
 
     def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """The logits after each token, [len(ids), vocab]."""

@@ -1,7 +1,7 @@
 """BioGPT: text in, text or a stream out."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, overload
@@ -18,8 +18,8 @@ from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.sampler import log_probabilities
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stopping import ContinuationText
-from biogpt_onnx.runtime.errors import BundleError, PromptError
-from biogpt_onnx.runtime.prompts import as_list, check_ids, fit
+from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
+from biogpt_onnx.runtime.prompts import as_list, check_batch, check_ids, fit
 from biogpt_onnx.runtime.providers import Device
 from biogpt_onnx.runtime.results import Generation, Hypothesis, Score, Timings
 from biogpt_onnx.runtime.session import DecoderSession
@@ -68,7 +68,7 @@ class BioGPT:
             PromptError: no prompts, prompts that are not strings, or one longer than the model's positions.
             ConfigError: a bad setting.
         """
-        config = (config or GenerationConfig()).replace(**settings)
+        config = self._configure(config, settings)
         start = perf_counter()
         ids = [self._encode(text, config) for text in as_list(prompts)]
         generations = self._generate(ids, config, tokenize_seconds=perf_counter() - start)
@@ -77,11 +77,14 @@ class BioGPT:
     def generate_ids(
         self, prompt_ids: Sequence[Sequence[int]], config: GenerationConfig | None = None, **settings: Any
     ) -> list[Generation]:
-        """Continues sequences of token ids, each of which should start with `</s>` (2); see `generate`."""
-        config = (config or GenerationConfig()).replace(**settings)
-        if len(prompt_ids) == 0:
-            raise PromptError("the list of prompts is empty: give at least one")
-        ids = [check_ids(prompt, self.tokenizer.vocab_size) for prompt in prompt_ids]
+        """Continues sequences of token ids, each of which should start with `</s>` (2); see `generate`.
+
+        Raises:
+            PromptError: no sequences, an empty one, ids outside the vocabulary, or more than the model's positions.
+            ConfigError: a bad setting.
+        """
+        config = self._configure(config, settings)
+        ids = check_batch(prompt_ids, self.tokenizer.vocab_size)
         return self._generate(ids, config, tokenize_seconds=0.0)
 
     def stream(self, prompt: str, config: GenerationConfig | None = None, **settings: Any) -> Iterator[str]:
@@ -90,7 +93,7 @@ class BioGPT:
         The pieces together are the text that `generate` gives. Settings and errors are those of `generate`; the latter
         are raised at the call, not at the first piece.
         """
-        config = (config or GenerationConfig()).replace(**settings)
+        config = self._configure(config, settings)
         if not isinstance(prompt, str):
             raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a string")
         state = self._state(self._encode(prompt, config), config)
@@ -121,6 +124,14 @@ class BioGPT:
             start = len(scores)
             scores += log_probabilities(logits, targets[start : start + len(logits)]).tolist()
         return Score(token_ids=tuple(ids[1:]), log_probabilities=tuple(scores))
+
+    def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
+        config = (config or GenerationConfig()).replace(**settings)
+        if config.eos_token_id is not None and config.eos_token_id >= self.tokenizer.vocab_size:
+            raise ConfigError(
+                f"eos_token_id is {config.eos_token_id}, outside the vocabulary of {self.tokenizer.vocab_size:,}"
+            )
+        return config
 
     def _encode(self, text: str, config: GenerationConfig) -> tuple[int, ...]:
         ids = self.tokenizer.encode(

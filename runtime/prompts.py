@@ -25,6 +25,19 @@ def as_list(prompts: str | Sequence[str]) -> list[str]:
     return list(texts)
 
 
+def check_batch(batch: Sequence[Sequence[int]], vocab_size: int) -> list[tuple[int, ...]]:
+    """Several sequences of ids; see `check_ids`.
+
+    Raises:
+        PromptError: likewise, or no sequences.
+    """
+    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | np.ndarray):
+        raise PromptError(f"token ids are of type {type(batch).__name__}: give a list of lists of whole numbers")
+    if len(batch) == 0:
+        raise PromptError("the list of prompts is empty: give at least one")
+    return [check_ids(ids, vocab_size) for ids in batch]
+
+
 def check_ids(ids: Sequence[int], vocab_size: int) -> tuple[int, ...]:
     """One sequence of ids as plain integers.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import BioGptConfig, BioGptForCausalLM
 
 from batches import Mixture, Stream
@@ -175,6 +175,13 @@ def save_config(model: BioGptForCausalLM, folder: Path) -> None:
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
+def go_on_from(folder: Path, model: BioGptForCausalLM) -> dict[str, object]:
+    """Load the weights of an earlier run of the same shape; return that run's record."""
+    model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+    record: dict[str, object] = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    return record
+
+
 def vocabulary_texts(corpus: Corpus) -> list[str]:
     """Return every text that is trained on, once: the vocabulary is learned from these."""
     train = corpus.train
@@ -183,15 +190,25 @@ def vocabulary_texts(corpus: Corpus) -> list[str]:
     return texts + [item.question for item in train.questions]
 
 
-def run(settings: Settings, mixture: Mixture, minutes: float, data: Path, folder: Path) -> None:
+@dataclass(frozen=True)
+class Paths:
+    """Where a run reads and writes; ``start`` holds the weights to go on from, if any."""
+
+    data: Path
+    output: Path
+    start: Path | None
+
+
+def run(settings: Settings, mixture: Mixture, minutes: float, paths: Paths) -> None:
     """Train from the data to a finished folder."""
-    corpus = load_corpus(data)
+    corpus, folder = load_corpus(paths.data), paths.output
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(mode=True)
     tokenizer = Tokenizer.learn(vocabulary_texts(corpus), settings.vocabulary, folder)
     model = new_model(settings)
+    earlier = go_on_from(paths.start, model) if paths.start else None
     save_config(model, folder)
     stream = Stream(corpus.train, tokenizer, mixture, random.Random(settings.seed))
     development = [plain(tokenizer, t) for t in language_texts(corpus.development)]
@@ -205,6 +222,7 @@ def run(settings: Settings, mixture: Mixture, minutes: float, data: Path, folder
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "machine": f"{platform.machine()}, {settings.threads} threads, no accelerator",
+        "earlier": earlier,
         "steps": watch.steps,
         "minutes": round(watch.minutes, 1),
         "history": watch.history,
@@ -218,6 +236,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the small BioGPT of this folder.")
     parser.add_argument("--data", type=Path, required=True, help="holds bc5cdr/ and pubmedqa/")
     parser.add_argument("--output", type=Path, required=True, help="the folder to be written")
+    parser.add_argument("--start", type=Path, help="a folder written earlier, to go on from")
     parser.add_argument("--minutes", type=float, default=60, help="end after this time at most")
     for name in ("steps", "seed", "layers", "threads"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
@@ -230,9 +249,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Train as the command line says; 2 means that the input was bad."""
     options = vars(parse())
-    data, folder, minutes = (options.pop(name) for name in ("data", "output", "minutes"))
+    paths = Paths(**{name: options.pop(name) for name in ("data", "output", "start")})
+    minutes = options.pop("minutes")
     try:
-        run(Settings(**options), Mixture(), minutes, data, folder)
+        run(Settings(**options), Mixture(), minutes, paths)
     except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

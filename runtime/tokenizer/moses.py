@@ -8,15 +8,14 @@ when the first two rules have been applied.
 1. White space runs become one space. 2. Control characters vanish, which may leave several spaces in a row.
    `words_of` does both.
 3. Every character that is neither alphanumeric nor one of . ' ` , - gets spaces around it: looks at one character.
-   `words_of` does this at once for ASCII, so that words are simpler and more alike; nothing before this rule looks at
-   them, and everything after it sees the same either way.
+   `words_of` does this at once for ASCII, so that words are simpler and more alike. The number of spaces changes, which
+   only rule 7 could notice, where two words both have their apostrophe at the same space.
 4. A hyphen between alphanumerics becomes ` @-@ `: no white space takes part.
 5. A run of dots becomes a word of its own. `words_of` does this at once, because older versions need quadratic time
    for long runs. The rules before do not look at dots.
-6. A comma is parted from a neighbour that is no digit. White space is such a neighbour and the start of the text is
-   none: `,5` stays whole at the start. A match takes the comma and one neighbour, and of two words that share a space
-   the left one's commas take at most the space, the right one's need it only when the left one does not end in a comma
-   match that took it: matches "neighbour, comma" end in a comma, matches "comma, neighbour" begin with one.
+6. A comma is parted from a neighbour that is no digit, first on its left, then on its right. White space is such a
+   neighbour, the start of the text is none: `,5` stays whole there. On the left a match ends in a comma and on the
+   right it begins with one, so no match takes a space that the next word's match needs.
 7. Apostrophes, by five rules on the characters on both sides. White space is a neighbour, start and end of the text are
    none. Only the first of the five can match with white space on the left and with white space on the right; so one
    match can take the space that the next word's needs, and only if the left word ends in an apostrophe and the right

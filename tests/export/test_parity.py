@@ -99,6 +99,8 @@ class Shifted:
 
     def __init__(self, reference: TransformersReference, shift: float, token: int | None = None) -> None:
         self.reference = reference
+        self.vocab_size = reference.vocab_size
+        self.max_positions = reference.max_positions
         self.shift = shift
         self.token = token
 

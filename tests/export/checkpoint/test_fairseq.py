@@ -168,7 +168,7 @@ def test_the_dictionary_may_lie_above_or_elsewhere(tmp_path: Path) -> None:
         ({"activation_fn": "relu"}, "activation_fn is 'relu'"),
         ({"activation_fn": "gelu_accurate"}, "activation_fn is 'gelu_accurate'"),
         ({"decoder_normalize_before": False}, "only pre-normalization"),
-        ({"decoder_attention_heads": 7}, "hidden size 60 is no multiple of decoder_attention_heads 7"),
+        ({"decoder_attention_heads": 7}, "hidden size 72 is no multiple of decoder_attention_heads 7"),
         ({"decoder_attention_heads": None}, "the number of attention heads cannot be read"),
     ],
 )

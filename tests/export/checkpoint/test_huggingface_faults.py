@@ -45,8 +45,8 @@ def test_everything_wrong_is_told_at_once(folder: Path) -> None:
     def change(tensors: dict[str, np.ndarray]) -> None:
         del tensors["biogpt.layers.1.fc1.bias"]
         tensors["score.weight"] = np.zeros((2, 2), np.float32)
-        tensors["biogpt.layers.0.fc2.weight"] = np.zeros((97, 60), np.float32)
-        tensors["biogpt.layer_norm.weight"] = np.zeros(60, np.int64)
+        tensors["biogpt.layers.0.fc2.weight"] = np.zeros((97, 72), np.float32)
+        tensors["biogpt.layer_norm.weight"] = np.zeros(72, np.int64)
 
     change_weights(folder, change)
     (folder / "merges.txt").unlink()
@@ -54,7 +54,7 @@ def test_everything_wrong_is_told_at_once(folder: Path) -> None:
     for part in (
         "missing 1 tensor: layers.1.fc1.bias",
         "unexpected 1 tensor: score.weight",
-        "layers.0.fc2.weight is [97, 60], not [60, 97]",
+        "layers.0.fc2.weight is [97, 72], not [72, 97]",
         "layer_norm.weight holds I64",
         "no vocabulary",
     ):
@@ -64,7 +64,7 @@ def test_everything_wrong_is_told_at_once(folder: Path) -> None:
 def test_what_is_wrong_in_every_layer_is_told_once(folder: Path) -> None:
     change_json(folder / "config.json", intermediate_size=98)
     message = error_of(folder)
-    assert "layers.*.fc1.weight (3 tensors) is [97, 60], not [98, 60]" in message
+    assert "layers.*.fc1.weight (3 tensors) is [97, 72], not [98, 72]" in message
     assert message.count("fc1.weight") == 1
 
 
@@ -92,8 +92,8 @@ def test_layers_beyond_the_config_are_unexpected(folder: Path) -> None:
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"hidden_act": ["gelu"]}, "hidden_act is ['gelu']"),
         ({"scale_embedding": "yes"}, "scale_embedding is 'yes'"),
-        ({"vocab_size": 312}, "embed_tokens.weight is [311, 60], not [312, 60]"),
-        ({"max_position_embeddings": 77}, "embed_positions.weight is [77, 60], not [79, 60]"),
+        ({"vocab_size": 312}, "embed_tokens.weight is [311, 72], not [312, 72]"),
+        ({"max_position_embeddings": 77}, "embed_positions.weight is [77, 72], not [79, 72]"),
     ],
 )
 def test_a_bad_config_value_is_named(folder: Path, changes: dict[str, object], part: str) -> None:
@@ -186,7 +186,7 @@ def test_an_index_without_a_map_is_named(folder: Path) -> None:
 
 
 def test_a_tensor_under_two_names_is_refused(folder: Path) -> None:
-    change_weights(folder, lambda tensors: tensors.update({"layer_norm.bias": np.ones(60, np.float32)}))
+    change_weights(folder, lambda tensors: tensors.update({"layer_norm.bias": np.ones(72, np.float32)}))
     assert "repeated 1 tensor" in error_of(folder)
 
 
@@ -199,9 +199,9 @@ def test_control_characters_in_a_tensors_name_do_not_reach_the_terminal(folder: 
 
 def test_a_head_of_the_wrong_shape_is_named(tmp_path: Path) -> None:
     architecture = tiny_architecture()
-    tensors = random_tensors(architecture) | {"output_projection.weight": np.zeros((310, 60), np.float32)}
+    tensors = random_tensors(architecture) | {"output_projection.weight": np.zeros((310, 72), np.float32)}
     write_huggingface(tmp_path, architecture, tensors)
-    assert "output_projection.weight is [310, 60], not [311, 60]" in error_of(tmp_path)
+    assert "output_projection.weight is [310, 72], not [311, 72]" in error_of(tmp_path)
 
 
 def test_a_vocabulary_of_another_size_is_named(tmp_path: Path) -> None:

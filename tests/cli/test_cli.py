@@ -1,0 +1,173 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from makers.checkpoints import tiny_architecture, write_huggingface
+
+from biogpt_onnx.cli import main
+from biogpt_onnx.runtime.bundle import WEIGHTS_FILE
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """The error line of a command, which must be all that it prints."""
+    assert main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "biogpt_onnx", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+
+
+def test_a_checkpoint_becomes_a_bundle_that_generates(
+    tmp_path: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "bundle"
+    assert main(["export", str(mini_checkpoint), "-o", str(bundle)]) == 0
+    assert main(["info", str(bundle), "--check"]) == 0
+    assert "soft prompt 9" in capsys.readouterr().out
+    assert main(["generate", str(bundle), "Aspirin", "Insulin", "--max-new-tokens", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["Aspirin", "Insulin"]
+
+
+def test_options_may_stand_between_prompts(mini_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", str(mini_bundle), "Aspirin", "--max-new-tokens=2", "Insulin", "--timings"]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert "tokens/s" in captured.err
+
+
+def test_json_holds_everything_about_an_answer(mini_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", str(mini_bundle), "--json", "Aspirin", "--max-new-tokens", "3"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["prompt"] == "Aspirin"
+    assert len(answer["token_ids"]) <= 3
+    assert {"text", "score", "finish_reason", "sequences", "timings"} <= set(answer)
+
+
+def test_prompts_are_read_from_standard_input_one_a_line(mini_bundle: Path) -> None:
+    result = run("generate", mini_bundle, "--max-new-tokens", "2", stdin="Aspirin\n\nα-synuclein\r\n".encode())
+    assert result.returncode == 0
+    assert [line.split()[0] for line in result.stdout.decode().splitlines()] == ["Aspirin", "α-synuclein"]
+    assert result.stderr == b""
+
+
+def test_answers_before_a_bad_line_are_not_lost(mini_bundle: Path) -> None:
+    result = run("generate", mini_bundle, "--max-new-tokens", "2", stdin=b"Aspirin\nbad \xff line\n")
+    assert result.returncode == 2
+    assert result.stdout.startswith(b"Aspirin")
+    assert result.stderr == b"error: line 2 of standard input is not UTF-8 (byte 4)\n"
+
+
+def test_no_prompt_at_all_is_an_error(mini_bundle: Path) -> None:
+    result = run("generate", mini_bundle)
+    assert (result.returncode, result.stderr) == (2, b"error: no prompt: standard input holds no text\n")
+
+
+def test_a_reader_that_stops_reading_is_no_error(mini_bundle: Path) -> None:
+    command = f"{sys.executable} -m biogpt_onnx generate {mini_bundle} a b c d --max-new-tokens 2 | head -n 1"
+    result = subprocess.run(command, shell=True, capture_output=True, check=True)  # noqa: S602 -- no input of others
+    assert result.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-new-tokens", "0"], "max_new_tokens is 0"),
+        (["--min-new-tokens", "100"], "min_new_tokens is 100"),
+        (["--stop", ""], "stop_strings"),
+        (["--threads", "0"], "threads is 0"),
+        (["--device", "cuda"], "device is cuda"),
+    ],
+)
+def test_a_bad_setting_is_one_line_that_names_it(
+    mini_bundle: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in fails(capsys, "generate", mini_bundle, "x", *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["conjure"], ["generate"], ["export", "x"], ["generate", "b", "p", "--no-such-option"], ["info"], ["verify", "b"]],
+)
+def test_bad_usage_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+def test_a_prompt_that_is_too_long_prints_nothing_but_the_error(
+    mini_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "truncation" in fails(capsys, "generate", mini_bundle, "patient " * 2000)
+
+
+def test_a_missing_bundle_and_a_damaged_one_are_one_line_each(
+    tmp_path: Path, mini_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "is not a folder" in fails(capsys, "generate", tmp_path / "none", "x")
+    assert "is not a bundle" in fails(capsys, "info", tmp_path)
+    damaged = Path(shutil.copytree(mini_bundle, tmp_path / "damaged"))
+    (damaged / WEIGHTS_FILE).write_bytes(b"")
+    assert "has 0 bytes" in fails(capsys, "generate", damaged, "x")
+
+
+def test_a_missing_checkpoint_leaves_no_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(capsys, "export", tmp_path / "none" / "deep" / "er", "-o", tmp_path / "bundle")
+    fails(capsys, "export", "preset:nonsense", "-o", tmp_path / "bundle")
+    fails(capsys, "export", tmp_path, "-o", tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_occupied_target_is_refused(tmp_path: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "precious").write_text("x")
+    assert "--overwrite" in fails(capsys, "export", mini_checkpoint, "-o", tmp_path)
+    assert "not overwritten" in fails(capsys, "export", mini_checkpoint, "-o", tmp_path, "--overwrite")
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_traceback_is_shown_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert b"Traceback" not in run("info", tmp_path).stderr
+    assert b"Traceback" in run("info", tmp_path, "--debug").stderr
+
+
+def test_verify_says_yes_with_its_exit_code(
+    mini_bundle: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    assert main(["verify", str(mini_bundle), "--against", str(mini_checkpoint)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "PASS"
+
+
+def test_verify_says_no_with_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    first = write_huggingface(tmp_path / "first", tiny_architecture())
+    second = write_huggingface(tmp_path / "second", tiny_architecture(num_layers=2))
+    assert main(["export", str(first), "-o", str(tmp_path / "bundle")]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(tmp_path / "bundle"), "--against", str(second), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["passed"] is False
+    assert report["logits"][0]["verdict"] == "FAIL"
+
+
+def test_verify_against_another_size_is_one_line(
+    tmp_path: Path, mini_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    other = write_huggingface(tmp_path / "other", tiny_architecture())
+    assert "another model: its vocab_size is 311" in fails(capsys, "verify", mini_bundle, "--against", other)
