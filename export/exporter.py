@@ -1,7 +1,6 @@
 """Checkpoint to bundle: load, build the graph, attach the weights, save, record."""
 
 import importlib.metadata
-import json
 from collections.abc import Callable
 from pathlib import Path
 

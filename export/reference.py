@@ -63,7 +63,7 @@ class TransformersReference:
 
 
 def open_reference(source: str, *, revision: str | None = None, seed: int = 0) -> TransformersReference:
-    """transformers' model of a checkpoint.
+    """The checkpoint in transformers.
 
     A Hugging Face folder is opened by transformers itself, which knows nothing of this package's readers; any other
     form, which it cannot open, through them.
@@ -82,7 +82,7 @@ def open_reference(source: str, *, revision: str | None = None, seed: int = 0) -
 
 
 def model_of(transformers: Any, checkpoint: Checkpoint) -> Any:  # noqa: ANN401 -- transformers and its model
-    """transformers' `BioGptForCausalLM` with a checkpoint's weights, whatever form that came in, in float32."""
+    """A checkpoint of any form as transformers' `BioGptForCausalLM`, in float32."""
     torch = importlib.import_module("torch")
     config = transformers.BioGptConfig(**huggingface_config(checkpoint.architecture))
     with torch.device("meta"):

@@ -181,6 +181,7 @@ def load(
     device: Device = "auto",
     threads: int | None = None,
     prepack: bool = True,
+    warm_up: bool = True,
 ) -> BioGPT:
     """Loads a bundle.
 
@@ -190,6 +191,8 @@ def load(
         threads: threads that compute one step; None for one a core.
         prepack: rearrange the weights once while loading, which makes prefill and batches faster; False starts at once,
             maps the weights from the file, and is no slower for one sequence at a time.
+        warm_up: load what uncommon words need, which takes half a second, in the background at once; False leaves it
+            to the first such word.
 
     Raises:
         BundleError: the bundle is missing, incomplete or damaged.
@@ -200,8 +203,8 @@ def load(
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     tokenizer = _load_tokenizer(folder, manifest)
-    # The tokenizer's library takes a while to import: it does so while ONNX Runtime loads the weights.
-    threading.Thread(target=tokenizer.warm_up, daemon=True).start()
+    if warm_up:
+        threading.Thread(target=tokenizer.warm_up, daemon=True).start()
     session = DecoderSession(folder, manifest, device=device, threads=threads, prepack=prepack)
     return BioGPT(session, tokenizer, manifest)
 

@@ -45,12 +45,12 @@ class KeyValueCache:
     @property
     def batch_size(self) -> int:
         """Rows."""
-        return self.slab.shape[2]
+        return int(self.slab.shape[2])
 
     @property
     def capacity(self) -> int:
         """Tokens that a row has room for."""
-        return self.slab.shape[4]
+        return int(self.slab.shape[4])
 
     def row(self, index: int) -> "KeyValueCache":
         """One row as a cache of its own, over the same memory."""

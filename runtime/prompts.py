@@ -8,14 +8,14 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.errors import PromptError
 
 
-def as_list(prompts: str | Sequence[str]) -> list[str]:
+def as_list(prompts: object) -> list[str]:
     """One prompt or several, as a list.
 
     Raises:
         PromptError: not strings, or none.
     """
     texts = [prompts] if isinstance(prompts, str) else prompts
-    if not isinstance(texts, Sequence) or isinstance(texts, bytes):
+    if isinstance(texts, bytes) or not isinstance(texts, Sequence):
         raise PromptError(f"prompts are of type {type(prompts).__name__}: give a string or a list of strings")
     for text in texts:
         if not isinstance(text, str):
@@ -25,7 +25,7 @@ def as_list(prompts: str | Sequence[str]) -> list[str]:
     return list(texts)
 
 
-def check_batch(batch: Sequence[Sequence[int]], vocab_size: int) -> list[tuple[int, ...]]:
+def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:
     """Several sequences of ids; see `check_ids`.
 
     Raises:
@@ -38,7 +38,7 @@ def check_batch(batch: Sequence[Sequence[int]], vocab_size: int) -> list[tuple[i
     return [check_ids(ids, vocab_size) for ids in batch]
 
 
-def check_ids(ids: Sequence[int], vocab_size: int) -> tuple[int, ...]:
+def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
     """One sequence of ids as plain integers.
 
     Raises:

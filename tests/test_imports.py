@@ -2,7 +2,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 HEAVY = ("torch", "transformers", "onnx", "onnx_ir", "safetensors", "huggingface_hub", "optimum")
 
 
@@ -46,7 +45,5 @@ def test_generating_opens_no_connection(mini_bundle: Path) -> None:
         "import biogpt_onnx\n"
         "biogpt_onnx.load(sys.argv[1]).generate('Aspirin', max_new_tokens=2)\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", program, str(mini_bundle)], check=True, capture_output=True, text=True
-    )
+    run = subprocess.run([sys.executable, "-c", program, str(mini_bundle)], check=True, capture_output=True, text=True)
     assert "NETWORK" not in run.stdout

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="runs in
 def test_every_package_is_in_the_wheel() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     # The rooms' links in biogpt_onnx/ are other names of the same folders.
-    own = [path for path in (ROOT / "biogpt_onnx").glob("**/__init__.py") if path.relative_to(ROOT).parts[1] not in ROOMS]
+    own = [
+        path for path in (ROOT / "biogpt_onnx").glob("**/__init__.py") if path.relative_to(ROOT).parts[1] not in ROOMS
+    ]
     rooms = [path for room in ROOMS for path in (ROOT / room).glob("**/__init__.py")]
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in own}
     found |= {".".join(("biogpt_onnx", *path.parent.relative_to(ROOT).parts)) for path in rooms}

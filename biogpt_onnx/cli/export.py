@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layout",
         choices=["bundle", "optimum"],
         default="bundle",
-        help="bundle: for this package's runtime (default); optimum: the folder that optimum's ORTModelForCausalLM loads",
+        help="bundle: for this package's runtime (default); optimum: for optimum's ORTModelForCausalLM",
     )
     parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
     parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")

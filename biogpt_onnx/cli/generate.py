@@ -55,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
     )
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
-    model = load(options.bundle, device=options.device, threads=options.threads, prepack=not options.no_prepack)
+    model = load(
+        options.bundle, device=options.device, threads=options.threads, prepack=not options.no_prepack, warm_up=False
+    )
     for prompt in options.prompts or _lines():
         if sys.stdout.isatty() and not (options.json or options.timings):
             _stream(model, prompt, config)
@@ -64,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
         else:
-            print(prompt + generation.text, flush=True)
+            print(prompt.rstrip() + generation.text, flush=True)
         if options.timings:
             print(_speed(generation), file=sys.stderr, flush=True)
     return 0
@@ -87,7 +89,7 @@ def _lines() -> Iterator[str]:
 def _stream(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
     # Bad prompts are refused here, before anything is printed.
     pieces = model.stream(prompt, config)
-    print(prompt, end="", flush=True)
+    print(prompt.rstrip(), end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)
     print(flush=True)

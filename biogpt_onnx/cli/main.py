@@ -19,7 +19,8 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    warnings.showwarning = _show_warning
+    # Not the file and line that raised it, which are of no use to whoever runs a command.
+    warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -63,7 +64,7 @@ class _CommandParser(_Parser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="biogpt-onnx", description="BioGPT on ONNX Runtime.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"biogpt-onnx {__version__}")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _CommandParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
     for command in (export, verify, generate, info):

@@ -43,9 +43,7 @@ class Batch:
 class Stream:
     """An endless, seeded stream of batches over the training documents."""
 
-    def __init__(
-        self, split: Split, tokenizer: Tokenizer, mixture: Mixture, source: random.Random
-    ) -> None:
+    def __init__(self, split: Split, tokenizer: Tokenizer, mixture: Mixture, source: random.Random) -> None:
         self._plain = [plain(tokenizer, text) for text in language_texts(split)]
         self._tasks = [task(tokenizer, document) for document in tasks(split)]
         self._mixture, self._random = mixture, source
@@ -88,8 +86,7 @@ class Stream:
         length = self._mixture.row_tokens
         joined = [i for example in examples for i in example.ids[:-1]]
         rows = [
-            Example(tuple(joined[first : first + length]), start=1)
-            for first in range(0, len(joined) - length, length)
+            Example(tuple(joined[first : first + length]), start=1) for first in range(0, len(joined) - length, length)
         ]
         per_batch = self._mixture.batch_tokens // length
         for first in range(0, len(rows), per_batch):

@@ -171,9 +171,7 @@ class Tokenizer:
 
 def split_text(moses: MosesTokenizer, text: str) -> list[str]:
     """Return the words of the text, as transformers' ``BioGptTokenizer`` splits it."""
-    words: list[str] = moses.tokenize(
-        text, aggressive_dash_splits=True, return_str=False, escape=True
-    )
+    words: list[str] = moses.tokenize(text, aggressive_dash_splits=True, return_str=False, escape=True)
     return [word for word in words if word]
 
 

@@ -74,10 +74,7 @@ def _tasks(record: Record) -> str:
         f"{relations['gold_pairs']} pairs found; "
         f"{relations['wellformed']} of {relations['documents']} answers well-formed"
     )
-    answering = (
-        f"accuracy {questions['accuracy']:.0%}; "
-        f"always answering yes gives {questions['majority_accuracy']:.0%}"
-    )
+    answering = f"accuracy {questions['accuracy']:.0%}; always answering yes gives {questions['majority_accuracy']:.0%}"
     return "\n".join(
         [
             "| task | result |",

@@ -117,9 +117,7 @@ def relation_extraction(
     }
 
 
-def question_answering(
-    model: BioGptForCausalLM, tokenizer: Tokenizer, items: Sequence[Question]
-) -> dict[str, float]:
+def question_answering(model: BioGptForCausalLM, tokenizer: Tokenizer, items: Sequence[Question]) -> dict[str, float]:
     """Return the accuracy of the most probable of the three answers, beside the majority's."""
     right = 0
     said: Counter[str] = Counter()

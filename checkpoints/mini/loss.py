@@ -18,9 +18,7 @@ class _TiedCrossEntropy(torch.autograd.Function):
     """Weighted sum of losses; the gradient is made on the way, so no logits are kept."""
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, hidden: Tensor, table: Tensor, target: Tensor, weight: Tensor
-    ) -> Tensor:
+    def forward(ctx: FunctionCtx, hidden: Tensor, table: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         hidden_grad, table_grad = torch.empty_like(hidden), torch.zeros_like(table)
         total = hidden.new_zeros(())
         for first in range(0, len(hidden), _CHUNK):

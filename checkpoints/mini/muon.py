@@ -38,9 +38,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 class Muon:
     """The two optimizers as one, with a single factor on both learning rates."""
 
-    def __init__(
-        self, model: nn.Module, *, matrix_lr: float, other_lr: float, weight_decay: float
-    ) -> None:
+    def __init__(self, model: nn.Module, *, matrix_lr: float, other_lr: float, weight_decay: float) -> None:
         inside = [p for n, p in model.named_parameters() if ".layers." in n and len(p.shape) > 1]
         chosen = {id(p) for p in inside}
         others = [p for p in model.parameters() if id(p) not in chosen]
@@ -51,9 +49,7 @@ class Muon:
         self._momenta = {shape: torch.zeros(len(g), *shape) for shape, g in self._groups.items()}
         self._matrix_lr, self._other_lr = matrix_lr, other_lr
         self._weight_decay = weight_decay
-        self._adam = torch.optim.AdamW(
-            others, lr=other_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True
-        )
+        self._adam = torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
 
     def step(self, factor: float) -> None:
         """Update every parameter with ``factor`` times its learning rate; clear gradients."""
@@ -64,9 +60,7 @@ class Muon:
         self._adam.zero_grad()
 
     @torch.no_grad()
-    def _step_matrices(
-        self, parameters: Sequence[nn.Parameter], momentum: Tensor, lr: float
-    ) -> None:
+    def _step_matrices(self, parameters: Sequence[nn.Parameter], momentum: Tensor, lr: float) -> None:
         gradient = torch.stack([p.grad for p in parameters if p.grad is not None])
         momentum.lerp_(gradient, 1 - _MOMENTUM)
         update = gradient.lerp(momentum, _MOMENTUM)  # Nesterov's look ahead

@@ -24,9 +24,7 @@ class _Level:
     counts: Counter[Gram]
     totals: Counter[Gram] = field(default_factory=Counter)
     # of each context: how many of its continuations were seen once, twice, three times or more
-    kinds: defaultdict[Gram, list[int]] = field(
-        default_factory=lambda: defaultdict(lambda: [0] * 3)
-    )
+    kinds: defaultdict[Gram, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0] * 3))
 
     def __post_init__(self) -> None:
         for gram, count in self.counts.items():
@@ -78,9 +76,7 @@ class KneserNey:
     def perplexity(self, examples: Iterable[Example]) -> float:
         """Return exp of the mean loss per token; the opening ``</s>`` is not predicted."""
         losses = [
-            -math.log(self.probability(gram))
-            for example in examples
-            for gram in _grams(example.ids, self._order)
+            -math.log(self.probability(gram)) for example in examples for gram in _grams(example.ids, self._order)
         ]
         return math.exp(sum(losses) / len(losses))
 

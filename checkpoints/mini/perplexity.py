@@ -37,9 +37,6 @@ def perplexity(model: BioGptForCausalLM, examples: Sequence[Example]) -> float:
     was_training = model.training
     model.train(mode=False)
     ordered = sorted(examples, key=lambda example: len(example.ids))
-    total = sum(
-        sum(losses(model, ordered[first : first + _ROWS]))
-        for first in range(0, len(ordered), _ROWS)
-    )
+    total = sum(sum(losses(model, ordered[first : first + _ROWS])) for first in range(0, len(ordered), _ROWS))
     model.train(mode=was_training)
     return math.exp(total / sum(len(example.ids) - example.start for example in ordered))

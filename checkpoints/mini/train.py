@@ -123,9 +123,7 @@ class Watch:
         save_weights(self._model, self._folder)
 
 
-def fit(
-    model: BioGptForCausalLM, stream: Stream, settings: Settings, minutes: float, watch: Watch
-) -> None:
+def fit(model: BioGptForCausalLM, stream: Stream, settings: Settings, minutes: float, watch: Watch) -> None:
     """Run the steps; where ``minutes`` would not suffice, the schedule follows the clock."""
     optimizer = Muon(
         model,

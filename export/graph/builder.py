@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.tape import Tape
@@ -16,6 +15,9 @@ MICROSOFT = "com.microsoft"
 # Opset 20 is the first with Gelu; ir version 10 is what onnxruntime 1.20 and later reads.
 _OPSET_IMPORTS = {"": 20, MICROSOFT: 1}
 _IR_VERSION = 10
+
+Dimension = int | str
+"""A dimension of a shape: its size, or its name where it varies."""
 
 Attribute = int | float | str | Sequence[int]
 
@@ -36,13 +38,13 @@ class GraphBuilder:
         self._scopes: list[str] = []
         self._names: Counter[str] = Counter()
 
-    def input(self, name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> ir.Value:
+    def input(self, name: str, dtype: ir.DataType, shape: Sequence[Dimension]) -> ir.Value:
         """Declares a graph input; a dimension that varies has a name."""
         value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
         self._inputs.append(value)
         return value
 
-    def output(self, value: ir.Value, name: str, dtype: ir.DataType, shape: Sequence[int | str]) -> None:
+    def output(self, value: ir.Value, name: str, dtype: ir.DataType, shape: Sequence[Dimension]) -> None:
         """Makes a value an output of the graph."""
         value.name, value.type, value.shape = name, ir.TensorType(dtype), ir.Shape(shape)
         self._outputs.append(value)

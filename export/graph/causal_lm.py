@@ -3,13 +3,14 @@
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.attention import AttentionInputs
-from biogpt_onnx.export.graph.builder import GraphBuilder
+from biogpt_onnx.export.graph.builder import Dimension, GraphBuilder
 from biogpt_onnx.export.graph.decoder import Decoder, LayerChoices
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import TensorSpec
 
 _BATCH, _SEQUENCE, _CAPACITY = "batch", "sequence", "capacity"
+_IDS = (_BATCH, _SEQUENCE)
 
 
 def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
@@ -24,8 +25,8 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
     """
     graph = GraphBuilder()
     decoder = Decoder(graph, architecture, choices)
-    input_ids = graph.input(bundle.INPUT_IDS, ir.DataType.INT64, [_BATCH, _SEQUENCE])
-    position_ids = graph.input(bundle.POSITION_IDS, ir.DataType.INT64, [_BATCH, _SEQUENCE])
+    input_ids = graph.input(bundle.INPUT_IDS, ir.DataType.INT64, _IDS)
+    position_ids = graph.input(bundle.POSITION_IDS, ir.DataType.INT64, _IDS)
     shared = AttentionInputs(
         seqlens_k=graph.input(bundle.SEQLENS_K, ir.DataType.INT32, [_BATCH]),
         total_sequence_length=graph.input(bundle.TOTAL_SEQUENCE_LENGTH, ir.DataType.INT32, []),
@@ -34,7 +35,7 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
         ),
     )
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
-    cache_shape = [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
+    cache_shape: list[Dimension] = [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
     past = [
         (
             graph.input(bundle.past_name(layer, "key"), ir.DataType.FLOAT, cache_shape),

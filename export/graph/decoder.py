@@ -50,7 +50,9 @@ class Embedding:
         with graph.scope("embedding"):
             tokens = graph.op("Gather", self._tokens, input_ids)
             if self._architecture.scale_embedding:
-                tokens = graph.op("Mul", tokens, graph.constant("embedding_scale", np.float32(math.sqrt(hidden_size))))
+                tokens = graph.op(
+                    "Mul", tokens, graph.constant("embedding_scale", np.array(math.sqrt(hidden_size), dtype=np.float32))
+                )
             summed = graph.op("Add", tokens, graph.op("Gather", self._positions, position_ids))
             return graph.op("Reshape", summed, graph.constant(_ROWS, np.array([-1, hidden_size])))
 

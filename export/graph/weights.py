@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -66,6 +67,10 @@ _SAME = {
 }
 
 
+def _read(source: ParameterSource, tensors: Mapping[str, ReadableTensor]) -> ir.TensorProtocol:
+    return ir.tensor(source.read(tensors))
+
+
 def attach_weights(model: ir.Model, architecture: Architecture, tensors: Mapping[str, ReadableTensor]) -> None:
     """Gives each parameter a tensor that is read when the model is written, one at a time, and not kept."""
     for name, source in parameter_sources(architecture).items():
@@ -73,7 +78,7 @@ def attach_weights(model: ir.Model, architecture: Architecture, tensors: Mapping
         if parameter.dtype is None or not isinstance(parameter.shape, ir.Shape):
             raise ValueError(f"the graph's parameter {name} has no type or shape")
         parameter.const_value = ir.LazyTensor(
-            lambda source=source, name=name: ir.tensor(source.read(tensors), name=name),
+            partial(_read, source, tensors),
             dtype=parameter.dtype,
             shape=parameter.shape,
             name=name,

@@ -39,10 +39,7 @@ class GenerationConfig:
         Raises:
             ConfigError: names the field.
         """
-        stop_strings = (self.stop_strings,) if isinstance(self.stop_strings, str) else self.stop_strings
-        if not isinstance(stop_strings, Sequence) or not all(isinstance(stop, str) and stop for stop in stop_strings):
-            raise ConfigError(f"stop_strings is {self.stop_strings!r}: give strings that are not empty")
-        object.__setattr__(self, "stop_strings", tuple(stop_strings))
+        object.__setattr__(self, "stop_strings", _stop_strings(self.stop_strings))
         _require_whole_number("max_new_tokens", self.max_new_tokens, least=1)
         _require_whole_number("min_new_tokens", self.min_new_tokens, least=0)
         if self.min_new_tokens > self.max_new_tokens:
@@ -68,6 +65,13 @@ class GenerationConfig:
             if name not in names:
                 raise ConfigError(f"{name} is not a setting of this version: choose from {', '.join(names)}")
         return dataclasses.replace(self, **settings)
+
+
+def _stop_strings(value: object) -> tuple[str, ...]:
+    strings = (value,) if isinstance(value, str) else value
+    if not isinstance(strings, Sequence) or not all(isinstance(stop, str) and stop for stop in strings):
+        raise ConfigError(f"stop_strings is {value!r}: give strings that are not empty")
+    return tuple(strings)
 
 
 def _require_whole_number(name: str, value: object, *, least: int) -> None:

@@ -96,7 +96,15 @@ def test_a_bad_setting_is_one_line_that_names_it(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["conjure"], ["generate"], ["export", "x"], ["generate", "b", "p", "--no-such-option"], ["info"], ["verify", "b"]],
+    [
+        [],
+        ["conjure"],
+        ["generate"],
+        ["export", "x"],
+        ["generate", "b", "p", "--no-such-option"],
+        ["info"],
+        ["verify", "b"],
+    ],
 )
 def test_bad_usage_is_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
@@ -130,7 +138,9 @@ def test_a_missing_checkpoint_leaves_no_bundle(tmp_path: Path, capsys: pytest.Ca
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_occupied_target_is_refused(tmp_path: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_occupied_target_is_refused(
+    tmp_path: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "precious").write_text("x")
     assert "--overwrite" in fails(capsys, "export", mini_checkpoint, "-o", tmp_path)
     assert "not overwritten" in fails(capsys, "export", mini_checkpoint, "-o", tmp_path, "--overwrite")

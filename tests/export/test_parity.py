@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.session import DecoderSession
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from biogpt_onnx.export.reference import TransformersReference, open_reference  # noqa: E402 -- needs the two above
+from biogpt_onnx.export.reference import TransformersReference, open_reference
 
 
 def session_of(source: Path | str, target: Path) -> DecoderSession:
@@ -26,7 +26,7 @@ def lively_tensors(architecture: Architecture) -> dict[str, npt.NDArray[np.float
     """Weights whose greedy search does not just repeat the last token, as a small tied model's likes to."""
     tensors = random_tensors(architecture)
     for name, values in tensors.items():
-        if "embed" not in name and name.endswith("proj.weight") or "fc" in name:
+        if ("embed" not in name and name.endswith("proj.weight")) or "fc" in name:
             values *= 2  # noqa: PLW2901 -- in place
     tensors["embed_positions.weight"] *= 4
     return tensors

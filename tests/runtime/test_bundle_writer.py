@@ -18,9 +18,13 @@ def test_the_folder_appears_with_all_it_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt()])
 def test_nothing_is_left_of_work_that_was_broken_off(tmp_path: Path, error: BaseException) -> None:
-    with pytest.raises(type(error)), atomic_folder(tmp_path / "bundle") as folder:
-        (folder / "file").write_text("x")
-        raise error
+    def write() -> None:
+        with atomic_folder(tmp_path / "bundle") as folder:
+            (folder / "file").write_text("x")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 

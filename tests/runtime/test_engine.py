@@ -104,9 +104,7 @@ def test_a_text_longer_than_one_chunk_is_scored_whole(mini: BioGPT) -> None:
     score = mini.score(text)
     assert len(score.token_ids) > 512
     short = mini.score(text[: len(text) // 4])
-    np.testing.assert_allclose(
-        score.log_probabilities[:100], short.log_probabilities[:100], atol=1e-4
-    )
+    np.testing.assert_allclose(score.log_probabilities[:100], short.log_probabilities[:100], atol=1e-4)
 
 
 def test_generation_ends_where_the_positions_do(mini: BioGPT) -> None:

@@ -5,9 +5,7 @@ from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.kv_cache import KeyValueCache
 
-TINY = Architecture(
-    num_layers=2, hidden_size=16, num_heads=2, intermediate_size=3, vocab_size=10, max_positions=50
-)
+TINY = Architecture(num_layers=2, hidden_size=16, num_heads=2, intermediate_size=3, vocab_size=10, max_positions=50)
 
 
 def filled(lengths: list[int], capacity: int = 6) -> KeyValueCache:

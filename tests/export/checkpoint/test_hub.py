@@ -35,7 +35,7 @@ def hub(tmp_path: Path) -> Iterator[FakeHub]:
 def answer(hub: FakeHub, tmp_path: Path, *arguments: str, **environment: str) -> str:
     own = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "cache"), "NO_PROXY": "127.0.0.1"}
-    result = subprocess.run(  # noqa: S603 -- our own interpreter
+    result = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         env=own | settings | environment,
         cwd=tmp_path,

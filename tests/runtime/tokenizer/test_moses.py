@@ -81,4 +81,4 @@ def test_words_that_many_prompts_consist_of_need_no_slow_import() -> None:
         "WordMap(tuple).items('COVID-19 (2019), IL-6; e.g. p < 0.05: 1.5% [3H] x. y')\n"
         "sys.exit('sacremoses' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 -- our own interpreter
+    subprocess.run([sys.executable, "-c", code], check=True)
