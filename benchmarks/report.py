@@ -1,0 +1,77 @@
+"""The README's table from a committed run: `python benchmarks/report.py` prints it, `--write` puts it there."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RUN = ROOT / "benchmarks" / "results" / "fp32.json"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- numbers: begin -->", "<!-- numbers: end -->"
+
+
+def table(run: dict[str, Any]) -> str:
+    """The run as a Markdown table, with what it was made on."""
+    decoding, export, cold, machine = run["decoding"], run["export"], run["cold_start"], run["machine"]
+    ms = 1e3
+    steps = decoding["rounds"] * decoding["steps_per_round"]
+    rows = [
+        ("greedy step", f"{decoding['step_seconds'] * ms:.1f} ms", f"{decoding['step_to_floor']:.2f} x the floor"),
+        (
+            "the same in transformers",
+            f"{decoding['transformers_step_seconds'] * ms:.1f} ms",
+            f"ours takes {decoding['step_to_transformers']:.2f} x of it",
+        ),
+        ("prefill of 128 tokens", f"{decoding['prefill_seconds'] * ms:.0f} ms", ""),
+        (
+            "the same in transformers",
+            f"{decoding['transformers_prefill_seconds'] * ms:.0f} ms",
+            f"ours takes {decoding['prefill_to_transformers']:.2f} x of it",
+        ),
+        ("bundle on disk", f"{decoding['bundle_bytes'] / 1e9:.2f} GB", ""),
+    ]
+    for preset, values in export.items():
+        name = {"preset:biogpt": "BioGPT", "preset:biogpt-large": "BioGPT-Large"}[preset]
+        memory = f"{values['peak_anonymous_bytes'] / 1e9:.2f} GB"
+        rows.append((f"export of {name}, peak memory", memory, f"bundle {values['bundle_bytes'] / 1e9:.2f} GB"))
+    rows.append(
+        (
+            "mini, cold process to the 16th token",
+            f"{cold['generate_seconds']:.2f} s",
+            f"{cold['generate_to_import']:.1f} x `import onnxruntime`",
+        )
+    )
+    bandwidth = f"{decoding['read_bandwidth_best'] / 1e9:.1f} GB/s"
+    versions = f"ONNX Runtime {machine['versions']['onnxruntime']}, transformers {machine['versions']['transformers']}"
+    made_on = (
+        f"BioGPT's size with random weights, float32, {decoding['threads']} threads of an {machine['cpu']}, {versions} "
+        f"(eager); medians of {decoding['rounds']} prefills and {steps} steps, in turns. The floor is the time to read "
+        f"{decoding['step_bytes'] / 1e9:.2f} GB of weights at {bandwidth}, the best read bandwidth of the same run."
+    )
+    lines = [made_on, "", "| what | measured | |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines)
+
+
+def readme_with(text: str, numbers: str) -> str:
+    """The README with the table between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{numbers}\n{END}{after}"
+
+
+def main() -> None:
+    """Prints or writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    options = parser.parse_args()
+    numbers = table(json.loads(RUN.read_text(encoding="utf-8")))
+    if options.write:
+        README.write_text(readme_with(README.read_text(encoding="utf-8"), numbers), encoding="utf-8")
+    else:
+        sys.stdout.write(numbers + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Models in processes of their own, told over a pipe what to compute, so that they can be measured in turns.
+
+Run as `python benchmarks/workers.py KIND SOURCE THREADS`, with requests and answers a JSON line each.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+
+
+class Samples(NamedTuple):
+    """Seconds of one prefill and of each step after it."""
+
+    prefill: float
+    steps: list[float]
+
+
+class Model(Protocol):
+    """What a worker measures."""
+
+    def prefill(self, ids: list[int]) -> None:
+        """Reads a prompt into a fresh cache and computes the logits after it."""
+        ...
+
+    def step(self, token: int) -> int:
+        """Reads one token more and returns the most likely next."""
+        ...
+
+
+class Ours:
+    """A bundle."""
+
+    def __init__(self, source: str, threads: int) -> None:
+        from biogpt_onnx.runtime.bundle import read_manifest
+        from biogpt_onnx.runtime.session import DecoderSession
+
+        folder = Path(source)
+        self._session = DecoderSession(folder, read_manifest(folder), threads=threads, device="cpu")
+        self._cache = self._session.new_cache(1, 1)
+
+    def prefill(self, ids: list[int]) -> None:
+        """See `Model`."""
+        self._cache = self._session.new_cache(1, len(ids) + 64)
+        self._session.forward(np.array([ids], dtype=np.int64), self._cache)
+
+    def step(self, token: int) -> int:
+        """See `Model`."""
+        return int(self._session.forward(np.array([[token]], dtype=np.int64), self._cache).argmax())
+
+
+class Transformers:
+    """The same weights in transformers, float32, eager attention, as its `generate` calls it."""
+
+    def __init__(self, source: str, threads: int) -> None:
+        import torch
+        import transformers
+
+        torch.set_num_threads(threads)
+        self._torch = torch
+        load: Any = transformers.BioGptForCausalLM.from_pretrained
+        self._model = load(source, attn_implementation="eager").float().eval()
+        self._past: Any = None
+
+    def prefill(self, ids: list[int]) -> None:
+        """See `Model`."""
+        self._past = None
+        self._forward(ids)
+
+    def step(self, token: int) -> int:
+        """See `Model`."""
+        return self._forward([token])
+
+    def _forward(self, ids: list[int]) -> int:
+        with self._torch.inference_mode():
+            # As in generate: logits of the last position alone.
+            result = self._model(
+                self._torch.tensor([ids]), past_key_values=self._past, use_cache=True, logits_to_keep=1
+            )
+        self._past = result.past_key_values
+        return int(result.logits[0, -1].argmax())
+
+
+class Worker:
+    """The other end of the pipe."""
+
+    def __init__(self, kind: str, source: Path, threads: int) -> None:
+        command = [sys.executable, __file__, kind, str(source), str(threads)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._answer()
+
+    def measure(self, ids: list[int], steps: int) -> Samples:
+        """Has one prefill and so many steps measured."""
+        if self._process.stdin is None:
+            raise RuntimeError("the worker has no pipe")
+        self._process.stdin.write(json.dumps({"ids": ids, "steps": steps}) + "\n")
+        self._process.stdin.flush()
+        return Samples(**self._answer())
+
+    def __enter__(self) -> Self:
+        """The worker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the process."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError(f"the worker ended with {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _measure(model: Model, ids: list[int], steps: int) -> Samples:
+    start = perf_counter()
+    model.prefill(ids)
+    prefill = perf_counter() - start
+    token, seconds = ids[-1], []
+    for _ in range(steps):
+        start = perf_counter()
+        token = model.step(token)
+        seconds.append(perf_counter() - start)
+    return Samples(prefill, seconds)
+
+
+def _serve(kind: str, source: str, threads: str) -> None:
+    model: Model = Ours(source, int(threads)) if kind == "ours" else Transformers(source, int(threads))
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(_measure(model, **request)._asdict()), flush=True)
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])
