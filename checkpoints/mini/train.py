@@ -85,16 +85,18 @@ def rate(progress: float, settings: Settings) -> float:
 class Watch:
     """Keeps the run's history, says how it goes, and saves the weights on the way."""
 
-    def __init__(self, model: BioGptForCausalLM, development: list[Example], folder: Path) -> None:
-        self.history: list[dict[str, float]] = []
+    def __init__(
+        self,
+        model: BioGptForCausalLM,
+        development: list[Example],
+        folder: Path,
+        record: dict[str, object],
+    ) -> None:
         self._model, self._development, self._folder = model, development, folder
+        self._record = record
+        self._history: list[dict[str, float]] = []
         self._started, self._tokens = time.monotonic(), 0
         self._losses: list[float] = []
-
-    @property
-    def minutes(self) -> float:
-        """Minutes since the start."""
-        return (time.monotonic() - self._started) / 60
 
     @property
     def steps(self) -> int:
@@ -109,18 +111,22 @@ class Watch:
             self.report()
 
     def report(self) -> None:
-        """Measure on the development documents, note and print the row, save the weights."""
+        """Measure on the development documents; print that; save weights and record."""
+        minutes = round((time.monotonic() - self._started) / 60, 1)
         recent = self._losses[-REPORT_EVERY:]
         row = {
             "step": self.steps,
-            "minutes": round(self.minutes, 1),
+            "minutes": minutes,
             "tokens": self._tokens,
             "loss": round(sum(recent) / len(recent), 4),
             "development_perplexity": round(perplexity(self._model, self._development), 2),
         }
-        self.history.append(row)
+        self._history.append(row)
         print(json.dumps(row), flush=True)
         save_weights(self._model, self._folder)
+        self._record |= {"steps": self.steps, "minutes": minutes, "history": self._history}
+        text = json.dumps(self._record, indent=1) + "\n"
+        (self._folder / "training.json").write_text(text, encoding="utf-8")
 
 
 def fit(model: BioGptForCausalLM, stream: Stream, settings: Settings, minutes: float, watch: Watch) -> None:
@@ -210,10 +216,6 @@ def run(settings: Settings, mixture: Mixture, minutes: float, paths: Paths) -> N
     save_config(model, folder)
     stream = Stream(corpus.train, tokenizer, mixture, random.Random(settings.seed))
     development = [plain(tokenizer, t) for t in language_texts(corpus.development)]
-    watch = Watch(model, development, folder)
-    fit(model, stream, settings, minutes, watch)
-    if watch.steps % REPORT_EVERY:
-        watch.report()
     record = {
         "settings": asdict(settings) | {"minutes": minutes},
         "mixture": asdict(mixture),
@@ -221,12 +223,11 @@ def run(settings: Settings, mixture: Mixture, minutes: float, paths: Paths) -> N
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "machine": f"{platform.machine()}, {settings.threads} threads, no accelerator",
         "earlier": earlier,
-        "steps": watch.steps,
-        "minutes": round(watch.minutes, 1),
-        "history": watch.history,
     }
-    text = json.dumps(record, indent=1) + "\n"
-    (folder / "training.json").write_text(text, encoding="utf-8")
+    watch = Watch(model, development, folder, record)
+    fit(model, stream, settings, minutes, watch)
+    if watch.steps % REPORT_EVERY:
+        watch.report()
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -238,7 +239,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60, help="end after this time at most")
     for name in ("steps", "seed", "layers", "threads"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
-    for name in ("dropout", "matrix_lr", "other_lr", "weight_decay"):
+    for name in ("dropout", "decay", "matrix_lr", "other_lr", "weight_decay"):
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=float, default=getattr(Settings, name))
     return parser.parse_args(arguments)

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from makers.checkpoints import tiny_architecture, write_huggingface
 
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE
+from makers.checkpoints import tiny_architecture, write_huggingface
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:

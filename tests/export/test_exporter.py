@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, CheckpointError
+from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 
 def test_both_forms_of_the_same_weights_give_the_same_bundle(tmp_path: Path) -> None:

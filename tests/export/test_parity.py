@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.parity import ParityReport, Tolerance, Verdict, compare_with
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.session import DecoderSession
+from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from makers.models import FakeModel
 
 import biogpt_onnx
 from biogpt_onnx import BioGPT, ConfigError, GenerationConfig, PromptError
 from biogpt_onnx.runtime.bundle import MERGES_FILE, VOCAB_FILE, read_manifest
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from makers.models import FakeModel
 
 PROMPTS = [
     "Aspirin",

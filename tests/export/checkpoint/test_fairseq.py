@@ -11,6 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.names import HEAD
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.errors import CheckpointError
 from makers.checkpoints import (
     random_tensors,
     tiny_architecture,
@@ -18,12 +24,6 @@ from makers.checkpoints import (
     write_fairseq,
     write_fairseq_vocabulary,
 )
-
-from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.checkpoint.names import HEAD
-from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.runtime.architecture import Architecture
-from biogpt_onnx.runtime.errors import CheckpointError
 
 torch = pytest.importorskip("torch")
 

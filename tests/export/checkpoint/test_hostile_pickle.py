@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makers.checkpoints import tiny_architecture, write_fairseq, write_huggingface
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.errors import CheckpointError
+from makers.checkpoints import tiny_architecture, write_fairseq, write_huggingface
 
 torch = pytest.importorskip("torch")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.hub import COMMIT, FakeHub, serve_hub
 

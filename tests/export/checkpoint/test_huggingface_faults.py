@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 from safetensors.numpy import load_file, save_file
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.errors import CheckpointError
+from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 693000000\n"
 

@@ -6,10 +6,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from makers.checkpoints import tiny_architecture, write_huggingface
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.errors import CheckpointError
+from makers.checkpoints import tiny_architecture, write_huggingface
 
 
 def error_of(source: str | Path) -> str:

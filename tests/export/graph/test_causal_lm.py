@@ -4,7 +4,6 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 from biogpt_onnx.export.checkpoint.names import expected_shapes
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
@@ -17,6 +16,7 @@ from biogpt_onnx.export.graph.weights import parameter_sources
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest
 from biogpt_onnx.runtime.session import DecoderSession
+from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 BASE = Architecture(24, 1024, 16, 4096, 42384, 1024)
 

@@ -2,12 +2,12 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from makers.models import FakeModel
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.greedy import greedy_search
 from biogpt_onnx.runtime.decoding.prefill import CHUNK_TOKENS
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from makers.models import FakeModel
 
 EOS = 2
 
