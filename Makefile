@@ -30,6 +30,8 @@ lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	MYPYPATH=benchmarks .venv/bin/mypy benchmarks/*.py
+	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports
 
 format: .venv/installed

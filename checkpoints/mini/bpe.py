@@ -27,7 +27,7 @@ PAD, EOS, UNK = 1, 2, 3
 _ASCII = "".join(map(chr, range(33, 127)))
 _GREEK = "αβγδεζηθικλμνξοπρςστυφχψωΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
 # Signs that biomedical text uses; typographic quotes and dashes are left to <unk>, as in BioGPT.
-_SIGNS = "µ±×·°≤≥≈®™²³→"
+_SIGNS = "µ±×·°≤≥≈®™²³→"  # noqa: RUF001 - the multiplication sign is meant
 ALPHABET = tuple(sorted(set(_ASCII + _GREEK + _SIGNS)))
 
 Pair = tuple[str, str]

@@ -38,12 +38,30 @@ def _architecture(record: Record) -> str:
 
 
 def _training(record: Record) -> str:
-    last, settings = record["history"][-1], record["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    rows = [
+        "| leg | steps | tokens predicted | minutes | threads | learning rates | seed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    legs = _legs(record)
+    rows += [_leg(number, leg) for number, leg in enumerate(legs, start=1)]
+    steps, minutes = (sum(leg[key] for leg in legs) for key in ("steps", "minutes"))
+    tokens = sum(leg["history"][-1]["tokens"] for leg in legs)
+    rows.append(f"| all | {steps:,} | {tokens:,} | {minutes:.0f} | | | |")
+    return "\n".join([*rows, "", f"On a shared machine without an accelerator; {versions}."])
+
+
+def _legs(record: Record) -> list[Record]:
+    """Return the runs that led to the weights, the first one first."""
+    return [*(_legs(record["earlier"]) if record["earlier"] else []), record]
+
+
+def _leg(number: int, record: Record) -> str:
+    settings = record["settings"]
     return (
-        f"{record['steps']:,} steps, {last['tokens']:,} predicted tokens, "
-        f"{record['minutes']:.0f} minutes on {settings['threads']} threads of a shared machine "
-        f"({record['machine']}; {versions}); seed {settings['seed']}."
+        f"| {number} | {record['steps']:,} | {record['history'][-1]['tokens']:,} "
+        f"| {record['minutes']:.0f} | {settings['threads']} "
+        f"| {settings['matrix_lr']}, {settings['other_lr']} | {settings['seed']} |"
     )
 
 

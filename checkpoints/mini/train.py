@@ -48,9 +48,9 @@ class Settings:
     dropout: float = 0.1
     steps: int = 1500
     warmup: float = 0.03  # share of the steps in which the learning rate rises
-    decay: float = 0.6  # share of the steps in which it falls to zero
-    matrix_lr: float = 0.03
-    other_lr: float = 0.006
+    decay: float = 0.95  # share of the steps in which it falls to zero
+    matrix_lr: float = 0.02
+    other_lr: float = 0.004
     weight_decay: float = 0.1
     seed: int = 1
     threads: int = 2

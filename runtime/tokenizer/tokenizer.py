@@ -187,7 +187,7 @@ class BioGptTokenizer:
 
     def _checked(self, text: str, *, normalize_punctuation: bool) -> str:
         if not isinstance(text, str):
-            raise PromptError(f"a text must be a string, is {type(text).__name__}: {text!r:.60}")
+            raise PromptError(f"a text must be a string, is {type(text).__name__}")
         return text.translate(self._punctuation) if normalize_punctuation else text
 
     def _checked_ids(self, ids: Iterable[int]) -> list[int]:

@@ -3,6 +3,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,3 +71,12 @@ def test_telemetry_is_off_before_the_library_is_loaded() -> None:
     )
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+def test_nothing_is_kept_in_the_users_folders(tmp_path: Path, mini_bundle: Path) -> None:
+    # Where telemetry is on, ONNX Runtime keeps a device id under the user's cache folder.
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    program = "import sys, biogpt_onnx; biogpt_onnx.load(sys.argv[1]).generate('Aspirin', max_new_tokens=2)"
+    subprocess.run([sys.executable, "-c", program, str(mini_bundle)], check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []
