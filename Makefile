@@ -30,6 +30,7 @@ lint: .venv/installed
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	MYPYPATH=tests .venv/bin/mypy --explicit-package-bases tests
 	MYPYPATH=benchmarks .venv/bin/mypy benchmarks/*.py
 	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import SupportsIndex
 
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.runtime.tokenizer import moses
@@ -116,7 +117,7 @@ class BioGptTokenizer:
             symbols += [part] if special_tokens and part in SPECIAL_TOKENS else words.items(part)
         return symbols
 
-    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+    def decode(self, ids: Iterable[SupportsIndex], *, skip_special_tokens: bool = True) -> str:
         """The text of ids, detokenized.
 
         Args:
@@ -190,7 +191,7 @@ class BioGptTokenizer:
             raise PromptError(f"a text must be a string, is {type(text).__name__}")
         return text.translate(self._punctuation) if normalize_punctuation else text
 
-    def _checked_ids(self, ids: Iterable[int]) -> list[int]:
+    def _checked_ids(self, ids: Iterable[SupportsIndex]) -> list[int]:
         try:
             numbers = [operator.index(number) for number in ids]
         except TypeError as error:

@@ -59,7 +59,8 @@ def test_optimums_model_generates_what_transformers_does(optimum_folder: Path, m
 
     tokenizer = AutoTokenizer.from_pretrained(optimum_folder)
     exported = ORTModelForCausalLM.from_pretrained(optimum_folder)
-    original = BioGptForCausalLM.from_pretrained(mini_checkpoint).float()
+    load: Any = BioGptForCausalLM.from_pretrained
+    original = load(mini_checkpoint).float()
     for prompt in ("The patient was treated with", "Aspirin"):
         inputs = tokenizer(prompt, return_tensors="pt")
         settings = {"max_new_tokens": 16, "min_new_tokens": 16, "do_sample": False, "pad_token_id": 1}

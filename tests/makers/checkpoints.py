@@ -6,6 +6,7 @@ Hugging Face forms with safetensors are written without torch; `.bin` and `.pt` 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ Tensors = dict[str, npt.NDArray[np.float32]]
 
 def tiny_architecture(**changes: int) -> Architecture:
     """Sizes that no two dimensions share, so that a mixed-up axis shows."""
-    sizes = {
+    sizes: dict[str, Any] = {
         "num_layers": 3,
         "hidden_size": 72,
         "num_heads": 3,
@@ -177,7 +178,7 @@ def _write_shards(folder: Path, stored: Mapping[str, npt.NDArray[np.generic]], f
         _write_weights(folder / f"{stem}.{suffix}", stored)
         return
     names = list(stored)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for shard in range(num_shards):
         file_name = f"{stem}-{shard + 1:05d}-of-{num_shards:05d}.{suffix}"
         part = {name: stored[name] for name in names[shard::num_shards]}

@@ -9,7 +9,7 @@ from biogpt_onnx.runtime.prompts import as_list, check_ids, fit
 @pytest.mark.parametrize("prompts", [None, 3, b"bytes", ["a", None], ["a", b"b"], {"a"}, [["a"]]])
 def test_what_is_no_text_is_refused_with_its_type(prompts: object) -> None:
     with pytest.raises(PromptError, match="of type"):
-        as_list(prompts)  # type: ignore[arg-type]
+        as_list(prompts)
 
 
 def test_no_prompts_at_all_is_an_error() -> None:
@@ -20,7 +20,7 @@ def test_no_prompts_at_all_is_an_error() -> None:
 @pytest.mark.parametrize("ids", [[], "2", None, [2, -1], [2, 10], [2.0], [True], ["2"], [None]])
 def test_ids_that_the_model_does_not_have_are_refused(ids: object) -> None:
     with pytest.raises(PromptError):
-        check_ids(ids, vocab_size=10)  # type: ignore[arg-type]
+        check_ids(ids, vocab_size=10)
 
 
 def test_ids_may_come_as_an_array() -> None:

@@ -54,7 +54,7 @@ def foreign() -> Iterator[types.ModuleType]:
     content: dict[str, object] = {"__module__": "omegaconf"}
     for name in ("DictConfig", "AnyNode", "ContainerMetadata"):
         setattr(package, name, type(name, (), dict(content)))
-    package.Choice = Enum("Choice", {"gelu": "gelu"}, module="omegaconf")  # type: ignore[attr-defined]
+    package.Choice = Enum("Choice", {"gelu": "gelu"}, module="omegaconf")  # type: ignore[attr-defined, misc]
     sys.modules["omegaconf"] = package
     yield package
     del sys.modules["omegaconf"]

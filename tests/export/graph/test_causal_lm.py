@@ -166,4 +166,4 @@ def test_weights_used_from_the_file_give_the_same_answer(tiny_bundle: tuple[Path
     for prepack in (True, False):
         session = DecoderSession(*tiny_bundle, prepack=prepack, threads=1)
         answers.append(session.forward(ids, session.new_cache(1, 3)))
-    np.testing.assert_allclose(*answers, atol=1e-5)
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)

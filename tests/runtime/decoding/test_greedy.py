@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ def count_up(tokens: list[int]) -> int:
     return EOS if tokens[-1] == 9 else tokens[-1] + 1
 
 
-def search(model: FakeModel, prompts: Sequence[Sequence[int]], **settings: int) -> list[SequenceState]:
+def search(model: FakeModel, prompts: Sequence[Sequence[int]], **settings: Any) -> list[SequenceState]:
     config = GenerationConfig(**settings)
     states = [SequenceState(tuple(prompt), config.max_new_tokens) for prompt in prompts]
     for _ in greedy_search(model, states, config):

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
 ID_LISTS = st.lists(st.one_of(st.integers(0, 60), st.integers(0, 239)), max_size=40)
 
 
-def stream(tokenizer: BioGptTokenizer, prompt_ids: list[int], ids: list[int]) -> list[str]:
+def stream(tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], ids: list[int]) -> list[str]:
     decoder = IncrementalDecoder(tokenizer, prompt_ids)
     return [*(decoder.push(number) for number in ids), decoder.finish()]
 

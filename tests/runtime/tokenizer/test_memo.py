@@ -5,7 +5,7 @@ from biogpt_onnx.runtime.tokenizer import memo
 
 def test_a_service_that_runs_for_months_does_not_fill_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memo, "_MAX_ENTRIES", 10)
-    words = memo.Memo()
+    words: memo.Memo[int] = memo.Memo()
     for number in range(100):
         words.add(str(number), (number,))
         assert words.get(str(number)) == (number,)
@@ -13,6 +13,6 @@ def test_a_service_that_runs_for_months_does_not_fill_its_memory(monkeypatch: py
 
 
 def test_a_word_of_megabytes_is_not_kept() -> None:
-    words = memo.Memo()
+    words: memo.Memo[int] = memo.Memo()
     words.add("x" * 1_000_000, (1,))
     assert words.get("x" * 1_000_000) is None

@@ -16,7 +16,8 @@ WORDS = WordMap(tuple)  # one for all examples: what it remembers must hold in e
 
 
 def reference(text: str) -> list[str]:
-    return REFERENCE.tokenize(text, aggressive_dash_splits=True, escape=True)
+    tokens: list[str] = REFERENCE.tokenize(text, aggressive_dash_splits=True, escape=True)
+    return tokens
 
 
 @settings(max_examples=1000, deadline=None)

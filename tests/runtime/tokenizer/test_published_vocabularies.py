@@ -16,7 +16,9 @@ SETTINGS = settings(max_examples=100, deadline=None)
 
 @pytest.fixture(scope="module")
 def goldens(data_folder: Path) -> list[dict[str, Any]]:
-    return json.loads((data_folder / "goldens" / "tokenizer_edge_cases.json").read_text(encoding="utf-8"))
+    path = data_folder / "goldens" / "tokenizer_edge_cases.json"
+    cases: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return cases
 
 
 @pytest.fixture(scope="module")

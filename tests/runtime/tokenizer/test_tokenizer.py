@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -22,7 +22,10 @@ class Reference(Protocol):
 @pytest.fixture(scope="module")
 def reference(tiny_folder: Path) -> Reference:
     transformers = pytest.importorskip("transformers")
-    return transformers.BioGptTokenizer(str(tiny_folder / "vocab.json"), str(tiny_folder / "merges.txt"))
+    tokenizer: Reference = transformers.BioGptTokenizer(
+        str(tiny_folder / "vocab.json"), str(tiny_folder / "merges.txt")
+    )
+    return tokenizer
 
 
 @settings(max_examples=300, deadline=None)
@@ -82,7 +85,7 @@ def test_lone_surrogates_and_control_characters_do_no_harm(tiny: BioGptTokenizer
 
 
 @pytest.mark.parametrize("text", [None, b"insulin", 5, ["insulin"], float("nan")])
-def test_what_is_no_text_is_refused_by_its_type(tiny: BioGptTokenizer, text: object) -> None:
+def test_what_is_no_text_is_refused_by_its_type(tiny: BioGptTokenizer, text: Any) -> None:  # noqa: ANN401 -- wrong on purpose
     with pytest.raises(PromptError, match=f"must be a string, is {type(text).__name__}"):
         tiny.encode(text)
     with pytest.raises(PromptError):
@@ -96,7 +99,7 @@ def test_an_id_outside_the_vocabulary_is_refused_by_its_number(tiny: BioGptToken
     with pytest.raises(PromptError, match="outside the vocabulary"):
         tiny.id_to_symbol(number)
     with pytest.raises(PromptError, match="must be integers"):
-        tiny.decode([2.5])
+        tiny.decode([2.5])  # type: ignore[list-item]
 
 
 def test_ids_may_come_from_numpy(tiny: BioGptTokenizer) -> None:
