@@ -37,7 +37,7 @@ def optimum_folder(tmp_path_factory: pytest.TempPathFactory, mini_checkpoint: Pa
 
     attempts: list[Any] = []
 
-    def refuse(*address: Any, **_: Any) -> None:  # noqa: ANN401 -- whatever is asked of the network
+    def refuse(*address: Any, **_: Any) -> None:
         attempts.append(address)
         raise OSError("no network")
 
@@ -70,7 +70,7 @@ def test_optimums_model_generates_what_transformers_does(optimum_folder: Path, m
 
 @needs_optimum
 @ignores_warnings
-def test_our_runtime_generates_what_optimums_does(optimum_folder: Path, mini: Any) -> None:  # noqa: ANN401 -- BioGPT
+def test_our_runtime_generates_what_optimums_does(optimum_folder: Path, mini: Any) -> None:
     from optimum.onnxruntime import ORTModelForCausalLM  # noqa: PLC0415 -- an extra
     from transformers import AutoTokenizer  # noqa: PLC0415 -- likewise
 

@@ -26,7 +26,7 @@ def bundle(mini_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(mini_bundle, tmp_path / "bundle"))
 
 
-def change_manifest(bundle: Path, **changes: Any) -> None:  # noqa: ANN401 -- JSON
+def change_manifest(bundle: Path, **changes: Any) -> None:
     path = bundle / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 

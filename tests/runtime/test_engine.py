@@ -135,13 +135,13 @@ def test_text_that_looks_like_a_special_token_is_text_unless_asked(mini: BioGPT)
 
 
 @pytest.mark.parametrize("prompts", [[], None, 3, ["a", 4], b"a"])
-def test_prompts_of_the_wrong_kind_are_one_clear_error(mini: BioGPT, prompts: Any) -> None:  # noqa: ANN401 -- wrong on purpose
+def test_prompts_of_the_wrong_kind_are_one_clear_error(mini: BioGPT, prompts: Any) -> None:
     with pytest.raises(PromptError):
         mini.generate(prompts)
 
 
 @pytest.mark.parametrize("ids", [[], [[]], [[2, 9999]], [[-1]], [2, 3], [["2"]], 3])
-def test_ids_of_the_wrong_kind_are_one_clear_error(mini: BioGPT, ids: Any) -> None:  # noqa: ANN401 -- likewise
+def test_ids_of_the_wrong_kind_are_one_clear_error(mini: BioGPT, ids: Any) -> None:
     with pytest.raises(PromptError):
         mini.generate_ids(ids)
 
@@ -187,7 +187,7 @@ def test_one_thread_computes_what_all_do(mini: BioGPT, mini_bundle: Path) -> Non
 
 
 @pytest.mark.parametrize("threads", [0, -2, 1.5, "2", True])
-def test_a_bad_number_of_threads_is_refused(mini_bundle: Path, threads: Any) -> None:  # noqa: ANN401 -- likewise
+def test_a_bad_number_of_threads_is_refused(mini_bundle: Path, threads: Any) -> None:
     with pytest.raises(ConfigError, match="threads"):
         biogpt_onnx.load(mini_bundle, threads=threads)
 

@@ -13,7 +13,7 @@ from biogpt_onnx.runtime import providers
 from biogpt_onnx.runtime.errors import ConfigError, ProviderError
 
 
-def runtime_with(*names: str) -> Any:  # noqa: ANN401 -- stands for a module
+def runtime_with(*names: str) -> Any:
     return SimpleNamespace(get_available_providers=lambda: list(names))
 
 

@@ -85,7 +85,7 @@ def test_lone_surrogates_and_control_characters_do_no_harm(tiny: BioGptTokenizer
 
 
 @pytest.mark.parametrize("text", [None, b"insulin", 5, ["insulin"], float("nan")])
-def test_what_is_no_text_is_refused_by_its_type(tiny: BioGptTokenizer, text: Any) -> None:  # noqa: ANN401 -- wrong on purpose
+def test_what_is_no_text_is_refused_by_its_type(tiny: BioGptTokenizer, text: Any) -> None:
     with pytest.raises(PromptError, match=f"must be a string, is {type(text).__name__}"):
         tiny.encode(text)
     with pytest.raises(PromptError):
