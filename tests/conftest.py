@@ -31,8 +31,8 @@ def mini(mini_bundle: Path) -> biogpt_onnx.BioGPT:
 
 
 @pytest.fixture(scope="session")
-def published_data() -> Path:
-    """A folder with the published vocabularies, which is optional."""
+def data_folder() -> Path:
+    """The published vocabularies, which are not part of the repository."""
     folder = os.environ.get("BIOGPT_DATA")
     if not folder:
         pytest.skip("BIOGPT_DATA does not name a folder with the published vocabularies")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.export.checkpoint.names import HEAD, expected_shapes, to_fairseq, to_huggingface
 from biogpt_onnx.export.checkpoint.placeholder_vocabulary import placeholder_vocabulary
+from biogpt_onnx.export.huggingface_files import huggingface_config as written_config
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
 
@@ -51,24 +52,8 @@ def tiny_vocabulary(architecture: Architecture) -> tuple[tuple[str, ...], bytes]
 
 
 def huggingface_config(architecture: Architecture, **changes: object) -> dict[str, object]:
-    """What transformers would write to config.json."""
-    return {
-        "architectures": ["BioGptForCausalLM"],
-        "model_type": "biogpt",
-        "num_hidden_layers": architecture.num_layers,
-        "hidden_size": architecture.hidden_size,
-        "num_attention_heads": architecture.num_heads,
-        "intermediate_size": architecture.intermediate_size,
-        "vocab_size": architecture.vocab_size,
-        "max_position_embeddings": architecture.max_positions,
-        "hidden_act": "gelu",
-        "layer_norm_eps": 1e-12,
-        "scale_embedding": architecture.scale_embedding,
-        "tie_word_embeddings": architecture.tied_head,
-        "bos_token_id": 0,
-        "pad_token_id": 1,
-        "eos_token_id": 2,
-    } | changes
+    """What transformers would write to config.json, the epsilon that nobody reads included."""
+    return written_config(architecture) | {"layer_norm_eps": 1e-12} | changes
 
 
 def write_huggingface(  # noqa: PLR0913 -- one argument for each way in which users' folders differ

@@ -1,6 +1,5 @@
 """Dictionaries as they are, and as they should not be."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-DATA = os.environ.get("BIOGPT_DATA")
 
 
 def write(folder: Path, dictionary: str, codes: str = "a b 1\n") -> Path:
@@ -134,10 +132,9 @@ def test_a_vocabulary_too_small_for_ascii_is_refused() -> None:
         placeholder_vocabulary(SMALLEST_SIZE - 1)
 
 
-@pytest.mark.skipif(DATA is None, reason="needs BIOGPT_DATA, a folder with the published dictionaries")
 @pytest.mark.parametrize(("name", "size", "num_merges"), [("biogpt", 42_384, 40_000), ("biogpt-large", 57_717, 50_000)])
-def test_the_published_dictionaries_are_read_whole(name: str, size: int, num_merges: int) -> None:
-    folder = Path(DATA or "") / name
+def test_the_published_dictionaries_are_read_whole(name: str, size: int, num_merges: int, data_folder: Path) -> None:
+    folder = data_folder / name
     checkpoint = open_checkpoint(f"preset:{name}", vocabulary=folder)
     assert len(set(checkpoint.symbols)) == size
     assert checkpoint.merges == (folder / "bpecodes").read_bytes()
@@ -146,9 +143,8 @@ def test_the_published_dictionaries_are_read_whole(name: str, size: int, num_mer
     assert checkpoint.symbols[4] == first_line + "</w>"
 
 
-@pytest.mark.skipif(DATA is None, reason="needs BIOGPT_DATA, a folder with the published dictionaries")
-def test_the_published_dictionaries_do_not_mix(tmp_path: Path) -> None:
-    base, large = Path(DATA or "") / "biogpt", Path(DATA or "") / "biogpt-large"
+def test_the_published_dictionaries_do_not_mix(tmp_path: Path, data_folder: Path) -> None:
+    base, large = data_folder / "biogpt", data_folder / "biogpt-large"
     with pytest.raises(CheckpointError, match="this is BioGPT-Large with the base dictionary"):
         open_checkpoint("preset:biogpt-large", vocabulary=base)
     for symbols, merges in ((base, large), (large, base)):

@@ -1,5 +1,4 @@
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -104,15 +103,6 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tiny_folder: Path) -> BioGptTokenizer:
     return BioGptTokenizer.from_files(tiny_folder / "vocab.json", tiny_folder / "merges.txt")
-
-
-@pytest.fixture(scope="session")
-def data_folder() -> Path:
-    """The published vocabularies, which are not part of the repository."""
-    folder = os.environ.get("BIOGPT_DATA")
-    if not folder:
-        pytest.skip("BIOGPT_DATA names no folder with the published vocabularies")
-    return Path(folder)
 
 
 def published(data_folder: Path, target: Path, name: str) -> Path:
