@@ -14,6 +14,7 @@ import cold_start
 import decoding
 import export_memory
 import install
+import tokenizing
 from machine import describe
 
 ROOT = Path(__file__).parents[1]
@@ -25,12 +26,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--mini", type=Path, default=ROOT / "checkpoints" / "mini", help="the embedded checkpoint")
     parser.add_argument("--skip-large", action="store_true", help="leave out BioGPT-Large, which needs 12 GB of disk")
+    parser.add_argument("--data", type=Path, help="the published vocabulary and texts; see tokenizing.py")
     options = parser.parse_args()
     presets = ["preset:biogpt"] if options.skip_large else ["preset:biogpt", "preset:biogpt-large"]
     sections: dict[str, Callable[[Path], Mapping[str, object]]] = {
         "decoding": decoding.measure,
         "export": lambda folder: export_memory.measure(folder, presets),
         "cold_start": lambda folder: cold_start.measure(folder, options.mini),
+        "tokenizer": lambda folder: tokenizing.measure(folder, options.data),
         "install": lambda _: install.measure(ROOT),
     }
     results: dict[str, object] = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe()}

@@ -43,6 +43,8 @@ def table(run: dict[str, Any]) -> str:
             f"{cold['generate_to_import']:.1f} x `import onnxruntime`",
         )
     )
+    if run["tokenizer"]["measured"]:
+        rows.append(("tokenizer, warm, one thread", f"{run['tokenizer']['warm_mb_per_second']:.1f} MB/s", ""))
     bandwidth = f"{decoding['read_bandwidth_best'] / 1e9:.1f} GB/s"
     versions = f"ONNX Runtime {machine['versions']['onnxruntime']}, transformers {machine['versions']['transformers']}"
     made_on = (
