@@ -105,7 +105,7 @@ class BioGPT:
         Raises:
             PromptError: ids outside the vocabulary, or more than the model's positions.
         """
-        ids = self._fit(check_ids(token_ids, self.tokenizer.vocab_size), GenerationConfig())
+        ids = fit(check_ids(token_ids, self.tokenizer.vocab_size), self._model.max_positions, GenerationConfig())
         return np.concatenate(list(logits_by_chunk(self._model, ids)))
 
     def score(self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False) -> Score:
@@ -115,7 +115,7 @@ class BioGPT:
             PromptError: not a string, no tokens, or more than the model's positions.
         """
         config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
-        ids = self._encode(as_list([text])[0], config)
+        ids = fit(self._encode(as_list([text])[0], config), self._model.max_positions, config)
         targets = np.array(ids[1:], dtype=np.int64)
         if len(targets) == 0:
             raise PromptError("the text is empty: there is nothing to score")
@@ -133,17 +133,13 @@ class BioGPT:
             )
         return config
 
-    def _encode(self, text: str, config: GenerationConfig) -> tuple[int, ...]:
-        ids = self.tokenizer.encode(
+    def _encode(self, text: str, config: GenerationConfig) -> list[int]:
+        return self.tokenizer.encode(
             text, special_tokens=config.special_tokens, normalize_punctuation=config.normalize_punctuation
         )
-        return self._fit(ids, config)
-
-    def _fit(self, ids: Sequence[int], config: GenerationConfig) -> tuple[int, ...]:
-        return fit(ids, self._model.max_positions, config)
 
     def _state(self, prompt_ids: Sequence[int], config: GenerationConfig) -> SequenceState:
-        ids = self._fit(prompt_ids, config)
+        ids = fit(prompt_ids, self._model.max_positions, config)
         # The last new token is never read, so it needs no position.
         room = self._model.max_positions - len(ids) + 1
         return SequenceState(prompt_ids=ids, max_new_tokens=min(config.max_new_tokens, room))

@@ -118,6 +118,7 @@ class DecoderSession:
     def _run(self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], logits: npt.NDArray[np.float32]) -> None:
         if cache.binding is None:
             cache.binding = self._bind_cache(cache)
+        # Nothing is copied or kept alive by binding: the arrays live as long as `inputs`, `logits` and the cache do.
         for name, array in inputs.items():
             cache.binding.bind_ortvalue_input(name, self._ort_value(array))
         cache.binding.bind_ortvalue_output(bundle.LOGITS, self._ort_value(logits))

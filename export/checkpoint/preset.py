@@ -64,7 +64,9 @@ def open_preset(name: str, *, vocabulary: Path | None = None, seed: int = 0) -> 
         key: CheckpointTensor(key, shape, "float32", random_rows(key, shape, seed))
         for key, shape in expected_shapes(architecture).items()
     }
-    return Checkpoint(architecture, tensors, words.symbols, words.merges, PREFIX + name)
+    return Checkpoint(
+        architecture, tensors, words.symbols, words.merges, PREFIX + name + (f", seed {seed}" if seed else "")
+    )
 
 
 def random_rows(name: str, shape: tuple[int, ...], seed: int) -> Callable[[int, int], npt.NDArray[np.float32]]:
