@@ -1,7 +1,9 @@
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,18 @@ def test_a_missing_checkpoint_leaves_no_bundle(tmp_path: Path, capsys: pytest.Ca
     fails(capsys, "export", "preset:nonsense", "-o", tmp_path / "bundle")
     fails(capsys, "export", tmp_path, "-o", tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    target = tmp_path / "out" / "bundle"
+    command = [sys.executable, "-m", "biogpt_onnx", "export", "preset:biogpt", "-o", str(target)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while process.poll() is None and not list(tmp_path.glob("out/.bundle.*/*")):
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.wait() == 128 + number
+    assert list(target.parent.iterdir()) == []
 
 
 def test_an_occupied_target_is_refused(
