@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -32,10 +33,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of each."""
+    """One turn of each worker, and the bandwidth between them."""
 
-    ours: Samples
-    transformers: Samples
+    workers: dict[str, Samples]
     bandwidth: float
 
 
@@ -43,47 +43,56 @@ def measure(folder: Path) -> Mapping[str, object]:
     """Medians, their ratios, and the samples."""
     checkpoint = open_checkpoint(PRESET)
     source = write_safetensors(checkpoint, folder / "checkpoint", "float32")
-    peak_of_export(str(source), folder / "bundle")
-    rounds = list(_rounds(folder / "bundle", source))
+    bundle = folder / "bundle"
+    peak_of_export(str(source), bundle)
+    rounds = list(_rounds({"prepacked": bundle, "mapped": bundle, "transformers": source}))
     # All weights but the position table, of which a step reads one row; and the cache is not counted.
     step_bytes = sum(4 * int(np.prod(t.shape)) for name, t in checkpoint.tensors.items() if name != POSITIONS)
-    # The best bandwidth of the run makes the strictest floor.
-    bandwidth = max(row.bandwidth for row in rounds)
-    step = _median_step(row.ours for row in rounds)
-    their_step = _median_step(row.transformers for row in rounds)
-    prefill = statistics.median(row.ours.prefill for row in rounds)
-    their_prefill = statistics.median(row.transformers.prefill for row in rounds)
+    bandwidths = [row.bandwidth for row in rounds]
     return {
         "model": f"{PRESET}, fp32",
         "threads": THREADS,
         "prompt_tokens": PROMPT_TOKENS,
         "rounds": len(rounds),
         "steps_per_round": STEPS_PER_ROUND,
-        "bundle_bytes": read_manifest(folder / "bundle").num_bytes,
+        "bundle_bytes": read_manifest(bundle).num_bytes,
         "step_bytes": step_bytes,
-        "read_bandwidth_best": bandwidth,
-        "read_bandwidth_median": statistics.median(row.bandwidth for row in rounds),
-        "step_seconds": step,
-        "transformers_step_seconds": their_step,
-        "prefill_seconds": prefill,
-        "transformers_prefill_seconds": their_prefill,
-        "step_to_floor": step / (step_bytes / bandwidth),
-        "step_to_transformers": step / their_step,
-        "prefill_to_transformers": prefill / their_prefill,
+        "read_bandwidth_median": statistics.median(bandwidths),
+        "read_bandwidth_best": max(bandwidths),
+        "medians": _medians(rounds, step_bytes),
         "samples": [asdict(row) for row in rounds],
     }
 
 
-def _rounds(bundle: Path, source: Path) -> Iterator[Round]:
+def _medians(rounds: list[Round], step_bytes: int) -> dict[str, dict[str, float]]:
+    """Each worker's seconds, and its ratios to the floor and to transformers."""
+    bandwidth = statistics.median(row.bandwidth for row in rounds)
+    best_bandwidth = max(row.bandwidth for row in rounds)
+    medians = {}
+    for name in rounds[0].workers:
+        samples = [row.workers[name] for row in rounds]
+        step = statistics.median(seconds for sample in samples for seconds in sample.steps)
+        medians[name] = {
+            "prefill_seconds": statistics.median(sample.prefill for sample in samples),
+            "step_seconds": step,
+            "step_to_floor": step * bandwidth / step_bytes,
+            "step_to_floor_at_best_bandwidth": step * best_bandwidth / step_bytes,
+        }
+    theirs = dict(medians["transformers"])
+    for values in medians.values():
+        for what in ("prefill", "step"):
+            values[f"{what}_to_transformers"] = values[f"{what}_seconds"] / theirs[f"{what}_seconds"]
+    return medians
+
+
+def _rounds(sources: Mapping[str, Path]) -> Iterator[Round]:
     ids = [2, *np.random.default_rng(0).integers(4, 42_000, PROMPT_TOKENS - 1).tolist()]
     bandwidth = ReadBandwidth(THREADS)
-    with Worker("ours", bundle, THREADS) as ours, Worker("transformers", source, THREADS) as theirs:
+    with ExitStack() as stack:
+        workers = {kind: stack.enter_context(Worker(kind, source, THREADS)) for kind, source in sources.items()}
         for number in range(ROUNDS + 1):
-            row = Round(
-                ours=_after_a_pause(ours.measure, ids, STEPS_PER_ROUND),
-                transformers=_after_a_pause(theirs.measure, ids, STEPS_PER_ROUND),
-                bandwidth=_after_a_pause(bandwidth.measure),
-            )
+            samples = {kind: _after_a_pause(worker.measure, ids, STEPS_PER_ROUND) for kind, worker in workers.items()}
+            row = Round(samples, _after_a_pause(bandwidth.measure))
             if number:  # the first round warms up
                 yield row
 
@@ -91,7 +100,3 @@ def _rounds(bundle: Path, source: Path) -> Iterator[Round]:
 def _after_a_pause(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     time.sleep(_PAUSE_SECONDS)
     return function(*args, **kwargs)
-
-
-def _median_step(samples: Iterable[Samples]) -> float:
-    return statistics.median(seconds for sample in samples for seconds in sample.steps)

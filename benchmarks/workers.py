@@ -1,6 +1,6 @@
 """Models in processes of their own, told over a pipe what to compute, so that they can be measured in turns.
 
-Run as `python benchmarks/workers.py KIND SOURCE THREADS`, with requests and answers a JSON line each.
+A kind is "prepacked" or "mapped" (a bundle), or "transformers" (a Hugging Face folder). Run as `python benchmarks/workers.py KIND SOURCE THREADS`, with requests and answers a JSON line each.
 """
 
 import json
@@ -33,14 +33,14 @@ class Model(Protocol):
 
 
 class Ours:
-    """A bundle."""
+    """A bundle, its weights rearranged while loading or used as they lie in the file."""
 
-    def __init__(self, source: str, threads: int) -> None:
+    def __init__(self, source: str, threads: int, *, prepack: bool) -> None:
         from biogpt_onnx.runtime.bundle import read_manifest
         from biogpt_onnx.runtime.session import DecoderSession
 
         folder = Path(source)
-        self._session = DecoderSession(folder, read_manifest(folder), threads=threads, device="cpu")
+        self._session = DecoderSession(folder, read_manifest(folder), threads=threads, device="cpu", prepack=prepack)
         self._cache = self._session.new_cache(1, 1)
 
     def prefill(self, ids: list[int]) -> None:
@@ -119,6 +119,8 @@ class Worker:
 
 
 def _measure(model: Model, ids: list[int], steps: int) -> Samples:
+    # Whoever has just waited for a turn starts slowly: the first prefill is not measured.
+    model.prefill(ids)
     start = perf_counter()
     model.prefill(ids)
     prefill = perf_counter() - start
@@ -131,7 +133,11 @@ def _measure(model: Model, ids: list[int], steps: int) -> Samples:
 
 
 def _serve(kind: str, source: str, threads: str) -> None:
-    model: Model = Ours(source, int(threads)) if kind == "ours" else Transformers(source, int(threads))
+    model: Model
+    if kind == "transformers":
+        model = Transformers(source, int(threads))
+    else:
+        model = Ours(source, int(threads), prepack=kind == "prepacked")
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -186,7 +186,7 @@ def load(
         device: "cpu", "cuda", or "auto" for the best that runs the bundle.
         threads: threads that compute one step; None for one a core.
         prepack: rearrange the weights once while loading, which makes prefill and batches faster; False starts at once,
-            maps the weights from the file, and is no slower for one sequence at a time.
+            maps the weights from the file, and is the faster for one sequence at a time.
         warm_up: load what uncommon words need, which takes half a second, in the background at once; False leaves it
             to the first such word.
 

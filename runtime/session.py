@@ -39,8 +39,9 @@ class DecoderSession:
             manifest: its manifest.
             device: where it runs.
             threads: threads that compute one step; None lets ONNX Runtime take one for each core it may use.
-            prepack: whether weights are rearranged once at loading. It makes prefill and batches faster, but takes
-                seconds and a copy of the weights in memory; without it they are mapped from the file as they are.
+            prepack: whether weights are rearranged once at loading. It makes prefill and batches faster, and a row's
+                logits the same to the last bit in any batch, but takes seconds and a copy of the weights in memory;
+                without it they are mapped from the file as they are, and steps of one row are faster.
 
         Raises:
             ProviderError: ONNX Runtime or the device cannot be had.

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
     parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
     parser.add_argument(
-        "--no-prepack", action="store_true", help="start at once and use the weights where they lie in the file"
+        "--prepack", action="store_true", help="rearrange the weights first: slow to start, faster to read long prompts"
     )
     add_session_arguments(parser)
 
@@ -55,9 +55,7 @@ def run(options: argparse.Namespace) -> int:
     )
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
-    model = load(
-        options.bundle, device=options.device, threads=options.threads, prepack=not options.no_prepack, warm_up=False
-    )
+    model = load(options.bundle, device=options.device, threads=options.threads, prepack=options.prepack, warm_up=False)
     for prompt in options.prompts or _lines():
         if sys.stdout.isatty() and not (options.json or options.timings):
             _stream(model, prompt, config)
