@@ -50,10 +50,12 @@ def table(run: dict[str, Any]) -> str:
     bandwidth = f"{decoding['read_bandwidth_median'] / 1e9:.1f} GB/s"
     best = f"{decoding['read_bandwidth_best'] / 1e9:.1f}"
     versions = f"ONNX Runtime {machine['versions']['onnxruntime']}, transformers {machine['versions']['transformers']}"
+    processor = f"{machine['cpu']} ({', '.join(machine['instruction_sets'])})"
     made_on = (
-        f"BioGPT's size with random weights, float32, {decoding['threads']} threads of an {machine['cpu']}, {versions} "
+        f"BioGPT's size with random weights, float32, {decoding['threads']} threads of an {processor}, {versions} "
         f"(eager); medians of {decoding['rounds']} prefills and {steps} steps, in turns. The floor is the time to read "
-        f"{decoding['step_bytes'] / 1e9:.2f} GB of weights at {bandwidth}, the median read bandwidth of the same run (the best was {best})."
+        f"{decoding['step_bytes'] / 1e9:.2f} GB of weights at {bandwidth}, the median read bandwidth of the same "
+        f"run (the best was {best})."
     )
     lines = [made_on, "", "| what | measured | |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines)

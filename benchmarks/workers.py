@@ -1,6 +1,7 @@
 """Models in processes of their own, told over a pipe what to compute, so that they can be measured in turns.
 
-A kind is "prepacked" or "mapped" (a bundle), or "transformers" (a Hugging Face folder). Run as `python benchmarks/workers.py KIND SOURCE THREADS`, with requests and answers a JSON line each.
+Run as `python benchmarks/workers.py KIND SOURCE THREADS`, with requests and answers a JSON line each. A kind is
+"prepacked" or "mapped" (of a bundle), or "transformers" (of a Hugging Face folder).
 """
 
 import json

@@ -29,7 +29,7 @@ def test_the_readmes_numbers_are_those_of_the_committed_run(report: ModuleType) 
 def test_another_number_would_show(report: ModuleType) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     run = json.loads((ROOT / "benchmarks" / "results" / "fp32.json").read_text(encoding="utf-8"))
-    run["decoding"]["step_seconds"] *= 2
+    run["decoding"]["medians"]["mapped"]["step_seconds"] *= 2
     assert report.readme_with(text, report.table(run)) != text
 
 
