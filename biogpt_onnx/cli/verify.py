@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command: 0 where the two agree, 1 where they do not."""
     try:
-        from biogpt_onnx.export.parity import Tolerance, compare_with
+        from biogpt_onnx.export.parity import compare_with
+        from biogpt_onnx.export.parity_report import Tolerance
         from biogpt_onnx.export.reference import open_reference
     except ImportError as error:
         raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[export]"') from error

@@ -7,7 +7,8 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.export.parity import ParityReport, Tolerance, Verdict, compare_with
+from biogpt_onnx.export.parity import compare_with
+from biogpt_onnx.export.parity_report import ParityReport, Tolerance, Verdict
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.session import DecoderSession
 from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
