@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
@@ -36,34 +35,28 @@ def greedy_search(
         config: see `GenerationConfig`.
         stop_checks: one for each sequence.
     """
-    checks = stop_checks or [_never] * len(states)
     processors = processors_for(config)
     capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states)
     cache = model.new_cache(len(states), capacity)
     logits = np.concatenate([prefill(model, state.prompt_ids, cache.row(row)) for row, state in enumerate(states)])
-    active = list(range(len(states)))
+    active = list(zip(states, stop_checks or [_never] * len(states), strict=True))
     while True:
-        active_states = [states[row] for row in active]
         for process in processors:
-            process(active_states, logits)
+            process([state for state, _ in active], logits)
         tokens = most_likely(logits)
-        _append(active_states, tokens, log_probabilities(logits, tokens))
-        for row in active:
-            states[row].finish_reason = _finish_reason(states[row], config.eos_token_id, checks[row])
+        scores = log_probabilities(logits, tokens)
+        for (state, stop_check), token, score in zip(active, tokens.tolist(), scores.tolist(), strict=True):
+            state.token_ids.append(token)
+            state.score += score
+            state.finish_reason = _finish_reason(state, config.eos_token_id, stop_check)
         yield
-        unfinished = [slot for slot, state in enumerate(active_states) if state.finish_reason is None]
+        unfinished = [row for row, (state, _) in enumerate(active) if state.finish_reason is None]
         if not unfinished:
             return
         if len(unfinished) < len(active):
             cache = cache.keep(unfinished)
-            active = [active[slot] for slot in unfinished]
+            active = [active[row] for row in unfinished]
         logits = model.forward(tokens[unfinished, None], cache)
-
-
-def _append(states: Sequence[SequenceState], tokens: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> None:
-    for state, token, score in zip(states, tokens.tolist(), scores.tolist(), strict=True):
-        state.token_ids.append(token)
-        state.score += score
 
 
 def _finish_reason(state: SequenceState, eos_token_id: int | None, stop_check: StopCheck) -> FinishReason | None:
