@@ -47,7 +47,8 @@ def _training(record: Record) -> str:
     rows += [_leg(number, leg) for number, leg in enumerate(legs, start=1)]
     steps, minutes = (sum(leg[key] for leg in legs) for key in ("steps", "minutes"))
     tokens = sum(leg["history"][-1]["tokens"] for leg in legs)
-    rows.append(f"| all | {steps:,} | {tokens:,} | {minutes:.0f} | | | |")
+    if len(legs) > 1:
+        rows.append(f"| all | {steps:,} | {tokens:,} | {minutes:.0f} | | | |")
     return "\n".join([*rows, "", f"On a shared machine without an accelerator; {versions}."])
 
 
