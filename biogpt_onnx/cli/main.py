@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except _TerminatedError as error:
+    except _Terminated as error:
         return _BY_SIGNAL + error.signal_number
     except (BioGptError, OSError, MemoryError) as error:
         if options.debug:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-class _TerminatedError(Exception):
+class _Terminated(BaseException):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_number = signal_number
@@ -62,7 +62,7 @@ def _terminable() -> Iterator[None]:
         return
 
     def terminate(signal_number: int, _frame: object) -> NoReturn:
-        raise _TerminatedError(signal_number)
+        raise _Terminated(signal_number)
 
     previous = {number: signal.signal(number, terminate) for number in _ENDING_SIGNALS}
     try:
