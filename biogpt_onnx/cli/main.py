@@ -4,20 +4,17 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.cli import export, generate, info, verify
+from biogpt_onnx.cli.termination import Terminated, terminable
 from biogpt_onnx.runtime.errors import BioGptError
 
 BAD_INPUT = 2
-# The request to end, and the end of the terminal, which Windows does not know.
-_ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # What a shell reports of a process that a signal ended.
 _BY_SIGNAL = 128
 _INTERRUPTED = _BY_SIGNAL + signal.SIGINT
@@ -29,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Not the file and line that raised it, which are of no use to whoever runs a command.
     warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
     try:
-        with _terminable():
+        with terminable():
             code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -38,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except _Terminated as error:
+    except Terminated as error:
         return _BY_SIGNAL + error.signal_number
     except (BioGptError, OSError, MemoryError) as error:
         if options.debug:
@@ -46,30 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
     return code
-
-
-class _Terminated(BaseException):
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal_number)
-        self.signal_number = signal_number
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Makes an exception of a request to end, as Python does of Ctrl-C, so that half-written output is cleaned up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(signal_number: int, _frame: object) -> NoReturn:
-        raise _Terminated(signal_number)
-
-    previous = {number: signal.signal(number, terminate) for number in _ENDING_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class _Parser(argparse.ArgumentParser):

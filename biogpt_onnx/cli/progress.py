@@ -4,6 +4,8 @@ import sys
 from types import TracebackType
 from typing import Self
 
+from biogpt_onnx.cli.termination import check
+
 
 class Progress:
     """Call it with how much of how much is done."""
@@ -13,7 +15,8 @@ class Progress:
         self._percent = -1
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows the line again where the percentage has changed."""
+        """Shows the line again where the percentage has changed; ends here if the process was asked to."""
+        check()
         percent = 100 * done // max(total, 1)
         if percent != self._percent and sys.stderr.isatty():
             print(f"\r{self._what}: {percent:3d} %", end="", file=sys.stderr, flush=True)

@@ -140,15 +140,15 @@ def test_a_missing_checkpoint_leaves_no_bundle(tmp_path: Path, capsys: pytest.Ca
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
+    # Not the other signals, which whoever runs the tests may have had ignored.
     target = tmp_path / "out" / "bundle"
     command = [sys.executable, "-m", "biogpt_onnx", "export", "preset:biogpt", "-o", str(target)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while process.poll() is None and not list(tmp_path.glob("out/.bundle.*/*")):
         time.sleep(0.01)
-    process.send_signal(number)
-    assert process.wait() == 128 + number
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
     assert list(target.parent.iterdir()) == []
 
 
