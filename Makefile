@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check
 MINI = checkpoints/mini
+CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -57,7 +58,8 @@ test-optimum: .venv-optimum/installed
 clean:
 	rm -rf .venv .venv-* build dist bundles *.egg-info
 
-.venv-demo/installed: pyproject.toml
+# Not installed in place, so it must be installed again when the code has changed.
+.venv-demo/installed: pyproject.toml $(CODE)
 	$(PYTHON) -m venv .venv-demo
 	rm -rf build
 	.venv-demo/$(PIP_INSTALL) ".[cpu,export-safetensors]"
