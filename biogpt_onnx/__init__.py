@@ -8,7 +8,9 @@ print(model.generate("Aspirin inhibits", max_new_tokens=32).text)
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.engine import BioGPT, load
+from biogpt_onnx.runtime.decoding.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import (
     BioGptError,
     BundleError,
@@ -17,21 +19,28 @@ from biogpt_onnx.runtime.errors import (
     PromptError,
     ProviderError,
 )
-from biogpt_onnx.runtime.results import Generation, Hypothesis, Score, Timings
+from biogpt_onnx.runtime.loading import load
+from biogpt_onnx.runtime.results import Choice, Choices, Generation, Hypothesis, Score, Timings
+from biogpt_onnx.runtime.stream import TextStream
 
 __all__ = [
     "BioGPT",
     "BioGptError",
     "BundleError",
     "CheckpointError",
+    "Choice",
+    "Choices",
     "ConfigError",
     "Generation",
     "GenerationConfig",
     "Hypothesis",
+    "Prefix",
     "PromptError",
     "ProviderError",
     "Score",
+    "TextStream",
     "Timings",
+    "TokenTrie",
     "__version__",
     "load",
 ]

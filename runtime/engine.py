@@ -1,30 +1,41 @@
-"""BioGPT: text in, text or a stream out."""
+"""BioGPT: text in, text, a stream or a choice out."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.greedy import greedy_search
+from biogpt_onnx.runtime.decoding.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
-from biogpt_onnx.runtime.decoding.sampler import log_probabilities
-from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.stopping import ContinuationText
-from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
-from biogpt_onnx.runtime.prompts import as_list, check_batch, check_ids, fit
-from biogpt_onnx.runtime.providers import Device
-from biogpt_onnx.runtime.results import Generation, Hypothesis, Score, Timings
-from biogpt_onnx.runtime.session import DecoderSession
-from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
-from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
+from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.prompts import as_list, as_text, check_batch, check_ids, fit
+from biogpt_onnx.runtime.requests import (
+    Allowed,
+    allowed_rules,
+    continuation,
+    generation,
+    request,
+    room_for_new_tokens,
+    seeds,
+)
+from biogpt_onnx.runtime.results import Choices, Generation, Score
+from biogpt_onnx.runtime.scoring import check_choices, choices_of, token_log_probabilities
+from biogpt_onnx.runtime.stream import TextStream
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+
+Prompt = str | Prefix[Any]
+"""A text, or a prefix that is itself the prompt."""
+
+_Encoded = tuple[tuple[int, ...], Prefix[Any] | None]
 
 
 class BioGPT:
@@ -41,24 +52,48 @@ class BioGPT:
         self._model: DecoderModel[Cache] = model
 
     @overload
-    def generate(self, prompts: str, config: GenerationConfig | None = None, **settings: Any) -> Generation: ...
+    def generate(
+        self,
+        prompts: Prompt,
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Any,
+    ) -> Generation: ...
 
     @overload
     def generate(
-        self, prompts: Sequence[str], config: GenerationConfig | None = None, **settings: Any
+        self,
+        prompts: Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Any,
     ) -> list[Generation]: ...
 
     def generate(
         self,
-        prompts: str | Sequence[str],
+        prompts: Prompt | Sequence[Prompt],
         config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
         **settings: Any,
     ) -> Generation | list[Generation]:
         """Continues one prompt, or each of several.
 
         Args:
-            prompts: a text, or texts; an answer does not depend on the other texts.
+            prompts: a text or a prefix, or several; an answer does not depend on the other prompts.
             config: how to continue; by default `GenerationConfig()`.
+            prefix: what the prompts have in common with it at their beginning is not computed again.
+            allowed: what the new text must keep to: texts, of which it must be one whole; or a function that takes the
+                new token ids so far and returns those that may come next, none to end; or a function for each prompt.
+            cancel: ends the generation when set; what there is is returned.
             **settings: fields of the configuration that shall differ.
 
         Returns:
@@ -66,38 +101,155 @@ class BioGPT:
 
         Raises:
             PromptError: no prompts, prompts that are not strings, or one longer than the model's positions.
-            ConfigError: a bad setting.
+            ConfigError: a bad setting, or rules that exclude every token.
         """
-        config = self._configure(config, settings)
         start = perf_counter()
-        ids = [self._encode(text, config) for text in as_list(prompts)]
-        generations = self._generate(ids, config, tokenize_seconds=perf_counter() - start)
-        return generations[0] if isinstance(prompts, str) else generations
+        config = self._configure(config, settings)
+        limits = Limits(config.max_time, cancel)
+        is_single = isinstance(prompts, str | Prefix)
+        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        requests = self._requests(encoded, config, allowed)
+        tokenize_seconds = perf_counter() - start
+        generations = self._generate(requests, config, limits, tokenize_seconds=tokenize_seconds)
+        return generations[0] if is_single else generations
 
     def generate_ids(
-        self, prompt_ids: Sequence[Sequence[int]], config: GenerationConfig | None = None, **settings: Any
+        self,
+        prompt_ids: Sequence[Sequence[int]],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Any,
     ) -> list[Generation]:
         """Continues sequences of token ids, each of which should start with `</s>` (2); see `generate`.
 
         Raises:
             PromptError: no sequences, an empty one, ids outside the vocabulary, or more than the model's positions.
-            ConfigError: a bad setting.
+            ConfigError: a bad setting, or rules that exclude every token.
         """
         config = self._configure(config, settings)
-        ids = check_batch(prompt_ids, self.tokenizer.vocab_size)
-        return self._generate(ids, config, tokenize_seconds=0.0)
+        limits = Limits(config.max_time, cancel)
+        self._check_prefix(prefix)
+        encoded = [(ids, prefix) for ids in check_batch(prompt_ids, self.tokenizer.vocab_size)]
+        return self._generate(self._requests(encoded, config, allowed), config, limits, tokenize_seconds=0.0)
 
-    def stream(self, prompt: str, config: GenerationConfig | None = None, **settings: Any) -> Iterator[str]:
+    def stream(
+        self,
+        prompt: Prompt,
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        **settings: Any,
+    ) -> TextStream:
         """Continues a prompt and yields the text piece by piece, as soon as nothing to come can change it.
 
-        The pieces together are the text that `generate` gives. Settings and errors are those of `generate`; the latter
-        are raised at the call, not at the first piece.
+        The pieces together are the text that `generate` gives. Settings and errors are those of `generate`; bad ones
+        are raised at the call, not at the first piece. Closing the stream ends the generation; its `generation` then
+        holds what there is.
         """
+        start = perf_counter()
         config = self._configure(config, settings)
-        if not isinstance(prompt, str):
+        if config.do_sample and config.num_return_sequences > 1:
+            raise ConfigError(
+                f"num_return_sequences is {config.num_return_sequences}, but a stream is one text: set it to 1, or use "
+                "generate"
+            )
+        if not isinstance(prompt, str | Prefix):
             raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a string")
-        state = self._state(self._encode(prompt, config), config)
-        return self._pieces(state, config)
+        limits = Limits(config.max_time)
+        (asked,) = self._requests([self._encode_prompt(prompt, config, prefix)], config, allowed)
+        tokenize_seconds = perf_counter() - start
+        text = continuation(self.tokenizer, asked.states[0].prompt_ids, config) if config.num_beams == 1 else None
+        return TextStream(
+            run_search(self._model, [asked], config, limits),
+            asked,
+            text,
+            limits,
+            lambda: generation(self.tokenizer, asked, config, tokenize_seconds=tokenize_seconds),
+        )
+
+    def prefix(
+        self,
+        text_or_ids: str | Sequence[int],
+        *,
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> Prefix[Any]:
+        """Reads the beginning of prompts once, to be continued any number of times.
+
+        Give it to `generate`, `stream`, `choose` or `score` as the prompt, or as `prefix` beside longer prompts. It
+        holds its keys and values in memory as long as it lives. A prompt uses it up to where their tokens part, so it
+        should end with a word, and best with a sentence.
+
+        Raises:
+            PromptError: ids outside the vocabulary, or more tokens than the model's positions.
+        """
+        config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
+        if isinstance(text_or_ids, str):
+            ids = tuple(self._encode(text_or_ids, config))
+        else:
+            ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
+        return Prefix(self._model, fit(ids, self._model.max_positions, config))
+
+    def continuations(self, texts: Sequence[str], *, eos_token_id: int | None = 2) -> TokenTrie:
+        """A rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
+
+        Raises:
+            ConfigError: there are none, or one is empty.
+        """
+        ending = () if eos_token_id is None else (eos_token_id,)
+        return TokenTrie((*check_choices("allowed", [text], self._continuation_ids)[0], *ending) for text in texts)
+
+    @overload
+    def choose(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
+        self, prompts: Prompt, choices: Sequence[str], *, prefix: Prefix[Any] | None = None, ends: bool = False
+    ) -> Choices: ...
+
+    @overload
+    def choose(
+        self,
+        prompts: Sequence[Prompt],
+        choices: Sequence[str],
+        *,
+        prefix: Prefix[Any] | None = None,
+        ends: bool = False,
+    ) -> list[Choices]: ...
+
+    def choose(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        choices: Sequence[str],
+        *,
+        prefix: Prefix[Any] | None = None,
+        ends: bool = False,
+    ) -> Choices | list[Choices]:
+        """How likely each of several continuations is after a prompt, or after each of several.
+
+        A choice is read as words of its own behind the prompt. The prompt is computed once for all choices, and what
+        choices have in common at their beginning likewise.
+
+        Args:
+            prompts: a text or a prefix, or several.
+            choices: the texts to choose from.
+            prefix: see `generate`.
+            ends: whether the text must end after the choice, by `</s>`. Otherwise anything may follow, so that "no" is
+                at least as likely as "no effect".
+
+        Raises:
+            PromptError: a prompt that is too long, or not a string.
+            ConfigError: there are no choices, one is empty, or two are the same to the model.
+        """
+        config = GenerationConfig()
+        ending = (2,) if ends else ()
+        token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
+        found = []
+        for prompt in as_list(prompts):
+            ids, shared = self._encode_prompt(prompt, config, prefix)
+            found.append(choices_of(self._model, ids, shared, choices, token_ids))
+        return found[0] if isinstance(prompts, str | Prefix) else found
 
     def logits(self, token_ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """The logits after each token of a sequence, [len(token_ids), vocab].
@@ -106,31 +258,39 @@ class BioGPT:
             PromptError: ids outside the vocabulary, or more than the model's positions.
         """
         ids = fit(check_ids(token_ids, self.tokenizer.vocab_size), self._model.max_positions, GenerationConfig())
-        return np.concatenate(list(logits_by_chunk(self._model, ids)))
+        return np.concatenate(list(logits_by_chunk(self._model, ids, self._model.new_cache(1, len(ids)))))
 
-    def score(self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False) -> Score:
-        """How likely the model finds a text.
+    def score(
+        self,
+        text: str,
+        *,
+        prompt: Prompt = "",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> Score:
+        """How likely the model finds a text, by itself or behind a prompt.
+
+        Args:
+            text: the text.
+            prompt: what stands before it; its own tokens are not scored.
+            special_tokens: see `GenerationConfig`.
+            normalize_punctuation: see `GenerationConfig`.
 
         Raises:
             PromptError: not a string, no tokens, or more than the model's positions.
         """
         config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
-        ids = fit(self._encode(as_list([text])[0], config), self._model.max_positions, config)
-        targets = np.array(ids[1:], dtype=np.int64)
-        if len(targets) == 0:
+        targets = self._encode(as_text(text), config)[1:]
+        if not targets:
             raise PromptError("the text is empty: there is nothing to score")
-        scores: list[float] = []
-        for logits in logits_by_chunk(self._model, ids[:-1]):
-            start = len(scores)
-            scores += log_probabilities(logits, targets[start : start + len(logits)]).tolist()
-        return Score(token_ids=tuple(ids[1:]), log_probabilities=tuple(scores))
+        prompt_ids, shared = self._encode_prompt(prompt, config, None)
+        fit((*prompt_ids, *targets), self._model.max_positions, config)
+        scores = token_log_probabilities(self._model, prompt_ids, shared, targets)
+        return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
         config = (config or GenerationConfig()).replace(**settings)
-        if config.eos_token_id is not None and config.eos_token_id >= self.tokenizer.vocab_size:
-            raise ConfigError(
-                f"eos_token_id is {config.eos_token_id}, outside the vocabulary of {self.tokenizer.vocab_size:,}"
-            )
+        config.check_vocabulary(self.tokenizer.vocab_size)
         return config
 
     def _encode(self, text: str, config: GenerationConfig) -> list[int]:
@@ -138,91 +298,35 @@ class BioGPT:
             text, special_tokens=config.special_tokens, normalize_punctuation=config.normalize_punctuation
         )
 
-    def _state(self, prompt_ids: Sequence[int], config: GenerationConfig) -> SequenceState:
-        ids = fit(prompt_ids, self._model.max_positions, config)
-        # The last new token is never read, so it needs no position.
-        room = self._model.max_positions - len(ids) + 1
-        return SequenceState(prompt_ids=ids, max_new_tokens=min(config.max_new_tokens, room))
+    def _continuation_ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text)[1:]
 
-    def _text(self, state: SequenceState, config: GenerationConfig) -> ContinuationText:
-        return ContinuationText(IncrementalDecoder(self.tokenizer, state.prompt_ids), config.stop_strings)
+    def _encode_prompt(self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None) -> _Encoded:
+        self._check_prefix(prefix)
+        if isinstance(prompt, Prefix):
+            self._check_prefix(prompt)
+            return prompt.ids, prompt
+        return fit(self._encode(prompt, config), self._model.max_positions, config), prefix
+
+    def _check_prefix(self, prefix: Prefix[Any] | None) -> None:
+        if prefix is not None and not prefix.is_of(self._model):
+            raise ConfigError("prefix was not made by this model: make one with its method `prefix`")
+
+    def _requests(self, encoded: Sequence[_Encoded], config: GenerationConfig, allowed: Allowed) -> list[Request]:
+        rules = allowed_rules(
+            allowed, len(encoded), lambda texts: self.continuations(texts, eos_token_id=config.eos_token_id)
+        )
+        requests = []
+        rows = zip(encoded, rules, seeds(config, len(encoded)), strict=True)
+        for (prompt_ids, prefix), rule, seed in rows:
+            ids = fit(prompt_ids, self._model.max_positions, config)
+            room = room_for_new_tokens(ids, self._model.max_positions, config)
+            requests.append(request(self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed))
+        return requests
 
     def _generate(
-        self, prompt_ids: Sequence[Sequence[int]], config: GenerationConfig, *, tokenize_seconds: float
+        self, requests: Sequence[Request], config: GenerationConfig, limits: Limits, *, tokenize_seconds: float
     ) -> list[Generation]:
-        states = [self._state(ids, config) for ids in prompt_ids]
-        texts = [self._text(state, config) for state in states]
-        start = perf_counter()
-        search = greedy_search(self._model, states, config, [text.push for text in texts])
-        next(search)
-        first_token = perf_counter()
-        steps = sum(1 for _ in search)
-        timings = Timings(
-            tokenize=tokenize_seconds, prefill=first_token - start, decode=perf_counter() - first_token, steps=steps
-        )
-        return [Generation.of((_hypothesis(state, text),), timings) for state, text in zip(states, texts, strict=True)]
-
-    def _pieces(self, state: SequenceState, config: GenerationConfig) -> Iterator[str]:
-        text = self._text(state, config)
-        for _ in greedy_search(self._model, [state], config, [text.push]):
-            if piece := text.take():
-                yield piece
-        if piece := text.finish():
-            yield piece
-
-
-def load(
-    folder: str | Path,
-    *,
-    device: Device = "auto",
-    threads: int | None = None,
-    prepack: bool = True,
-    warm_up: bool = True,
-) -> BioGPT:
-    """Loads a bundle.
-
-    Args:
-        folder: the bundle, as `biogpt-onnx export` wrote it.
-        device: "cpu", "cuda", or "auto" for the best that runs the bundle.
-        threads: threads that compute one step; None for one a core.
-        prepack: rearrange the weights once while loading, which makes prefill and batches faster; False starts at once,
-            maps the weights from the file, and is the faster for one sequence at a time.
-        warm_up: load what uncommon words need, which takes half a second, in the background at once; False leaves it
-            to the first such word.
-
-    Raises:
-        BundleError: the bundle is missing, incomplete or damaged.
-        ProviderError: ONNX Runtime or the device cannot be had.
-        ConfigError: a bad setting.
-    """
-    folder = Path(folder)
-    manifest = read_manifest(folder)
-    check_files(folder, manifest)
-    tokenizer = _load_tokenizer(folder, manifest)
-    if warm_up:
-        threading.Thread(target=tokenizer.warm_up, daemon=True).start()
-    session = DecoderSession(folder, manifest, device=device, threads=threads, prepack=prepack)
-    return BioGPT(session, tokenizer, manifest)
-
-
-def _load_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
-    try:
-        tokenizer = BioGptTokenizer.from_files(
-            folder / bundle.VOCAB_FILE,
-            folder / bundle.MERGES_FILE,
-            soft_prompt_size=manifest.architecture.soft_prompt_size,
-        )
-    except VocabularyError as error:
-        raise BundleError(f"{folder}: {error}: export the bundle again") from error
-    if tokenizer.vocab_size != manifest.architecture.vocab_size:
-        raise BundleError(
-            f"{folder}: the vocabulary has {tokenizer.vocab_size:,} entries, the model "
-            f"{manifest.architecture.vocab_size:,}: export the bundle again"
-        )
-    return tokenizer
-
-
-def _hypothesis(state: SequenceState, text: ContinuationText) -> Hypothesis:
-    if state.finish_reason is None:
-        raise RuntimeError("the search ended before the sequence did")
-    return Hypothesis(text.text, tuple(state.token_ids), state.score, state.finish_reason)
+        for _ in run_search(self._model, requests, config, limits):
+            pass
+        return [generation(self.tokenizer, done, config, tokenize_seconds=tokenize_seconds) for done in requests]

@@ -58,6 +58,28 @@ class KeyValueCache:
             return self
         return KeyValueCache(self.slab[:, :, index : index + 1], self.lengths[index : index + 1])
 
+    def truncate(self, length: int) -> None:
+        """Forgets what every row holds beyond `length` tokens."""
+        np.minimum(self.lengths, length, out=self.lengths)
+
+    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
+        """Keeps these tokens of the only row and moves them together; only what stands after a gap is moved.
+
+        Args:
+            slots: ascending, [tokens].
+        """
+        count = len(slots)
+        moved = slots != np.arange(count)
+        first = int(moved.argmax()) if moved.any() else count
+        # The right side is a copy, so that nothing is overwritten before it is read.
+        self.slab[:, :, 0, :, first:count] = self.slab[:, :, 0][:, :, :, slots[first:]]
+        self.lengths[0] = count
+
+    def copy_from(self, source: "KeyValueCache", length: int) -> None:
+        """Makes the only row of this cache the first tokens of another's only row."""
+        self.slab[:, :, 0, :, :length] = source.slab[:, :, 0, :, :length]
+        self.lengths[0] = length
+
     def keep(self, rows: Sequence[int]) -> "KeyValueCache":
         """A cache of these rows alone, moved to the front of the same memory; the old one must not be used again.
 

@@ -1,28 +1,41 @@
 """Prompts as callers give them, to ids that a model takes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.errors import PromptError
 
 
-def as_list(prompts: object) -> list[str]:
+def as_list(prompts: object) -> list[str | Prefix[Any]]:
     """One prompt or several, as a list.
 
     Raises:
-        PromptError: not strings, or none.
+        PromptError: neither strings nor prefixes, or none.
     """
-    texts = [prompts] if isinstance(prompts, str) else prompts
-    if isinstance(texts, bytes) or not isinstance(texts, Sequence):
+    items = [prompts] if isinstance(prompts, str | Prefix) else prompts
+    if isinstance(items, bytes) or not isinstance(items, Sequence):
         raise PromptError(f"prompts are of type {type(prompts).__name__}: give a string or a list of strings")
-    for text in texts:
-        if not isinstance(text, str):
-            raise PromptError(f"a prompt is of type {type(text).__name__}: give a string")
-    if not texts:
+    for item in items:
+        if not isinstance(item, str | Prefix):
+            raise PromptError(f"a prompt is of type {type(item).__name__}: give a string")
+    if not items:
         raise PromptError("the list of prompts is empty: give at least one")
-    return list(texts)
+    return list(items)
+
+
+def as_text(text: object) -> str:
+    """A text that is one.
+
+    Raises:
+        PromptError: it is no string.
+    """
+    if not isinstance(text, str):
+        raise PromptError(f"a text is of type {type(text).__name__}: give a string")
+    return text
 
 
 def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:

@@ -1,6 +1,7 @@
 """What the engine gives back."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from biogpt_onnx.runtime.decoding.state import FinishReason
@@ -13,8 +14,8 @@ class Timings:
     Attributes:
         tokenize: prompts to ids.
         prefill: reading the prompts, to the first token.
-        decode: all tokens after the first.
-        steps: forward passes in `decode`.
+        decode: all tokens after the first; of a stream also what the caller did meanwhile.
+        steps: forward passes in `decode`; with drafts fewer than tokens.
     """
 
     tokenize: float
@@ -30,8 +31,10 @@ class Hypothesis:
     Attributes:
         text: what to append to the prompt; it begins with a space where one belongs.
         token_ids: the new tokens, the one that ended the sequence included.
-        score: sum of their log-probabilities, in nats.
-        finish_reason: "eos" (the model ended it), "stop" (a stop string), "length" (no more tokens allowed).
+        score: sum of their log-probabilities by the model's own reckoning, in nats; with beams divided by
+            length ** length_penalty, as the beams are ranked.
+        finish_reason: "eos" (the model ended it), "stop" (a stop string, or nothing more was allowed), "length" (no
+            more tokens were asked for), "time" (`max_time` was over), "cancelled".
     """
 
     text: str
@@ -88,3 +91,47 @@ class Score:
     def perplexity(self) -> float:
         """Per token: exp of the mean negative log-probability."""
         return math.exp(-self.total / len(self.token_ids))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several given continuations.
+
+    Attributes:
+        text: as it was given; of ids, their text.
+        token_ids: what was scored.
+        log_probability: of all its tokens together after the prompt, in nats.
+        probability: its share among the choices; they add up to 1.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    log_probability: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How likely each of several continuations of a prompt is.
+
+    Attributes:
+        choices: in the order in which they were given.
+    """
+
+    choices: tuple[Choice, ...]
+
+    @property
+    def best(self) -> Choice:
+        """The likeliest; of equals the first."""
+        return max(self.choices, key=lambda choice: choice.log_probability)
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], token_ids: Sequence[tuple[int, ...]], log_probabilities: Sequence[float]
+    ) -> "Choices":
+        """The choices with these log-probabilities, in nats."""
+        largest = max(log_probabilities)
+        weights = [math.exp(value - largest) for value in log_probabilities]
+        total = math.fsum(weights)
+        rows = zip(texts, token_ids, log_probabilities, weights, strict=True)
+        return cls(tuple(Choice(text, ids, value, weight / total) for text, ids, value, weight in rows))

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.engine import BioGPT, load
+from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.results import Generation
 
 NAME = "generate"

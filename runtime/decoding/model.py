@@ -15,12 +15,29 @@ class Cache(Protocol):
         """Tokens held by each row, [batch]."""
         ...
 
+    @property
+    def capacity(self) -> int:
+        """Tokens that a row has room for."""
+        ...
+
     def row(self, index: int) -> Self:
         """One row as a cache of its own, over the same memory."""
         ...
 
     def keep(self, rows: Sequence[int]) -> Self:
         """A cache of these rows alone (ascending); the old one must not be used again."""
+        ...
+
+    def truncate(self, length: int) -> None:
+        """Forgets what every row holds beyond `length` tokens."""
+        ...
+
+    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
+        """Keeps these tokens (ascending) of the only row, moved together."""
+        ...
+
+    def copy_from(self, source: Self, length: int) -> None:
+        """Makes the only row of this cache the first tokens of another's only row."""
         ...
 
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
 
 CHUNK_TOKENS = 512
@@ -14,19 +15,34 @@ CHUNK_TOKENS = 512
 CacheT = TypeVar("CacheT", bound=Cache)
 
 
-def prefill(model: DecoderModel[CacheT], prompt_ids: Sequence[int], cache: CacheT) -> npt.NDArray[np.float32]:
-    """Reads a prompt into a cache of one row and returns the logits after its last token, [1, vocab]."""
+def prefill(
+    model: DecoderModel[CacheT], prompt_ids: Sequence[int], cache: CacheT, limits: Limits
+) -> npt.NDArray[np.float32]:
+    """Reads what a cache of one row does not hold yet of a prompt; returns the logits after its last token, [1, vocab].
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
     ids = np.array([prompt_ids], dtype=np.int64)
-    last_chunk = (len(prompt_ids) - 1) // CHUNK_TOKENS * CHUNK_TOKENS
-    for start in range(0, last_chunk, CHUNK_TOKENS):
+    held = int(cache.lengths[0])
+    # No chunk of a single token is left over: it would be computed by another kernel, which rounds otherwise.
+    last_chunk = held + max(0, (len(prompt_ids) - held - 2) // CHUNK_TOKENS * CHUNK_TOKENS)
+    for start in range(held, last_chunk, CHUNK_TOKENS):
+        limits.check()
         model.forward(ids[:, start : start + CHUNK_TOKENS], cache, logits_indices=np.empty(0, dtype=np.int64))
+    limits.check()
     return model.forward(ids[:, last_chunk:], cache)
 
 
-def logits_by_chunk(model: DecoderModel[CacheT], ids: Sequence[int]) -> Iterator[npt.NDArray[np.float32]]:
-    """The logits after every token, [tokens, vocab] a chunk: a long text's would not fit in memory at once."""
-    cache = model.new_cache(1, len(ids))
+def logits_by_chunk(
+    model: DecoderModel[CacheT], ids: Sequence[int], cache: CacheT, first: int = 0
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The logits after every token from number `first` on that a cache does not hold yet, [tokens, vocab] a chunk.
+
+    All of a long text's would not fit in memory at once.
+    """
     rows = np.array([ids], dtype=np.int64)
-    for start in range(0, len(ids), CHUNK_TOKENS):
+    for start in range(int(cache.lengths[0]), len(ids), CHUNK_TOKENS):
         chunk = rows[:, start : start + CHUNK_TOKENS]
-        yield model.forward(chunk, cache, logits_indices=np.arange(chunk.shape[1]))
+        wanted = np.arange(min(max(0, first - start), chunk.shape[1]), chunk.shape[1])
+        yield model.forward(chunk, cache, logits_indices=wanted)

@@ -1,7 +1,8 @@
 """The text of a sequence while it grows, and where it must stop."""
 
+import copy
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 
 class TextDecoder(Protocol):
@@ -13,6 +14,10 @@ class TextDecoder(Protocol):
 
     def peek(self) -> str:
         """The text that would follow if no more tokens came."""
+        ...
+
+    def branch(self) -> Self:
+        """Another decoder that has read the same."""
         ...
 
 
@@ -40,6 +45,12 @@ class ContinuationText:
             self._certain = text[: min(found)]
             self._is_final = True
         return self._is_final
+
+    def branch(self) -> Self:
+        """Another continuation with the same text so far."""
+        other = copy.copy(self)
+        other._decoder = self._decoder.branch()  # noqa: SLF001 -- its own
+        return other
 
     def take(self) -> str:
         """The text since the last call that nothing to come can change."""

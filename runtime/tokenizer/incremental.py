@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from biogpt_onnx.runtime.tokenizer.detokenizer import Detokenizer
 
@@ -54,6 +54,12 @@ class IncrementalDecoder:
         """What `finish` would return now; changes nothing."""
         text = copy.deepcopy(self._detokenizer).finish()
         return text[_shared_length(self._end_of_prompt, text) :]
+
+    def branch(self) -> Self:
+        """Another decoder that has read the same ids."""
+        other = copy.copy(self)
+        other._detokenizer = copy.deepcopy(self._detokenizer)  # noqa: SLF001 -- its own
+        return other
 
     def _beyond_prompt(self, text: str) -> str:
         shared = _shared_length(self._end_of_prompt, text)

@@ -11,7 +11,7 @@ from biogpt_onnx.export.parity import compare_with
 from biogpt_onnx.export.parity_report import ParityReport, Tolerance, Verdict
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.session import DecoderSession
-from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
+from makers.checkpoints import lively_tensors, random_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -21,16 +21,6 @@ from biogpt_onnx.export.reference import TransformersReference, open_reference
 
 def session_of(source: Path | str, target: Path) -> DecoderSession:
     return DecoderSession(target, export_bundle(open_checkpoint(source), target))
-
-
-def lively_tensors(architecture: Architecture) -> dict[str, npt.NDArray[np.float32]]:
-    """Weights whose greedy search does not just repeat the last token, as a small tied model's likes to."""
-    tensors = random_tensors(architecture)
-    for name, values in tensors.items():
-        if ("embed" not in name and name.endswith("proj.weight")) or "fc" in name:
-            values *= 2  # noqa: PLW2901 -- in place
-    tensors["embed_positions.weight"] *= 4
-    return tensors
 
 
 ODD = {

@@ -46,6 +46,16 @@ def random_tensors(architecture: Architecture, seed: int = 0, scale: float = 0.2
     return tensors
 
 
+def lively_tensors(architecture: Architecture, seed: int = 0) -> Tensors:
+    """Weights whose greedy search does not just repeat the last token, as a small tied model's likes to."""
+    tensors = random_tensors(architecture, seed)
+    for name, values in tensors.items():
+        if ("embed" not in name and name.endswith("proj.weight")) or "fc" in name:
+            values *= 2  # noqa: PLW2901 -- in place
+    tensors["embed_positions.weight"] *= 4
+    return tensors
+
+
 def tiny_vocabulary(architecture: Architecture) -> tuple[tuple[str, ...], bytes]:
     """Symbols in the order of the ids, without the soft prompt's, and merges.txt; ASCII text has no unknown symbol."""
     return placeholder_vocabulary(architecture.vocab_size - architecture.soft_prompt_size)

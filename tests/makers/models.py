@@ -1,4 +1,4 @@
-"""A model of ten lines, which drives the searches without ONNX Runtime."""
+"""A model of a few lines, which drives the searches without ONNX Runtime."""
 
 from collections.abc import Callable, Sequence
 from typing import Self
@@ -24,16 +24,38 @@ class FakeCache:
     def keep(self, rows: Sequence[int]) -> Self:
         return type(self)([self.rows[row] for row in rows], self.capacity)
 
+    def truncate(self, length: int) -> None:
+        for row in self.rows:
+            del row[length:]
+
+    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
+        self.rows[0][:] = [self.rows[0][slot] for slot in slots]
+
+    def copy_from(self, source: Self, length: int) -> None:
+        self.rows[0][:] = source.rows[0][:length]
+
 
 class FakeModel:
-    """Says after each row's tokens what `next_token` says, with the logits 1 for it and 0 for all others."""
+    """Says after each token's own past what `answer` says: the next token, or the logits.
 
-    def __init__(self, next_token: Callable[[list[int]], int], vocab_size: int = 50, max_positions: int = 30) -> None:
-        self.next_token = next_token
+    A token's past is what the mask lets it see. A next token has the logit 1 and all others 0.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[list[int]], int | npt.NDArray[np.float32]],
+        vocab_size: int = 50,
+        max_positions: int = 30,
+    ) -> None:
+        self.answer = answer
         self.vocab_size = vocab_size
         self.max_positions = max_positions
-        self.batch_sizes: list[int] = []
+        self.shapes: list[tuple[int, ...]] = []
         self.caches: list[FakeCache] = []
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        return [shape[0] for shape in self.shapes]
 
     def new_cache(self, batch_size: int, capacity: int) -> FakeCache:
         self.caches.append(FakeCache([[] for _ in range(batch_size)], capacity))
@@ -44,18 +66,24 @@ class FakeModel:
         input_ids: npt.NDArray[np.int64],
         cache: FakeCache,
         *,
-        position_ids: npt.NDArray[np.int64] | None = None,  # noqa: ARG002 -- the protocol's
-        attention_bias: npt.NDArray[np.float32] | None = None,  # noqa: ARG002 -- likewise
+        position_ids: npt.NDArray[np.int64] | None = None,
+        attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
-        self.batch_sizes.append(len(input_ids))
+        self.shapes.append(input_ids.shape)
         logits = np.zeros((*input_ids.shape, self.vocab_size), dtype=np.float32)
         for row, tokens in enumerate(input_ids.tolist()):
             for step, token in enumerate(tokens):
-                cache.rows[row].append(token)
-                logits[row, step, self.next_token(cache.rows[row])] = 1
-        if max(cache.lengths) > min(cache.capacity, self.max_positions):
-            raise AssertionError("more tokens than the cache or the model has room for")
+                held = cache.rows[row]
+                held.append(token)
+                masked = None if attention_bias is None else attention_bias[0, 0, step] < 0
+                past = [token for slot, token in enumerate(held) if masked is None or not masked[slot]]
+                if position_ids is not None and position_ids[row, step] != len(past) - 1:
+                    raise AssertionError("a position that is not the number of tokens before")
+                if len(past) > self.max_positions or len(held) > cache.capacity:
+                    raise AssertionError("more tokens than the cache or the model has room for")
+                answer = self.answer(past)
+                logits[row, step] = np.eye(self.vocab_size)[answer] if isinstance(answer, int) else answer
         flat = logits.reshape(-1, self.vocab_size)
         last = np.arange(1, len(input_ids) + 1) * input_ids.shape[1] - 1
         return flat[last if logits_indices is None else logits_indices]

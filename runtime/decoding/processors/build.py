@@ -1,0 +1,67 @@
+"""The rules that a configuration asks for."""
+
+from collections.abc import Iterator
+
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.processors import distribution
+from biogpt_onnx.runtime.decoding.processors.bias import SequenceBias, bad_words
+from biogpt_onnx.runtime.decoding.processors.custom import CustomRule
+from biogpt_onnx.runtime.decoding.processors.ending import ForcedBos, ForcedEos, MinNewTokens
+from biogpt_onnx.runtime.decoding.processors.protocol import LogitsProcessor
+from biogpt_onnx.runtime.decoding.processors.repetition import NoRepeatNgram, RepetitionPenalty
+from biogpt_onnx.runtime.decoding.processors.suppression import BeginSuppressTokens, SuppressTokens
+
+
+def processors_for(config: GenerationConfig, allowed: LogitsProcessor | None = None) -> list[LogitsProcessor]:
+    """The rules that a configuration asks for, in the order in which they apply, which is transformers'.
+
+    Args:
+        config: the settings; those that change nothing cost nothing.
+        allowed: a rule that keeps to what the caller allows; applied before tokens are forced or suppressed.
+    """
+    processors = [*_about_what_was_said(config), *([allowed] if allowed else []), *_about_certain_tokens(config)]
+    processors += [CustomRule(function, position) for position, function in enumerate(config.logits_processors)]
+    if config.do_sample:
+        processors += _about_the_distribution(config)
+    return processors
+
+
+def _about_what_was_said(config: GenerationConfig) -> Iterator[LogitsProcessor]:
+    if config.sequence_bias:
+        yield SequenceBias(dict(config.sequence_bias).items())
+    if config.repetition_penalty != 1:
+        yield RepetitionPenalty(config.repetition_penalty)
+    if config.no_repeat_ngram_size:
+        yield NoRepeatNgram(config.no_repeat_ngram_size)
+    if config.bad_words_ids:
+        yield bad_words(config.bad_words_ids, config.eos_token_id)
+    if config.min_new_tokens and config.eos_token_id is not None:
+        yield MinNewTokens(config.min_new_tokens, config.eos_token_id)
+
+
+def _about_certain_tokens(config: GenerationConfig) -> Iterator[LogitsProcessor]:
+    if config.forced_bos_token_id is not None:
+        yield ForcedBos(config.forced_bos_token_id)
+    if config.forced_eos_token_id is not None:
+        yield ForcedEos(config.forced_eos_token_id)
+    if config.suppress_tokens:
+        yield SuppressTokens(config.suppress_tokens)
+    if config.begin_suppress_tokens:
+        yield BeginSuppressTokens(config.begin_suppress_tokens, has_forced_bos=config.forced_bos_token_id is not None)
+
+
+def _about_the_distribution(config: GenerationConfig) -> Iterator[LogitsProcessor]:
+    if config.temperature != 1:
+        yield distribution.Temperature(config.temperature)
+    if config.top_k:
+        yield distribution.TopK(config.top_k)
+    if config.top_p < 1:
+        yield distribution.TopP(config.top_p)
+    if config.min_p:
+        yield distribution.MinP(config.min_p)
+    if config.typical_p < 1:
+        yield distribution.Typical(config.typical_p)
+    if 0 < config.epsilon_cutoff < 1:
+        yield distribution.EpsilonCutoff(config.epsilon_cutoff)
+    if 0 < config.eta_cutoff < 1:
+        yield distribution.EtaCutoff(config.eta_cutoff)

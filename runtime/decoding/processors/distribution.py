@@ -1,0 +1,169 @@
+"""Rules that cut a distribution off before it is sampled.
+
+None of them leaves a row without its most likely token, and none touches a row that allows nothing.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.decoding.processors.protocol import LARGEST
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+Row = npt.NDArray[np.float32]
+
+_BINS_PER_NAT = 64
+_NUM_BINS = 2048
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Divides the logits: below 1 sharpens the distribution, above 1 flattens it."""
+
+    temperature: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        logits /= max(self.temperature, 1 / LARGEST)
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Keeps the `top_k` most likely tokens, and any as likely as the last (Fan et al. 2018, arXiv:1805.04833)."""
+
+    top_k: int
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for row in logits:
+            # Without the excluded ones, because many equal numbers slow a partition down twentyfold.
+            possible = row[row > -np.inf]
+            if self.top_k < len(possible):
+                _exclude(row, row < np.partition(possible, -self.top_k)[-self.top_k])
+
+
+@dataclass(frozen=True)
+class TopP:
+    """Keeps the fewest most likely tokens that have `top_p` together (Holtzman et al. 2019, arXiv:1904.09751)."""
+
+    top_p: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for row, weights in _distributions(logits):
+            last, count = _smallest_to_reach(self.top_p, -row, weights)
+            excluded = row < -last
+            # Of equal tokens at the edge the later ones stay, as after a stable sort. transformers' sort is not stable
+            # on a CPU: as many stay there, but any of them.
+            edge = np.flatnonzero(row == -last)
+            excluded[edge[: len(row) - np.count_nonzero(excluded) - count]] = True
+            _exclude(row, excluded)
+
+
+@dataclass(frozen=True)
+class MinP:
+    """Keeps tokens at least `min_p` times as likely as the most likely one (Nguyen et al. 2024, arXiv:2407.01082)."""
+
+    min_p: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for row, weights in _distributions(logits):
+            _exclude(row, weights < self.min_p)
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Keeps the tokens whose surprise is nearest to the expected one, and whose probabilities sum to `typical_p`.
+
+    (Meister et al. 2022, arXiv:2202.00666.)
+    """
+
+    typical_p: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for row, weights in _distributions(logits):
+            # The same as the surprise's distance from the entropy, which is the expected surprise.
+            distance = row - _expected(row, weights)
+            np.abs(distance, out=distance)
+            last, _ = _smallest_to_reach(self.typical_p, distance, weights)
+            _exclude(row, distance > last)
+
+
+@dataclass(frozen=True)
+class EpsilonCutoff:
+    """Keeps the most likely token, and those of at least this probability (Hewitt et al. 2022, arXiv:2210.15191)."""
+
+    epsilon: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for row, weights in _distributions(logits):
+            _exclude_improbable(row, weights, self.epsilon)
+
+
+@dataclass(frozen=True)
+class EtaCutoff:
+    """Keeps the most likely token, and those of at least the probability min(epsilon, sqrt(epsilon) * exp(-entropy)).
+
+    (Hewitt et al. 2022, arXiv:2210.15191.)
+    """
+
+    epsilon: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for row, weights in _distributions(logits):
+            entropy = math.log(weights.sum(dtype=np.float64)) + row.max() - _expected(row, weights)
+            _exclude_improbable(row, weights, min(self.epsilon, math.sqrt(self.epsilon) * math.exp(-entropy)))
+
+
+def _distributions(logits: npt.NDArray[np.float32]) -> Iterator[tuple[Row, Row]]:
+    """Each row that allows anything, and the tokens' probabilities, divided by the largest of them."""
+    for row in logits:
+        if (largest := row.max()) > -np.inf:
+            below = row - largest
+            yield row, np.exp(below, out=below)
+
+
+def _expected(row: Row, weights: Row) -> float:
+    """The mean logit, each as likely as its weight."""
+    largest = row.max()
+    below = np.maximum(row, largest - LARGEST)  # for 0 * -inf would be NaN
+    below -= largest
+    below *= weights
+    return float(largest + below.sum(dtype=np.float64) / weights.sum(dtype=np.float64))
+
+
+def _smallest_to_reach(share: float, keys: Row, weights: Row) -> tuple[np.float32, int]:
+    """How many of the smallest keys it takes until their weights are this share of all; and the last such key."""
+    possible = weights > 0
+    if np.count_nonzero(possible) < len(weights) // 2:  # as after another rule
+        keys, weights = keys[possible], weights[possible]
+    # A sort of all keys would take far longer than the rest. So their weights are summed in narrow bins of nats, and
+    # only the keys of the bin that reaches the share are sorted.
+    bins = keys - keys.min()
+    bins *= _BINS_PER_NAT
+    bins = np.minimum(bins, _NUM_BINS - 1, out=bins).astype(np.intp)
+    sums = np.cumsum(np.bincount(bins, weights))
+    wanted = share * sums[-1]
+    edge = int(np.searchsorted(sums, wanted))
+    inside = np.flatnonzero(bins == edge)
+    inside = inside[np.argsort(keys[inside])]
+    sums_inside = (sums[edge - 1] if edge else 0.0) + np.cumsum(weights[inside], dtype=np.float64)
+    # Added in another order, the last sum may be a little below the bin's.
+    last = min(int(np.searchsorted(sums_inside, wanted)), len(inside) - 1)
+    return keys[inside[last]], int(np.count_nonzero(bins < edge)) + last + 1
+
+
+def _exclude_improbable(row: Row, weights: Row, probability: float) -> None:
+    # The most likely token has a weight of 1.
+    _exclude(row, weights < min(1.0, probability * float(weights.sum(dtype=np.float64))))
+
+
+def _exclude(row: Row, excluded: npt.NDArray[np.bool_]) -> None:
+    row[excluded] = -np.inf

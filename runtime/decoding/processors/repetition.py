@@ -1,0 +1,52 @@
+"""Rules against saying the same thing again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.decoding.processors.protocol import LARGEST
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+
+@dataclass(frozen=True)
+class RepetitionPenalty:
+    """Makes tokens that have appeared, in the prompt too, less likely; more likely with a penalty below 1.
+
+    Positive logits are divided by the penalty and negative ones multiplied (Keskar et al. 2019, arXiv:1909.05858).
+    """
+
+    penalty: float
+
+    def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        penalty = min(max(self.penalty, 1 / LARGEST), LARGEST)
+        for state, row in zip(states, logits, strict=True):
+            # A token that appears twice is read twice before either is written, so it is penalised once.
+            seen = row[state.ids]
+            row[state.ids] = np.where(seen < 0, seen * penalty, seen / penalty)
+
+
+@dataclass(frozen=True)
+class NoRepeatNgram:
+    """Forbids tokens that would complete a sequence of `size` tokens for the second time, the prompt's included.
+
+    (Paulus et al. 2017, arXiv:1705.04304, section 2.5.)
+    """
+
+    size: int
+
+    def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for state, row in zip(states, logits, strict=True):
+            row[self._completing(state.ids)] = -np.inf
+
+    def _completing(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        # The tokens that followed where the last `size - 1` stood before.
+        begun = ids[max(0, len(ids) - self.size + 1) :]
+        ngrams = max(0, len(ids) - self.size + 1)
+        alike = np.ones(ngrams, dtype=np.bool_)
+        for offset, token in enumerate(begun.tolist()):
+            alike &= ids[offset : offset + ngrams] == token
+        return ids[self.size - 1 :][alike]

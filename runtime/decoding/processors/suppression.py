@@ -1,0 +1,42 @@
+"""Rules against certain tokens, whatever stands before them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+
+class SuppressTokens:
+    """Forbids tokens.
+
+    Args:
+        token_ids: the tokens.
+    """
+
+    def __init__(self, token_ids: Sequence[int]) -> None:
+        self._token_ids = np.array(token_ids, dtype=np.int64)
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        logits[:, self._token_ids] = -np.inf
+
+
+class BeginSuppressTokens:
+    """Forbids tokens as the first new one; as the second where the first is forced.
+
+    Args:
+        token_ids: the tokens.
+        has_forced_bos: whether the first new token of a prompt of one token is forced.
+    """
+
+    def __init__(self, token_ids: Sequence[int], *, has_forced_bos: bool) -> None:
+        self._token_ids = np.array(token_ids, dtype=np.int64)
+        self._has_forced_bos = has_forced_bos
+
+    def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """See `LogitsProcessor`."""
+        for state, row in zip(states, logits, strict=True):
+            if state.num_new_tokens == (self._has_forced_bos and len(state.prompt_ids) == 1):
+                row[self._token_ids] = -np.inf

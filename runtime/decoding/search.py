@@ -1,0 +1,89 @@
+"""The search that a configuration asks for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TypeVar
+
+from biogpt_onnx.runtime.decoding.beam import beam_search
+from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.drafts import draft_search
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
+
+CacheT = TypeVar("CacheT", bound=Cache)
+
+
+@dataclass
+class Request:
+    """A prompt to be continued, and what came of it.
+
+    Attributes:
+        states: the sequences to continue: one, or as many as samples are wanted. With beams, replaced by those found.
+        prefill: seconds until the first token.
+        decode: seconds after it.
+        steps: passes of the model after the first token.
+    """
+
+    states: list[SequenceState]
+    prefill: float = 0.0
+    decode: float = 0.0
+    steps: int = 0
+
+
+def run_search(
+    model: DecoderModel[CacheT], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+) -> Iterator[None]:
+    """Continues every request's sequences; yields after each pass of the model, and fills in what came of it.
+
+    Greedy search and sampling take all rows together through each step. Beams and drafts put several tokens of one
+    prompt into a step, which ONNX Runtime's CPU attention takes for one prompt at a time only: there the prompts are
+    done one after the other, so that an answer does not depend on its neighbours.
+
+    Raises:
+        ConfigError: the rules exclude every token.
+    """
+    if config.num_beams == 1 and config.prompt_lookup_num_tokens == 0:
+        yield from _timed(_stepwise(model, requests, config, limits), requests)
+        return
+    for request in requests:
+        search = _beams if config.num_beams > 1 else _drafts
+        yield from _timed(search(model, request, config, limits), [request])
+
+
+def _stepwise(
+    model: DecoderModel[CacheT], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+) -> Iterator[None]:
+    states = [state for request in requests for state in request.states if state.finish_reason is None]
+    if states:
+        yield from stepwise_search(model, states, TokenChooser(config), limits)
+
+
+def _drafts(model: DecoderModel[CacheT], request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:
+    (state,) = request.states
+    if state.finish_reason is None:
+        yield from draft_search(model, state, config, limits)
+
+
+def _beams(model: DecoderModel[CacheT], request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:
+    (state,) = request.states
+    if state.finish_reason is not None:
+        return
+    for found in beam_search(model, state, config, limits):
+        request.states = list(found[: config.num_return_sequences])
+        yield
+
+
+def _timed(search: Iterator[None], requests: Sequence[Request]) -> Iterator[None]:
+    start = perf_counter()
+    first_token = 0.0
+    for number, _ in enumerate(search):
+        now = perf_counter()
+        if number == 0:
+            first_token = now
+        for request in requests:
+            request.prefill, request.decode, request.steps = first_token - start, now - first_token, number
+        yield

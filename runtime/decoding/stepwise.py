@@ -1,0 +1,65 @@
+"""Greedy search and sampling: one token at a time, for every sequence of a batch."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.reading import one_prompt_read, read_prompts
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+CacheT = TypeVar("CacheT", bound=Cache)
+
+
+def stepwise_search(
+    model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: TokenChooser, limits: Limits
+) -> Iterator[None]:
+    """Continues each sequence in its state; yields after every token that the unfinished sequences were given.
+
+    A row that ends leaves the batch.
+
+    Args:
+        model: the model.
+        states: the sequences, none of them finished; their tokens, scores and reasons to end are filled in.
+        chooser: says which token comes next.
+        limits: when reached, the unfinished sequences end as they are.
+
+    Raises:
+        ConfigError: the rules exclude every token.
+    """
+    try:
+        yield from _search(model, states, chooser, limits)
+    except Interrupted as interruption:
+        for state in states:
+            state.finish_reason = state.finish_reason or interruption.reason
+
+
+def _search(
+    model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: TokenChooser, limits: Limits
+) -> Iterator[None]:
+    with _prompts_read(model, states, limits) as (cache_of_all, first_logits):
+        cache, logits, active = cache_of_all, first_logits, list(states)
+        while True:
+            tokens = chooser.append(active, logits)
+            yield
+            unfinished = [row for row, state in enumerate(active) if state.finish_reason is None]
+            if not unfinished:
+                return
+            limits.check()
+            if len(unfinished) < len(active):
+                cache = cache.keep(unfinished)
+                active = [active[row] for row in unfinished]
+            logits = model.forward(tokens[unfinished, None], cache)
+
+
+def _prompts_read(
+    model: DecoderModel[CacheT], states: Sequence[SequenceState], limits: Limits
+) -> AbstractContextManager[tuple[CacheT, npt.NDArray[np.float32]]]:
+    if len(states) == 1:
+        return one_prompt_read(model, states[0].prompt_ids, states[0].prefix, states[0].max_new_tokens - 1, limits)
+    return nullcontext(read_prompts(model, states, limits))

@@ -1,0 +1,64 @@
+"""From a folder to a model that generates."""
+
+import threading
+from pathlib import Path
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.providers import Device
+from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
+
+
+def load(
+    folder: str | Path,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    prepack: bool = True,
+    warm_up: bool = True,
+) -> BioGPT:
+    """Loads a bundle.
+
+    Args:
+        folder: the bundle, as `biogpt-onnx export` wrote it.
+        device: "cpu", "cuda", or "auto" for the best that runs the bundle.
+        threads: threads that compute one step; None for one a core.
+        prepack: rearrange the weights once while loading, which makes prefill, beams and batches faster; False starts
+            at once, maps the weights from the file, and is the faster for one sequence at a time.
+        warm_up: load what uncommon words need, which takes half a second, in the background at once; False leaves it
+            to the first such word.
+
+    Raises:
+        BundleError: the bundle is missing, incomplete or damaged.
+        ProviderError: ONNX Runtime or the device cannot be had.
+        ConfigError: a bad setting.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    check_files(folder, manifest)
+    tokenizer = _load_tokenizer(folder, manifest)
+    if warm_up:
+        threading.Thread(target=tokenizer.warm_up, daemon=True).start()
+    session = DecoderSession(folder, manifest, device=device, threads=threads, prepack=prepack)
+    return BioGPT(session, tokenizer, manifest)
+
+
+def _load_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
+    try:
+        tokenizer = BioGptTokenizer.from_files(
+            folder / bundle.VOCAB_FILE,
+            folder / bundle.MERGES_FILE,
+            soft_prompt_size=manifest.architecture.soft_prompt_size,
+        )
+    except VocabularyError as error:
+        raise BundleError(f"{folder}: {error}: export the bundle again") from error
+    if tokenizer.vocab_size != manifest.architecture.vocab_size:
+        raise BundleError(
+            f"{folder}: the vocabulary has {tokenizer.vocab_size:,} entries, the model "
+            f"{manifest.architecture.vocab_size:,}: export the bundle again"
+        )
+    return tokenizer

@@ -1,0 +1,116 @@
+"""What a caller asks for, as a search takes it, and what the search found, as the caller gets it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.sampler import generators
+from biogpt_onnx.runtime.decoding.search import Request
+from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
+from biogpt_onnx.runtime.decoding.stopping import ContinuationText
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
+
+Allowed = AllowedTokens | Sequence[str] | Sequence[AllowedTokens | None] | None
+"""What a generation must keep to: a rule, texts of which it must be one, or a rule for each prompt."""
+
+
+def allowed_rules(
+    allowed: Allowed, count: int, trie_of: Callable[[Sequence[str]], TokenTrie]
+) -> list[AllowedTokens | None]:
+    """A rule for each of `count` prompts.
+
+    Raises:
+        ConfigError: neither a rule, nor texts, nor a rule for each prompt.
+    """
+    if allowed is None:
+        return [None] * count
+    if callable(allowed):
+        return [allowed] * count
+    if not isinstance(allowed, Sequence) or isinstance(allowed, str | bytes) or not allowed:
+        raise ConfigError(
+            f"allowed is {allowed!r}: give texts, a function of the new token ids, or one for each prompt"
+        )
+    texts = [text for text in allowed if isinstance(text, str)]
+    if len(texts) == len(allowed):
+        return [trie_of(texts)] * count
+    rules = [rule for rule in allowed if rule is None or callable(rule)]
+    if len(rules) < len(allowed) or len(rules) != count:
+        raise ConfigError(
+            f"allowed holds {len(allowed)} rules for {count} prompts: give texts alone, or a function each"
+        )
+    return rules
+
+
+def seeds(config: GenerationConfig, count: int) -> list[int | None]:
+    """The seed of each of `count` prompts.
+
+    Raises:
+        ConfigError: there are several seeds, but not one for each prompt.
+    """
+    if config.seed is None or isinstance(config.seed, int):
+        return [config.seed] * count
+    if len(config.seed) != count:
+        raise ConfigError(
+            f"seed holds {len(config.seed)} numbers for {count} prompts: give one, or one for each prompt"
+        )
+    return list(config.seed)
+
+
+def room_for_new_tokens(prompt_ids: Sequence[int], max_positions: int, config: GenerationConfig) -> int:
+    """New tokens that a prompt may get; the last one is never read, so it needs no position."""
+    return min(config.max_new_tokens, max_positions - len(prompt_ids) + 1)
+
+
+def request(  # noqa: PLR0913 -- what makes a prompt differ from its neighbours
+    tokenizer: BioGptTokenizer,
+    prompt_ids: tuple[int, ...],
+    max_new_tokens: int,
+    config: GenerationConfig,
+    *,
+    prefix: Prefix[Any] | None = None,
+    rule: AllowedTokens | None = None,
+    seed: int | None = None,
+) -> Request:
+    """The sequences that continue one prompt."""
+    random = generators(seed, config.num_return_sequences) if config.do_sample else [None]
+    states = [
+        SequenceState(
+            prompt_ids,
+            max_new_tokens,
+            eos_token_id=config.eos_token_id,
+            random=chance,
+            watch=continuation(tokenizer, prompt_ids, config) if config.stop_strings else None,
+            allowed=rule,
+            prefix=prefix,
+        )
+        for chance in random
+    ]
+    return Request(states)
+
+
+def continuation(tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], config: GenerationConfig) -> ContinuationText:
+    """The text of a continuation, as yet empty."""
+    return ContinuationText(IncrementalDecoder(tokenizer, prompt_ids), config.stop_strings)
+
+
+def generation(
+    tokenizer: BioGptTokenizer, answered: Request, config: GenerationConfig, *, tokenize_seconds: float
+) -> Generation:
+    """What a search made of a request."""
+    hypotheses = [_hypothesis(tokenizer, state, config) for state in answered.states]
+    hypotheses.sort(key=lambda hypothesis: -hypothesis.score)
+    timings = Timings(tokenize_seconds, answered.prefill, answered.decode, answered.steps)
+    return Generation.of(tuple(hypotheses), timings)
+
+
+def _hypothesis(tokenizer: BioGptTokenizer, state: SequenceState, config: GenerationConfig) -> Hypothesis:
+    if state.finish_reason is None:
+        raise RuntimeError("the search ended before the sequence did")
+    text = continuation(tokenizer, state.prompt_ids, config)
+    for token in state.token_ids[: -1 if state.finish_reason == "eos" else None]:
+        text.push(token)
+    return Hypothesis(text.text, tuple(state.token_ids), state.score, state.finish_reason)
