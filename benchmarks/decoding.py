@@ -91,12 +91,13 @@ def _rounds(sources: Mapping[str, Path]) -> Iterator[Round]:
     with ExitStack() as stack:
         workers = {kind: stack.enter_context(Worker(kind, source, THREADS)) for kind, source in sources.items()}
         for number in range(ROUNDS + 1):
-            samples = {kind: _after_a_pause(worker.measure, ids, STEPS_PER_ROUND) for kind, worker in workers.items()}
-            row = Round(samples, _after_a_pause(bandwidth.measure))
+            samples = {kind: after_a_pause(worker.measure, ids, STEPS_PER_ROUND) for kind, worker in workers.items()}
+            row = Round(samples, after_a_pause(bandwidth.measure))
             if number:  # the first round warms up
                 yield row
 
 
-def _after_a_pause(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def after_a_pause(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Calls after the others' threads have gone to sleep."""
     time.sleep(_PAUSE_SECONDS)
     return function(*args, **kwargs)

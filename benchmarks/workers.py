@@ -32,6 +32,10 @@ class Model(Protocol):
         """Reads one token more and returns the most likely next."""
         ...
 
+    def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
+        """Generates from prompts of equal length, one token and so many more; the time at each new token."""
+        ...
+
 
 class Ours:
     """A bundle, its weights rearranged while loading or used as they lie in the file."""
@@ -52,6 +56,17 @@ class Ours:
     def step(self, token: int) -> int:
         """See `Model`."""
         return int(self._session.forward(np.array([[token]], dtype=np.int64), self._cache).argmax())
+
+    def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
+        """See `Model`."""
+        from biogpt_onnx.runtime.decoding.config import GenerationConfig
+        from biogpt_onnx.runtime.decoding.limits import Limits
+        from biogpt_onnx.runtime.decoding.search import Request, run_search
+        from biogpt_onnx.runtime.decoding.state import SequenceState
+
+        config = GenerationConfig(max_new_tokens=steps + 1, num_beams=num_beams, eos_token_id=None)
+        requests = [Request([SequenceState(tuple(ids), steps + 1, eos_token_id=None)]) for ids in prompts]
+        return [perf_counter() for _ in run_search(self._session, requests, config, Limits())]
 
 
 class Transformers:
@@ -76,6 +91,29 @@ class Transformers:
         """See `Model`."""
         return self._forward([token])
 
+    def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
+        """See `Model`."""
+        times: list[float] = []
+
+        def look_at_the_clock(_ids: object, logits: object) -> object:
+            times.append(perf_counter())
+            return logits
+
+        ids = self._torch.tensor(prompts)
+        with self._torch.inference_mode():
+            self._model.generate(
+                ids,
+                attention_mask=self._torch.ones_like(ids),
+                max_new_tokens=steps + 1,
+                min_new_tokens=steps + 1,
+                num_beams=num_beams,
+                do_sample=False,
+                pad_token_id=1,
+                # Called once a step, when the logits are there.
+                logits_processor=[look_at_the_clock],
+            )
+        return times
+
     def _forward(self, ids: list[int]) -> int:
         with self._torch.inference_mode():
             # As in generate: logits of the last position alone.
@@ -96,11 +134,11 @@ class Worker:
 
     def measure(self, ids: list[int], steps: int) -> Samples:
         """Has one prefill and so many steps measured."""
-        if self._process.stdin is None:
-            raise RuntimeError("the worker has no pipe")
-        self._process.stdin.write(json.dumps({"ids": ids, "steps": steps}) + "\n")
-        self._process.stdin.flush()
-        return Samples(**self._answer())
+        return self._ask({"ids": ids, "steps": steps})
+
+    def measure_search(self, prompts: list[list[int]], steps: int, num_beams: int) -> Samples:
+        """Has a generation from prompts of equal length measured: the time to the first token, and of each step."""
+        return self._ask({"prompts": prompts, "steps": steps, "num_beams": num_beams})
 
     def __enter__(self) -> Self:
         """The worker itself."""
@@ -110,6 +148,13 @@ class Worker:
         """Ends the process."""
         self._process.terminate()
         self._process.wait()
+
+    def _ask(self, request: dict[str, Any]) -> Samples:
+        if self._process.stdin is None:
+            raise RuntimeError("the worker has no pipe")
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return Samples(**self._answer())
 
     def _answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline() if self._process.stdout else ""
@@ -133,6 +178,13 @@ def _measure(model: Model, ids: list[int], steps: int) -> Samples:
     return Samples(prefill, seconds)
 
 
+def _measure_search(model: Model, prompts: list[list[int]], steps: int, num_beams: int) -> Samples:
+    model.prefill(prompts[0])
+    start = perf_counter()
+    times = model.search(prompts, steps, num_beams)
+    return Samples(times[0] - start, np.diff(times).tolist())
+
+
 def _serve(kind: str, source: str, threads: str) -> None:
     model: Model
     if kind == "transformers":
@@ -142,7 +194,8 @@ def _serve(kind: str, source: str, threads: str) -> None:
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        print(json.dumps(_measure(model, **request)._asdict()), flush=True)
+        samples = _measure_search(model, **request) if "prompts" in request else _measure(model, **request)
+        print(json.dumps(samples._asdict()), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,17 +30,16 @@ def allowed_rules(
         return [None] * count
     if callable(allowed):
         return [allowed] * count
-    if not isinstance(allowed, Sequence) or isinstance(allowed, str | bytes) or not allowed:
-        raise ConfigError(
-            f"allowed is {allowed!r}: give texts, a function of the new token ids, or one for each prompt"
-        )
-    texts = [text for text in allowed if isinstance(text, str)]
-    if len(texts) == len(allowed):
+    items = allowed if isinstance(allowed, list | tuple) else []
+    if not items:
+        raise ConfigError(f"allowed is {allowed!r}: give a list of texts, a function, or a function for each prompt")
+    texts = [text for text in items if isinstance(text, str)]
+    if len(texts) == len(items):
         return [trie_of(texts)] * count
-    rules = [rule for rule in allowed if rule is None or callable(rule)]
-    if len(rules) < len(allowed) or len(rules) != count:
+    rules = [rule for rule in items if rule is None or callable(rule)]
+    if len(rules) < len(items) or len(rules) != count:
         raise ConfigError(
-            f"allowed holds {len(allowed)} rules for {count} prompts: give texts alone, or a function each"
+            f"allowed holds {len(items)} rules for {count} prompts: give texts alone, or a function for each prompt"
         )
     return rules
 

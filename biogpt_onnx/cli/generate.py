@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 
+from biogpt_onnx.cli.generation_arguments import add_generation_arguments, generation_config
 from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
@@ -25,47 +26,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PROMPT",
         help="texts to continue; without any, one a line from standard input, where empty lines are skipped",
     )
-    parser.add_argument("--max-new-tokens", type=int, default=64, metavar="N", help="most new tokens (default 64)")
-    parser.add_argument("--min-new-tokens", type=int, default=0, metavar="N", help="fewest new tokens (default 0)")
-    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end before this text; repeatable")
+    add_generation_arguments(parser)
     parser.add_argument(
-        "--truncation",
-        choices=["error", "left", "right"],
-        default="error",
-        help="what to do with a prompt that is too long (default error)",
+        "--allowed", action="append", metavar="TEXT", help="the new text must be one of these texts; repeatable"
     )
-    parser.add_argument("--special-tokens", action="store_true", help="read </s> and the like as special tokens")
-    parser.add_argument("--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII")
     parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
     parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
     parser.add_argument(
-        "--prepack", action="store_true", help="rearrange the weights first: slow to start, faster to read long prompts"
+        "--prepack",
+        action=argparse.BooleanOptionalAction,
+        help="rearrange the weights first: slow to start, then faster with long prompts, beams and drafts (by default "
+        "only for the last two)",
     )
     add_session_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command. Answers come in the order of the prompts, each as soon as it is there."""
-    config = GenerationConfig(
-        max_new_tokens=options.max_new_tokens,
-        min_new_tokens=options.min_new_tokens,
-        stop_strings=options.stop,
-        truncation=options.truncation,
-        special_tokens=options.special_tokens,
-        normalize_punctuation=options.normalize_punctuation,
-    )
+    config = generation_config(options)
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
-    model = load(options.bundle, device=options.device, threads=options.threads, prepack=options.prepack, warm_up=False)
+    prepack = options.prepack
+    if prepack is None:
+        prepack = config.num_beams > 1 or config.prompt_lookup_num_tokens > 0
+    model = load(options.bundle, device=options.device, threads=options.threads, prepack=prepack, warm_up=False)
     for prompt in options.prompts or _lines():
-        if sys.stdout.isatty() and not (options.json or options.timings):
-            _stream(model, prompt, config)
+        if sys.stdout.isatty() and config.num_return_sequences == 1 and not (options.json or options.timings):
+            _stream(model, prompt, config, options.allowed)
             continue
-        generation = model.generate(prompt, config)
+        generation = model.generate(prompt, config, allowed=options.allowed)
         if options.json:
             print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
         else:
-            print(prompt.rstrip() + generation.text, flush=True)
+            for hypothesis in generation.sequences:
+                print(prompt.rstrip() + hypothesis.text, flush=True)
         if options.timings:
             print(_speed(generation), file=sys.stderr, flush=True)
     return 0
@@ -85,9 +79,9 @@ def _lines() -> Iterator[str]:
         raise PromptError("no prompt: standard input holds no text")
 
 
-def _stream(model: BioGPT, prompt: str, config: GenerationConfig) -> None:
+def _stream(model: BioGPT, prompt: str, config: GenerationConfig, allowed: list[str] | None) -> None:
     # Bad prompts are refused here, before anything is printed.
-    pieces = model.stream(prompt, config)
+    pieces = model.stream(prompt, config, allowed=allowed)
     print(prompt.rstrip(), end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)

@@ -16,6 +16,10 @@ _LOSS_RATE = 0.02
 _STARTING_CREDIT = 1.5
 """Plain passes that may be lost besides: a short text that copies from its first words on must not wait for credit."""
 
+_LARGEST_CREDIT = 3.0
+"""Most plain passes that may be lost from any point on, however much was saved before it: where a text stops copying,
+the accepted guesses of its beginning still speak for guessing on."""
+
 _ACCEPTED_FIRST = (0.35, 0.45, 0.55)
 """How likely the first guessed token is accepted after a match of 1, 2, and 3 or more tokens, before any is seen:
 between what questions' answers and abstracts accept (0.3, 0.45, 0.55) and lists of relations (0.5, 0.7, 0.7)."""
@@ -68,7 +72,7 @@ class DraftBudget:
     A pass over n drafted tokens costs n times a row's extra time, and saves one pass for each accepted token: the first
     with a chance that depends on the match, each further one with a chance of its own. The length with the largest
     expected gain is taken. Besides, an account of what drafts have cost and saved sees to it that a text for which none
-    of this holds loses at most 2 % and one and a half passes.
+    of this holds loses about 2 % and one and a half passes at most, and any part of a text 2 % and three passes.
 
     Args:
         max_tokens: most tokens in a draft.
@@ -113,17 +117,21 @@ class DraftBudget:
         """
         for ratio in (*self._accepted_first, self._accepted_next, self._row_cost):
             ratio.fade()
-        self._credit += _LOSS_RATE * (accepted + 1)
         if draft is None:
             self._plain_seconds.append(seconds)
+            self._book(1, 1.0)
             return
         cost = self._cost(len(draft.token_ids), seconds)
-        self._credit += accepted - cost
+        self._book(accepted + 1, 1 + cost)
         self._row_cost.add(cost, len(draft.token_ids))
         self._first(draft.matched).add(accepted > 0, 1)
         if accepted:
             refused = accepted < draft.depth
             self._accepted_next.add(accepted - 1, accepted - 1 + refused)
+
+    def _book(self, tokens: int, passes: float) -> None:
+        """Enters into the account what a number of tokens took; without drafts it would have been a pass for each."""
+        self._credit = min(self._credit + (1 + _LOSS_RATE) * tokens - passes, _LARGEST_CREDIT)
 
     def _first(self, matched: int) -> _Ratio:
         return self._accepted_first[min(matched, len(self._accepted_first)) - 1]

@@ -59,21 +59,21 @@ class _Occurrence(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A node that may be added to a draft. Sorts by chance, and the older before the younger.
+    """A node that may be added to a draft. Candidates sort by chance, equal ones in the order they were found.
 
     Attributes:
-        negated_chance: minus the estimated chance that its whole path is accepted.
-        order: counts the candidates.
-        token_id: its token.
+        negated_chance: minus the estimated chance that its whole path is accepted; a heap gives the smallest first.
         parent: index of its parent.
+        rank: which of the parent's children it is, the most recent being 0.
+        token_id: its token.
         depth: tokens before it in the draft.
-        occurrences: those that were followed by its path.
+        occurrences: those that its path followed.
     """
 
     negated_chance: float
-    order: int
-    token_id: int
     parent: int
+    rank: int
+    token_id: int
     depth: int
     occurrences: list[_Occurrence]
 
@@ -133,16 +133,13 @@ class NgramLookup:
             return None
         token_ids: list[int] = []
         parents: list[int] = []
-        candidates = self._candidates(self._occurrences(matched), parent=-1, depth=0, chance=1.0, order=0)
+        candidates = self._children(self._occurrences(matched), parent=-1, depth=0, chance=1.0)
         heapq.heapify(candidates)
-        order = len(candidates)
         while candidates and len(token_ids) < max_tokens:
             best = heapq.heappop(candidates)
-            children = self._candidates(
-                best.occurrences, parent=len(token_ids), depth=best.depth + 1, chance=-best.negated_chance, order=order
-            )
-            order += len(children)
-            for child in children:
+            for child in self._children(
+                best.occurrences, parent=len(token_ids), depth=best.depth + 1, chance=-best.negated_chance
+            ):
                 heapq.heappush(candidates, child)
             token_ids.append(best.token_id)
             parents.append(best.parent)
@@ -153,21 +150,19 @@ class NgramLookup:
         recent = reversed(positions[-len(_WEIGHTS) :])
         return [_Occurrence(position, weight) for position, weight in zip(recent, _WEIGHTS, strict=False)]
 
-    def _candidates(
-        self, occurrences: list[_Occurrence], *, parent: int, depth: int, chance: float, order: int
-    ) -> list[_Candidate]:
-        """The children of a node whose path has this chance and was followed so far by these occurrences."""
+    def _children(self, occurrences: list[_Occurrence], *, parent: int, depth: int, chance: float) -> list[_Candidate]:
+        """What may follow a node that has this chance, after a path that these occurrences were followed by so far."""
         total = sum(occurrence.weight for occurrence in occurrences)
         return [
             _Candidate(
-                -chance * _CONTINUATION * sum(occurrence.weight for occurrence in followed) / total,
-                number,
-                token_id,
-                parent,
-                depth,
-                followed,
+                negated_chance=-chance * _CONTINUATION * sum(occurrence.weight for occurrence in followed) / total,
+                parent=parent,
+                rank=rank,
+                token_id=token_id,
+                depth=depth,
+                occurrences=followed,
             )
-            for number, (token_id, followed) in enumerate(self._followers(occurrences, depth).items(), start=order)
+            for rank, (token_id, followed) in enumerate(self._followers(occurrences, depth).items())
         ]
 
     def _followers(self, occurrences: list[_Occurrence], depth: int) -> dict[int, list[_Occurrence]]:

@@ -13,7 +13,7 @@ class SequenceBias:
     """Adds a number to the logit of a sequence's last token wherever the rest of it stands at the end of the ids.
 
     Args:
-        biases: sequences of tokens, no two alike and none empty, each with what is added: a number or -inf.
+        biases: sequences of tokens, none empty, each with what is added: a number or -inf.
     """
 
     def __init__(self, biases: Iterable[tuple[Sequence[int], float]]) -> None:
@@ -49,4 +49,4 @@ def bad_words(words: Iterable[Sequence[int]], eos_token_id: int | None) -> Seque
 
     A word that is `eos_token_id` alone is passed over, as transformers does: nothing could end.
     """
-    return SequenceBias((word, -np.inf) for word in dict.fromkeys(map(tuple, words)) if word != (eos_token_id,))
+    return SequenceBias((word, -np.inf) for word in words if tuple(word) != (eos_token_id,))

@@ -17,6 +17,11 @@ class Letters:
     def peek(self) -> str:
         return self.held
 
+    def branch(self) -> "Letters":
+        other = Letters()
+        other.held = self.held
+        return other
+
 
 def run(text: str, stops: tuple[str, ...]) -> tuple[str, list[str], int]:
     """The final text, the pieces of a stream, and how many characters were read."""
@@ -51,6 +56,15 @@ def test_text_that_may_begin_a_stop_string_is_not_streamed_until_it_is_known() -
     _, pieces, _ = run("a</x", ("</s>",))
     assert "".join(pieces) == "a</x"
     assert "<" not in "".join(pieces[:3])
+
+
+def test_branches_of_a_text_go_on_by_themselves() -> None:
+    text = ContinuationText(Letters(), ["b."])
+    text.push(ord("a"))
+    other = text.branch()
+    assert [other.push(ord(character)) for character in "b."] == [False, True]
+    assert [text.push(ord(character)) for character in "cd"] == [False, False]
+    assert (text.text, other.text) == ("acd", "a")
 
 
 @given(st.text("ab.", max_size=12), st.lists(st.text("ab.", min_size=1, max_size=3), max_size=3).map(tuple))

@@ -20,7 +20,7 @@ def test_a_sequence_may_fill_all_there_is_but_not_reach_back_beyond_it() -> None
     bias = SequenceBias([((EOS, 4), 1.0), ((7, EOS, 5), 1.0)])
     logits = np.zeros((1, 8), dtype=np.float32)
     bias([sequence_state([EOS])], logits)
-    assert np.flatnonzero(logits[0]).tolist() == [4]
+    assert logits.tolist() == [[0, 0, 0, 0, 1, 0, 0, 0]]
 
 
 def test_a_bias_beyond_float32_stays_a_number() -> None:

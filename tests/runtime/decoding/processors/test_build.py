@@ -106,7 +106,9 @@ def test_everything_at_once_survives_rows_that_allow_nothing() -> None:
 
 
 def test_callers_rules_are_numbered_in_their_message() -> None:
-    config = GenerationConfig(logits_processors=[lambda _ids, logits: logits, lambda _ids, _logits: None])  # type: ignore[arg-type, return-value]
+    config = GenerationConfig(logits_processors=[lambda _ids, logits: logits, lambda _ids, _logits: None])  # type: ignore[list-item, return-value]
+    good, bad = processors_for(config)
+    logits = np.zeros((1, 8), dtype=np.float32)
+    good([sequence_state([3])], logits)
     with pytest.raises(ValueError, match=r"logits_processors\[1\]"):
-        for process in processors_for(config):
-            process([sequence_state([3])], np.zeros((1, 8), dtype=np.float32))
+        bad([sequence_state([3])], logits)

@@ -55,6 +55,8 @@ def test_at_the_lowest_temperature_the_most_likely_token_is_as_good_as_certain()
 def test_top_k_keeps_the_most_likely_and_all_that_tie_with_the_last() -> None:
     assert kept(TopK(2), [0.1, 0.4, 0.2, 0.3]) == [1, 3]
     assert kept(TopK(2), [0.2, 0.4, 0.2, 0.2]) == [0, 1, 2, 3]
+    assert kept(TopK(3), [0.1, 0.4, 0.2, 0.3]) == [1, 2, 3]
+    assert kept(TopK(4), [0.1, 0.4, 0.2, 0.3]) == [0, 1, 2, 3]
     assert kept(TopK(9), [0.2, 0.8]) == [0, 1]
 
 

@@ -1,0 +1,141 @@
+"""Beam search at BioGPT's full size: ours, its own greedy search, and transformers, in turns."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.kv_cache import KeyValueCache
+from biogpt_onnx.runtime.session import DecoderSession
+from decoding import after_a_pause
+from workers import Samples, Worker
+
+PROMPT_TOKENS = 128
+ROUNDS = 8
+STEPS = 12
+BEAMS = 5
+BATCH = 4
+_FIRST_STEPS = 2
+"""Not counted: transformers' beam search allocates in them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure: who, how many prompts, how many beams."""
+
+    kind: str
+    prompts: int
+    num_beams: int
+
+
+CASES = {
+    "greedy": Case("prepacked", 1, 1),
+    "beams": Case("prepacked", 1, BEAMS),
+    "beams_batch": Case("prepacked", BATCH, BEAMS),
+    "transformers_greedy": Case("transformers", 1, 1),
+    "transformers_beams": Case("transformers", 1, BEAMS),
+    "transformers_beams_batch": Case("transformers", BATCH, BEAMS),
+}
+
+
+def measure(bundle: Path, source: Path, threads: int) -> Mapping[str, object]:
+    """Medians, their ratios, and the samples."""
+    samples: dict[str, list[Samples]] = {name: [] for name in CASES}
+    with ExitStack() as stack:
+        workers = {
+            "prepacked": stack.enter_context(Worker("prepacked", bundle, threads)),
+            "transformers": stack.enter_context(Worker("transformers", source, threads)),
+        }
+        for number in range(ROUNDS + 1):
+            for name, case in CASES.items():
+                prompts = [_prompt(row) for row in range(case.prompts)]
+                found = after_a_pause(workers[case.kind].measure_search, prompts, STEPS, case.num_beams)
+                if number:  # the first round warms up
+                    samples[name].append(found)
+    steps = {name: _step_seconds(name, rows) for name, rows in samples.items()}
+    prefill = {name: statistics.median(row.prefill for row in rows) for name, rows in samples.items()}
+    return {
+        "prompt_tokens": PROMPT_TOKENS,
+        "num_beams": BEAMS,
+        "batch": BATCH,
+        "rounds": ROUNDS,
+        "steps_per_round": STEPS - _FIRST_STEPS,
+        "step_seconds": steps,
+        "prefill_seconds": prefill,
+        "beam_step_to_greedy_step": steps["beams"] / steps["greedy"],
+        "beam_step_to_transformers": steps["beams"] / steps["transformers_beams"],
+        "beam_prefill_to_greedy_prefill": prefill["beams"] / prefill["greedy"],
+        "beam_prefill_to_transformers": prefill["beams"] / prefill["transformers_beams"],
+        "batch_step_to_transformers": steps["beams_batch"] / steps["transformers_beams_batch"],
+        "cache": _cache(bundle),
+        "samples": {name: [row._asdict() for row in rows] for name, rows in samples.items()},
+    }
+
+
+def measure_long(bundle: Path, num_beams: int, new_tokens: int) -> Mapping[str, object]:
+    """The room that a long search takes in its cache."""
+    session = _RememberingSession(bundle)
+    config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
+    request = Request([SequenceState((2, 5, 6), new_tokens, eos_token_id=None)])
+    most = 0
+    for _ in run_search(session, [request], config, Limits()):
+        most = max(most, int(session.caches[0].lengths[0]))
+    return {"num_beams": num_beams, "new_tokens": len(request.states[0].token_ids), "most_tokens_in_cache": most}
+
+
+def _step_seconds(name: str, rows: Sequence[Samples]) -> float:
+    """Median seconds of one step of all prompts: ours takes the prompts of a batch one after the other."""
+    prompts = CASES[name].prompts
+    if prompts > 1 and CASES[name].kind == "prepacked":
+        # Of each prompt the passes after its first token; the pass that reads the next prompt stands between.
+        per_prompt = [
+            row.steps[at + _FIRST_STEPS : at + STEPS] for row in rows for at in range(0, len(row.steps), STEPS + 1)
+        ]
+        return prompts * statistics.median(seconds for steps in per_prompt for seconds in steps)
+    return statistics.median(seconds for row in rows for seconds in row.steps[_FIRST_STEPS:])
+
+
+def _cache(bundle: Path) -> Mapping[str, object]:
+    """What five beams of 64 tokens behind the prompt need of the cache, in tokens and bytes."""
+    session = _RememberingSession(bundle)
+    new_tokens = 64
+    config = GenerationConfig(max_new_tokens=new_tokens, num_beams=BEAMS, eos_token_id=None)
+    request = Request([SequenceState(tuple(_prompt(0)), new_tokens, eos_token_id=None)])
+    most = 0
+    for _ in run_search(session, [request], config, Limits()):
+        most = max(most, int(session.caches[0].lengths[0]))
+    (cache,) = session.caches
+    allowed = PROMPT_TOKENS + BEAMS * new_tokens
+    return {
+        "new_tokens": new_tokens,
+        "capacity_tokens": cache.capacity,
+        "most_tokens": most,
+        "prompt_and_beams_times_new_tokens": allowed,
+        "most_to_that": most / allowed,
+        "bytes_a_token": cache.slab.nbytes // cache.capacity,
+    }
+
+
+class _RememberingSession(DecoderSession):
+    """Keeps the caches that it made, to be looked at."""
+
+    def __init__(self, bundle: Path) -> None:
+        super().__init__(bundle, read_manifest(bundle), device="cpu")
+        self.caches: list[KeyValueCache] = []
+
+    def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
+        """See `DecoderSession`."""
+        self.caches.append(super().new_cache(batch_size, capacity))
+        return self.caches[-1]
+
+
+def _prompt(row: int) -> list[int]:
+    return [2, *np.random.default_rng(row).integers(4, 42_000, PROMPT_TOKENS - 1).tolist()]

@@ -1,0 +1,71 @@
+"""What the rules of a generation cost, all at once, at BioGPT's vocabulary."""
+
+import statistics
+from collections.abc import Mapping
+from time import perf_counter
+
+import numpy as np
+
+from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.processors import processors_for
+from biogpt_onnx.runtime.decoding.sampler import generators
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+VOCAB_SIZE = 42_384
+PROMPT_TOKENS = 300
+ROUNDS = 200
+
+EVERYTHING = GenerationConfig(
+    max_new_tokens=64,
+    min_new_tokens=8,
+    do_sample=True,
+    seed=0,
+    temperature=0.8,
+    top_k=5_000,
+    top_p=0.98,
+    min_p=1e-5,
+    typical_p=0.97,
+    epsilon_cutoff=1e-6,
+    eta_cutoff=1e-6,
+    repetition_penalty=1.2,
+    no_repeat_ngram_size=3,
+    bad_words_ids=[[10, 11], [12]],
+    sequence_bias={(20, 21): 1.5, (22,): -2.0},
+    suppress_tokens=[30, 31],
+    begin_suppress_tokens=[32],
+    forced_eos_token_id=2,
+)
+
+
+def measure(greedy_step_seconds: float) -> Mapping[str, object]:
+    """Milliseconds of each rule and of all together with the choice, and their share of a greedy step."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 3, (ROUNDS, 1, VOCAB_SIZE)).astype(np.float32)
+    state = SequenceState(tuple(generator.integers(4, 42_000, PROMPT_TOKENS).tolist()), 64, random=generators(0, 1)[0])
+    rules = processors_for(EVERYTHING)
+    seconds: dict[str, list[float]] = {type(rule).__name__: [] for rule in rules}
+    for row in logits:
+        changed = row.copy()
+        for rule in rules:
+            start = perf_counter()
+            rule([state], changed)
+            seconds[type(rule).__name__].append(perf_counter() - start)
+    together, plain = (_choice_seconds(config, state, logits) for config in (EVERYTHING, GenerationConfig()))
+    return {
+        "rounds": ROUNDS,
+        "milliseconds": {name: 1e3 * statistics.median(values) for name, values in seconds.items()},
+        "all_with_choice_milliseconds": 1e3 * together,
+        "greedy_choice_milliseconds": 1e3 * plain,
+        "all_to_greedy_step": together / greedy_step_seconds,
+    }
+
+
+def _choice_seconds(config: GenerationConfig, state: SequenceState, logits: np.ndarray) -> float:
+    chooser, seconds = TokenChooser(config), []
+    for row in logits:
+        changed = row.copy()
+        start = perf_counter()
+        chooser.choose([state], changed)
+        seconds.append(perf_counter() - start)
+    return statistics.median(seconds)
