@@ -1,6 +1,8 @@
 """Rules that cut a distribution off before it is sampled.
 
-None of them leaves a row without its most likely token, and none touches a row that allows nothing.
+Each leaves every row at least one token, but for a row that has none left, which it does not touch. Probabilities are
+summed in double precision; torch sums them in single, so that at the very edge of a cut a token may fare differently
+than with transformers.
 """
 
 import math
@@ -15,6 +17,7 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 Row = npt.NDArray[np.float32]
 
+# They span 32 nats. Less likely tokens share the last bin, which is hardly ever the one that is sorted.
 _BINS_PER_NAT = 64
 _NUM_BINS = 2048
 
