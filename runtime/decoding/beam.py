@@ -71,7 +71,7 @@ class _Beams:
         self.room = config.num_beams * (prompt.max_new_tokens - 1)
         self.finished = Hypotheses(config, prompt.max_new_tokens)
         self._num_beams = config.num_beams
-        self._rules = processors_for(config, only_allowed)
+        self._rules = processors_for(config, None if prompt.next_allowed is None else only_allowed)
         self._states = [prompt.branch()]
         self._nodes = [TRUNK]  # where in the tree each one's last token stands
         self._parents = [0]  # the place that each one's past had before the last step
@@ -87,17 +87,21 @@ class _Beams:
         Of twice as many candidates as beams at least one a beam goes on, as only one of them can end. One that ends
         counts only among the first `num_beams`.
         """
-        log_probabilities = logits - log_sum_exp(logits)[:, None].astype(np.float32)
-        for process in self._rules:
-            process(self._states, log_probabilities)
+        # What is added to a row's numbers to make them totals. Rules, as in transformers, see log-probabilities.
+        offsets = -log_sum_exp(logits)
+        if self._rules:
+            logits = logits + offsets[:, None].astype(np.float32)
+            offsets[:] = 0
+            for process in self._rules:
+                process(self._states, logits)
         scores = np.array([state.score for state in self._states])
-        rows, tokens = _best_candidates(log_probabilities, scores, 2 * self._num_beams)
+        rows, tokens = _best_candidates(logits, scores + offsets, 2 * self._num_beams)
         going_on: list[tuple[SequenceState, int]] = []
         for rank, (row, token) in enumerate(zip(rows.tolist(), tokens.tolist(), strict=True)):
             if len(going_on) == self._num_beams:
                 break
             state = self._states[row].branch()
-            state.append(token, float(log_probabilities[row, token]))
+            state.append(token, float(logits[row, token] + offsets[row]))
             if state.finish_reason is None:
                 going_on.append((state, row))
             elif rank < self._num_beams:
@@ -120,29 +124,37 @@ class _Beams:
 
 
 def _best_candidates(
-    log_probabilities: npt.NDArray[np.float32], scores: npt.NDArray[np.float64], count: int
+    values: npt.NDArray[np.float32], offsets: npt.NDArray[np.float64], count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The continuations of largest total score, the best first: their rows and tokens, [count or fewer] each."""
-    totals = log_probabilities + scores[:, None].astype(np.float32)
-    flat = totals.reshape(-1)
-    best = _largest(flat, count)
-    best = best[np.isfinite(flat[best])]
-    if len(best) == 0:
-        refuse_excluded(flat.max(keepdims=True))
-    return np.divmod(best, totals.shape[1])
-
-
-def _largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
-    """Indices of the largest values, the largest first and of equal ones the first.
+    """The largest of all rows' values [rows, vocab] + offsets [rows], the largest first and of equal ones the first.
 
     Only the blocks with the largest maxima can hold them; to look at those alone takes a tenth of the time.
+
+    Returns:
+        Their rows and columns, [count] each, or fewer where fewer are finite.
+
+    Raises:
+        ConfigError: none is.
     """
-    whole = len(values) // _BLOCK * _BLOCK
-    candidates = np.arange(len(values))
-    if whole > count * _BLOCK:
-        maxima = values[:whole].reshape(-1, _BLOCK).max(axis=1)
-        blocks = np.sort(np.argpartition(-maxima, count)[:count])
-        inside = (blocks[:, None] * _BLOCK + np.arange(_BLOCK)).reshape(-1)
-        candidates = np.concatenate([inside, np.arange(whole, len(values))])
-    order = np.argsort(-values[candidates], kind="stable")[:count]
-    return candidates[order]
+    starts = np.arange(0, values.shape[1], _BLOCK)
+    maxima = np.maximum.reduceat(values, starts, axis=1) + offsets[:, None]
+    refuse_excluded(maxima.max(keepdims=True))
+    blocks = np.sort(_largest(maxima.reshape(-1), count))
+    block_rows, block_numbers = np.divmod(blocks, len(starts))
+    columns = starts[block_numbers, None] + np.arange(_BLOCK)
+    inside = columns < values.shape[1]
+    rows, columns = np.broadcast_to(block_rows[:, None], columns.shape)[inside], columns[inside]
+    totals = values[rows, columns] + offsets[rows]
+    best = _largest(totals, count)
+    best = best[np.isfinite(totals[best])]
+    return rows[best], columns[best]
+
+
+def _largest(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int64]:
+    """Indices of the largest values, the largest first and of equal ones the first."""
+    if len(values) > count:
+        least = np.partition(values, -count)[-count]
+        at_least = np.flatnonzero(values >= least)
+    else:
+        at_least = np.arange(len(values))
+    return at_least[np.argsort(-values[at_least], kind="stable")[:count]]

@@ -46,9 +46,11 @@ class TokenChooser:
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """The tokens [rows] and their log-probabilities [rows] by the model's own reckoning, before any rule."""
-        raw = logits.copy() if self._process else logits
-        for process in self._process:
-            process(states, logits)
+        raw = logits
+        if len(self._process) > 1 or any(state.next_allowed is not None for state in states):
+            raw = logits.copy()
+            for process in self._process:
+                process(states, logits)
         if self._do_sample:
             refuse_excluded(logits.max(axis=-1))
             tokens = sample(logits, [state.random for state in states if state.random is not None])
@@ -58,7 +60,7 @@ class TokenChooser:
         return tokens, log_probabilities(raw, tokens)
 
 
-def refuse_excluded(best: npt.NDArray[np.float32]) -> None:
+def refuse_excluded(best: npt.NDArray[np.floating]) -> None:
     """Refuses rules that leave a sequence no token.
 
     Args:

@@ -9,9 +9,8 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.parity import compare_with
 from biogpt_onnx.export.parity_report import ParityReport, Tolerance, Verdict
-from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.session import DecoderSession
-from makers.checkpoints import lively_tensors, random_tensors, tiny_architecture, write_fairseq, write_huggingface
+from makers.checkpoints import lively_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
