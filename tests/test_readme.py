@@ -1,7 +1,8 @@
 import importlib.util
-import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -20,17 +21,30 @@ def report() -> ModuleType:
     return module
 
 
-def test_the_readmes_numbers_are_those_of_the_committed_run(report: ModuleType) -> None:
+def test_the_readmes_numbers_are_those_of_the_committed_runs(report: ModuleType) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    run = json.loads((ROOT / "benchmarks" / "results" / "fp32.json").read_text(encoding="utf-8"))
-    assert report.readme_with(text, report.table(run)) == text
+    assert report.readme_with_all(text) == text
 
 
-def test_another_number_would_show(report: ModuleType) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    run = json.loads((ROOT / "benchmarks" / "results" / "fp32.json").read_text(encoding="utf-8"))
+def slower_step(run: dict[str, Any]) -> None:
     run["decoding"]["medians"]["mapped"]["step_seconds"] *= 2
-    assert report.readme_with(text, report.table(run)) != text
+
+
+def slower_beams(run: dict[str, Any]) -> None:
+    run["beams"]["beam_step_to_greedy_step"] *= 2
+
+
+@pytest.mark.parametrize(("name", "change"), [("fp32.json", slower_step), ("search.json", slower_beams)])
+def test_another_number_would_show(report: ModuleType, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    def read_changed(asked: str) -> dict[str, Any]:
+        run: dict[str, Any] = report.read_run(asked)
+        if asked == name:
+            change(run)
+        return run
+
+    assert report.readme_with_all(text, read_changed) != text
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:

@@ -40,3 +40,14 @@ def test_a_greedy_batch_says_what_it_is_known_to_say(model: biogpt_onnx.BioGPT) 
     for prompt, answer, text in zip(prompts, answers, known, strict=True):
         written = prompt + answer.text
         assert written.startswith(text) or text.startswith(written)
+
+
+def test_five_beams_say_what_they_are_known_to_say(model: biogpt_onnx.BioGPT) -> None:
+    prompt = "COVID-19 is"
+    # The known text was made with at least 100 tokens, the 5 of the prompt included.
+    answer = model.generate(prompt, num_beams=5, min_new_tokens=95, max_new_tokens=1019, early_stopping=True)
+    assert (prompt + answer.text).startswith(
+        "COVID-19 is a global pandemic caused by severe acute respiratory syndrome coronavirus 2 (SARS-CoV-2), the "
+        "causative agent of coronavirus disease 2019 (COVID-19), which has spread to more than 200 countries and "
+        "territories"
+    )

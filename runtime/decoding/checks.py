@@ -28,18 +28,18 @@ def whole_number(least: int) -> Callable[[str, Any], int]:
 
 
 def number(
-    *, above: float = -math.inf, least: float = -math.inf, most: float = math.inf
+    *, above: float = -math.inf, least: float = -math.inf, most: float = math.inf, below: float = math.inf
 ) -> Callable[[str, Any], float]:
-    """A finite number, above `above`, of at least `least` and at most `most`."""
+    """A finite number, above `above`, of at least `least` and at most `most`, and below `below`."""
     limits = [f"above {above:g}"] * (above > -math.inf) + [f"of {least:g} or more"] * (least > -math.inf)
-    limits += [f"of {most:g} or less"] * (most < math.inf)
+    limits += [f"of {most:g} or less"] * (most < math.inf) + [f"below {below:g}"] * (below < math.inf)
     wanted = " ".join(["a number", " and ".join(limits)]).strip()
 
     def check(name: str, value: object) -> float:
         # Compared, because a whole number may be too large for math.isfinite.
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise ConfigError(f"{name} is {value!r}: give {wanted}")
-        if value <= above or not least <= value <= most:
+        if not above < value < below or not least <= value <= most:
             raise ConfigError(f"{name} is {value!r}: give {wanted}")
         return float(value)
 

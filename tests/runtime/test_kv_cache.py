@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,40 @@ def test_rows_out_of_order_are_refused() -> None:
 def test_a_cache_beyond_all_memory_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match="max_new_tokens"):
         KeyValueCache.allocate(TINY, 10**6, 10**9)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux tells how much memory is taken")
+def test_room_that_no_token_reaches_takes_no_memory() -> None:
+    before = anonymous_bytes()
+    cache = KeyValueCache.allocate(TINY, 1, 1_000_000)
+    cache.slab[:, :, :, :, :10] = 1
+    assert cache.slab.nbytes > 250_000_000
+    assert anonymous_bytes() - before < 20_000_000
+
+
+def anonymous_bytes() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+
+
+def test_tokens_that_are_kept_move_together_and_others_are_forgotten() -> None:
+    cache = KeyValueCache.allocate(TINY, 1, 8)
+    cache.slab[:] = np.arange(8, dtype=np.float32)[:, None]
+    cache.lengths[0] = 7
+    cache.keep_tokens(np.array([0, 1, 3, 6]))
+    assert cache.lengths.tolist() == [4]
+    np.testing.assert_array_equal(cache.slab[1, 1, 0, 1, :4, 0], [0, 1, 3, 6])
+
+
+def test_a_row_can_begin_as_a_copy_of_another() -> None:
+    source, target = filled([4]), KeyValueCache.allocate(TINY, 2, 9)
+    target.row(1).copy_from(source, 3)
+    assert target.lengths.tolist() == [0, 3]
+    assert np.all(target.slab[:, :, 1, :, :3] == 1)
+    assert np.all(target.slab[:, :, 1, :, 3:] == 0)
+
+
+def test_a_truncated_cache_holds_no_more_than_that() -> None:
+    cache = filled([3, 1])
+    cache.truncate(2)
+    assert cache.lengths.tolist() == [2, 1]

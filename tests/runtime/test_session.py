@@ -33,3 +33,12 @@ def test_a_rows_logits_do_not_depend_on_its_neighbours_to_the_last_bit(session: 
 
 def test_the_provider_that_runs_can_be_asked(session: DecoderSession) -> None:
     assert session.provider == "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize("cut", [2, 3, 20, 37, 38])
+def test_a_prompt_read_in_parts_has_the_logits_of_the_whole_to_the_last_bit(session: DecoderSession, cut: int) -> None:
+    ids = np.arange(100, 140)[None]
+    whole = session.forward(ids, session.new_cache(1, 40))
+    cache = session.new_cache(1, 64)
+    session.forward(ids[:, :cut], cache)
+    np.testing.assert_array_equal(session.forward(ids[:, cut:], cache), whole)
