@@ -14,7 +14,7 @@ def most_likely(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 def log_sum_exp(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The logarithm of the sum of exp of each row [rows, vocab]; [rows], -inf where a row is nothing but -inf."""
-    # Row by row, because a row stays in the processor's cache. numpy sums in pairs, which costs single precision nothing
+    # Row by row, because a row stays in the processor's cache. numpy sums in pairs, so single precision costs nothing
     # that matters: 1e-7 of the sum.
     sums = np.empty(len(logits), dtype=np.float64)
     shifted = np.empty(logits.shape[1:], dtype=np.float32)
