@@ -28,8 +28,8 @@ from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 DRAFT_TOKENS = 10
 DOCUMENTS = 8
-ROUNDS = 3
-_LONGEST_TARGET = 160
+ROUNDS = 2
+_LONGEST_TARGET = 96
 _LONGEST_SOURCE = 500
 _CERTAIN = np.float32(1e6)
 

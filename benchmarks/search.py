@@ -6,8 +6,10 @@ Everything is measured in one run, in turns, as ratios. Linux only.
 import argparse
 import json
 import tempfile
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import beams
 import controls
@@ -21,6 +23,7 @@ from machine import describe
 from safetensors_source import write_safetensors
 
 ROOT = Path(__file__).parents[1]
+SECTIONS = ["beams", "long_beams", "controls", "sharing", "drafts"]
 
 
 def main() -> None:
@@ -29,28 +32,33 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--mini", type=Path, default=ROOT / "checkpoints" / "mini", help="the embedded checkpoint")
     parser.add_argument("--data", type=Path, help="the published vocabulary and texts; see copying.py")
+    parser.add_argument(
+        "--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="what to measure; the rest of the file stays"
+    )
     options = parser.parse_args()
-    results: dict[str, object] = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe()}
+    results: dict[str, Any] = {}
+    if options.output.exists() and options.sections != SECTIONS:
+        results = json.loads(options.output.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = write_safetensors(open_checkpoint(PRESET), folder / "checkpoint", "float32")
         bundle = folder / "bundle"
         peak_of_export(str(source), bundle)
         export_bundle(open_checkpoint(options.mini), folder / "mini")
-        found = beams.measure(bundle, source, THREADS)
-        _keep(options.output, results, "beams", found)
-        _keep(options.output, results, "long_beams", beams.measure_long(folder / "mini", 8, 1000))
-        step = json.loads(json.dumps(found))["step_seconds"]["greedy"]
-        _keep(options.output, results, "controls", controls.measure(step))
-        _keep(options.output, results, "sharing", sharing.measure(bundle))
-        _keep(options.output, results, "drafts", copying.measure(bundle, folder, options.data))
-
-
-def _keep(output: Path, results: dict[str, object], name: str, found: object) -> None:
-    """Written after each section: what is measured is not lost when a later one fails."""
-    results[name] = found
-    print(name, json.dumps(_without_samples(found), indent=2), flush=True)
-    output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        measures: dict[str, Callable[[], Mapping[str, object]]] = {
+            "beams": lambda: beams.measure(bundle, source, THREADS),
+            "long_beams": lambda: beams.measure_long(folder / "mini", 8, 1000),
+            "controls": lambda: controls.measure(results["beams"]["step_seconds"]["greedy"]),
+            "sharing": lambda: sharing.measure(bundle),
+            "drafts": lambda: copying.measure(bundle, folder, options.data),
+        }
+        for section in options.sections:
+            # Each section says when and on what it was made, as one may be measured again without the others.
+            made_on = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe()}
+            results[section] = made_on | measures[section]()
+            print(section, json.dumps(_without_samples(results[section]), indent=2), flush=True)
+            # Written at once: what is measured is not lost when a later section fails.
+            options.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def _without_samples(section: object) -> object:

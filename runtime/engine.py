@@ -308,8 +308,8 @@ class BioGPT:
             return prompt.ids, prompt
         return fit(self._encode(prompt, config), self._model.max_positions, config), prefix
 
-    def _check_prefix(self, prefix: Prefix[Any] | None) -> None:
-        if prefix is not None and not prefix.is_of(self._model):
+    def _check_prefix(self, prefix: object) -> None:
+        if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._model)):
             raise ConfigError("prefix was not made by this model: make one with its method `prefix`")
 
     def _requests(self, encoded: Sequence[_Encoded], config: GenerationConfig, allowed: Allowed) -> list[Request]:

@@ -221,6 +221,8 @@ def test_a_prefix_of_another_model_is_refused(mini: BioGPT, mini_bundle: Path) -
     for ask in (lambda: mini.generate(PROMPT, prefix=other), lambda: mini.choose(other, ["a", "b"])):
         with pytest.raises(ConfigError, match="prefix"):
             ask()
+    with pytest.raises(ConfigError, match="prefix"):
+        mini.generate(PROMPT, prefix=PROMPT)  # type: ignore[call-overload]
 
 
 def test_closing_a_stream_keeps_what_there_is(mini: BioGPT) -> None:
