@@ -54,8 +54,8 @@ def main() -> None:
         }
         for section in options.sections:
             # Each section says when and on what it was made, as one may be measured again without the others.
-            made_on: dict[str, object] = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe()}
-            results[section] = made_on | measures[section]()
+            started = datetime.now(UTC).isoformat(timespec="seconds")
+            results[section] = {"started": started, "machine": describe(), **measures[section]()}
             print(section, json.dumps(_without_samples(results[section]), indent=2), flush=True)
             # Written at once: what is measured is not lost when a later section fails.
             options.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
