@@ -61,7 +61,7 @@ def _about_the_distribution(config: GenerationConfig) -> Iterator[LogitsProcesso
         yield distribution.MinP(config.min_p)
     if config.typical_p < 1:
         yield distribution.Typical(config.typical_p)
-    if 0 < config.epsilon_cutoff < 1:
+    if config.epsilon_cutoff:
         yield distribution.EpsilonCutoff(config.epsilon_cutoff)
-    if 0 < config.eta_cutoff < 1:
+    if config.eta_cutoff:
         yield distribution.EtaCutoff(config.eta_cutoff)

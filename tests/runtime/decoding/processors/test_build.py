@@ -51,8 +51,8 @@ def test_plain_greedy_search_costs_nothing() -> None:
     "settings",
     [
         {"min_new_tokens": 3, "eos_token_id": None},
-        {"do_sample": True, "epsilon_cutoff": 1.0},
-        {"do_sample": True, "eta_cutoff": 1.0},
+        {"do_sample": True, "epsilon_cutoff": 0.0},
+        {"do_sample": True, "eta_cutoff": 0.0},
         {"do_sample": True, "temperature": 1},
         {"no_repeat_ngram_size": 0, "repetition_penalty": 1, "bad_words_ids": [], "sequence_bias": {}},
         {"suppress_tokens": [], "begin_suppress_tokens": []},
