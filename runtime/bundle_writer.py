@@ -1,11 +1,13 @@
 """Writing a bundle whole or not at all."""
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, FileRecord, Manifest, hash_file
 from biogpt_onnx.runtime.errors import BundleError
@@ -63,6 +65,27 @@ def write_bundle(target: Path, *, overwrite: bool = False) -> Iterator[BundleWri
     """A `BundleWriter` whose bundle appears at `target` when the block ends well; see `atomic_folder`."""
     with atomic_folder(target, overwrite=overwrite) as folder:
         yield BundleWriter(folder)
+
+
+def record_evaluation(folder: Path, manifest: Manifest, evaluation: Mapping[str, Any]) -> Manifest:
+    """Writes an evaluation into the manifest of a finished bundle; the old manifest stands until the new one is whole.
+
+    Raises:
+        BundleError: the manifest cannot be written.
+    """
+    manifest = replace(manifest, evaluation=evaluation)
+    unfinished = folder / f".{MANIFEST_FILE}"
+    try:
+        unfinished.write_text(manifest.to_json(), encoding="utf-8")
+        unfinished.replace(folder / MANIFEST_FILE)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise BundleError(
+            f"{folder / MANIFEST_FILE} cannot be written ({error.strerror}): the bundle is whole, but nothing says how "
+            "it was evaluated"
+        ) from error
+    return manifest
 
 
 def _refuse_occupied(target: Path, *, overwrite: bool) -> None:

@@ -8,7 +8,16 @@ import onnx_ir as ir
 
 from biogpt_onnx.export.graph.attention import Attention, AttentionInputs, GroupQueryAttention
 from biogpt_onnx.export.graph.builder import GraphBuilder
-from biogpt_onnx.export.graph.layers import FeedForward, LayerNorm, Linear, LinearFactory, OutputHead
+from biogpt_onnx.export.graph.layers import (
+    EmbeddingFactory,
+    FeedForward,
+    HeadFactory,
+    LayerNorm,
+    Linear,
+    LinearFactory,
+    OutputHead,
+    TokenTable,
+)
 from biogpt_onnx.runtime.architecture import Architecture
 
 TOKEN_EMBEDDING = "embed_tokens.weight"  # noqa: S105 -- the name of a weight
@@ -24,6 +33,8 @@ class LayerChoices:
 
     linear: LinearFactory
     attention: Attention
+    embedding: EmbeddingFactory = TokenTable
+    head: HeadFactory = OutputHead
 
     @classmethod
     def fp32(cls, architecture: Architecture) -> "LayerChoices":
@@ -38,17 +49,17 @@ class Embedding:
     row is row 0.
     """
 
-    def __init__(self, graph: GraphBuilder, architecture: Architecture) -> None:
+    def __init__(self, graph: GraphBuilder, architecture: Architecture, table: EmbeddingFactory) -> None:
         self._graph, self._architecture = graph, architecture
         hidden_size = architecture.hidden_size
-        self._tokens = graph.parameter(TOKEN_EMBEDDING, [architecture.vocab_size, hidden_size])
+        self._tokens = table(graph, TOKEN_EMBEDDING, architecture.vocab_size, hidden_size)
         self._positions = graph.parameter(POSITION_EMBEDDING, [architecture.max_positions, hidden_size])
 
     def __call__(self, input_ids: ir.Value, position_ids: ir.Value) -> ir.Value:
         """Int64 [batch, sequence] twice to float [batch * sequence, hidden]."""
         graph, hidden_size = self._graph, self._architecture.hidden_size
         with graph.scope("embedding"):
-            tokens = graph.op("Gather", self._tokens, input_ids)
+            tokens = self._tokens(input_ids)
             if self._architecture.scale_embedding:
                 tokens = graph.op(
                     "Mul", tokens, graph.constant("embedding_scale", np.array(math.sqrt(hidden_size), dtype=np.float32))
@@ -97,12 +108,12 @@ class Decoder:
 
     def __init__(self, graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> None:
         self._graph = graph
-        self._embedding = Embedding(graph, architecture)
+        self._embedding = Embedding(graph, architecture, choices.embedding)
         self._layers = [
             DecoderLayer(graph, f"layers.{index}", architecture, choices) for index in range(architecture.num_layers)
         ]
         self._norm = LayerNorm(graph, "final_norm", architecture.hidden_size)
-        self._head = OutputHead(
+        self._head = choices.head(
             graph,
             TOKEN_EMBEDDING if architecture.tied_head else UNTIED_HEAD,
             architecture.hidden_size,

@@ -20,6 +20,14 @@ class Layer(Protocol):
 LinearFactory = Callable[[GraphBuilder, str, int, int], Layer]
 """Makes a linear layer from its name, its input and its output size: where a precision is chosen."""
 
+HeadFactory = Callable[[GraphBuilder, str, int, int], Layer]
+"""Makes the output head from its weight's name, the hidden and the vocabulary's size; a tied head's weight has the name
+of the embedding's."""
+
+EmbeddingFactory = Callable[[GraphBuilder, str, int, int], Layer]
+"""Makes the token table from its weight's name, the vocabulary's and the hidden size: a layer of ids int64 [batch,
+sequence] to float [batch, sequence, hidden]."""
+
 
 class Linear:
     """y = x Wᵀ + b in float32, with W [out, in] as checkpoints keep it, so that no weight is ever transposed."""
@@ -33,6 +41,18 @@ class Linear:
         """[rows, in] to [rows, out]."""
         with self._graph.scope(self._name):
             return self._graph.op("Gemm", x, self._weight, self._bias, transB=1)
+
+
+class TokenTable:
+    """Rows of a float32 table by their ids."""
+
+    def __init__(self, graph: GraphBuilder, weight_name: str, vocab_size: int, hidden_size: int) -> None:
+        self._graph = graph
+        self._weight = graph.parameter(weight_name, [vocab_size, hidden_size])
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[batch, sequence] to [batch, sequence, hidden]."""
+        return self._graph.op("Gather", self._weight, x)
 
 
 class OutputHead:

@@ -1,9 +1,11 @@
+import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.runtime.bundle import MODEL_FILE
-from biogpt_onnx.runtime.bundle_writer import atomic_folder
+from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, read_manifest
+from biogpt_onnx.runtime.bundle_writer import atomic_folder, record_evaluation
 from biogpt_onnx.runtime.errors import BundleError
 
 
@@ -73,3 +75,23 @@ def test_a_file_in_the_way_is_one_clear_error(tmp_path: Path) -> None:
         pass
     with pytest.raises(BundleError, match="cannot be written"), atomic_folder(tmp_path / "file" / "bundle"):
         pass
+
+
+def test_an_evaluation_is_put_on_record_and_nothing_else_changes(mini_bundle: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(mini_bundle, bundle)
+    before = read_manifest(bundle)
+    record_evaluation(bundle, before, {"perplexity_increase": 0.001})
+    after = read_manifest(bundle)
+    assert after.evaluation == {"perplexity_increase": 0.001}
+    assert dataclasses.replace(after, evaluation=None) == before
+    assert {path.name for path in bundle.iterdir()} == {path.name for path in mini_bundle.iterdir()}
+
+
+def test_a_manifest_that_cannot_be_written_stays_as_it_was(mini_bundle: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(mini_bundle, bundle)
+    (bundle / f".{MANIFEST_FILE}").mkdir()
+    with pytest.raises(BundleError, match="the bundle is whole"):
+        record_evaluation(bundle, read_manifest(bundle), {})
+    assert read_manifest(bundle).evaluation is None

@@ -1,0 +1,105 @@
+"""Compares what a bundle answers with what its float32 baseline answers."""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.errors import PromptError
+
+NAME = "evaluate"
+
+_STANDARD_INPUT = "-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    parser.add_argument(
+        "--baseline", type=Path, required=True, metavar="BUNDLE", help="the float32 bundle that it was made from"
+    )
+    parser.add_argument(
+        "--text",
+        required=True,
+        metavar="FILE",
+        help="UTF-8 text, a document a line, empty lines skipped; - for standard input",
+    )
+    parser.add_argument(
+        "--max-perplexity-increase",
+        type=_share,
+        metavar="SHARE",
+        help="exit with 1 where perplexity grew by more than this share of the baseline's, such as 0.5%% or 0.005",
+    )
+    parser.add_argument(
+        "--prompts",
+        type=int,
+        default=16,
+        metavar="N",
+        help="have the beginnings of so many documents continued (default 16; 0 for none)",
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON, each document's figures too")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw each layer's error to a .svg or .png file")
+    add_session_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command: 1 where a gate was given and is missed, 0 otherwise."""
+    from biogpt_onnx.quantize.evaluation import evaluate
+    from biogpt_onnx.quantize.evaluation_plot import check_plot, plot_layer_errors
+
+    if options.plot is not None:
+        check_plot(options.plot)
+    texts = _documents(options.text)
+    with Progress("evaluating") as progress:
+        evaluation = evaluate(
+            options.bundle,
+            options.baseline,
+            texts,
+            device=options.device,
+            threads=options.threads,
+            prompts=options.prompts,
+            progress=progress,
+        )
+    most = options.max_perplexity_increase
+    print(evaluation.to_json(most) if options.json else evaluation.table(most))
+    if options.plot is not None:
+        plot_layer_errors(evaluation, options.plot)
+    return 0 if most is None or evaluation.passed(most) else 1
+
+
+def _share(text: str) -> float:
+    number, percent, rest = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if rest or not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give one such as 0.5% or 0.005")
+    return value
+
+
+def _documents(name: str) -> list[str]:
+    if name == _STANDARD_INPUT:
+        texts = list(_lines(sys.stdin.buffer, "standard input"))
+    else:
+        with Path(name).open("rb") as file:
+            texts = list(_lines(file, name))
+    if not texts:
+        raise PromptError(
+            f"{'standard input' if name == _STANDARD_INPUT else name} holds no text: give a document a line"
+        )
+    return texts
+
+
+def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
+    for number, line in enumerate(file, start=1):
+        try:
+            # Some editors begin a file with a mark that is not part of its text.
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error
+        if text.strip():
+            yield text.rstrip("\r\n")

@@ -1,0 +1,91 @@
+"""Blocks of a row that share a scale, as ONNX Runtime's MatMulNBits and GatherBlockQuantized store them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from biogpt_onnx.quantize.bundle_weights import Values
+from biogpt_onnx.quantize.packing import Codes
+
+# Rows packed together: bounds the memory, whatever the matrix.
+_ROWS_AT_ONCE = 2048
+
+# Four bits leave a block's largest value to be traded against the others; eight do not need it.
+_SHRINKING = np.linspace(0.80, 1.10, 16, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Symmetric quantization: value = (code - 2^(bits-1)) * scale, one scale for each `size` values of a row.
+
+    A row that is no multiple of the block is filled with zeros, as the operators want.
+
+    Attributes:
+        bits: of a code; two codes of 4 bits share a byte, the first in its lower half.
+        size: values a block, a power of two of 16 or more.
+    """
+
+    bits: Literal[4, 8]
+    size: int
+
+    def num_blocks(self, in_features: int) -> int:
+        """Blocks of a row."""
+        return -(-in_features // self.size)
+
+    def shapes(self, out_features: int, in_features: int) -> tuple[list[int], list[int]]:
+        """See `Packing`: [out, blocks, bytes of a block] and [out, blocks]."""
+        num_blocks = self.num_blocks(in_features)
+        return [out_features, num_blocks, self.size * self.bits // 8], [out_features, num_blocks]
+
+    def pack(self, weight: Values) -> tuple[Codes, Values]:
+        """See `Packing`."""
+        codes_shape, scales_shape = self.shapes(*weight.shape)
+        codes, scales = np.empty(codes_shape, dtype=np.uint8), np.empty(scales_shape, dtype=np.float32)
+        for start in range(0, len(weight), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            codes[rows], scales[rows] = self._pack_rows(weight[rows])
+        return codes, scales
+
+    def _pack_rows(self, weight: Values) -> tuple[Codes, Values]:
+        num_rows, in_features = weight.shape
+        num_blocks = self.num_blocks(in_features)
+        padded = np.pad(weight, ((0, 0), (0, num_blocks * self.size - in_features)))
+        blocks = padded.reshape(num_rows, num_blocks, self.size)
+        scales = _eight_bit_scales(blocks) if self.bits == 8 else _four_bit_scales(blocks)  # noqa: PLR2004 -- bits
+        codes = (_rounded(blocks, scales, self.bits) + (1 << (self.bits - 1))).astype(np.uint8)
+        if self.bits == 4:  # noqa: PLR2004 -- likewise
+            codes = codes[..., ::2] | (codes[..., 1::2] << 4)
+        return codes, scales
+
+
+def _rounded(blocks: Values, scales: Values, bits: int) -> Values:
+    limit = 1 << (bits - 1)
+    # A block of zeros (or so near to it that its scale vanishes) has the scale 0, which keeps it zeros in any product.
+    divisors = np.where(scales == 0, np.float32(1), scales)
+    return np.clip(np.rint(blocks / divisors[..., None]), -limit, limit - 1)
+
+
+def _eight_bit_scales(blocks: Values) -> Values:
+    return _without_subnormals(np.abs(blocks).max(axis=-1) / np.float32(127))
+
+
+def _four_bit_scales(blocks: Values) -> Values:
+    """The scale with the least squared error, among those near the one that keeps the value of largest magnitude.
+
+    The codes go from -8 to 7: a scale of that value's sign, turned, gives it the side that reaches further.
+    """
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    widest = _without_subnormals(largest / np.float32(-8))
+    best = widest
+    least = np.full(best.shape, np.inf, dtype=np.float32)
+    for factor in _SHRINKING:
+        scales = _without_subnormals(widest * factor)
+        error = np.square(_rounded(blocks, scales, 4) * scales[..., None] - blocks).sum(axis=-1)
+        best = np.where(error < least, scales, best)
+        least = np.minimum(error, least)
+    return best
+
+
+def _without_subnormals(scales: Values) -> Values:
+    return np.where(np.abs(scales) < np.finfo(np.float32).tiny, np.float32(0), scales)

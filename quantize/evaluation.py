@@ -1,0 +1,169 @@
+"""A bundle against the float32 one it was made from: does it still answer the same?"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from biogpt_onnx.quantize.continuations import Continuations, compare_continuations
+from biogpt_onnx.quantize.divergence import Divergence, divergence
+from biogpt_onnx.quantize.evaluation_report import Evaluation
+from biogpt_onnx.quantize.intervals import ratio_of_sums
+from biogpt_onnx.quantize.layer_errors import CacheComparison, LayerError
+from biogpt_onnx.quantize.model_pair import ModelPair, open_pair
+from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
+from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
+from biogpt_onnx.runtime.prompts import as_text
+from biogpt_onnx.runtime.providers import Device
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many documents and prompts are done."""
+
+PROMPT_TOKENS = 32
+"""The beginning of a document that is continued; of a short document its first half."""
+
+# exp of more overflows. So bad a model is bad enough.
+_MOST_NATS = 700.0
+
+
+def evaluate(  # noqa: PLR0913 -- what is compared, on what, and how
+    bundle: Path,
+    baseline: Path,
+    texts: Sequence[str],
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    continuation_tokens: int = 32,
+    prompts: int = 16,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Runs both bundles over the same texts and has them continue some of these. Equal calls have equal results.
+
+    Args:
+        bundle: the folder of what is evaluated.
+        baseline: the folder of the truth, in general the float32 bundle.
+        texts: documents; what is empty is skipped, what is longer than the model's positions is cut.
+        device: where both run.
+        threads: threads of one step; None for one a core.
+        continuation_tokens: most tokens of an answer.
+        prompts: how many documents have their beginnings continued, evenly spread over all; 0 for none.
+        progress: called after each document and each prompt.
+
+    Raises:
+        BundleError: a bundle cannot be read, the two are of different models, or one computes what is no number.
+        PromptError: a text is no string, or all are empty.
+        ConfigError: a bad setting.
+        ProviderError: ONNX Runtime or the device cannot be had.
+    """
+    _check_settings(continuation_tokens, prompts)
+    pair = open_pair(bundle, baseline, device=device, threads=threads)
+    encoded = [pair.tokenizer.encode(as_text(text)) for text in texts]
+    max_positions = pair.bundle.session.max_positions
+    # Every text begins with `</s>`, which nothing predicts.
+    documents = [tuple(ids[:max_positions]) for ids in encoded if len(ids) > 1]
+    if not documents:
+        raise PromptError("there is no text to evaluate on: give at least one document that is not empty")
+    beginnings = _beginnings(documents, prompts)
+    done = _Counter(len(documents) + len(beginnings), progress)
+    measured, layer_errors = _compare_documents(pair, documents, done)
+    continuations = None
+    if beginnings:
+        continuations = compare_continuations(
+            pair.baseline.engine, pair.bundle.engine, beginnings, continuation_tokens, done
+        )
+    return _evaluation(
+        pair,
+        measured,
+        layer_errors,
+        continuations,
+        num_skipped=len(encoded) - len(documents),
+        num_cut=sum(len(ids) > max_positions for ids in encoded),
+    )
+
+
+class _Counter:
+    """Counts what is done."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _check_settings(continuation_tokens: int, prompts: int) -> None:
+    if continuation_tokens < 1:
+        raise ConfigError(f"continuation_tokens is {continuation_tokens}: give at least 1")
+    if prompts < 0:
+        raise ConfigError(f"prompts is {prompts}: give how many documents to continue, 0 for none")
+
+
+def _beginnings(documents: Sequence[tuple[int, ...]], prompts: int) -> list[tuple[int, ...]]:
+    count = min(prompts, len(documents))
+    chosen = [documents[number * len(documents) // count] for number in range(count)]
+    return [ids[: min(PROMPT_TOKENS, (len(ids) + 1) // 2)] for ids in chosen]
+
+
+def _compare_documents(
+    pair: ModelPair, documents: Sequence[tuple[int, ...]], done: Callable[[], None]
+) -> tuple[tuple[Divergence, ...], tuple[LayerError, ...]]:
+    caches = CacheComparison(pair.baseline.manifest.architecture)
+    measured = []
+    for ids in documents:
+        measured.append(_compare_document(pair, ids, caches))
+        done()
+    return tuple(measured), caches.errors()
+
+
+def _compare_document(pair: ModelPair, ids: tuple[int, ...], caches: CacheComparison) -> Divergence:
+    # The last token predicts nothing that can be compared with.
+    read, targets = ids[:-1], np.array(ids[1:], dtype=np.int64)
+    models = (pair.baseline, pair.bundle)
+    theirs, ours = (model.session.new_cache(1, len(read)) for model in models)
+    chunks = zip(
+        logits_by_chunk(pair.baseline.session, read, theirs),
+        logits_by_chunk(pair.bundle.session, read, ours),
+        strict=True,
+    )
+    parts, start = [], 0
+    for both in chunks:
+        for model, logits in zip(models, both, strict=True):
+            if not np.isfinite(logits).all():
+                raise BundleError(f"{model.folder} computes logits that are no numbers: make the bundle again")
+        stop = start + len(both[0])
+        parts.append(divergence(*both, targets[start:stop]))
+        start = stop
+    caches.add(theirs, ours)
+    return Divergence.total(parts)
+
+
+def _evaluation(  # noqa: PLR0913 -- all that was found
+    pair: ModelPair,
+    documents: tuple[Divergence, ...],
+    layer_errors: tuple[LayerError, ...],
+    continuations: Continuations | None,
+    *,
+    num_skipped: int,
+    num_cut: int,
+) -> Evaluation:
+    total = Divergence.total(documents)
+    tokens = [document.num_tokens for document in documents]
+    log_increase = ratio_of_sums([document.nll - document.baseline_nll for document in documents], tokens)
+    return Evaluation(
+        bundle=pair.bundle.summary,
+        baseline=pair.baseline.summary,
+        num_skipped=num_skipped,
+        num_cut=num_cut,
+        perplexity=math.exp(min(total.nll / total.num_tokens, _MOST_NATS)),
+        baseline_perplexity=math.exp(min(total.baseline_nll / total.num_tokens, _MOST_NATS)),
+        perplexity_increase=log_increase.map(lambda nats: math.expm1(min(nats, _MOST_NATS))),
+        kl_divergence=ratio_of_sums([document.kl_divergence for document in documents], tokens),
+        top_1_agreement=ratio_of_sums([document.top_1_equal for document in documents], tokens),
+        top_5_overlap=ratio_of_sums([document.top_k_overlap for document in documents], tokens),
+        continuations=continuations,
+        layer_errors=layer_errors,
+        documents=documents,
+    )

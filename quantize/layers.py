@@ -1,0 +1,172 @@
+"""The decoder's building blocks over packed weights."""
+
+import numpy as np
+import onnx_ir as ir
+
+from biogpt_onnx.export.graph.builder import MICROSOFT, GraphBuilder
+from biogpt_onnx.quantize.blocks import Blocks
+from biogpt_onnx.quantize.packing import PackedWeights
+from biogpt_onnx.quantize.rows import LARGEST_CODE, ZERO_POINT, Rows
+
+# Activations in 8 bits too, a scale a block. The levels below it unpack the whole matrix at each call.
+_ACCURACY_LEVEL = 4
+
+# Far below any activation and far above what divides into infinity.
+_SMALLEST_MAXIMUM = 1e-30
+
+
+class BlockLinear:
+    """y = x Wᵀ + b with W in blocks."""
+
+    def __init__(  # noqa: PLR0913 -- a linear layer's four, and how it is packed
+        self,
+        graph: GraphBuilder,
+        name: str,
+        in_features: int,
+        out_features: int,
+        *,
+        packed: PackedWeights,
+        blocks: Blocks,
+    ) -> None:
+        self._graph, self._name = graph, name
+        self._matmul = _BlockMatMul(graph, f"{name}.weight", in_features, out_features, packed, blocks)
+        self._bias = graph.parameter(f"{name}.bias", [out_features])
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, in] to [rows, out]."""
+        with self._graph.scope(self._name):
+            return self._matmul(x, self._bias)
+
+
+class BlockHead:
+    """Hidden states to logits with the matrix in blocks: the very blocks of `BlockTable` when the head is tied."""
+
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        hidden_size: int,
+        vocab_size: int,
+        *,
+        packed: PackedWeights,
+        blocks: Blocks,
+    ) -> None:
+        self._graph = graph
+        self._matmul = _BlockMatMul(graph, weight_name, hidden_size, vocab_size, packed, blocks)
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, hidden] to [rows, vocab]."""
+        with self._graph.scope("output_projection"):
+            return self._matmul(x, None)
+
+
+class BlockTable:
+    """Rows of a table in blocks by their ids."""
+
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        vocab_size: int,
+        hidden_size: int,
+        *,
+        packed: PackedWeights,
+        blocks: Blocks,
+    ) -> None:
+        self._graph, self._hidden_size, self._blocks = graph, hidden_size, blocks
+        self._codes, self._scales = packed.declare(graph, weight_name, blocks, vocab_size, hidden_size)
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[batch, sequence] to [batch, sequence, hidden]."""
+        graph = self._graph
+        # The scales take the shape of the codes, which the head needs as they are: reshaping those would copy them.
+        scales = graph.op("Unsqueeze", self._scales, graph.constant("last_axis", np.array([-1])))
+        blocks = graph.op(
+            "GatherBlockQuantized",
+            self._codes,
+            x,
+            scales,
+            domain=MICROSOFT,
+            bits=self._blocks.bits,
+            block_size=self._blocks.size,
+            gather_axis=0,
+            quantize_axis=2,
+        )  # [batch, sequence, blocks, block]
+        rows = graph.op("Reshape", blocks, graph.constant("table_row", np.array([0, 0, -1])))
+        if self._hidden_size % self._blocks.size == 0:
+            return rows
+        begin, end = np.array([0]), np.array([self._hidden_size])
+        last = graph.constant("last_axis", np.array([-1]))
+        return graph.op(
+            "Slice", rows, graph.constant("table_begin", begin), graph.constant("table_end", end), last
+        )  # without the filling
+
+
+class RowLinear:
+    """y = x Wᵀ + b with W in 8 bits and each row of x in 8 bits by its own largest magnitude.
+
+    One scale for all of x, as DynamicQuantizeLinear makes it, would let a row's neighbours change its result.
+    """
+
+    def __init__(
+        self, graph: GraphBuilder, name: str, in_features: int, out_features: int, *, packed: PackedWeights
+    ) -> None:
+        self._graph, self._name = graph, name
+        self._codes, self._scales = packed.declare(graph, f"{name}.weight", Rows(), out_features, in_features)
+        self._bias = graph.parameter(f"{name}.bias", [out_features])
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, in] to [rows, out]."""
+        graph = self._graph
+        step = graph.constant("row_step", np.array(1 / LARGEST_CODE, dtype=np.float32))
+        zero_point = graph.constant("row_zero_point", np.array(ZERO_POINT, dtype=np.uint8))
+        with graph.scope(self._name):
+            magnitude = graph.op("ReduceMax", graph.op("Abs", x), graph.constant("features", np.array([-1])))
+            smallest = graph.constant("smallest_magnitude", np.array(_SMALLEST_MAXIMUM, dtype=np.float32))
+            magnitude = graph.op("Max", magnitude, smallest)  # [rows, 1]
+            codes = graph.op("QuantizeLinear", graph.op("Div", x, magnitude), step, zero_point)
+            product = graph.op(
+                "MatMulIntegerToFloat",
+                codes,
+                self._codes,
+                step,
+                self._scales,
+                zero_point,
+                zero_point,
+                domain=MICROSOFT,
+            )
+            return graph.op("Add", graph.op("Mul", product, magnitude), self._bias)
+
+
+class _BlockMatMul:
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        in_features: int,
+        out_features: int,
+        packed: PackedWeights,
+        blocks: Blocks,
+    ) -> None:
+        self._graph, self._sizes, self._blocks = graph, (in_features, out_features), blocks
+        self._codes, self._scales = packed.declare(graph, weight_name, blocks, out_features, in_features)
+
+    def __call__(self, x: ir.Value, bias: ir.Value | None) -> ir.Value:
+        """[rows, in] to [rows, out]."""
+        zero_points, group_indices = None, None
+        in_features, out_features = self._sizes
+        return self._graph.op(
+            "MatMulNBits",
+            x,
+            self._codes,
+            self._scales,
+            zero_points,
+            group_indices,
+            bias,
+            domain=MICROSOFT,
+            K=in_features,
+            N=out_features,
+            bits=self._blocks.bits,
+            block_size=self._blocks.size,
+            accuracy_level=_ACCURACY_LEVEL,
+        )

@@ -1,0 +1,97 @@
+"""Two bundles of one model, loaded side by side."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from biogpt_onnx.quantize.evaluation_report import BundleSummary
+from biogpt_onnx.runtime import bundle as bundle_files
+from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.providers import Device
+from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
+
+
+@dataclass(frozen=True)
+class LoadedBundle:
+    """A bundle, ready to run.
+
+    Attributes:
+        folder: where it lies.
+        manifest: what it says of itself.
+        session: runs it step by step.
+        engine: generates with it, over the same session.
+    """
+
+    folder: Path
+    manifest: Manifest
+    session: DecoderSession
+    engine: BioGPT
+
+    @property
+    def summary(self) -> BundleSummary:
+        """What a report says of it."""
+        return BundleSummary(self.manifest.precision, self.manifest.recipe, self.manifest.num_bytes)
+
+
+@dataclass(frozen=True)
+class ModelPair:
+    """A bundle and the truth that it is held against.
+
+    Attributes:
+        bundle: what is evaluated.
+        baseline: the truth.
+        tokenizer: that of both.
+    """
+
+    bundle: LoadedBundle
+    baseline: LoadedBundle
+    tokenizer: BioGptTokenizer
+
+
+def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads: int | None = None) -> ModelPair:
+    """Loads both bundles.
+
+    Raises:
+        BundleError: one is missing, incomplete or damaged, or they differ in architecture or vocabulary.
+        ProviderError: ONNX Runtime or the device cannot be had.
+        ConfigError: a bad setting.
+    """
+    manifests = [read_manifest(folder) for folder in (bundle, baseline)]
+    for folder, manifest in zip((bundle, baseline), manifests, strict=True):
+        check_files(folder, manifest)
+    if different := _differences(*manifests):
+        raise BundleError(
+            f"{bundle} and {baseline} are of different models ({'; '.join(different)}): name as the baseline the "
+            "bundle that the other was made from"
+        )
+    tokenizer = _open_tokenizer(baseline, manifests[1])
+
+    def loaded(folder: Path, manifest: Manifest) -> LoadedBundle:
+        session = DecoderSession(folder, manifest, device=device, threads=threads)
+        return LoadedBundle(folder, manifest, session, BioGPT(session, tokenizer, manifest))
+
+    return ModelPair(loaded(bundle, manifests[0]), loaded(baseline, manifests[1]), tokenizer)
+
+
+def _differences(manifest: Manifest, baseline: Manifest) -> list[str]:
+    names = [field.name for field in fields(Architecture)]
+    pairs = [(name, getattr(manifest.architecture, name), getattr(baseline.architecture, name)) for name in names]
+    differences = [f"{name} {ours} and {theirs}" for name, ours, theirs in pairs if ours != theirs]
+    vocabulary = (bundle_files.VOCAB_FILE, bundle_files.MERGES_FILE)
+    altered = [name for name in vocabulary if manifest.files[name].sha256 != baseline.files[name].sha256]
+    return differences + [f"another {name}" for name in altered]
+
+
+def _open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
+    try:
+        return BioGptTokenizer.from_files(
+            folder / bundle_files.VOCAB_FILE,
+            folder / bundle_files.MERGES_FILE,
+            soft_prompt_size=manifest.architecture.soft_prompt_size,
+        )
+    except VocabularyError as error:
+        raise BundleError(f"{folder}: {error}: export the bundle again") from error

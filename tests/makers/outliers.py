@@ -1,0 +1,91 @@
+"""Twins of a checkpoint that compute the same in float32, but with outliers that make quantization hard.
+
+Large language models have a few channels whose activations are many times the others' (Dettmers et al., LLM.int8(),
+2022; Xiao et al., SmoothQuant, 2023), which a small model trained for tests has not. They are made here by scaling
+channels of what a linear layer reads, and dividing the columns that read them.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from biogpt_onnx.export.checkpoint.names import HEAD, to_huggingface
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from makers.checkpoints import Tensors
+
+_VOCABULARY_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
+# Who makes a layer's input, and who reads it.
+_LAYER_PAIRS = {
+    "self_attn_layer_norm": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    # Attention mixes the values' tokens, each channel by itself, so a channel's factor goes through it.
+    "self_attn.v_proj": ("self_attn.out_proj",),
+    "final_layer_norm": ("fc1",),
+    # Not fc1 to fc2: between them is GELU, and GELU(c x) is not c GELU(x).
+}
+
+
+def read_tensors(source: Path) -> Tensors:
+    """A checkpoint's weights by canonical name, in float32."""
+    return {name: tensor.read() for name, tensor in open_checkpoint(source).tensors.items()}
+
+
+def with_outliers(tensors: Tensors, factor: float, channels: int = 4, seed: int = 0) -> Tensors:
+    """The weights of a twin. A power of two as the factor changes no bit of what it computes, any other only rounding.
+
+    The last normalization is scaled only where the head has weights of its own: a tied head's are the embedding, whose
+    columns cannot be divided without changing what the first layer reads.
+
+    Args:
+        tensors: by canonical name; they stay as they are.
+        factor: by which channels are scaled.
+        channels: how many of each layer's input.
+        seed: decides which.
+    """
+    twin = {name: values.copy() for name, values in tensors.items()}
+    generator = np.random.default_rng(seed)
+    for maker, readers in _pairs(twin).items():
+        chosen = generator.choice(len(twin[f"{maker}.bias"]), size=channels, replace=False)
+        # A normalization's gain is [features], a linear layer's weight [outputs, inputs]: channels come first in both.
+        twin[f"{maker}.weight"][chosen] *= np.float32(factor)
+        twin[f"{maker}.bias"][chosen] *= np.float32(factor)
+        for reader in readers:
+            twin[f"{reader}.weight"][:, chosen] /= np.float32(factor)
+    return twin
+
+
+def write_outlier_checkpoint(source: Path, target: Path, factor: float, channels: int = 4, seed: int = 0) -> Path:
+    """Writes the twin of a checkpoint in Hugging Face form to a new folder; see `with_outliers`."""
+    return write_twin(source, target, with_outliers(read_tensors(source), factor, channels, seed))
+
+
+def write_twin(source: Path, target: Path, tensors: Mapping[str, np.ndarray]) -> Path:
+    """Writes a checkpoint with another's configuration and vocabulary, and weights of its own by canonical name.
+
+    The weights are stored in float32, whatever the other's are: half precision would round scaled ones.
+    """
+    from safetensors.numpy import save_file  # noqa: PLC0415 -- an extra
+
+    target.mkdir(parents=True)
+    config = json.loads((source / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps(config | {"dtype": "float32"}))
+    for name in _VOCABULARY_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+    stored = {to_huggingface(name): values for name, values in tensors.items()}
+    save_file(stored, target / "model.safetensors", metadata={"format": "pt"})
+    return target
+
+
+def _pairs(tensors: Tensors) -> dict[str, tuple[str, ...]]:
+    num_layers = sum(name.endswith(".fc1.weight") for name in tensors)
+    pairs = {
+        f"layers.{layer}.{maker}": tuple(f"layers.{layer}.{reader}" for reader in readers)
+        for layer in range(num_layers)
+        for maker, readers in _LAYER_PAIRS.items()
+    }
+    if HEAD in tensors:
+        pairs["layer_norm"] = (HEAD.removesuffix(".weight"),)
+    return pairs

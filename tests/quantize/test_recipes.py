@@ -1,0 +1,149 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+
+import biogpt_onnx
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize.quantizer import quantize_bundle
+from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.bundle import MODEL_FILE, check_files, read_manifest
+from biogpt_onnx.runtime.session import DecoderSession
+from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
+
+IDS = np.array([[2, 500, 600, 700, 41, 42, 3000, 8, 150, 6, 77, 900]])
+NEIGHBOURS = [[2, 900, 12], [2], [2, 30, 31, 32, 33, 34, 35], [2, 77]]
+# Of the logits' standard deviation, what theirs may differ by in the mean square; each is about twice what is measured.
+TOLERANCE = {"int8": 0.02, "int8-weights": 0.02, "int4": 0.1, "int8-dynamic": 0.2}
+INVARIANT = [name for name, recipe in RECIPES.items() if recipe.batch_invariant]
+PACKED = [name for name, recipe in RECIPES.items() if recipe.body is not None]
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def quantized(name: str, mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("quantized") / name
+    quantize_bundle(mini_bundle, target, RECIPES[name])
+    return target
+
+
+@pytest.fixture(scope="module")
+def session(quantized: Path) -> DecoderSession:
+    return open_session(quantized)
+
+
+def open_session(folder: Path) -> DecoderSession:
+    return DecoderSession(folder, read_manifest(folder))
+
+
+def every_logit(session: DecoderSession, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    return session.forward(ids, session.new_cache(1, ids.shape[1]), logits_indices=np.arange(ids.shape[1]))
+
+
+def distance(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.square(found - expected).mean()) / expected.std())
+
+
+def logits_of_first(session: DecoderSession, prompts: list[list[int]], steps: int) -> npt.NDArray[np.float32]:
+    """The first row's logits of each step, all rows going on with the same tokens."""
+    cache = session.new_cache(len(prompts), 16)
+    for row, prompt in enumerate(prompts):
+        session.forward(np.array([prompt]), cache.row(row))
+    return np.stack([session.forward(np.full((len(prompts), 1), 50 + step), cache)[0] for step in range(steps)])
+
+
+def test_a_quantized_bundle_is_loaded_and_generates_like_any_other(quantized: Path, name: str) -> None:
+    model = biogpt_onnx.load(quantized)
+    assert len(model.generate("Aspirin inhibits", max_new_tokens=5).token_ids) == 5
+    beams = model.generate("Aspirin inhibits", max_new_tokens=5, num_beams=3)
+    assert len(beams.text) > 0
+    assert read_manifest(quantized).recipe == name
+
+
+def test_its_files_are_whole_and_pass_the_onnx_checker(quantized: Path) -> None:
+    check_files(quantized, read_manifest(quantized), contents=True)
+    onnx.checker.check_model(quantized / MODEL_FILE)
+
+
+def test_its_manifest_says_what_it_is_and_keeps_the_graphs_contract(
+    quantized: Path, mini_bundle: Path, name: str
+) -> None:
+    made, original = read_manifest(quantized), read_manifest(mini_bundle)
+    assert made.precision == RECIPES[name].precision
+    assert (made.architecture, made.inputs, made.outputs, made.source) == (
+        original.architecture,
+        original.inputs,
+        original.outputs,
+        original.source,
+    )
+
+
+def test_it_is_smaller(quantized: Path, mini_bundle: Path) -> None:
+    # The vocabulary and the positions, which stay as they are, are large beside so small a model.
+    assert read_manifest(quantized).num_bytes < 0.4 * read_manifest(mini_bundle).num_bytes
+
+
+def test_its_logits_are_near_those_of_float32(session: DecoderSession, mini_bundle: Path, name: str) -> None:
+    expected = every_logit(open_session(mini_bundle), IDS)
+    assert distance(every_logit(session, IDS), expected) < TOLERANCE[name]
+
+
+def test_a_prompt_read_in_parts_has_nearly_the_logits_of_the_whole(session: DecoderSession, name: str) -> None:
+    whole = every_logit(session, IDS)[-1]
+    cache = session.new_cache(1, 16)
+    session.forward(IDS[:, :5], cache)
+    for index in range(5, IDS.shape[1]):
+        stepwise = session.forward(IDS[:, index : index + 1], cache)[0]
+    # One scale for the whole prompt is another than each token's.
+    assert distance(stepwise, whole) < (1e-5 if RECIPES[name].batch_invariant else TOLERANCE[name])
+
+
+@pytest.mark.parametrize("others", range(1, len(NEIGHBOURS) + 1))
+def test_a_rows_logits_do_not_depend_on_its_neighbours_to_the_last_bit_unless_the_recipe_says_so(
+    session: DecoderSession, name: str, others: int
+) -> None:
+    prompt = [2, 500, 600, 700]
+    alone = logits_of_first(session, [prompt], steps=3)
+    together = logits_of_first(session, [prompt, *NEIGHBOURS[:others]], steps=3)
+    assert np.array_equal(together, alone) == RECIPES[name].batch_invariant
+
+
+def test_a_recipe_is_known_by_its_name() -> None:
+    assert all(recipe.name == name for name, recipe in RECIPES.items())
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_embedding_and_tied_head_are_one_table(name: str, mini_bundle: Path, tmp_path: Path) -> None:
+    quantize_bundle(mini_bundle, tmp_path / "bundle", RECIPES[name])
+    graph = onnx.load(tmp_path / "bundle" / MODEL_FILE, load_external_data=False).graph
+    users = {node.op_type for node in graph.node if "embed_tokens.weight.codes" in node.input}
+    assert users == {"GatherBlockQuantized", "MatMulNBits"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("changes", [{}, {"tied_head": False}, {"soft_prompt_size": 9}, {"scale_embedding": False}])
+def test_every_kind_of_model_and_sizes_that_fill_no_block_keep_their_logits(
+    name: str, changes: dict[str, int], tmp_path: Path
+) -> None:
+    architecture = tiny_architecture(**changes)
+    checkpoint = write_huggingface(tmp_path / "checkpoint", architecture, random_tensors(architecture))
+    export_bundle(open_checkpoint(checkpoint), tmp_path / "fp32")
+    quantize_bundle(tmp_path / "fp32", tmp_path / "quantized", RECIPES[name])
+    # The last ids are a soft prompt's, where there is one.
+    ids = np.array([[310, 309, 2, 30, 40, 50, 60, 301]])
+    expected = every_logit(open_session(tmp_path / "fp32"), ids)
+    found = every_logit(open_session(tmp_path / "quantized"), ids)
+    assert distance(found, expected) < 2 * TOLERANCE[name]
+
+
+def test_recipes_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RECIPES["int8"].precision = "fp32"  # type: ignore[misc]
