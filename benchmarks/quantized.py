@@ -25,7 +25,7 @@ from machine import describe
 from workers import Samples, Worker
 
 PROMPT_TOKENS = 128
-ROUNDS = 10
+ROUNDS = 8
 STEPS = 12
 BEAMS = 5
 _FIRST_STEPS = 2

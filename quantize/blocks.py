@@ -54,9 +54,11 @@ class Blocks:
         blocks = padded.reshape(num_rows, num_blocks, self.size)
         scales = _eight_bit_scales(blocks) if self.bits == 8 else _four_bit_scales(blocks)  # noqa: PLR2004 -- bits
         codes = (_rounded(blocks, scales, self.bits) + (1 << (self.bits - 1))).astype(np.uint8)
-        if self.bits == 4:  # noqa: PLR2004 -- likewise
-            codes = codes[..., ::2] | (codes[..., 1::2] << 4)
-        return codes, scales
+        return codes if self.bits == 8 else _two_a_byte(codes), scales  # noqa: PLR2004 -- likewise
+
+
+def _two_a_byte(codes: Codes) -> Codes:
+    return np.bitwise_or(codes[..., ::2], np.left_shift(codes[..., 1::2], np.uint8(4)))
 
 
 def _rounded(blocks: Values, scales: Values, bits: int) -> Values:

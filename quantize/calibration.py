@@ -76,7 +76,8 @@ def _observed_graph(architecture: Architecture, weights: BundleWeights) -> bytes
         if parameter.const_value is None:
             # A reference into the bundle's own file: these bytes hold no weights.
             parameter.const_value = weights.tensor(name)
-    return ir.serde.serialize_model(model).SerializeToString()
+    graph: bytes = ir.serde.serialize_model(model).SerializeToString()
+    return graph
 
 
 def _open(folder: Path, graph: bytes) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types

@@ -16,7 +16,11 @@ _SMALLEST_MAXIMUM = 1e-30
 
 
 class BlockLinear:
-    """y = x Wᵀ + b with W in blocks."""
+    """y = x Wᵀ + b with W in blocks.
+
+    With `spare_row` a row of zeros goes along: ONNX Runtime multiplies one row by 4-bit blocks in another order than
+    several, and a row's last bits would tell whether it is alone.
+    """
 
     def __init__(  # noqa: PLR0913 -- a linear layer's four, and how it is packed
         self,
@@ -27,15 +31,25 @@ class BlockLinear:
         *,
         packed: PackedWeights,
         blocks: Blocks,
+        spare_row: bool = False,
     ) -> None:
-        self._graph, self._name = graph, name
-        self._matmul = _BlockMatMul(graph, f"{name}.weight", in_features, out_features, packed, blocks)
+        self._graph, self._name, self._spare_row = graph, name, spare_row
+        self._spare_row_shape = (1, in_features)
+        self._matmul = _BlockMatMul(graph, f"{name}.weight", in_features, out_features, packed=packed, blocks=blocks)
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[rows, in] to [rows, out]."""
-        with self._graph.scope(self._name):
-            return self._matmul(x, self._bias)
+        graph = self._graph
+        with graph.scope(self._name):
+            if not self._spare_row:
+                return self._matmul(x, self._bias)
+            zeros = np.zeros(self._spare_row_shape, dtype=np.float32)
+            y = self._matmul(
+                graph.op("Concat", x, graph.constant(f"spare_row_{zeros.size}", zeros), axis=0), self._bias
+            )
+            first, last = graph.constant("first_row", np.array([0])), graph.constant("last_row", np.array([-1]))
+            return graph.op("Slice", y, first, last)
 
 
 class BlockHead:
@@ -52,7 +66,7 @@ class BlockHead:
         blocks: Blocks,
     ) -> None:
         self._graph = graph
-        self._matmul = _BlockMatMul(graph, weight_name, hidden_size, vocab_size, packed, blocks)
+        self._matmul = _BlockMatMul(graph, weight_name, hidden_size, vocab_size, packed=packed, blocks=blocks)
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[rows, hidden] to [rows, vocab]."""
@@ -145,6 +159,7 @@ class _BlockMatMul:
         weight_name: str,
         in_features: int,
         out_features: int,
+        *,
         packed: PackedWeights,
         blocks: Blocks,
     ) -> None:

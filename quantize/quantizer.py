@@ -27,6 +27,7 @@ from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle_writer import write_bundle
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.providers import import_onnxruntime
 
 _COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE)
 _TOOLS = ("numpy", "onnx", "onnx-ir")
@@ -75,16 +76,16 @@ def quantize_bundle(  # noqa: PLR0913 -- what, where to, how, and three settings
 
 def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeights) -> LayerChoices:
     """The layers of a recipe; `packed` learns how to make their weights."""
-    if isinstance(recipe.body, Blocks):
-        linear = partial(BlockLinear, packed=packed, blocks=recipe.body)
-    else:
-        linear = partial(RowLinear, packed=packed)
-    return dataclasses.replace(
+    choices = dataclasses.replace(
         LayerChoices.fp32(architecture),
-        linear=linear,
         embedding=partial(BlockTable, packed=packed, blocks=recipe.table),
         head=partial(BlockHead, packed=packed, blocks=recipe.table),
     )
+    if not isinstance(recipe.body, Blocks):
+        return dataclasses.replace(choices, linear=partial(RowLinear, packed=packed))
+    spare_row = recipe.batch_invariant and recipe.body.bits == 4  # noqa: PLR2004 -- bits
+    linear = partial(BlockLinear, packed=packed, blocks=recipe.body, spare_row=spare_row)
+    return dataclasses.replace(choices, linear=linear)
 
 
 def _read_source(source: Path, target: Path) -> Manifest:
@@ -112,5 +113,7 @@ def _packed_model(
 
 
 def _tools(manifest: Manifest) -> dict[str, str]:
-    # What exported the bundle stays on record, unless it wrote this one too.
-    return dict(manifest.tools) | {"biogpt-onnx": __version__} | {n: importlib.metadata.version(n) for n in _TOOLS}
+    wrote_it = {name: importlib.metadata.version(name) for name in _TOOLS}
+    wrote_it |= {"biogpt-onnx": __version__, "onnxruntime": str(import_onnxruntime().__version__)}
+    # What exported the float32 bundle stays on record where it was something else.
+    return {**manifest.tools, **wrote_it}

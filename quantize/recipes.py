@@ -17,6 +17,7 @@ class Recipe:
         body: of the layers' matrices; None leaves the graph to ONNX Runtime's own `quantize_dynamic`.
         table: of the token embedding and the output head, which share one table where the head is tied.
         batch_invariant: whether a row's logits are the same, to the last bit, whatever rows are computed beside it.
+        max_perplexity_increase: what it may cost, as a share of the float32 bundle's perplexity.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Recipe:
     body: Blocks | Rows | None
     table: Blocks = Blocks(bits=8, size=128)  # noqa: RUF009 -- it is frozen
     batch_invariant: bool = True
+    max_perplexity_increase: float = 0.005
 
 
 _ALL = (
@@ -45,6 +47,8 @@ _ALL = (
         summary="4-bit weights in blocks, embedding and head in 8 bits: the smallest",
         precision="int4",
         body=Blocks(bits=4, size=32),
+        table=Blocks(bits=8, size=256),
+        max_perplexity_increase=0.05,
     ),
     Recipe(
         name="int8-dynamic",

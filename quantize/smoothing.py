@@ -64,7 +64,7 @@ def _smooth_attention(layer: str, read: ReadWeight, magnitudes: Mapping[str, Val
     # Attention mixes each channel of the values by itself: a factor of the mix is a factor of the value.
     out_factors = _factors(magnitudes[out], read(f"{out}.weight"))
     ones = np.ones(2 * len(out_factors), dtype=np.float32)
-    rows = Scaling(rows=np.concatenate([ones, 1 / out_factors]))
+    rows = Scaling(rows=np.concatenate([ones, np.reciprocal(out_factors)]))
     qkv_factors = _factors(magnitudes[qkv], rows.apply(read(f"{qkv}.weight")))
     return _into_norm(f"{layer}.attention_norm", qkv_factors) | {
         f"{qkv}.weight": Scaling(rows=rows.rows, columns=qkv_factors),
@@ -74,7 +74,7 @@ def _smooth_attention(layer: str, read: ReadWeight, magnitudes: Mapping[str, Val
 
 
 def _into_norm(norm: str, factors: Values) -> dict[str, Scaling]:
-    divided = Scaling(rows=1 / factors)
+    divided = Scaling(rows=np.reciprocal(factors))
     return {f"{norm}.weight": divided, f"{norm}.bias": divided}
 
 

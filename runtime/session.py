@@ -41,7 +41,8 @@ class DecoderSession:
             threads: threads that compute one step; None lets ONNX Runtime take one for each core it may use.
             prepack: whether weights are rearranged once at loading. It makes prefill and batches faster, and a row's
                 logits the same to the last bit in any batch, but takes seconds and a copy of the weights in memory;
-                without it they are mapped from the file as they are, and steps of one row are faster.
+                without it they are mapped from the file as they are, and steps of one row are faster. Quantized
+                weights are always rearranged: ONNX Runtime would unpack them at every step otherwise.
 
         Raises:
             ProviderError: ONNX Runtime or the device cannot be had.
@@ -55,7 +56,7 @@ class DecoderSession:
         self.max_positions = manifest.architecture.max_positions
         self.provider = choose_provider(onnxruntime, device, manifest.precision)
         self._ort_value = onnxruntime.OrtValue.ortvalue_from_numpy
-        options = _session_options(onnxruntime, threads, prepack=prepack)
+        options = _session_options(onnxruntime, threads, prepack=prepack or manifest.precision != "fp32")
         self._session = _open(onnxruntime, folder / bundle.MODEL_FILE, options, self.provider)
         _check_contract(folder, self._session, manifest)
 

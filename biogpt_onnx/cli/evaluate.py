@@ -1,18 +1,13 @@
 """Compares what a bundle answers with what its float32 baseline answers."""
 
 import argparse
-import math
-import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.cli.text_arguments import documents, share
 
 NAME = "evaluate"
-
-_STANDARD_INPUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-perplexity-increase",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="exit with 1 where perplexity grew by more than this share of the baseline's, such as 0.5%% or 0.005",
     )
@@ -52,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.plot is not None:
         check_plot(options.plot)
-    texts = _documents(options.text)
+    texts = documents(options.text)
     with Progress("evaluating") as progress:
         evaluation = evaluate(
             options.bundle,
@@ -68,38 +63,3 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         plot_layer_errors(evaluation, options.plot)
     return 0 if most is None or evaluation.passed(most) else 1
-
-
-def _share(text: str) -> float:
-    number, percent, rest = text.strip().partition("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = math.nan
-    if rest or not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: give one such as 0.5% or 0.005")
-    return value
-
-
-def _documents(name: str) -> list[str]:
-    if name == _STANDARD_INPUT:
-        texts = list(_lines(sys.stdin.buffer, "standard input"))
-    else:
-        with Path(name).open("rb") as file:
-            texts = list(_lines(file, name))
-    if not texts:
-        raise PromptError(
-            f"{'standard input' if name == _STANDARD_INPUT else name} holds no text: give a document a line"
-        )
-    return texts
-
-
-def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
-    for number, line in enumerate(file, start=1):
-        try:
-            # Some editors begin a file with a mark that is not part of its text.
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error
-        if text.strip():
-            yield text.rstrip("\r\n")

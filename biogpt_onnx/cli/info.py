@@ -33,7 +33,16 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
         "heads": f"{shape.num_heads} of {shape.head_size}",
         "vocabulary": f"{shape.vocab_size:,}, of which soft prompt {shape.soft_prompt_size}",
         "positions": f"{shape.max_positions:,}",
+        "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
         "files": "every byte is as it was written" if checked else "present, of the right size (--check reads them)",
     }
     return "\n".join(f"{name + ':':12}{value}" for name, value in lines.items())
+
+
+def _evaluated(manifest: Manifest) -> str:
+    report = manifest.evaluation
+    if report is None:
+        return "no comparison with a float32 bundle is on record"
+    increase, text = report["perplexity_increase"]["value"], report["text"]
+    return f"perplexity {increase:+.3%} beside float32, on {report['num_documents']} documents of {text} text"

@@ -17,9 +17,10 @@ from makers.checkpoints import random_tensors, tiny_architecture, write_huggingf
 
 IDS = np.array([[2, 500, 600, 700, 41, 42, 3000, 8, 150, 6, 77, 900]])
 NEIGHBOURS = [[2, 900, 12], [2], [2, 30, 31, 32, 33, 34, 35], [2, 77]]
-# Of the logits' standard deviation, what theirs may differ by in the mean square; each is about twice what is measured.
-TOLERANCE = {"int8": 0.02, "int8-weights": 0.02, "int4": 0.1, "int8-dynamic": 0.2}
-INVARIANT = [name for name, recipe in RECIPES.items() if recipe.batch_invariant]
+# What logits may differ by in the mean square, of their standard deviation: about twice what they do.
+TOLERANCE = {"int8": 0.017, "int8-weights": 0.017, "int4": 0.085, "int8-dynamic": 0.05}
+# Random weights, far larger than a trained model's.
+TINY_TOLERANCE = {"int8": 0.08, "int8-weights": 0.08, "int4": 0.5, "int8-dynamic": 0.15}
 PACKED = [name for name, recipe in RECIPES.items() if recipe.body is not None]
 
 
@@ -102,8 +103,8 @@ def test_a_prompt_read_in_parts_has_nearly_the_logits_of_the_whole(session: Deco
     session.forward(IDS[:, :5], cache)
     for index in range(5, IDS.shape[1]):
         stepwise = session.forward(IDS[:, index : index + 1], cache)[0]
-    # One scale for the whole prompt is another than each token's.
-    assert distance(stepwise, whole) < (1e-5 if RECIPES[name].batch_invariant else TOLERANCE[name])
+    # Not to the last bit: what rounds to another code moves a logit by far more than float32's rounding does.
+    assert distance(stepwise, whole) < TOLERANCE[name]
 
 
 @pytest.mark.parametrize("others", range(1, len(NEIGHBOURS) + 1))
@@ -141,7 +142,7 @@ def test_every_kind_of_model_and_sizes_that_fill_no_block_keep_their_logits(
     ids = np.array([[310, 309, 2, 30, 40, 50, 60, 301]])
     expected = every_logit(open_session(tmp_path / "fp32"), ids)
     found = every_logit(open_session(tmp_path / "quantized"), ids)
-    assert distance(found, expected) < 2 * TOLERANCE[name]
+    assert distance(found, expected) < TINY_TOLERANCE[name]
 
 
 def test_recipes_cannot_be_changed() -> None:
