@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-perplexity-increase",
         type=share,
         metavar="SHARE",
-        help="exit with 1 where perplexity grew by more than this (default 0.5%% for 8 bits, 5%% for 4); the bundle stays",
+        help="exit with 1 where perplexity grew by more (default 0.5%% for 8 bits, 5%% for 4); the bundle stays",
     )
     parser.add_argument("--no-evaluation", action="store_true", help="do not compare the result with the original")
     parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")

@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from biogpt_onnx.runtime.decoding.draft_budget import DraftBudget
-from biogpt_onnx.runtime.decoding.lookup import Draft, NgramLookup
 
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.draft_budget import DraftBudget
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
+from biogpt_onnx.runtime.decoding.lookup import Draft, NgramLookup
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.reading import one_prompt_read
 from biogpt_onnx.runtime.decoding.state import SequenceState

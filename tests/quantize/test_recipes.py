@@ -148,3 +148,8 @@ def test_every_kind_of_model_and_sizes_that_fill_no_block_keep_their_logits(
 def test_recipes_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         RECIPES["int8"].precision = "fp32"  # type: ignore[misc]
+
+
+def test_quantized_weights_are_rearranged_whatever_is_said(name: str, quantized: Path, session: DecoderSession) -> None:
+    unpacked = DecoderSession(quantized, read_manifest(quantized), prepack=False)
+    np.testing.assert_array_equal(every_logit(unpacked, IDS), every_logit(session, IDS), err_msg=name)
