@@ -120,6 +120,37 @@ def search_table(run: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def quantized_table(run: dict[str, Any]) -> str:
+    """A run of the recipes as a Markdown table, with what it was made on."""
+    header = ["recipe", "on disk", "load", "in memory", "prefill", "greedy step", f"step of {run['num_beams']} beams"]
+    rows = []
+    for name, values in run["recipes"].items():
+        step = f"{values['step_seconds'] * 1e3:.1f} ms, {values['step_to_floor']:.2f} x the floor"
+        prefill = f"{values['prefill_seconds'] * 1e3:.0f} ms"
+        if name != "fp32":
+            step += f", {values['step_to_fp32']:.2f} x fp32"
+            prefill += f", {values['prefill_to_fp32']:.2f} x fp32"
+        rows.append(
+            [
+                name,
+                f"{values['bundle_bytes'] / 1e9:.3f} GB",
+                f"{values['load_seconds']:.1f} s",
+                f"{values['resident_bytes'] / 1e9:.2f} GB",
+                prefill,
+                step,
+                f"{values['beam_step_seconds'] * 1e3:.1f} ms, {values['beam_step_to_step']:.2f} x greedy",
+            ]
+        )
+    made_on = (
+        f"The recipes, the same machine (no VNNI, no AVX-512), {run['threads']} threads; a prompt of "
+        f"{run['prompt_tokens']} tokens, medians of {run['rounds']} rounds in turns. In memory is the whole process "
+        f"after loading, mapped files included. The floor is the time to read a recipe's weights at "
+        f"{run['read_bandwidth_median'] / 1e9:.1f} GB/s."
+    )
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
 def _ratios(values: dict[str, Any], **names: str) -> str:
     return ", ".join(f"{values[key]:.2f} x {name}" for key, name in names.items())
 
@@ -127,6 +158,7 @@ def _ratios(values: dict[str, Any], **names: str) -> str:
 _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "numbers": ("fp32.json", table),
     "search numbers": ("search.json", search_table),
+    "quantized numbers": ("quantized.json", quantized_table),
 }
 """For each pair of marks in the README: the run, and what makes a table of it."""
 

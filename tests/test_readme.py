@@ -34,7 +34,14 @@ def slower_beams(run: dict[str, Any]) -> None:
     run["beams"]["beam_step_to_greedy_step"] *= 2
 
 
-@pytest.mark.parametrize(("name", "change"), [("fp32.json", slower_step), ("search.json", slower_beams)])
+def larger_bundle(run: dict[str, Any]) -> None:
+    run["recipes"]["int8"]["bundle_bytes"] *= 2
+
+
+CHANGES = [("fp32.json", slower_step), ("search.json", slower_beams), ("quantized.json", larger_bundle)]
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES)
 def test_another_number_would_show(report: ModuleType, name: str, change: Callable[[dict[str, Any]], None]) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
