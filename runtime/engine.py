@@ -31,6 +31,7 @@ from biogpt_onnx.runtime.results import Choices, Generation, Score
 from biogpt_onnx.runtime.scoring import check_choices, choices_of, token_log_probabilities
 from biogpt_onnx.runtime.stream import TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
 Prompt = str | Prefix[Any]
 """A text, or a prefix that is itself the prompt."""
@@ -194,7 +195,7 @@ class BioGPT:
             ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
         return Prefix(self._model, fit(ids, self._model.max_positions, config))
 
-    def continuations(self, texts: Sequence[str], *, eos_token_id: int | None = 2) -> TokenTrie:
+    def continuations(self, texts: Sequence[str], *, eos_token_id: int | None = EOS_ID) -> TokenTrie:
         """A rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
 
         Raises:
@@ -243,7 +244,7 @@ class BioGPT:
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
-        ending = (2,) if ends else ()
+        ending = (self.tokenizer.eos_id,) if ends else ()
         token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
         found = []
         for prompt in as_list(prompts):
