@@ -151,6 +151,21 @@ def quantized_table(run: dict[str, Any]) -> str:
     return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
+def quality_table(run: dict[str, Any]) -> str:
+    """A run of the recipes' quality as a Markdown table, with what it was made on."""
+    twins = run["twins"]
+    header = ["perplexity beside float32", *twins]
+    rows = [
+        [name, *(f"{found[name]['perplexity_increase']['value']:+z.2%}" for found in twins.values())]
+        for name in next(iter(twins.values()))
+    ]
+    made_on = (
+        f"Quality on the embedded checkpoint, and on twins of it that compute the same in float32 but have outliers in "
+        f"their activations; {run['documents']} abstracts on which it was not trained."
+    )
+    return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])])
+
+
 def _ratios(values: dict[str, Any], **names: str) -> str:
     return ", ".join(f"{values[key]:.2f} x {name}" for key, name in names.items())
 
@@ -159,6 +174,7 @@ _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "numbers": ("fp32.json", table),
     "search numbers": ("search.json", search_table),
     "quantized numbers": ("quantized.json", quantized_table),
+    "quality numbers": ("quality.json", quality_table),
 }
 """For each pair of marks in the README: the run, and what makes a table of it."""
 

@@ -38,7 +38,16 @@ def larger_bundle(run: dict[str, Any]) -> None:
     run["recipes"]["int8"]["bundle_bytes"] *= 2
 
 
-CHANGES = [("fp32.json", slower_step), ("search.json", slower_beams), ("quantized.json", larger_bundle)]
+def worse_int8(run: dict[str, Any]) -> None:
+    run["twins"]["plain"]["int8"]["perplexity_increase"]["value"] += 0.5
+
+
+CHANGES = [
+    ("fp32.json", slower_step),
+    ("search.json", slower_beams),
+    ("quantized.json", larger_bundle),
+    ("quality.json", worse_int8),
+]
 
 
 @pytest.mark.parametrize(("name", "change"), CHANGES)
