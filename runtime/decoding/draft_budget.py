@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.decoding.lookup import Draft
 _LOSS_RATE = 0.02
 """Of the time that the text would have taken without guesses, so much may be lost to them in the end."""
 
-_STARTING_CREDIT = 1.5
+_STARTING_CREDIT = 0.5
 """Plain passes that may be lost besides: a short text that copies from its first words on must not wait for credit."""
 
 _LARGEST_CREDIT = 3.0
@@ -72,7 +72,7 @@ class DraftBudget:
     A pass over n drafted tokens costs n times a row's extra time, and saves one pass for each accepted token: the first
     with a chance that depends on the match, each further one with a chance of its own. The length with the largest
     expected gain is taken. Besides, an account of what drafts have cost and saved sees to it that a text for which none
-    of this holds loses about 2 % and one and a half passes at most, and any part of a text 2 % and three passes.
+    of this holds loses about 2 % and half a pass at most, and any part of a text 2 % and three passes.
 
     Args:
         max_tokens: most tokens in a draft.
