@@ -87,13 +87,8 @@ def measure(bundle: Path, source: Path, threads: int) -> Mapping[str, object]:
 
 def measure_long(bundle: Path, num_beams: int, new_tokens: int) -> Mapping[str, object]:
     """The room that a long search takes in its cache."""
-    session = _RememberingSession(bundle)
-    config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
-    request = Request([SequenceState((2, 5, 6), new_tokens, eos_token_id=None)])
-    most = 0
-    for _ in run_search(session, [request], config, Limits()):
-        most = max(most, int(session.caches[0].lengths[0]))
-    return {"num_beams": num_beams, "new_tokens": len(request.states[0].token_ids), "most_tokens_in_cache": most}
+    most, _ = _most_tokens(bundle, (2, 5, 6), num_beams, new_tokens)
+    return {"num_beams": num_beams, "new_tokens": new_tokens, "most_tokens_in_cache": most}
 
 
 def _step_seconds(name: str, rows: Sequence[Samples]) -> float:
@@ -110,14 +105,8 @@ def _step_seconds(name: str, rows: Sequence[Samples]) -> float:
 
 def _cache(bundle: Path) -> Mapping[str, object]:
     """What five beams of 64 tokens behind the prompt need of the cache, in tokens and bytes."""
-    session = _RememberingSession(bundle)
     new_tokens = 64
-    config = GenerationConfig(max_new_tokens=new_tokens, num_beams=BEAMS, eos_token_id=None)
-    request = Request([SequenceState(tuple(_prompt(0)), new_tokens, eos_token_id=None)])
-    most = 0
-    for _ in run_search(session, [request], config, Limits()):
-        most = max(most, int(session.caches[0].lengths[0]))
-    (cache,) = session.caches
+    most, cache = _most_tokens(bundle, tuple(_prompt(0)), BEAMS, new_tokens)
     allowed = PROMPT_TOKENS + BEAMS * new_tokens
     return {
         "new_tokens": new_tokens,
@@ -127,6 +116,18 @@ def _cache(bundle: Path) -> Mapping[str, object]:
         "most_to_that": most / allowed,
         "bytes_a_token": cache.slab.nbytes // cache.capacity,
     }
+
+
+def _most_tokens(bundle: Path, prompt: tuple[int, ...], num_beams: int, new_tokens: int) -> tuple[int, KeyValueCache]:
+    """The most tokens that were in the cache of a search at once, and the cache."""
+    session = _RememberingSession(bundle)
+    config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
+    request = Request([SequenceState(prompt, new_tokens, eos_token_id=None)])
+    steps = run_search(session, [request], config, Limits())
+    most = max(int(session.caches[0].lengths[0]) for _ in steps)
+    if len(request.states[0].token_ids) != new_tokens:
+        raise RuntimeError(f"the search ended before {new_tokens} tokens")
+    return most, session.caches[0]
 
 
 class _RememberingSession(DecoderSession):
