@@ -1,6 +1,7 @@
 """Writing a bundle whole or not at all."""
 
 import contextlib
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -42,14 +43,10 @@ def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         BundleError: the target stands in the way or its parent cannot be written.
     """
     _refuse_occupied(target, overwrite=overwrite)
+    # Named before it is made, so that a signal at any moment finds the name to remove.
+    building = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise BundleError(f"{target} cannot be written ({error.strerror}): choose another folder") from error
-    try:
-        # mkdtemp's folders are for their owner alone; a bundle is as readable as any other folder.
-        building.chmod(0o755)
+        _make(building, target)
         yield building
         _replace(building, target)
     except OSError as error:
@@ -86,6 +83,13 @@ def record_evaluation(folder: Path, manifest: Manifest, evaluation: Mapping[str,
             "it was evaluated"
         ) from error
     return manifest
+
+
+def _make(building: Path, target: Path) -> None:
+    try:
+        building.mkdir(parents=True)
+    except OSError as error:
+        raise BundleError(f"{target} cannot be written ({error.strerror}): choose another folder") from error
 
 
 def _refuse_occupied(target: Path, *, overwrite: bool) -> None:
