@@ -32,6 +32,9 @@ ATTENTION_BIAS = "attention_bias"
 LOGITS_INDICES = "logits_indices"
 LOGITS = "logits"
 
+LAYER_PRECISIONS = ("fp32", "int8", "int4")
+"""How a layer's weights are stored, where a bundle's manifest says it of each layer."""
+
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
@@ -77,6 +80,8 @@ class Manifest:
         tools: versions of what wrote the bundle.
         files: every file of the bundle but the manifest itself.
         evaluation: how a quantized bundle's answers compared with those of the float32 one; None where none was made.
+        layer_precisions: of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`; None where the
+            recipe says it all.
         format_version: the version of this format.
     """
 
@@ -89,6 +94,7 @@ class Manifest:
     tools: Mapping[str, str]
     files: Mapping[str, FileRecord]
     evaluation: Mapping[str, Any] | None = None
+    layer_precisions: Mapping[str, str] | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -175,6 +181,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         tools=dict(fields["tools"].items()),
         files=files,
         evaluation=_evaluation(fields.get("evaluation")),
+        layer_precisions=_layer_precisions(fields.get("layer_precisions")),
         format_version=_typed(fields, "format_version", int),
     )
 
@@ -183,6 +190,18 @@ def _evaluation(report: object) -> dict[str, Any] | None:
     if report is not None and not isinstance(report, dict):
         raise TypeError("evaluation is not an object")
     return report
+
+
+def _layer_precisions(precisions: object) -> dict[str, str] | None:
+    if precisions is None:
+        return None
+    if not isinstance(precisions, dict):
+        raise TypeError("layer_precisions is not an object")
+    for layer, precision in precisions.items():
+        if precision not in LAYER_PRECISIONS:
+            known = ", ".join(LAYER_PRECISIONS)
+            raise TypeError(f"layer_precisions: {layer} is {precision!r}, this biogpt-onnx knows {known}")
+    return precisions
 
 
 def _plain_name(name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.element_types import FLOAT32, ElementType
 from biogpt_onnx.runtime.errors import ConfigError
 
 
@@ -17,18 +18,25 @@ class KeyValueCache:
     """The cache of a batch.
 
     Attributes:
-        slab: float32 [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the second axis, values at 1.
+        slab: [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the second axis, values at 1.
+            Its numbers are of `element_type`, stored as that says.
         lengths: int64 [batch], tokens held by each row.
+        element_type: float32, or half precision.
         binding: where a session keeps what it has bound to this memory; None before the first step.
     """
 
-    def __init__(self, slab: npt.NDArray[np.float32], lengths: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self, slab: npt.NDArray[Any], lengths: npt.NDArray[np.int64], element_type: ElementType = FLOAT32
+    ) -> None:
         self.slab = slab
         self.lengths = lengths
+        self.element_type = element_type
         self.binding: Any = None
 
     @classmethod
-    def allocate(cls, architecture: Architecture, batch_size: int, capacity: int) -> "KeyValueCache":
+    def allocate(
+        cls, architecture: Architecture, batch_size: int, capacity: int, element_type: ElementType = FLOAT32
+    ) -> "KeyValueCache":
         """An empty cache with room for `capacity` tokens a row.
 
         Raises:
@@ -36,13 +44,14 @@ class KeyValueCache:
         """
         shape = (architecture.num_layers, 2, batch_size, architecture.num_heads, capacity, architecture.head_size)
         try:
-            slab = _untouched_zeros(shape)
+            slab = _untouched_zeros(shape, element_type.storage)
         except (MemoryError, OSError, OverflowError, ValueError) as error:
+            gigabytes = element_type.storage.itemsize * np.prod(shape, dtype=float) / 1e9
             raise ConfigError(
-                f"a cache of {4 * np.prod(shape, dtype=float) / 1e9:.1f} GB for {batch_size} rows of {capacity} tokens "
+                f"a cache of {gigabytes:.1f} GB for {batch_size} rows of {capacity} tokens "
                 "does not fit in memory: lower max_new_tokens or give fewer prompts at a time"
             ) from error
-        return cls(slab, np.zeros(batch_size, dtype=np.int64))
+        return cls(slab, np.zeros(batch_size, dtype=np.int64), element_type)
 
     @property
     def batch_size(self) -> int:
@@ -58,7 +67,11 @@ class KeyValueCache:
         """One row as a cache of its own, over the same memory."""
         if self.batch_size == 1 and index == 0:
             return self
-        return KeyValueCache(self.slab[:, :, index : index + 1], self.lengths[index : index + 1])
+        return KeyValueCache(self.slab[:, :, index : index + 1], self.lengths[index : index + 1], self.element_type)
+
+    def values(self, layer: int, row: int) -> npt.NDArray[np.float32]:
+        """What a layer holds of a row, [2, heads, tokens, head_size]: keys, then values."""
+        return self.element_type.load(self.slab[layer, :, row, :, : self.lengths[row]])
 
     def truncate(self, length: int) -> None:
         """Forgets what every row holds beyond `length` tokens."""
@@ -95,19 +108,19 @@ class KeyValueCache:
                 length = self.lengths[source]
                 self.slab[:, :, target, :, :length] = self.slab[:, :, source, :, :length]
                 self.lengths[target] = length
-        return KeyValueCache(self.slab[:, :, : len(rows)], self.lengths[: len(rows)])
+        return KeyValueCache(self.slab[:, :, : len(rows)], self.lengths[: len(rows)], self.element_type)
 
 
-def _untouched_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def _untouched_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Zeros that take memory only as they are written to, page by page.
 
     numpy's own are mapped in huge pages of 2 MB, of which the first token of every head touches one, so that the whole
     slab is taken, and zeroed, at once: for room of 2,048 tokens BioGPT's prefill of 128 took twice as long.
     """
     if not hasattr(mmap, "MAP_ANONYMOUS"):
-        return np.zeros(shape, dtype=np.float32)
-    memory = mmap.mmap(-1, 4 * math.prod(shape), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return np.zeros(shape, dtype=dtype)
+    memory = mmap.mmap(-1, dtype.itemsize * math.prod(shape), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel without huge pages refuses the advice
             memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(memory, dtype=np.float32).reshape(shape)
+    return np.frombuffer(memory, dtype=dtype).reshape(shape)

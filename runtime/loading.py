@@ -13,12 +13,14 @@ from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
 
-def load(
+def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights are kept
     folder: str | Path,
     *,
     device: Device = "auto",
     threads: int | None = None,
     prepack: bool = True,
+    share_weights: bool = False,
+    cache_folder: str | Path | None = None,
     warm_up: bool = True,
 ) -> BioGPT:
     """Loads a bundle.
@@ -29,13 +31,18 @@ def load(
         threads: threads that compute one step; None for one a core.
         prepack: rearrange the weights once while loading, which makes prefill, beams and batches faster; False starts
             at once, maps the weights from the file, and is the faster for one sequence at a time.
+        share_weights: keep the rearranged weights in a cache on the disk, where the first load writes them and later
+            ones map them, so that any number of processes has one copy in memory and starts faster. It takes twice the
+            bundle's disk space, on the CPU only, and the answers are the same to the last bit.
+        cache_folder: where the cache is; None for `$BIOGPT_ONNX_CACHE`, or else a folder of the user's. It must be one
+            that nobody else can write to.
         warm_up: load what uncommon words need, which takes half a second, in the background at once; False leaves it
             to the first such word.
 
     Raises:
         BundleError: the bundle is missing, incomplete or damaged.
         ProviderError: ONNX Runtime or the device cannot be had.
-        ConfigError: a bad setting.
+        ConfigError: a bad setting, or a cache folder that cannot be used.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
@@ -43,7 +50,15 @@ def load(
     tokenizer = _load_tokenizer(folder, manifest)
     if warm_up:
         threading.Thread(target=tokenizer.warm_up, daemon=True).start()
-    session = DecoderSession(folder, manifest, device=device, threads=threads, prepack=prepack)
+    session = DecoderSession(
+        folder,
+        manifest,
+        device=device,
+        threads=threads,
+        prepack=prepack,
+        share_weights=share_weights,
+        cache_folder=None if cache_folder is None else Path(cache_folder),
+    )
     return BioGPT(session, tokenizer, manifest)
 
 

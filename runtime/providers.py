@@ -11,11 +11,13 @@ from biogpt_onnx.runtime.errors import ConfigError, ProviderError
 
 Device = Literal["auto", "cpu", "cuda"]
 
-_CPU_PROVIDER = "CPUExecutionProvider"
+CPU_PROVIDER = "CPUExecutionProvider"
 _CUDA_PROVIDER = "CUDAExecutionProvider"
 
-# The attention operator of ONNX Runtime's CUDA provider computes in half precision only.
-_CUDA_PRECISIONS: frozenset[str] = frozenset()
+# The attention operator of ONNX Runtime's CUDA provider computes in half precision only, and that of its CPU provider
+# in all but bfloat16.
+_CUDA_PRECISIONS = frozenset({"fp16", "bf16"})
+_CUDA_ONLY_PRECISIONS = frozenset({"bf16"})
 
 
 def import_onnxruntime() -> ModuleType:
@@ -42,7 +44,8 @@ def choose_provider(onnxruntime: ModuleType, device: Device, precision: str) -> 
 
     Raises:
         ConfigError: no such device.
-        ProviderError: the device was asked for by name and cannot be had. It is never replaced by another.
+        ProviderError: the device was asked for by name and cannot be had, or none that runs the bundle is there. What
+            was asked for is never replaced by another.
     """
     if device not in get_args(Device):
         raise ConfigError(f"device is {device!r}: choose one of {', '.join(get_args(Device))}")
@@ -50,7 +53,19 @@ def choose_provider(onnxruntime: ModuleType, device: Device, precision: str) -> 
         return _cuda(onnxruntime, precision)
     if device == "auto" and precision in _CUDA_PRECISIONS and _CUDA_PROVIDER in onnxruntime.get_available_providers():
         return _CUDA_PROVIDER
-    return _CPU_PROVIDER
+    if not runs_on_cpu(precision):
+        raise ProviderError(
+            f"ONNX Runtime runs {precision} bundles on an NVIDIA GPU only, and "
+            f"{'device is cpu' if device == 'cpu' else 'the installed one has no CUDA provider'}: "
+            "choose device cuda with biogpt-onnx[gpu] installed, or quantize the fp32 bundle by another recipe, "
+            "such as fp16"
+        )
+    return CPU_PROVIDER
+
+
+def runs_on_cpu(precision: str) -> bool:
+    """Whether ONNX Runtime can run a bundle of this precision without a GPU."""
+    return precision not in _CUDA_ONLY_PRECISIONS
 
 
 def warn_of_two_runtimes() -> None:
@@ -73,7 +88,8 @@ def _cuda(onnxruntime: ModuleType, precision: str) -> str:
         )
     if precision not in _CUDA_PRECISIONS:
         raise ProviderError(
-            f"device is cuda, but this version runs {precision} bundles on the CPU only: choose device cpu or auto"
+            f"device is cuda, but {precision} bundles run on the CPU only: choose device cpu or auto, or quantize the "
+            "fp32 bundle by the recipe fp16"
         )
     return _CUDA_PROVIDER
 

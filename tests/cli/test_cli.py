@@ -47,6 +47,30 @@ def test_options_may_stand_between_prompts(mini_bundle: Path, capsys: pytest.Cap
     assert "tokens/s" in captured.err
 
 
+def test_shared_weights_write_the_same_text_and_are_kept(
+    mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("BIOGPT_ONNX_CACHE", str(cache))
+    command = ["generate", str(mini_bundle), "Aspirin inhibits", "--max-new-tokens", "5"]
+    assert main([*command, "--prepack"]) == 0
+    expected = capsys.readouterr().out
+    assert not cache.exists()
+    for _ in range(2):
+        assert main([*command, "--share-weights"]) == 0
+        assert capsys.readouterr().out == expected
+    assert len([path for path in cache.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_cache_that_cannot_be_used_is_one_line(
+    mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("BIOGPT_ONNX_CACHE", str(tmp_path / "file"))
+    assert "BIOGPT_ONNX_CACHE" in fails(capsys, "generate", mini_bundle, "x", "--share-weights")
+    assert "prepack False" in fails(capsys, "generate", mini_bundle, "x", "--share-weights", "--no-prepack")
+
+
 def test_json_holds_everything_about_an_answer(mini_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", str(mini_bundle), "--json", "Aspirin", "--max-new-tokens", "3"]) == 0
     answer = json.loads(capsys.readouterr().out)

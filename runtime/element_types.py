@@ -1,0 +1,54 @@
+"""How the numbers that a graph computes in lie in numpy's memory, which knows no bfloat16."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_BFLOAT16 = 16
+"""ONNX's number of the type, TensorProto.BFLOAT16."""
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """The type of a graph's activations, attention bias and cache.
+
+    Attributes:
+        name: as a bundle's manifest has it.
+        storage: numpy's type of the same size, whose memory holds the values.
+        onnx_type: the type's number in ONNX where `storage` is another; None where they are the same.
+    """
+
+    name: str
+    storage: np.dtype[Any]
+    onnx_type: int | None = None
+
+    def store(self, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+        """Values rounded to this type; what it cannot reach becomes infinite."""
+        if self.onnx_type is None:
+            with np.errstate(over="ignore"):
+                return values.astype(self.storage, copy=False)
+        bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+        # The upper half of a float32, rounded to the nearest, of two equally near ones to the even.
+        rounded: npt.NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+        return rounded
+
+    def load(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Stored values as float32, which holds each of them."""
+        if self.onnx_type is None:
+            return stored.astype(np.float32, copy=False)
+        return np.left_shift(stored.astype(np.uint32), 16).view(np.float32)
+
+
+FLOAT32 = ElementType("float32", np.dtype(np.float32))
+
+ELEMENT_TYPES = {
+    element_type.name: element_type
+    for element_type in (
+        FLOAT32,
+        ElementType("float16", np.dtype(np.float16)),
+        ElementType("bfloat16", np.dtype(np.uint16), _BFLOAT16),
+    )
+}
+"""By their names in a manifest."""

@@ -1,0 +1,62 @@
+"""What is known of the processor, to tell one kind from another."""
+
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+
+# x86 and Arm under Linux name themselves by different fields.
+_MODEL_FIELDS = (
+    "vendor_id",
+    "cpu family",
+    "model",
+    "model name",
+    "CPU implementer",
+    "CPU architecture",
+    "CPU variant",
+    "CPU part",
+    "cpu",
+    "isa",
+)
+_INSTRUCTION_SET_FIELDS = ("flags", "Features")
+
+
+def describe_processor(cpuinfo: Path = CPUINFO) -> dict[str, object]:
+    """The machine type, the processor's model and, under Linux, its instruction sets.
+
+    Where the cores of a machine differ, each distinct value is in it. Elsewhere than under Linux the model has to stand
+    for the instruction sets.
+
+    Args:
+        cpuinfo: the file in which Linux lists the cores.
+    """
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {"machine": platform.machine(), "model": _model_without_cpuinfo(), "instruction_sets": []}
+    pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    return {
+        "machine": platform.machine(),
+        "model": {name: values for name in _MODEL_FIELDS if (values := _values(pairs, [name]))},
+        "instruction_sets": sorted(
+            {flag for value in _values(pairs, _INSTRUCTION_SET_FIELDS) for flag in value.split()}
+        ),
+    }
+
+
+def _values(pairs: Iterable[tuple[str, str]], names: Iterable[str]) -> list[str]:
+    return sorted({value for name, value in pairs if name in names})
+
+
+def _model_without_cpuinfo() -> str:
+    if platform.system() != "Darwin":
+        return platform.processor()
+    # Python says no more than "arm" or "i386" there.
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603 -- fixed
+    except (OSError, subprocess.SubprocessError):
+        return platform.processor()
+    return result.stdout.strip()
