@@ -18,7 +18,7 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.evaluation import evaluate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.quantize.recipes import INTEGER_RECIPES, RECIPES
 from machine import describe
 
 ROOT = Path(__file__).parents[1]
@@ -45,9 +45,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for twin, baseline in _baselines(options.mini, Path(folder)):
             found = results["twins"][twin] = {}
-            for name, recipe in RECIPES.items():
+            for name in INTEGER_RECIPES:
                 bundle = baseline.with_name(f"{baseline.name}-{name}")
-                quantize_bundle(baseline, bundle, recipe)
+                quantize_bundle(baseline, bundle, RECIPES[name])
                 report = json.loads(evaluate(bundle, baseline, texts, prompts=_PROMPTS).to_json())
                 found[name] = {key: value for key, value in report.items() if key != "documents"}
                 print(twin, name, json.dumps(report["perplexity_increase"]), flush=True)

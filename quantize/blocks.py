@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
 
 from biogpt_onnx.quantize.bundle_weights import Values
 from biogpt_onnx.quantize.packing import Codes
+
+_Bytes = npt.NDArray[np.uint8]
 
 # Rows packed together: bounds the memory, whatever the matrix.
 _ROWS_AT_ONCE = 2048
@@ -29,6 +33,11 @@ class Blocks:
     bits: Literal[4, 8]
     size: int
 
+    @property
+    def dtype(self) -> ir.DataType:
+        """See `Packing`."""
+        return ir.DataType.UINT8
+
     def num_blocks(self, in_features: int) -> int:
         """Blocks of a row."""
         return -(-in_features // self.size)
@@ -47,7 +56,7 @@ class Blocks:
             codes[rows], scales[rows] = self._pack_rows(weight[rows])
         return codes, scales
 
-    def _pack_rows(self, weight: Values) -> tuple[Codes, Values]:
+    def _pack_rows(self, weight: Values) -> tuple[_Bytes, Values]:
         num_rows, in_features = weight.shape
         num_blocks = self.num_blocks(in_features)
         padded = np.pad(weight, ((0, 0), (0, num_blocks * self.size - in_features)))
@@ -57,7 +66,7 @@ class Blocks:
         return codes if self.bits == 8 else _two_a_byte(codes), scales  # noqa: PLR2004 -- likewise
 
 
-def _two_a_byte(codes: Codes) -> Codes:
+def _two_a_byte(codes: _Bytes) -> _Bytes:
     return np.bitwise_or(codes[..., ::2], np.left_shift(codes[..., 1::2], np.uint8(4)))
 
 

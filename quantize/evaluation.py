@@ -132,7 +132,9 @@ def _compare_document(pair: ModelPair, ids: tuple[int, ...], caches: CacheCompar
     for both in chunks:
         for model, logits in zip(models, both, strict=True):
             if not np.isfinite(logits).all():
-                raise BundleError(f"{model.folder} computes logits that are no numbers: make the bundle again")
+                # Float16 ends at 65,504, which a sound model's activations may pass.
+                remedy = "take the recipe bf16" if model.manifest.precision == "fp16" else "make the bundle again"
+                raise BundleError(f"{model.folder} computes logits that are no numbers: {remedy}")
         stop = start + len(both[0])
         parts.append(divergence(*both, targets[start:stop]))
         start = stop

@@ -39,9 +39,8 @@ class CacheComparison:
 
     def add(self, baseline: KeyValueCache, ours: KeyValueCache) -> None:
         """Takes the only row of two caches that have read the same tokens."""
-        tokens = int(baseline.lengths[0])
         for layer in range(len(baseline.slab)):
-            first, second = (cache.slab[layer, :, 0, :, :tokens].astype(np.float64) for cache in (baseline, ours))
+            first, second = (cache.values(layer, row=0).astype(np.float64) for cache in (baseline, ours))
             pairs = ((first, first), (first, second), (second, second))
             self._products[:, layer] += [np.einsum("phtd,phtd->phd", *pair) for pair in pairs]
 

@@ -6,21 +6,21 @@ import onnx_ir as ir
 from biogpt_onnx.export.graph.builder import MICROSOFT, GraphBuilder
 from biogpt_onnx.quantize.blocks import Blocks
 from biogpt_onnx.quantize.packing import PackedWeights
-from biogpt_onnx.quantize.rows import LARGEST_CODE, ZERO_POINT, Rows
+from biogpt_onnx.quantize.rows import Rows
 
 # Activations in 8 bits too, a scale a block. The levels below it unpack the whole matrix at each call.
 _ACCURACY_LEVEL = 4
+
+# Activations of a row-wise product: codes from -127 to 127 about a zero point of 128.
+_LARGEST_ACTIVATION = 127
+_ACTIVATION_ZERO_POINT = 128
 
 # Far below any activation and far above what divides into infinity.
 _SMALLEST_MAXIMUM = 1e-30
 
 
 class BlockLinear:
-    """y = x Wᵀ + b with W in blocks.
-
-    With `spare_row` a row of zeros goes along: ONNX Runtime multiplies one row by 4-bit blocks in another order than
-    several, and a row's last bits would tell whether it is alone.
-    """
+    """y = x Wᵀ + b with W in blocks."""
 
     def __init__(  # noqa: PLR0913 -- a linear layer's four, and how it is packed
         self,
@@ -31,25 +31,15 @@ class BlockLinear:
         *,
         packed: PackedWeights,
         blocks: Blocks,
-        spare_row: bool = False,
     ) -> None:
-        self._graph, self._name, self._spare_row = graph, name, spare_row
-        self._spare_row_shape = (1, in_features)
+        self._graph, self._name = graph, name
         self._matmul = _BlockMatMul(graph, f"{name}.weight", in_features, out_features, packed=packed, blocks=blocks)
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[rows, in] to [rows, out]."""
-        graph = self._graph
-        with graph.scope(self._name):
-            if not self._spare_row:
-                return self._matmul(x, self._bias)
-            zeros = np.zeros(self._spare_row_shape, dtype=np.float32)
-            y = self._matmul(
-                graph.op("Concat", x, graph.constant(f"spare_row_{zeros.size}", zeros), axis=0), self._bias
-            )
-            first, last = graph.constant("first_row", np.array([0])), graph.constant("last_row", np.array([-1]))
-            return graph.op("Slice", y, first, last)
+        with self._graph.scope(self._name):
+            return self._matmul(x, self._bias)
 
 
 class BlockHead:
@@ -117,39 +107,118 @@ class BlockTable:
 
 
 class RowLinear:
-    """y = x Wᵀ + b with W in 8 bits and each row of x in 8 bits by its own largest magnitude.
+    """y = x Wᵀ + b with W in whole rows that share a scale."""
 
-    One scale for all of x, as DynamicQuantizeLinear makes it, would let a row's neighbours change its result.
-    """
-
-    def __init__(
-        self, graph: GraphBuilder, name: str, in_features: int, out_features: int, *, packed: PackedWeights
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        name: str,
+        in_features: int,
+        out_features: int,
+        *,
+        packed: PackedWeights,
+        weights: Rows,
     ) -> None:
         self._graph, self._name = graph, name
-        self._codes, self._scales = packed.declare(graph, f"{name}.weight", Rows(), out_features, in_features)
+        self._matmul = _RowMatMul(graph, f"{name}.weight", in_features, out_features, packed=packed, weights=weights)
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[rows, in] to [rows, out]."""
+        with self._graph.scope(self._name):
+            return self._graph.op("Add", self._matmul(x), self._bias)
+
+
+class RowHead:
+    """Hidden states to logits with the matrix in rows: the very rows of `RowTable` when the head is tied."""
+
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        hidden_size: int,
+        vocab_size: int,
+        *,
+        packed: PackedWeights,
+        weights: Rows,
+    ) -> None:
+        self._graph = graph
+        self._matmul = _RowMatMul(graph, weight_name, hidden_size, vocab_size, packed=packed, weights=weights)
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, hidden] to [rows, vocab]."""
+        with self._graph.scope("output_projection"):
+            return self._matmul(x)
+
+
+class RowTable:
+    """Rows of a table by their ids, out of the matrix as the head multiplies it: a token's row is a column there."""
+
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        vocab_size: int,
+        hidden_size: int,
+        *,
+        packed: PackedWeights,
+        weights: Rows,
+    ) -> None:
+        self._graph, self._weights = graph, weights
+        self._codes, self._scales = packed.declare(graph, weight_name, weights, vocab_size, hidden_size)
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[batch, sequence] to [batch, sequence, hidden]."""
         graph = self._graph
-        step = graph.constant("row_step", np.array(1 / LARGEST_CODE, dtype=np.float32))
-        zero_point = graph.constant("row_zero_point", np.array(ZERO_POINT, dtype=np.uint8))
-        with graph.scope(self._name):
-            magnitude = graph.op("ReduceMax", graph.op("Abs", x), graph.constant("features", np.array([-1])))
-            smallest = graph.constant("smallest_magnitude", np.array(_SMALLEST_MAXIMUM, dtype=np.float32))
-            magnitude = graph.op("Max", magnitude, smallest)  # [rows, 1]
-            codes = graph.op("QuantizeLinear", graph.op("Div", x, magnitude), step, zero_point)
-            product = graph.op(
-                "MatMulIntegerToFloat",
-                codes,
-                self._codes,
-                step,
-                self._scales,
-                zero_point,
-                zero_point,
-                domain=MICROSOFT,
-            )
-            return graph.op("Add", graph.op("Mul", product, magnitude), self._bias)
+        columns = graph.op("Gather", self._codes, x, axis=1)  # [hidden, batch, sequence]
+        codes = graph.op("Cast", graph.op("Transpose", columns, perm=[1, 2, 0]), to=ir.DataType.FLOAT.value)
+        if self._weights.zero_point:
+            zero_point = np.array(self._weights.zero_point, dtype=np.float32)
+            codes = graph.op("Sub", codes, graph.constant("table_zero_point", zero_point))
+        scales = graph.op("Gather", self._scales, x)  # [batch, sequence]
+        last = graph.constant("last_axis", np.array([-1]))
+        return graph.op("Mul", codes, graph.op("Unsqueeze", scales, last))
+
+
+class _RowMatMul:
+    """x Wᵀ with each row of x in 8 bits by its own largest magnitude.
+
+    One scale for all of x, as DynamicQuantizeLinear makes it, would let a row's neighbours change its result.
+    """
+
+    def __init__(  # noqa: PLR0913 -- likewise
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        in_features: int,
+        out_features: int,
+        *,
+        packed: PackedWeights,
+        weights: Rows,
+    ) -> None:
+        self._graph, self._weights = graph, weights
+        self._codes, self._scales = packed.declare(graph, weight_name, weights, out_features, in_features)
+
+    def __call__(self, x: ir.Value) -> ir.Value:
+        """[rows, in] to [rows, out]."""
+        graph = self._graph
+        step = graph.constant("row_step", np.array(1 / _LARGEST_ACTIVATION, dtype=np.float32))
+        zero_point = graph.constant("row_zero_point", np.array(_ACTIVATION_ZERO_POINT, dtype=np.uint8))
+        weight_zero = np.array(self._weights.zero_point, dtype=self._weights.dtype.numpy())
+        magnitude = graph.op("ReduceMax", graph.op("Abs", x), graph.constant("last_axis", np.array([-1])))
+        smallest = graph.constant("smallest_magnitude", np.array(_SMALLEST_MAXIMUM, dtype=np.float32))
+        magnitude = graph.op("Max", magnitude, smallest)  # [rows, 1]
+        product = graph.op(
+            "MatMulIntegerToFloat",
+            graph.op("QuantizeLinear", graph.op("Div", x, magnitude), step, zero_point),
+            self._codes,
+            step,
+            self._scales,
+            zero_point,
+            graph.constant(f"weight_zero_point_{self._weights.bits}", weight_zero),
+            domain=MICROSOFT,
+        )
+        return graph.op("Mul", product, magnitude)
 
 
 class _BlockMatMul:

@@ -68,7 +68,7 @@ def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads:
             f"{bundle} and {baseline} are of different models ({'; '.join(different)}): name as the baseline the "
             "bundle that the other was made from"
         )
-    tokenizer = _open_tokenizer(baseline, manifests[1])
+    tokenizer = open_tokenizer(baseline, manifests[1])
 
     def loaded(folder: Path, manifest: Manifest) -> LoadedBundle:
         session = DecoderSession(folder, manifest, device=device, threads=threads)
@@ -86,7 +86,12 @@ def _differences(manifest: Manifest, baseline: Manifest) -> list[str]:
     return differences + [f"another {name}" for name in altered]
 
 
-def _open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
+def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
+    """The tokenizer of a bundle.
+
+    Raises:
+        BundleError: its vocabulary is damaged.
+    """
     try:
         return BioGptTokenizer.from_files(
             folder / bundle_files.VOCAB_FILE,

@@ -10,11 +10,16 @@ import onnx_ir as ir
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.quantize.bundle_weights import ReadWeight, Values
 
-Codes = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
 
 
 class Packing(Protocol):
-    """A way to store a matrix [out, in] as unsigned codes and float32 scales."""
+    """A way to store a matrix [out, in] as codes of one byte and float32 scales."""
+
+    @property
+    def dtype(self) -> ir.DataType:
+        """The codes' type, which says whether they have a sign."""
+        ...
 
     def shapes(self, out_features: int, in_features: int) -> tuple[list[int], list[int]]:
         """The shapes of codes and scales."""
@@ -40,7 +45,7 @@ class PackedWeights:
         names = (f"{weight_name}.codes", f"{weight_name}.scales")
         for part, name in enumerate(names):
             self._sources[name] = (weight_name, packing, part)
-        codes = graph.parameter(names[0], codes_shape, ir.DataType.UINT8)
+        codes = graph.parameter(names[0], codes_shape, packing.dtype)
         return codes, graph.parameter(names[1], scales_shape)
 
     def attach(self, model: ir.Model, read: ReadWeight) -> None:

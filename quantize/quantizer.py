@@ -11,21 +11,26 @@ import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.exporter import Progress, save_model
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm
+from biogpt_onnx.export.graph.builder import GraphBuilder
+from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
+from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.blocks import Blocks
-from biogpt_onnx.quantize.bundle_weights import BundleWeights
+from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
 from biogpt_onnx.quantize.calibration import input_magnitudes
 from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
 from biogpt_onnx.quantize.dynamic import save_dynamic
-from biogpt_onnx.quantize.layers import BlockHead, BlockLinear, BlockTable, RowLinear
+from biogpt_onnx.quantize.half import half_model
+from biogpt_onnx.quantize.layers import BlockHead, BlockLinear, BlockTable, RowHead, RowLinear, RowTable
+from biogpt_onnx.quantize.mixture import layer_precisions, precision_of
 from biogpt_onnx.quantize.packing import PackedWeights
 from biogpt_onnx.quantize.recipes import Recipe
+from biogpt_onnx.quantize.rows import Rows
 from biogpt_onnx.quantize.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
-from biogpt_onnx.runtime.bundle_writer import write_bundle
+from biogpt_onnx.runtime.bundle_writer import BundleWriter, write_bundle
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.providers import import_onnxruntime
 
@@ -57,38 +62,51 @@ def quantize_bundle(  # noqa: PLR0913 -- what, where to, how, and three settings
             in the way or cannot be written.
         ConfigError: there is no text to calibrate with.
     """
-    manifest = _read_source(source, target)
+    manifest = read_source(source, target)
     weights = BundleWeights(source)
     with write_bundle(target, overwrite=overwrite) as writer:
         weights.check_finite()
         model_path = writer.folder / bundle.MODEL_FILE
-        if recipe.body is None:
+        if recipe.dtype != ir.DataType.FLOAT:
+            model = half_model(manifest.architecture, weights.read, recipe.dtype)
+            save_model(model, model_path, progress)
+            manifest = dataclasses.replace(
+                manifest,
+                inputs=tensor_specs(list(model.graph.inputs)),
+                outputs=tensor_specs(list(model.graph.outputs)),
+            )
+        elif recipe.body is None:
             save_dynamic(source, model_path, progress)
         else:
-            model = _packed_model(source, manifest.architecture, recipe, weights, texts)
-            save_model(model, model_path, progress)
-        for name in _COPIED:
-            shutil.copyfile(source / name, writer.folder / name)
-        return writer.finish(
-            dataclasses.replace(manifest, precision=recipe.precision, recipe=recipe.name, tools=_tools(manifest))
-        )
+            read = smoothed_weights(source, manifest.architecture, weights, texts)
+            save_model(_packed_model(manifest.architecture, recipe, read), model_path, progress)
+        return finish_bundle(writer, source, manifest, recipe)
 
 
 def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeights) -> LayerChoices:
     """The layers of a recipe; `packed` learns how to make their weights."""
-    choices = dataclasses.replace(
-        LayerChoices.fp32(architecture),
-        embedding=partial(BlockTable, packed=packed, blocks=recipe.table),
-        head=partial(BlockHead, packed=packed, blocks=recipe.table),
+    choices = LayerChoices.fp32(architecture)
+    table, head = choices.embedding, choices.head
+    if isinstance(recipe.table, Rows):
+        table = partial(RowTable, packed=packed, weights=recipe.table)
+        head = partial(RowHead, packed=packed, weights=recipe.table)
+    elif isinstance(recipe.table, Blocks):
+        table = partial(BlockTable, packed=packed, blocks=recipe.table)
+        head = partial(BlockHead, packed=packed, blocks=recipe.table)
+    choices = dataclasses.replace(choices, embedding=table, head=head)
+    # ONNX Runtime multiplies one row by 4-bit blocks in another order than several.
+    four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
+    return dataclasses.replace(
+        choices, linear=partial(_linear, recipe=recipe, packed=packed), least_rows=2 if four_bits else 1
     )
-    if not isinstance(recipe.body, Blocks):
-        return dataclasses.replace(choices, linear=partial(RowLinear, packed=packed))
-    spare_row = recipe.batch_invariant and recipe.body.bits == 4  # noqa: PLR2004 -- bits
-    linear = partial(BlockLinear, packed=packed, blocks=recipe.body, spare_row=spare_row)
-    return dataclasses.replace(choices, linear=linear)
 
 
-def _read_source(source: Path, target: Path) -> Manifest:
+def read_source(source: Path, target: Path) -> Manifest:
+    """The manifest of a bundle that is to be quantized.
+
+    Raises:
+        BundleError: the source is missing, incomplete or quantized already, or the target is the source.
+    """
     manifest = read_manifest(source)
     if manifest.precision != "fp32":
         made_by = f" by the recipe {manifest.recipe}" if manifest.recipe else ""
@@ -102,13 +120,47 @@ def _read_source(source: Path, target: Path) -> Manifest:
     return manifest
 
 
-def _packed_model(
-    source: Path, architecture: Architecture, recipe: Recipe, weights: BundleWeights, texts: Sequence[str] | None
-) -> ir.Model:
+def smoothed_weights(
+    source: Path, architecture: Architecture, weights: BundleWeights, texts: Sequence[str] | None
+) -> ReadWeight:
+    """The weights of a float32 bundle without the outliers of its activations on some text, by default a built-in one.
+
+    Raises:
+        ConfigError: there is no text to calibrate with.
+    """
     magnitudes = input_magnitudes(source, architecture, weights, CALIBRATION_TEXTS if texts is None else texts)
+    return smoothed(weights.read, smoothing(architecture, weights.read, magnitudes))
+
+
+def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:
+    """Copies what is not quantized beside the new graph, and records it all."""
+    for name in _COPIED:
+        shutil.copyfile(source / name, writer.folder / name)
+    made = dataclasses.replace(
+        manifest,
+        precision=recipe.precision,
+        recipe=recipe.name,
+        layer_precisions=layer_precisions(manifest.architecture, recipe) if recipe.overrides else None,
+        tools=_tools(manifest),
+    )
+    return writer.finish(made)
+
+
+def _linear(  # noqa: PLR0913 -- a linear layer's four, and how each is packed
+    graph: GraphBuilder, name: str, in_features: int, out_features: int, *, recipe: Recipe, packed: PackedWeights
+) -> Layer:
+    packing = recipe.packing(name)
+    if packing is None:
+        return Linear(graph, name, in_features, out_features)
+    if isinstance(packing, Blocks):
+        return BlockLinear(graph, name, in_features, out_features, packed=packed, blocks=packing)
+    return RowLinear(graph, name, in_features, out_features, packed=packed, weights=packing)
+
+
+def _packed_model(architecture: Architecture, recipe: Recipe, read: ReadWeight) -> ir.Model:
     packed = PackedWeights()
     model = build_causal_lm(architecture, layer_choices(architecture, recipe, packed))
-    packed.attach(model, smoothed(weights.read, smoothing(architecture, weights.read, magnitudes)))
+    packed.attach(model, read)
     return model
 
 

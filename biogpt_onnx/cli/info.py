@@ -2,6 +2,7 @@
 
 import argparse
 
+from biogpt_onnx.cli.layer_precisions import precisions_line
 from biogpt_onnx.cli.model_arguments import add_bundle_argument
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 
@@ -28,6 +29,7 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
     lines = {
         "source": manifest.source,
         "precision": manifest.precision + (f", by recipe {manifest.recipe}" if manifest.recipe else ""),
+        **({"chosen": precisions_line(manifest.layer_precisions)} if manifest.layer_precisions else {}),
         "size": f"{manifest.num_bytes / 1e6:,.1f} MB in {len(manifest.files)} files",
         "layers": f"{shape.num_layers} of {shape.hidden_size}, feed-forward {shape.intermediate_size}",
         "heads": f"{shape.num_heads} of {shape.head_size}",

@@ -1,13 +1,23 @@
 """Makes a smaller bundle of a float32 one."""
 
 import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.cli.text_arguments import documents, share
-from biogpt_onnx.runtime.errors import BundleError, ConfigError
+from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.providers import choose_provider, import_onnxruntime
+
+if TYPE_CHECKING:
+    from biogpt_onnx.quantize.mixture_search import Choice
+    from biogpt_onnx.runtime.bundle import Manifest
 
 NAME = "quantize"
+AUTOMATIC = "auto"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,13 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         required=True,
         metavar="NAME",
-        help="int8: 8-bit weights and activations; int8-weights: 8-bit weights; int4: 4-bit weights; "
-        "int8-dynamic: ONNX Runtime's own, to compare with",
+        help="int8: 8-bit weights and activations; int8-weights: 8-bit weights; int4: 4-bit weights; auto: each layer "
+        "as small as --max-perplexity-increase allows; fp16, bf16: half precision, for GPUs; int8-dynamic: ONNX "
+        "Runtime's own, to compare with",
     )
     parser.add_argument(
         "--calibration",
         metavar="FILE",
-        help="text such as the model will see, a passage a line; by default a built-in one",
+        help="text such as the model will see, a passage a line, which auto also searches with; by default a built-in "
+        "one",
     )
     parser.add_argument(
         "--text", metavar="FILE", help="text to evaluate the result with, a document a line; by default a built-in one"
@@ -33,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-perplexity-increase",
         type=share,
         metavar="SHARE",
-        help="exit with 1 where perplexity grew by more (default 0.5%% for 8 bits, 5%% for 4); the bundle stays",
+        help="exit with 1 where perplexity grew by more (default 0.5%%, 5%% for int4); the bundle stays",
     )
     parser.add_argument("--no-evaluation", action="store_true", help="do not compare the result with the original")
     parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")
@@ -43,28 +55,105 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command: 1 where the result was written but is worse than allowed."""
     try:
         # Imported here, as the runtime's commands must not need what only quantization needs.
+        from biogpt_onnx.quantize.automatic import MAX_PERPLEXITY_INCREASE
         from biogpt_onnx.quantize.proof import prove
         from biogpt_onnx.quantize.quantizer import quantize_bundle
         from biogpt_onnx.quantize.recipes import RECIPES
     except ImportError as error:
         raise BundleError(f'quantize needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
-    if options.recipe not in RECIPES:
-        raise ConfigError(f"recipe is {options.recipe!r}: choose one of {', '.join(RECIPES)}")
-    recipe = RECIPES[options.recipe]
+    recipe = RECIPES.get(options.recipe)
+    if recipe is None and options.recipe != AUTOMATIC:
+        raise ConfigError(f"recipe is {options.recipe!r}: choose one of {', '.join([*RECIPES, AUTOMATIC])}")
     calibration, texts = (None if name is None else documents(name) for name in (options.calibration, options.text))
-    with Progress("writing weights") as progress:
-        manifest = quantize_bundle(
-            options.bundle, options.output, recipe, texts=calibration, overwrite=options.overwrite, progress=progress
-        )
-    print(
-        f"{options.output}: {manifest.recipe} bundle of {manifest.source}, {manifest.num_bytes / 1e6:,.1f} MB",
-        flush=True,
-    )
+    most = options.max_perplexity_increase
+    if most is None:
+        most = MAX_PERPLEXITY_INCREASE if recipe is None else recipe.max_perplexity_increase
+    if recipe is None:
+        _quantize_automatically(options, calibration, texts, most)
+    else:
+        if not options.no_evaluation:
+            _check_runnable(recipe.precision)
+        with Progress("writing weights") as progress:
+            manifest = quantize_bundle(
+                options.bundle,
+                options.output,
+                recipe,
+                texts=calibration,
+                overwrite=options.overwrite,
+                progress=progress,
+            )
+        print(_made(options.output, manifest), flush=True)
     if options.no_evaluation:
         return 0
-    most = options.max_perplexity_increase
-    most = recipe.max_perplexity_increase if most is None else most
     with Progress("evaluating") as progress:
         evaluation = prove(options.output, options.bundle, most, texts=texts, progress=progress)
     print(evaluation.table(most))
     return 0 if evaluation.passed(most) else 1
+
+
+def _check_runnable(precision: str) -> None:
+    # Before anything is written: the comparison runs the result.
+    try:
+        choose_provider(import_onnxruntime(), "auto", precision)
+    except ProviderError as error:
+        raise ProviderError(f"{error}; or leave out the comparison with --no-evaluation") from error
+
+
+class _Stages:
+    """A progress line for one kind of work after the other."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._what, self._line = "", Progress("")
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what != self._what:
+            self._stack.close()
+            self._what, self._line = what, self._stack.enter_context(Progress(what))
+        self._line(done, total)
+
+
+def _quantize_automatically(
+    options: argparse.Namespace, calibration: Sequence[str] | None, texts: Sequence[str] | None, most: float
+) -> None:
+    from biogpt_onnx.quantize.automatic import check_apart, quantize_automatically
+    from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+
+    if not options.no_evaluation:
+        check_apart(calibration, EVALUATION_TEXTS if texts is None else texts)
+    with ExitStack() as stack:
+        manifest, choice = quantize_automatically(
+            options.bundle,
+            options.output,
+            most,
+            texts=calibration,
+            overwrite=options.overwrite,
+            report=_Stages(stack),
+        )
+    print(_made(options.output, manifest), _chosen(manifest, choice, most), sep="\n", end="\n\n", flush=True)
+
+
+def _made(output: Path, manifest: "Manifest") -> str:
+    return f"{output}: {manifest.recipe} bundle of {manifest.source}, {manifest.num_bytes / 1e6:,.1f} MB"
+
+
+def _chosen(manifest: "Manifest", choice: "Choice", most: float) -> str:
+    precisions = manifest.layer_precisions or {}
+    share = choice.bytes_a_step / choice.float32_bytes_a_step
+    lines = [
+        f"chosen: {precisions_line(precisions)}",
+        f"a step reads {choice.bytes_a_step / 1e6:,.1f} MB of matrices, {share:.2f} x float32",
+    ]
+    if choice.growth is not None:
+        growth = choice.growth
+        lines.append(
+            f"on the text that was searched with, perplexity {growth.value:+.3%}, at most {growth.at_most:+.3%}; "
+            f"mixtures measured: {choice.num_measured}"
+        )
+    # A small text proves little, however good the bundle.
+    more = "; more text to search with may allow more" if most else ""
+    if not set(precisions.values()) - {"fp32"}:
+        lines.append(f"nothing can be quantized within {most:.3%}: the bundle is float32 throughout{more}")
+    elif "fp32" in precisions.values():
+        lines.append(f"within {most:.3%} only this can be quantized: the rest stays in float32{more}")
+    return "\n".join([*lines, "", precisions_table(precisions)])

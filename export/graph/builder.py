@@ -27,9 +27,14 @@ class GraphBuilder:
 
     A parameter is declared by its name and shape; its values are put in later (see `weights`), so that a graph can
     be built, looked at and tested without any weights.
+
+    Attributes:
+        dtype: what the network computes in, and so the type of a parameter that names no other.
+        parameters: declared so far, by name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: ir.DataType = ir.DataType.FLOAT) -> None:
+        self.dtype = dtype
         self.parameters: dict[str, ir.Value] = {}
         self._constants: dict[str, ir.Value] = {}
         self._inputs: list[ir.Value] = []
@@ -49,10 +54,10 @@ class GraphBuilder:
         value.name, value.type, value.shape = name, ir.TensorType(dtype), ir.Shape(shape)
         self._outputs.append(value)
 
-    def parameter(self, name: str, shape: Sequence[int], dtype: ir.DataType = ir.DataType.FLOAT) -> ir.Value:
+    def parameter(self, name: str, shape: Sequence[int], dtype: ir.DataType | None = None) -> ir.Value:
         """Declares a weight, or returns the one of that name: two layers that name the same weight share it."""
         if name not in self.parameters:
-            self.parameters[name] = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
+            self.parameters[name] = ir.Value(name=name, type=ir.TensorType(dtype or self.dtype), shape=ir.Shape(shape))
         return self.parameters[name]
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> ir.Value:

@@ -17,13 +17,14 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
     """One graph for prefill and decoding, without weights.
 
     Inputs: `input_ids` and `position_ids` int64 [batch, sequence]; `seqlens_k` int32 [batch], tokens in a row's cache
-    after this step minus one; `total_sequence_length` int32 [], the largest of these counts; `attention_bias` float32
+    after this step minus one; `total_sequence_length` int32 [], the largest of these counts; `attention_bias`
     [bias_batch, bias_heads, sequence, total]; `logits_indices` int64 [num_logits] into the batch * sequence rows;
-    and each layer's cache, [batch, heads, capacity, head_size].
+    and each layer's cache, [batch, heads, capacity, head_size]. Bias and cache have the type that the network computes
+    in, because the attention's operator takes no other.
     Outputs: `logits` float32 [num_logits, vocab], and each layer's cache again, to be bound to the memory of the
     input.
     """
-    graph = GraphBuilder()
+    graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices)
     input_ids = graph.input(bundle.INPUT_IDS, ir.DataType.INT64, _IDS)
     position_ids = graph.input(bundle.POSITION_IDS, ir.DataType.INT64, _IDS)
@@ -31,23 +32,26 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
         seqlens_k=graph.input(bundle.SEQLENS_K, ir.DataType.INT32, [_BATCH]),
         total_sequence_length=graph.input(bundle.TOTAL_SEQUENCE_LENGTH, ir.DataType.INT32, []),
         attention_bias=graph.input(
-            bundle.ATTENTION_BIAS, ir.DataType.FLOAT, ["bias_batch", "bias_heads", _SEQUENCE, "total"]
+            bundle.ATTENTION_BIAS, choices.dtype, ["bias_batch", "bias_heads", _SEQUENCE, "total"]
         ),
     )
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
     cache_shape: list[Dimension] = [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
     past = [
         (
-            graph.input(bundle.past_name(layer, "key"), ir.DataType.FLOAT, cache_shape),
-            graph.input(bundle.past_name(layer, "value"), ir.DataType.FLOAT, cache_shape),
+            graph.input(bundle.past_name(layer, "key"), choices.dtype, cache_shape),
+            graph.input(bundle.past_name(layer, "value"), choices.dtype, cache_shape),
         )
         for layer in range(architecture.num_layers)
     ]
     logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
+    if choices.dtype != ir.DataType.FLOAT:
+        with graph.scope("logits"):
+            logits = graph.op("Cast", logits, to=ir.DataType.FLOAT.value)
     graph.output(logits, bundle.LOGITS, ir.DataType.FLOAT, ["num_logits", architecture.vocab_size])
     for layer, (key, value) in enumerate(present):
-        graph.output(key, bundle.present_name(layer, "key"), ir.DataType.FLOAT, cache_shape)
-        graph.output(value, bundle.present_name(layer, "value"), ir.DataType.FLOAT, cache_shape)
+        graph.output(key, bundle.present_name(layer, "key"), choices.dtype, cache_shape)
+        graph.output(value, bundle.present_name(layer, "value"), choices.dtype, cache_shape)
     return graph.build("biogpt")
 
 

@@ -29,12 +29,24 @@ _ROWS = "rows"
 
 @dataclass(frozen=True)
 class LayerChoices:
-    """Which layer stands for which job: another precision or another device is another choice, not another decoder."""
+    """Which layer stands for which job: another precision or another device is another choice, not another decoder.
+
+    Attributes:
+        linear: makes the linear layers.
+        attention: the attention of every layer.
+        embedding: makes the token table.
+        head: makes the output head.
+        dtype: what the network computes in; its weights (where no layer packs them) and its cache have this type too.
+        least_rows: rows that go through the linear layers at least; rows of zeros fill up what is missing. For kernels
+            that compute a single row in another order than several.
+    """
 
     linear: LinearFactory
     attention: Attention
     embedding: EmbeddingFactory = TokenTable
     head: HeadFactory = OutputHead
+    dtype: ir.DataType = ir.DataType.FLOAT
+    least_rows: int = 1
 
     @classmethod
     def fp32(cls, architecture: Architecture) -> "LayerChoices":
@@ -61,11 +73,38 @@ class Embedding:
         with graph.scope("embedding"):
             tokens = self._tokens(input_ids)
             if self._architecture.scale_embedding:
-                tokens = graph.op(
-                    "Mul", tokens, graph.constant("embedding_scale", np.array(math.sqrt(hidden_size), dtype=np.float32))
-                )
+                scale = np.array(math.sqrt(hidden_size), dtype=graph.dtype.numpy())
+                tokens = graph.op("Mul", tokens, graph.constant("embedding_scale", scale))
             summed = graph.op("Add", tokens, graph.op("Gather", self._positions, position_ids))
             return graph.op("Reshape", summed, graph.constant(_ROWS, np.array([-1, hidden_size])))
+
+
+class RowFilling:
+    """Rows of zeros below the tokens' rows where these are fewer than `least`; nothing at all where `least` is 1.
+
+    Everything between attentions works on each row by itself, so that the filling changes no other row.
+    """
+
+    def __init__(self, graph: GraphBuilder, input_ids: ir.Value, least: int, hidden_size: int) -> None:
+        self._graph, self._needed = graph, least > 1
+        if not self._needed:
+            return
+        with graph.scope("row_filling"):
+            rows = graph.op("Reshape", graph.op("Size", input_ids), graph.constant("one_dimension", np.array([-1])))
+            missing = graph.op("Sub", graph.constant("least_rows", np.array([least])), rows)
+            missing = graph.op("Max", missing, graph.constant("first_row", np.array([0])))
+            shape = graph.op("Concat", missing, graph.constant("hidden_size", np.array([hidden_size])), axis=0)
+            self._rows, self._zeros = rows, graph.op("ConstantOfShape", shape)  # [missing, hidden], of float32 zeros
+
+    def added(self, x: ir.Value) -> ir.Value:
+        """[rows, hidden] to [rows + missing, hidden]."""
+        return self._graph.op("Concat", x, self._zeros, axis=0) if self._needed else x
+
+    def without(self, x: ir.Value) -> ir.Value:
+        """[rows + missing, features] to [rows, features]."""
+        if not self._needed:
+            return x
+        return self._graph.op("Slice", x, self._graph.constant("first_row", np.array([0])), self._rows)
 
 
 class DecoderLayer:
@@ -84,15 +123,21 @@ class DecoderLayer:
         )
 
     def __call__(
-        self, x: ir.Value, shape: ir.Value, past: tuple[ir.Value, ir.Value], shared: AttentionInputs
+        self,
+        x: ir.Value,
+        shape: ir.Value,
+        past: tuple[ir.Value, ir.Value],
+        shared: AttentionInputs,
+        filling: "RowFilling",
     ) -> tuple[ir.Value, ir.Value, ir.Value]:
         """Float [rows, hidden] to the same, and the layer's cache; `shape` unfolds rows to [batch, sequence, -1]."""
         graph = self._graph
         qkv = self._qkv(self._attention_norm(x))
         with graph.scope(f"{self._name}.attention"):
-            qkv = graph.op("Reshape", qkv, shape)
+            qkv = graph.op("Reshape", filling.without(qkv), shape)
             mixed, key, value = self._attention(graph, qkv, *past, shared)
             mixed = graph.op("Reshape", mixed, graph.constant(_ROWS, np.array([-1, self._hidden_size])))
+            mixed = filling.added(mixed)
         x = self._add(x, self._out(mixed))
         x = self._add(x, self._feed_forward(self._feed_forward_norm(x)))
         return x, key, value
@@ -107,7 +152,7 @@ class Decoder:
     """The whole network, from ids to the logits of the rows that are asked for."""
 
     def __init__(self, graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> None:
-        self._graph = graph
+        self._graph, self._hidden_size, self._least_rows = graph, architecture.hidden_size, choices.least_rows
         self._embedding = Embedding(graph, architecture, choices.embedding)
         self._layers = [
             DecoderLayer(graph, f"layers.{index}", architecture, choices) for index in range(architecture.num_layers)
@@ -134,9 +179,11 @@ class Decoder:
         with graph.scope("shape"):
             # A zero keeps the dimension of what is reshaped, which rows no longer have: take it from the ids.
             shape = graph.op("Concat", graph.op("Shape", input_ids), graph.constant("rest", np.array([-1])), axis=0)
+        filling = RowFilling(graph, input_ids, self._least_rows, self._hidden_size)
+        x = filling.added(x)
         present = []
         for layer, layer_past in zip(self._layers, past, strict=True):
-            x, key, value = layer(x, shape, layer_past, shared)
+            x, key, value = layer(x, shape, layer_past, shared, filling)
             present.append((key, value))
         with graph.scope("logits"):
             # The head is the largest matrix: only rows whose logits are asked for go through it.

@@ -30,7 +30,7 @@ sequence] to float [batch, sequence, hidden]."""
 
 
 class Linear:
-    """y = x Wᵀ + b in float32, with W [out, in] as checkpoints keep it, so that no weight is ever transposed."""
+    """y = x Wᵀ + b, with W [out, in] as checkpoints keep it, so that no weight is ever transposed."""
 
     def __init__(self, graph: GraphBuilder, name: str, in_features: int, out_features: int) -> None:
         self._graph, self._name = graph, name
@@ -44,7 +44,7 @@ class Linear:
 
 
 class TokenTable:
-    """Rows of a float32 table by their ids."""
+    """Rows of a table by their ids."""
 
     def __init__(self, graph: GraphBuilder, weight_name: str, vocab_size: int, hidden_size: int) -> None:
         self._graph = graph

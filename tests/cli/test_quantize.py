@@ -5,6 +5,7 @@ import pytest
 from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
 from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from makers.outliers import write_outlier_checkpoint
@@ -58,8 +59,11 @@ def test_the_comparison_can_be_left_out(mini_bundle: Path, tmp_path: Path, capsy
     ("options", "named"),
     [
         (["--recipe", "int3"], "int8"),
+        (["--recipe", "int3"], "auto"),
+        (["--recipe", "auto", "--calibration", "missing.txt"], "missing.txt"),
         (["--recipe", "int8", "--calibration", "missing.txt"], "missing.txt"),
         (["--recipe", "int8", "--text", "missing.txt"], "missing.txt"),
+        (["--recipe", "bf16"], "--no-evaluation"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(
@@ -71,4 +75,71 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
     assert named in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def passages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "passages.txt"
+    path.write_text("\n".join(CALIBRATION_TEXTS[:3]))
+    return path
+
+
+def test_auto_says_what_it_chose_and_info_repeats_it(
+    mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "auto"
+    options = ["--recipe", "auto", "--max-perplexity-increase", "50%", "--calibration", passages]
+    assert quantize(mini_bundle, target, *options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{target}: auto bundle of huggingface:mini, ")
+    assert lines[1] == "chosen: of 16 linear layers 16 in 4 bits; embedding and head in 8 bits"
+    assert lines[2].startswith("a step reads 3.")
+    assert lines[3].startswith("on the text that was searched with, perplexity ")
+    table = [line.split() for line in lines[5:10]]
+    assert table[0] == ["layer", "attention.qkv", "attention.out", "feed_forward.fc1", "feed_forward.fc2"]
+    assert table[1:] == [[str(layer), *["4", "bits"] * 4] for layer in range(4)]
+    assert lines[-1].startswith("PASS: perplexity increase")
+    manifest = read_manifest(target)
+    assert manifest.layer_precisions is not None
+    assert manifest.evaluation is not None
+    assert manifest.evaluation["gate"] == {"max_perplexity_increase": 0.5, "passed": True}
+    assert main(["info", str(target)]) == 0
+    assert "chosen:     of 16 linear layers 16 in 4 bits; embedding and head in 8 bits" in capsys.readouterr().out
+
+
+def test_auto_says_plainly_that_nothing_can_be_quantized(
+    mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--recipe", "auto", "--max-perplexity-increase", "0", "--calibration", passages]
+    assert quantize(mini_bundle, tmp_path / "auto", *options) == 0
+    output = capsys.readouterr().out
+    assert "nothing can be quantized within 0.000%: the bundle is float32 throughout" in output
+    assert "PASS: perplexity increase +0.000%" in output
+
+
+def test_auto_says_that_float32_remains(
+    mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # On so little text chance alone is more than what 8 bits cost.
+    options = ["--recipe", "auto", "--max-perplexity-increase", "0.15%", "--calibration", passages, "--no-evaluation"]
+    assert quantize(mini_bundle, tmp_path / "auto", *options) == 0
+    output = capsys.readouterr().out
+    assert "within 0.150% only this can be quantized: the rest stays in float32" in output
+    assert " in float32; embedding and head in " in output
+
+
+def test_auto_uses_half_a_percent_and_a_built_in_text_by_itself(mini_bundle: Path, tmp_path: Path) -> None:
+    assert quantize(mini_bundle, tmp_path / "auto", "--recipe", "auto") in {0, 1}
+    evaluation = read_manifest(tmp_path / "auto").evaluation
+    assert evaluation is not None
+    assert evaluation["gate"]["max_perplexity_increase"] == 0.005
+
+
+def test_auto_does_not_prove_on_what_it_searched_with(
+    mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--recipe", "auto", "--calibration", passages, "--text", passages]
+    assert quantize(mini_bundle, tmp_path / "auto", *options) == 2
+    assert "error: 3 of 3 documents to evaluate with are searched with too" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,33 @@
+"""How a bundle's layers are stored, where each has a precision of its own."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+_SAID = {"int4": "4 bits", "int8": "8 bits", "fp32": "float32"}
+_LAYERS = "layers."
+
+
+def precisions_line(precisions: Mapping[str, str]) -> str:
+    """All of a manifest's `layer_precisions` in a line."""
+    linear = Counter(_SAID[precision] for name, precision in precisions.items() if name.startswith(_LAYERS))
+    parts = [f"{linear[said]} in {said}" for said in _SAID.values() if linear[said]]
+    tables = {_SAID[precision] for name, precision in precisions.items() if not name.startswith(_LAYERS)}
+    return f"of {linear.total()} linear layers {', '.join(parts)}; embedding and head in {' and '.join(sorted(tables))}"
+
+
+def precisions_table(precisions: Mapping[str, str]) -> str:
+    """A line for each decoder layer, a column for each linear layer in it."""
+    return "\n".join(_rows(precisions))
+
+
+def _rows(precisions: Mapping[str, str]) -> Iterator[str]:
+    layers: dict[str, dict[str, str]] = {}
+    for name, precision in precisions.items():
+        if name.startswith(_LAYERS):
+            index, _, part = name.removeprefix(_LAYERS).partition(".")
+            layers.setdefault(index, {})[part] = _SAID[precision]
+    parts = list(dict.fromkeys(part for found in layers.values() for part in found))
+    yield f"{'layer':<8}" + "".join(f"{part:>18}" for part in parts)
+    # A manifest on disk has its names in the order of the alphabet.
+    for index in sorted(layers, key=lambda text: (len(text), text)):
+        yield f"{index:<8}" + "".join(f"{layers[index].get(part, ''):>18}" for part in parts)

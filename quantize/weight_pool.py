@@ -1,0 +1,81 @@
+"""Weights that are packed once in each way that is tried, for graphs of any mixture of them."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from biogpt_onnx.export.graph.causal_lm import build_causal_lm
+from biogpt_onnx.quantize.bundle_weights import ReadWeight
+from biogpt_onnx.quantize.mixture import Packing, packing_of
+from biogpt_onnx.quantize.packing import PackedWeights
+from biogpt_onnx.quantize.quantizer import layer_choices
+from biogpt_onnx.quantize.recipes import Recipe
+from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
+from biogpt_onnx.runtime.session import DecoderSession
+
+_POOL_FILE = "pool.data"
+
+# Memory is mapped by the page: see `save_model`.
+_PAGE_BYTES = 4096
+
+
+class WeightPool:
+    """A file that grows by what a recipe needs and no recipe before it needed.
+
+    Args:
+        folder: an empty folder, where the file and the graphs go.
+        manifest: of the float32 bundle.
+        read: its weights, smoothed.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, read: ReadWeight) -> None:
+        self._folder, self.manifest, self._read = folder, manifest, read
+        self._tensors: dict[tuple[str, Packing], ir.ExternalTensor] = {}
+
+    def model(self, recipe: Recipe) -> ir.Model:
+        """The graph of a recipe, with weights that lie in the pool."""
+        packed = PackedWeights()
+        architecture = self.manifest.architecture
+        model = build_causal_lm(architecture, layer_choices(architecture, recipe, packed))
+        parameters = [value for value in model.graph.initializers.values() if value.const_value is None]
+        packed.attach(model, self._read)
+        for parameter in parameters:
+            name, values = str(parameter.name), parameter.const_value
+            key = (name, packing_of(recipe, name.partition(".weight")[0]))
+            if key not in self._tensors and values is not None:
+                self._tensors[key] = self._written(name, values)
+            parameter.const_value = self._tensors[key]
+        return model
+
+    def open(self, recipe: Recipe, *, prepack: bool) -> DecoderSession:
+        """A session of a recipe's graph.
+
+        Args:
+            recipe: how each layer is packed.
+            prepack: True computes as a bundle of that recipe does. False maps all weights from the file and opens at
+                once; ONNX Runtime then unpacks blocks and multiplies them in float32.
+        """
+        graph: bytes = ir.serde.serialize_model(self.model(recipe)).SerializeToString()
+        (self._folder / MODEL_FILE).write_bytes(graph)
+        # Of what does not say that it is float32 the weights are always rearranged.
+        manifest = dataclasses.replace(self.manifest, precision=recipe.precision if prepack else "fp32")
+        return DecoderSession(self._folder, manifest, device="cpu", prepack=prepack)
+
+    def _written(self, name: str, values: ir.TensorProtocol) -> ir.ExternalTensor:
+        array = np.ascontiguousarray(values.numpy())
+        path = self._folder / _POOL_FILE
+        with path.open("ab") as file:
+            file.write(bytes(-file.tell() % _PAGE_BYTES))
+            offset = file.tell()
+            file.write(array.data)
+        return ir.ExternalTensor(
+            location=_POOL_FILE,
+            offset=offset,
+            length=array.nbytes,
+            dtype=values.dtype,
+            shape=ir.Shape(array.shape),
+            name=name,
+            base_dir=self._folder,
+        )
