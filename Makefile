@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format test-wheel test-optimum clean
+.PHONY: help demo test lint format test-wheel test-optimum bench bench-peers clean
 
 help:
 	@echo "make demo          export the embedded checkpoint and generate from a few prompts"
@@ -15,6 +15,8 @@ help:
 	@echo "make format        let ruff format the code"
 	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
+	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
+	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make clean         remove environments and build outputs"
 
 demo: .venv-demo/installed
@@ -33,6 +35,7 @@ lint: .venv/installed
 	.venv/bin/mypy
 	MYPYPATH=tests .venv/bin/mypy --explicit-package-bases tests
 	MYPYPATH=benchmarks .venv/bin/mypy benchmarks/*.py
+	MYPYPATH=benchmarks/peers .venv/bin/mypy benchmarks/peers/*.py
 	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports
 
@@ -58,6 +61,16 @@ TRANSFORMERS_TESTS = tests/cli tests/export tests/runtime/decoding/processors te
 
 test-optimum: .venv-optimum/installed
 	.venv-optimum/bin/python -m pytest $(TRANSFORMERS_TESTS)
+
+# Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
+BENCH_RESULTS = benchmarks/results
+bench: .venv/installed bench-peers
+	.venv/bin/python benchmarks/compare.py --output $(BENCH_RESULTS)/compare.jsonl \
+		--report $(BENCH_RESULTS)/compare.md --plots $(BENCH_RESULTS)/plots $(BENCH)
+
+# Each peer in an environment of its own, .venv-peers/PACKAGE; what cannot be installed says so there.
+bench-peers:
+	$(PYTHON) benchmarks/peers/environments.py
 
 clean:
 	rm -rf .venv .venv-* build dist bundles *.egg-info

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bandwidth import ReadBandwidth
+from biogpt_onnx.bench.bandwidth import ReadBandwidth
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.quantize.recipes import INTEGER_RECIPES, RECIPES
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, read_manifest
 from decoding import PRESET, THREADS, after_a_pause
 from machine import describe
@@ -36,7 +36,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--recipes", nargs="+", choices=list(RECIPES), default=list(RECIPES), help="which recipes")
+    parser.add_argument("--recipes", nargs="+", choices=INTEGER_RECIPES, default=INTEGER_RECIPES, help="which recipes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         bundles = _bundles(Path(name), options.recipes)

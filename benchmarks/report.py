@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.bench.rows import read_rows
+from biogpt_onnx.bench.summary import summary
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
@@ -175,12 +178,15 @@ _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "search numbers": ("search.json", search_table),
     "quantized numbers": ("quantized.json", quantized_table),
     "quality numbers": ("quality.json", quality_table),
+    "comparison": ("compare.jsonl", lambda run: summary(run["rows"])),
 }
 """For each pair of marks in the README: the run, and what makes a table of it."""
 
 
 def read_run(name: str) -> dict[str, Any]:
-    """A committed run."""
+    """A committed run; of JSON lines the lines as `rows`."""
+    if name.endswith(".jsonl"):
+        return {"rows": read_rows(RESULTS / name)}
     run: dict[str, Any] = json.loads((RESULTS / name).read_text(encoding="utf-8"))
     return run
 
@@ -194,8 +200,10 @@ def readme_with(text: str, marks: str, numbers: str) -> str:
 
 
 def readme_with_all(text: str, read: Callable[[str], dict[str, Any]] = read_run) -> str:
-    """The README with every table as its run has it."""
+    """The README with every table as its run has it; a run that is not committed has none."""
     for marks, (name, make) in _TABLES.items():
+        if not (RESULTS / name).is_file():
+            continue
         text = readme_with(text, marks, make(read(name)))
     return text
 
@@ -209,6 +217,8 @@ def main() -> None:
         README.write_text(readme_with_all(README.read_text(encoding="utf-8")), encoding="utf-8")
         return
     for name, make in _TABLES.values():
+        if not (RESULTS / name).is_file():
+            continue
         sys.stdout.write(make(read_run(name)) + "\n\n")
 
 

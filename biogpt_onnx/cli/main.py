@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.cli import evaluate, export, generate, info, quantize, verify
+from biogpt_onnx.cli import bench, evaluate, export, generate, info, quantize, verify
 from biogpt_onnx.cli.termination import Terminated, terminable
 from biogpt_onnx.runtime.errors import BioGptError
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = _CommandParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
-    for command in (export, verify, quantize, evaluate, generate, info):
+    for command in (export, verify, quantize, evaluate, bench, generate, info):
         summary = (command.__doc__ or "").partition("\n")[0]
         command_parser = commands.add_parser(
             command.NAME, parents=[shared], help=summary, description=summary, allow_abbrev=False

@@ -1,0 +1,37 @@
+"""Exactly so many tokens from the `generate` of transformers, which optimum's models share; with the clock."""
+
+from typing import Any
+
+from protocol import PAD_ID, Clock
+
+
+def generate(
+    model: Any,  # noqa: ANN401 -- of one of several libraries
+    prompts: list[list[int]],
+    new_tokens: int,
+    num_beams: int,
+    clock: Clock,
+    **settings: Any,  # noqa: ANN401 -- further arguments of generate, as it defines them
+) -> list[list[int]]:
+    """The new tokens of each row, of the best beam; the clock ticks when a step's logits are there."""
+    import torch
+
+    def look_at_the_clock(_ids: object, logits: object) -> object:
+        clock.tick()
+        return logits
+
+    ids = torch.tensor(prompts)
+    with torch.inference_mode():
+        output = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=new_tokens,
+            min_new_tokens=new_tokens,
+            num_beams=num_beams,
+            do_sample=False,
+            pad_token_id=PAD_ID,
+            logits_processor=[look_at_the_clock],
+            **settings,
+        )
+    rows: list[list[int]] = output[:, ids.shape[1] :].tolist()
+    return rows

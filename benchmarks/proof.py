@@ -1,0 +1,111 @@
+"""Whether a contender runs the same model: its logits against our float32 ones."""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.bench.contender import Contender
+from biogpt_onnx.bench.process import ContenderError, PinnedProcess
+from biogpt_onnx.bench.rounds import random_prompts
+
+PROMPT_TOKENS = 64
+
+TOLERANCES = {"fp32": 1e-3, "fp16": 3e-2, "bf16": 3e-2, "int8": 1e-1, "int4": 3e-1}
+"""How far logits may be off, relative to their spread around the mean of a row.
+
+A head that is scaled by sqrt(hidden size), an epsilon or a position that is one off, or a missing bias gives many times
+as much. llama.cpp's GELU in the tanh form lies within that of its 8 bits.
+"""
+
+Logits = npt.NDArray[np.float32]
+
+
+class Proven(NamedTuple):
+    """What a contender's process showed.
+
+    Attributes:
+        contender: with the memory that it really took.
+        status: "measured" where it runs the same model, otherwise "failed" or "unsupported".
+        reason: why not.
+        proof: the differences; empty where there are no logits.
+        versions: of its packages.
+    """
+
+    contender: Contender
+    status: str
+    reason: str | None
+    proof: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+
+class ReferenceLogits:
+    """Our float32 logits of one prompt, against which contenders are held."""
+
+    def __init__(self, reference: Contender, cores: Sequence[int], logs: Path) -> None:
+        self._cores, self._logs = cores, logs
+        self._ids = random_prompts(1, PROMPT_TOKENS, reference.vocab_size)[0]
+        with self._process(reference) as process:
+            self._logits = logits_of(process, self._ids)
+
+    def prove(self, contender: Contender) -> Proven:
+        """Starts a contender, and compares."""
+        try:
+            with self._process(contender) as process:
+                versions = process.hello.get("versions", {})
+                theirs = logits_of(process, self._ids)
+                memory = process.ask({"memory": {}})
+        except ContenderError as error:
+            return Proven(contender, "failed", str(error), {}, {})
+        contender = dataclasses.replace(contender, resident_bytes=memory["peak_resident_bytes"])
+        proof, reason = compare(theirs, self._logits[-len(theirs) :], contender.precision)
+        return Proven(contender, "failed" if reason else "measured", reason, proof, versions)
+
+    def _process(self, contender: Contender) -> PinnedProcess:
+        command = contender.command(len(self._cores))
+        return PinnedProcess(command, self._cores, self._logs / "proof.log", contender.environment)
+
+
+def logits_of(process: PinnedProcess, ids: Sequence[int]) -> Logits:
+    """The logits of the last positions, as many as the contender gives. # [rows, vocabulary].
+
+    Raises:
+        ContenderError: it gives none.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "logits.npy"
+        answer = process.ask({"logits": {"ids": list(ids), "file": str(path)}})
+        if "unsupported" in answer:
+            raise ContenderError(f"it gives no logits, so nothing shows what it runs: {answer['unsupported']}")
+        logits: Logits = np.load(path, allow_pickle=False)
+    if logits.ndim != 2 or len(logits) != answer["rows"]:  # noqa: PLR2004 -- rows and vocabulary
+        raise ContenderError(f"its logits have the shape {logits.shape}, it said {answer['rows']} rows")
+    return logits
+
+
+def compare(theirs: Logits, ours: Logits, precision: str) -> tuple[dict[str, Any], str | None]:
+    """The differences of logits [rows, vocabulary], and why they are not those of the same model; None if they are."""
+    if theirs.shape != ours.shape:
+        return {}, f"its logits have the shape {theirs.shape}, ours {ours.shape}: it runs another model"
+    if not np.isfinite(theirs).all():
+        return {}, "its logits are no numbers"
+    # A constant added to a row changes no probability.
+    first, second = (logits - logits.mean(axis=1, keepdims=True) for logits in (theirs, ours))
+    tolerance = TOLERANCES[precision]
+    proof = {
+        "relative_difference": float(np.linalg.norm(first - second) / np.linalg.norm(second)),
+        "largest_difference": float(np.abs(first - second).max()),
+        "tolerance": tolerance,
+        "same_top_1": float((theirs.argmax(axis=1) == ours.argmax(axis=1)).mean()),
+        "positions": len(theirs),
+    }
+    if proof["relative_difference"] <= tolerance:
+        return proof, None
+    return proof, (
+        f"its logits differ from ours by {proof['relative_difference']:.2g} of their spread, in {precision} "
+        f"{tolerance:g} is allowed: it does not run the same model"
+    )

@@ -1,0 +1,86 @@
+"""What a measurement was made on."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
+_INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
+# What a report made of these files says about them is no change of what was measured.
+_NOT_CODE = ("benchmarks/results", "README.md")
+
+
+def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
+    """CPU, memory, versions and commit, as each result row carries them."""
+    cpu = _cpu_fields()
+    flags = cpu.get("flags", "").split()
+    return {
+        "cpu": cpu.get("model name", platform.processor()),
+        "cores": os.cpu_count(),
+        "instruction_sets": [name for name in _INSTRUCTION_SETS if name in flags],
+        "memory_gb": _memory_gb(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in packages},
+        "commit": _commit(),
+    }
+
+
+def usable_cores() -> tuple[int, ...]:
+    """The numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def available_memory() -> int | None:
+    """Bytes that programs can have without any being paged out; None where the system does not say."""
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        return None
+    fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
+
+
+def _memory_gb() -> float | None:
+    if not hasattr(os, "sysconf"):
+        return None
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+
+
+def _cpu_fields() -> Mapping[str, str]:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines() if path.exists() else []
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit that this file lies in, with "-dirty" where code was changed since; None where it is in none."""
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    commit = _git("describe", "--always", "--exclude=*", "--abbrev=12")
+    changed = _git("diff", "--quiet", "HEAD", "--", ":(top)", *(f":(top,exclude){name}" for name in _NOT_CODE)) is None
+    return f"{commit}-dirty" if commit and changed else commit
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints; None where it fails or is not there."""
+    command = ["git", *arguments]
+    try:
+        result = subprocess.run(  # noqa: S603 -- a fixed command
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None

@@ -1,0 +1,71 @@
+"""A bundle as a contender: `python -m biogpt_onnx.bench.serve BUNDLE --threads N [--no-prepack]`."""
+
+import argparse
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx._version import __version__
+from biogpt_onnx.bench.protocol import serve
+from biogpt_onnx.runtime.bundle import check_files, read_manifest
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
+from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.session import DecoderSession
+
+
+class BundleModel:
+    """A bundle's session, generating by the searches that `BioGPT.generate_ids` uses, without any end of text."""
+
+    def __init__(self, folder: Path, threads: int, *, prepack: bool) -> None:
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
+        self._session = DecoderSession(folder, manifest, threads=threads, device="cpu", prepack=prepack)
+
+    def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
+        """See `protocol.Model`."""
+        config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
+        requests = [Request([SequenceState(tuple(ids), new_tokens, eos_token_id=None)]) for ids in prompts]
+        times = [perf_counter() for _ in run_search(self._session, requests, config, Limits())]
+        # Beams of several prompts are searched one prompt after the other: all have a token when the last one has it.
+        return times[-new_tokens:]
+
+    def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
+        """See `protocol.Model`."""
+        return np.concatenate(list(logits_by_chunk(self._session, ids, self._session.new_cache(1, len(ids)))))
+
+
+def main() -> int:
+    """Loads the bundle and answers requests."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--no-prepack", action="store_true")
+    options = parser.parse_args()
+    start = perf_counter()
+    try:
+        model = BundleModel(options.bundle, options.threads, prepack=not options.no_prepack)
+    except (BioGptError, OSError, MemoryError) as error:
+        sys.stdout.write(json.dumps({"error": " ".join(str(error).split())}) + "\n")
+        return 1
+    seconds = perf_counter() - start
+    versions = {
+        "biogpt-onnx": __version__,
+        "onnxruntime": import_onnxruntime().__version__,
+        "numpy": version("numpy"),
+    }
+    serve(model, {"load_seconds": seconds, "versions": versions})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

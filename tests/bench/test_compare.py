@@ -1,0 +1,149 @@
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from biogpt_onnx.bench.rows import read_rows
+from makers.contenders import fake_contender
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="runs in the checkout only")
+
+
+@pytest.fixture
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Scripts that import each other by their file names.
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(ROOT / "benchmarks") in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def proof(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
+    return importlib.import_module("proof")
+
+
+@pytest.fixture
+def compare(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
+    return importlib.import_module("compare")
+
+
+def logits() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((8, 100)).astype(np.float32)
+
+
+def test_the_same_logits_are_the_same_model(proof: ModuleType) -> None:
+    found, reason = proof.compare(logits() + 3.0, logits(), "fp32")
+    assert reason is None
+    assert found["relative_difference"] < 1e-5
+    assert found["same_top_1"] == 1.0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8", "int4"])
+def test_another_model_fails_in_every_precision(proof: ModuleType, precision: str) -> None:
+    for theirs in (logits() * 32, np.roll(logits(), 1, axis=0), logits()[:, ::-1]):
+        _, reason = proof.compare(theirs, logits(), precision)
+        assert "it does not run the same model" in reason
+    assert "no numbers" in proof.compare(logits() * np.nan, logits(), precision)[1]
+    assert "shape" in proof.compare(logits()[:, :50], logits(), precision)[1]
+
+
+def test_rounding_passes_in_eight_bits_and_not_in_float32(proof: ModuleType) -> None:
+    rounded = np.round(logits() * 20) / 20
+    assert proof.compare(rounded, logits(), "int8")[1] is None
+    assert proof.compare(rounded, logits(), "fp32")[1] is not None
+
+
+def test_a_contender_is_proven_with_the_memory_that_it_takes(proof: ModuleType, tmp_path: Path) -> None:
+    reference = proof.ReferenceLogits(fake_contender(), (0,), tmp_path)
+    same = reference.prove(fake_contender())
+    assert (same.status, same.contender.resident_bytes, same.versions) == ("measured", 2000, {"fake": "1.0"})
+    scaled = reference.prove(fake_contender(behaviour="scaled"))
+    assert scaled.status == "failed"
+    absent = reference.prove(fake_contender(behaviour="absent"))
+    assert (absent.status, absent.reason) == ("failed", "its library is missing")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--scenario", "fast"], "scenario is 'fast'"),
+        (["--peers", "nobody"], "peers has 'nobody': choose among"),
+        (["--recipes", "int3"], "recipes has 'int3': choose among fp32, int8"),
+        (["--data", "none"], "none"),
+        (["--report", "none/report.md"], "cannot be written"),
+        (["--min-runs", "0"], "min_runs is 0"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917 -- fixtures
+    compare: ModuleType,
+    options: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work = tmp_path / "work"
+    arguments = ["compare.py", "--output", str(tmp_path / "rows.jsonl"), "--work", str(work), *options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert compare.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert said in error
+    assert not work.exists()
+
+
+def test_ours_and_a_peer_that_is_missing_make_a_whole_report(
+    compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mini_checkpoint: Path
+) -> None:
+    peer = compare.PEERS[0].name
+    monkeypatch.setattr(compare, "unavailable", lambda _: f"{ROOT}/.venv-peers/x is missing: make bench-peers")
+    monkeypatch.setattr(compare, "_DISK_BYTES", 0)
+    output, report = tmp_path / "rows.jsonl", tmp_path / "report.md"
+    arguments: list[Any] = ["compare.py", "--output", output, "--report", report, "--work", tmp_path / "work"]
+    arguments += ["--preset", mini_checkpoint, "--peers", peer, "--recipes", "fp32", "int8", "--scenario", "HoC"]
+    arguments += ["--min-runs", "1", "--min-seconds", "0"]
+    monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
+    assert compare.main() == 0
+    rows = read_rows(output)
+    kinds = [(row["kind"], row["contender"]["name"], row["scenario"]["name"], row["status"]) for row in rows]
+    assert ("proof", peer, "proof", "unavailable") in kinds
+    assert ("measurement", "biogpt-onnx int8", "HoC", "measured") in kinds
+    assert ("quality", "biogpt-onnx int8", "plain", "measured") in kinds
+    increases = [row["quality"]["perplexity_increase"]["value"] for row in rows if row["kind"] == "quality"]
+    assert len(increases) == 2
+    assert all(abs(increase) < 0.01 for increase in increases)
+    assert f"| {peer} | proof | unavailable |" in report.read_text()
+    assert compare.main() == 0
+    assert [row["started"] for row in read_rows(output) if row["kind"] == "measurement"] == [
+        row["started"] for row in rows if row["kind"] == "measurement"
+    ]
+
+
+def test_the_readme_follows_the_committed_comparison() -> None:
+    # Loaded as in tests/test_readme.py, which holds the README against every committed run.
+    spec = importlib.util.spec_from_file_location("report", ROOT / "benchmarks" / "report.py")
+    assert spec is not None
+    assert spec.loader is not None
+    report = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(report)
+    if not (report.RESULTS / "compare.jsonl").is_file():
+        pytest.skip("no comparison is committed yet")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "<!-- comparison: begin -->" in text
+    run = report.read_run("compare.jsonl")
+    for row in run["rows"]:
+        for measure in row.get("measures", {}).values():
+            measure["p50"] *= 2
+    assert report.readme_with(text, "comparison", report.summary(run["rows"])) != text
