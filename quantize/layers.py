@@ -15,9 +15,6 @@ _ACCURACY_LEVEL = 4
 _LARGEST_ACTIVATION = 127
 _ACTIVATION_ZERO_POINT = 128
 
-# Far below any activation and far above what divides into infinity.
-_SMALLEST_MAXIMUM = 1e-30
-
 
 class BlockLinear:
     """y = x Wᵀ + b with W in blocks."""
@@ -205,9 +202,9 @@ class _RowMatMul:
         step = graph.constant("row_step", np.array(1 / _LARGEST_ACTIVATION, dtype=np.float32))
         zero_point = graph.constant("row_zero_point", np.array(_ACTIVATION_ZERO_POINT, dtype=np.uint8))
         weight_zero = np.array(self._weights.zero_point, dtype=self._weights.dtype.numpy())
-        magnitude = graph.op("ReduceMax", graph.op("Abs", x), graph.constant("last_axis", np.array([-1])))
-        smallest = graph.constant("smallest_magnitude", np.array(_SMALLEST_MAXIMUM, dtype=np.float32))
-        magnitude = graph.op("Max", magnitude, smallest)  # [rows, 1]
+        last = graph.constant("last_axis", np.array([-1]))
+        # [rows, 1]. A row of zeros becomes NaN and then whatever codes; its product is multiplied by 0 again.
+        magnitude = graph.op("ReduceMax", graph.op("Abs", x), last)
         product = graph.op(
             "MatMulIntegerToFloat",
             graph.op("QuantizeLinear", graph.op("Div", x, magnitude), step, zero_point),

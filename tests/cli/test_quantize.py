@@ -89,7 +89,7 @@ def test_auto_says_what_it_chose_and_info_repeats_it(
     mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "auto"
-    options = ["--recipe", "auto", "--max-perplexity-increase", "50%", "--calibration", passages]
+    options: list[str | Path] = ["--recipe", "auto", "--max-perplexity-increase", "50%", "--calibration", passages]
     assert quantize(mini_bundle, target, *options) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{target}: auto bundle of huggingface:mini, ")
@@ -111,7 +111,7 @@ def test_auto_says_what_it_chose_and_info_repeats_it(
 def test_auto_says_plainly_that_nothing_can_be_quantized(
     mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--recipe", "auto", "--max-perplexity-increase", "0", "--calibration", passages]
+    options: list[str | Path] = ["--recipe", "auto", "--max-perplexity-increase", "0", "--calibration", passages]
     assert quantize(mini_bundle, tmp_path / "auto", *options) == 0
     output = capsys.readouterr().out
     assert "nothing can be quantized within 0.000%: the bundle is float32 throughout" in output
@@ -122,7 +122,15 @@ def test_auto_says_that_float32_remains(
     mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # On so little text chance alone is more than what 8 bits cost.
-    options = ["--recipe", "auto", "--max-perplexity-increase", "0.15%", "--calibration", passages, "--no-evaluation"]
+    options: list[str | Path] = [
+        "--recipe",
+        "auto",
+        "--max-perplexity-increase",
+        "0.15%",
+        "--calibration",
+        passages,
+        "--no-evaluation",
+    ]
     assert quantize(mini_bundle, tmp_path / "auto", *options) == 0
     output = capsys.readouterr().out
     assert "within 0.150% only this can be quantized: the rest stays in float32" in output
@@ -139,7 +147,7 @@ def test_auto_uses_half_a_percent_and_a_built_in_text_by_itself(mini_bundle: Pat
 def test_auto_does_not_prove_on_what_it_searched_with(
     mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--recipe", "auto", "--calibration", passages, "--text", passages]
+    options: list[str | Path] = ["--recipe", "auto", "--calibration", passages, "--text", passages]
     assert quantize(mini_bundle, tmp_path / "auto", *options) == 2
     assert "error: 3 of 3 documents to evaluate with are searched with too" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
