@@ -154,6 +154,33 @@ def quantized_table(run: dict[str, Any]) -> str:
     return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
+def shared_table(run: dict[str, Any]) -> str:
+    """A run of two processes of one bundle as a Markdown table, with what it was made on."""
+    header = ["recipe", "load", "load, shared", "a process", "a second one", "a second one, shared", "cache on disk"]
+    rows = []
+    for name, values in run["recipes"].items():
+        own, shared = values["own"], values["shared"]
+        first, second = own["computed"]["first_resident_bytes"], own["computed"]["second_private_bytes"]
+        third, share = shared["computed"]["second_private_bytes"], shared["computed"]["second_private_to_first"]
+        rows.append(
+            [
+                name,
+                f"{own['load_seconds']:.2f} s",
+                f"{shared['load_seconds']:.2f} s",
+                f"{first / 1e6:.0f} MB",
+                f"{second / 1e6:.0f} MB",
+                f"{third / 1e6:.0f} MB, {share:.0%} of the first",
+                f"{values['cache_bytes'] / 1e9:.2f} GB",
+            ]
+        )
+    made_on = (
+        f"Two processes of one bundle, each with weights of its own and with `share_weights=True`, after a prompt of "
+        f"{run['prompt_tokens']} tokens and {run['steps']} steps; medians of {run['rounds']} rounds. Loading includes "
+        "`import onnxruntime`. A second process's memory is what no other process shares."
+    )
+    return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])])
+
+
 def quality_table(run: dict[str, Any]) -> str:
     """A run of the recipes' quality as a Markdown table, with what it was made on."""
     twins = run["twins"]
@@ -177,6 +204,7 @@ _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "numbers": ("fp32.json", table),
     "search numbers": ("search.json", search_table),
     "quantized numbers": ("quantized.json", quantized_table),
+    "shared numbers": ("shared_weights.json", shared_table),
     "quality numbers": ("quality.json", quality_table),
     "comparison": ("compare.jsonl", lambda run: summary(run["rows"])),
 }
