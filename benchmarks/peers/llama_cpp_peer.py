@@ -90,7 +90,8 @@ class Context:
             The logits behind each row, or of every token; valid until the next call. # [outputs, vocabulary]
         """
         if first_position == 0:
-            self._library.llama_memory_clear(self._library.llama_get_memory(self._context), data=True)
+            memory = self._library.llama_get_memory(self._context)
+            self._library.llama_memory_clear(memory, False)  # noqa: FBT003 -- a C function; it need not be zeroed
         outputs = self._fill(rows, first_position, everywhere=everywhere)
         status = self._library.llama_decode(self._context, self._batch)
         if status != 0:

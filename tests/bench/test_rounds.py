@@ -145,6 +145,10 @@ def test_a_halted_process_does_not_outlive_a_killed_benchmark(tmp_path: Path) ->
         "from makers.contenders import fake_contender\n"
         "process = PinnedProcess(fake_contender().command(1), [int(sys.argv[1])], Path(sys.argv[2]))\n"
         "process.halt()\n"
+        "state = Path(f'/proc/{process.process_id}/stat')\n"
+        # A signal takes a moment, and the system looks only after what has halted by then.
+        "while state.read_text().rpartition(')')[2].split()[0] != 'T':\n"
+        "    pass\n"
         "print(process.process_id, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
