@@ -1,5 +1,7 @@
 """The decoder's building blocks over packed weights."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx_ir as ir
 
@@ -16,8 +18,8 @@ _LARGEST_ACTIVATION = 127
 _ACTIVATION_ZERO_POINT = 128
 
 
-class BlockLinear:
-    """y = x Wᵀ + b with W in blocks."""
+class PackedLinear:
+    """y = x Wᵀ + b with W packed."""
 
     def __init__(  # noqa: PLR0913 -- a linear layer's four, and how it is packed
         self,
@@ -27,10 +29,10 @@ class BlockLinear:
         out_features: int,
         *,
         packed: PackedWeights,
-        blocks: Blocks,
+        packing: Blocks | Rows,
     ) -> None:
         self._graph, self._name = graph, name
-        self._matmul = _BlockMatMul(graph, f"{name}.weight", in_features, out_features, packed=packed, blocks=blocks)
+        self._matmul = _matmul(graph, f"{name}.weight", in_features, out_features, packed=packed, packing=packing)
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
@@ -39,8 +41,8 @@ class BlockLinear:
             return self._matmul(x, self._bias)
 
 
-class BlockHead:
-    """Hidden states to logits with the matrix in blocks: the very blocks of `BlockTable` when the head is tied."""
+class PackedHead:
+    """Hidden states to logits with the matrix packed: the very codes of the table when the head is tied to it."""
 
     def __init__(  # noqa: PLR0913 -- likewise
         self,
@@ -50,10 +52,10 @@ class BlockHead:
         vocab_size: int,
         *,
         packed: PackedWeights,
-        blocks: Blocks,
+        packing: Blocks | Rows,
     ) -> None:
         self._graph = graph
-        self._matmul = _BlockMatMul(graph, weight_name, hidden_size, vocab_size, packed=packed, blocks=blocks)
+        self._matmul = _matmul(graph, weight_name, hidden_size, vocab_size, packed=packed, packing=packing)
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[rows, hidden] to [rows, vocab]."""
@@ -72,10 +74,10 @@ class BlockTable:
         hidden_size: int,
         *,
         packed: PackedWeights,
-        blocks: Blocks,
+        packing: Blocks,
     ) -> None:
-        self._graph, self._hidden_size, self._blocks = graph, hidden_size, blocks
-        self._codes, self._scales = packed.declare(graph, weight_name, blocks, vocab_size, hidden_size)
+        self._graph, self._hidden_size, self._blocks = graph, hidden_size, packing
+        self._codes, self._scales = packed.declare(graph, weight_name, packing, vocab_size, hidden_size)
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[batch, sequence] to [batch, sequence, hidden]."""
@@ -103,51 +105,6 @@ class BlockTable:
         )  # without the filling
 
 
-class RowLinear:
-    """y = x Wᵀ + b with W in whole rows that share a scale."""
-
-    def __init__(  # noqa: PLR0913 -- likewise
-        self,
-        graph: GraphBuilder,
-        name: str,
-        in_features: int,
-        out_features: int,
-        *,
-        packed: PackedWeights,
-        weights: Rows,
-    ) -> None:
-        self._graph, self._name = graph, name
-        self._matmul = _RowMatMul(graph, f"{name}.weight", in_features, out_features, packed=packed, weights=weights)
-        self._bias = graph.parameter(f"{name}.bias", [out_features])
-
-    def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, in] to [rows, out]."""
-        with self._graph.scope(self._name):
-            return self._graph.op("Add", self._matmul(x), self._bias)
-
-
-class RowHead:
-    """Hidden states to logits with the matrix in rows: the very rows of `RowTable` when the head is tied."""
-
-    def __init__(  # noqa: PLR0913 -- likewise
-        self,
-        graph: GraphBuilder,
-        weight_name: str,
-        hidden_size: int,
-        vocab_size: int,
-        *,
-        packed: PackedWeights,
-        weights: Rows,
-    ) -> None:
-        self._graph = graph
-        self._matmul = _RowMatMul(graph, weight_name, hidden_size, vocab_size, packed=packed, weights=weights)
-
-    def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, hidden] to [rows, vocab]."""
-        with self._graph.scope("output_projection"):
-            return self._matmul(x)
-
-
 class RowTable:
     """Rows of a table by their ids, out of the matrix as the head multiplies it: a token's row is a column there."""
 
@@ -159,10 +116,10 @@ class RowTable:
         hidden_size: int,
         *,
         packed: PackedWeights,
-        weights: Rows,
+        packing: Rows,
     ) -> None:
-        self._graph, self._weights = graph, weights
-        self._codes, self._scales = packed.declare(graph, weight_name, weights, vocab_size, hidden_size)
+        self._graph, self._weights = graph, packing
+        self._codes, self._scales = packed.declare(graph, weight_name, packing, vocab_size, hidden_size)
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[batch, sequence] to [batch, sequence, hidden]."""
@@ -177,77 +134,82 @@ class RowTable:
         return graph.op("Mul", codes, graph.op("Unsqueeze", scales, last))
 
 
+def _matmul(  # noqa: PLR0913 -- likewise
+    graph: GraphBuilder,
+    weight_name: str,
+    in_features: int,
+    out_features: int,
+    *,
+    packed: PackedWeights,
+    packing: Blocks | Rows,
+) -> "_BlockMatMul | _RowMatMul":
+    codes, scales = packed.declare(graph, weight_name, packing, out_features, in_features)
+    if isinstance(packing, Blocks):
+        return _BlockMatMul(graph, codes, scales, packing, in_features, out_features)
+    return _RowMatMul(graph, codes, scales, packing)
+
+
+@dataclass(frozen=True)
 class _RowMatMul:
-    """x Wᵀ with each row of x in 8 bits by its own largest magnitude.
+    """x Wᵀ + b with each row of x in 8 bits by its own largest magnitude.
 
     One scale for all of x, as DynamicQuantizeLinear makes it, would let a row's neighbours change its result.
     """
 
-    def __init__(  # noqa: PLR0913 -- likewise
-        self,
-        graph: GraphBuilder,
-        weight_name: str,
-        in_features: int,
-        out_features: int,
-        *,
-        packed: PackedWeights,
-        weights: Rows,
-    ) -> None:
-        self._graph, self._weights = graph, weights
-        self._codes, self._scales = packed.declare(graph, weight_name, weights, out_features, in_features)
+    graph: GraphBuilder
+    codes: ir.Value
+    scales: ir.Value
+    weights: Rows
 
-    def __call__(self, x: ir.Value) -> ir.Value:
+    def __call__(self, x: ir.Value, bias: ir.Value | None) -> ir.Value:
         """[rows, in] to [rows, out]."""
-        graph = self._graph
+        graph = self.graph
         step = graph.constant("row_step", np.array(1 / _LARGEST_ACTIVATION, dtype=np.float32))
         zero_point = graph.constant("row_zero_point", np.array(_ACTIVATION_ZERO_POINT, dtype=np.uint8))
-        weight_zero = np.array(self._weights.zero_point, dtype=self._weights.dtype.numpy())
+        weight_zero = np.array(self.weights.zero_point, dtype=self.weights.dtype.numpy())
         last = graph.constant("last_axis", np.array([-1]))
         # [rows, 1]. A row of zeros becomes NaN and then whatever codes; its product is multiplied by 0 again.
         magnitude = graph.op("ReduceMax", graph.op("Abs", x), last)
         product = graph.op(
             "MatMulIntegerToFloat",
             graph.op("QuantizeLinear", graph.op("Div", x, magnitude), step, zero_point),
-            self._codes,
+            self.codes,
             step,
-            self._scales,
+            self.scales,
             zero_point,
-            graph.constant(f"weight_zero_point_{self._weights.bits}", weight_zero),
+            graph.constant(f"weight_zero_point_{self.weights.bits}", weight_zero),
             domain=MICROSOFT,
         )
-        return graph.op("Mul", product, magnitude)
+        product = graph.op("Mul", product, magnitude)
+        return product if bias is None else graph.op("Add", product, bias)
 
 
+@dataclass(frozen=True)
 class _BlockMatMul:
-    def __init__(  # noqa: PLR0913 -- likewise
-        self,
-        graph: GraphBuilder,
-        weight_name: str,
-        in_features: int,
-        out_features: int,
-        *,
-        packed: PackedWeights,
-        blocks: Blocks,
-    ) -> None:
-        self._graph, self._sizes, self._blocks = graph, (in_features, out_features), blocks
-        self._codes, self._scales = packed.declare(graph, weight_name, blocks, out_features, in_features)
+    """x Wᵀ + b with each block of x in 8 bits by itself."""
+
+    graph: GraphBuilder
+    codes: ir.Value
+    scales: ir.Value
+    blocks: Blocks
+    in_features: int
+    out_features: int
 
     def __call__(self, x: ir.Value, bias: ir.Value | None) -> ir.Value:
         """[rows, in] to [rows, out]."""
         zero_points, group_indices = None, None
-        in_features, out_features = self._sizes
-        return self._graph.op(
+        return self.graph.op(
             "MatMulNBits",
             x,
-            self._codes,
-            self._scales,
+            self.codes,
+            self.scales,
             zero_points,
             group_indices,
             bias,
             domain=MICROSOFT,
-            K=in_features,
-            N=out_features,
-            bits=self._blocks.bits,
-            block_size=self._blocks.size,
+            K=self.in_features,
+            N=self.out_features,
+            bits=self.blocks.bits,
+            block_size=self.blocks.size,
             accuracy_level=_ACCURACY_LEVEL,
         )

@@ -21,7 +21,7 @@ from biogpt_onnx.quantize.calibration import input_magnitudes
 from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
 from biogpt_onnx.quantize.dynamic import save_dynamic
 from biogpt_onnx.quantize.half import half_model
-from biogpt_onnx.quantize.layers import BlockHead, BlockLinear, BlockTable, RowHead, RowLinear, RowTable
+from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.mixture import layer_precisions, precision_of
 from biogpt_onnx.quantize.packing import PackedWeights
 from biogpt_onnx.quantize.recipes import Recipe
@@ -88,11 +88,11 @@ def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeig
     choices = LayerChoices.fp32(architecture)
     table, head = choices.embedding, choices.head
     if isinstance(recipe.table, Rows):
-        table = partial(RowTable, packed=packed, weights=recipe.table)
-        head = partial(RowHead, packed=packed, weights=recipe.table)
+        table = partial(RowTable, packed=packed, packing=recipe.table)
     elif isinstance(recipe.table, Blocks):
-        table = partial(BlockTable, packed=packed, blocks=recipe.table)
-        head = partial(BlockHead, packed=packed, blocks=recipe.table)
+        table = partial(BlockTable, packed=packed, packing=recipe.table)
+    if recipe.table is not None:
+        head = partial(PackedHead, packed=packed, packing=recipe.table)
     choices = dataclasses.replace(choices, embedding=table, head=head)
     # ONNX Runtime multiplies one row by 4-bit blocks in another order than several.
     four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
@@ -152,9 +152,7 @@ def _linear(  # noqa: PLR0913 -- a linear layer's four, and how each is packed
     packing = recipe.packing(name)
     if packing is None:
         return Linear(graph, name, in_features, out_features)
-    if isinstance(packing, Blocks):
-        return BlockLinear(graph, name, in_features, out_features, packed=packed, blocks=packing)
-    return RowLinear(graph, name, in_features, out_features, packed=packed, weights=packing)
+    return PackedLinear(graph, name, in_features, out_features, packed=packed, packing=packing)
 
 
 def _packed_model(architecture: Architecture, recipe: Recipe, read: ReadWeight) -> ir.Model:

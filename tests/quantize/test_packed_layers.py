@@ -10,7 +10,7 @@ import pytest
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.layers import EmbeddingFactory, HeadFactory, Layer
 from biogpt_onnx.quantize.blocks import Blocks
-from biogpt_onnx.quantize.layers import BlockHead, BlockLinear, BlockTable, RowHead, RowLinear, RowTable
+from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing import PackedWeights
 from biogpt_onnx.quantize.rows import Rows
 from biogpt_onnx.runtime.providers import import_onnxruntime
@@ -21,11 +21,11 @@ Array = npt.NDArray[np.float32]
 IN, OUT = 97, 45
 
 LINEAR: dict[str, Callable[[PackedWeights], Callable[[GraphBuilder, str, int, int], Layer]]] = {
-    "8 bits": lambda packed: partial(BlockLinear, packed=packed, blocks=Blocks(8, 32)),
-    "8 bits, one block": lambda packed: partial(BlockLinear, packed=packed, blocks=Blocks(8, 128)),
-    "4 bits": lambda packed: partial(BlockLinear, packed=packed, blocks=Blocks(4, 32)),
-    "rows of 7 bits": lambda packed: partial(RowLinear, packed=packed, weights=Rows(7)),
-    "rows of 8 bits": lambda packed: partial(RowLinear, packed=packed, weights=Rows(8)),
+    "8 bits": lambda packed: partial(PackedLinear, packed=packed, packing=Blocks(8, 32)),
+    "8 bits, one block": lambda packed: partial(PackedLinear, packed=packed, packing=Blocks(8, 128)),
+    "4 bits": lambda packed: partial(PackedLinear, packed=packed, packing=Blocks(4, 32)),
+    "rows of 7 bits": lambda packed: partial(PackedLinear, packed=packed, packing=Rows(7)),
+    "rows of 8 bits": lambda packed: partial(PackedLinear, packed=packed, packing=Rows(8)),
 }
 # Of the result's length: about a step of the codes over the largest of so many normally distributed values.
 TOLERANCE = {
@@ -37,14 +37,14 @@ TOLERANCE = {
 }
 ROWS = [kind for kind in LINEAR if kind.startswith("rows")]
 TABLES: dict[str, tuple[Callable[[PackedWeights], tuple[HeadFactory, EmbeddingFactory]], float]] = {
-    "blocks": (lambda packed: _factories(BlockHead, BlockTable, packed=packed, blocks=Blocks(8, 32)), 1 / 250),
-    "rows of 7 bits": (lambda packed: _factories(RowHead, RowTable, packed=packed, weights=Rows(7)), 1 / 125),
-    "rows of 8 bits": (lambda packed: _factories(RowHead, RowTable, packed=packed, weights=Rows(8)), 1 / 250),
+    "blocks": (lambda packed: _factories(BlockTable, packed=packed, packing=Blocks(8, 32)), 1 / 250),
+    "rows of 7 bits": (lambda packed: _factories(RowTable, packed=packed, packing=Rows(7)), 1 / 125),
+    "rows of 8 bits": (lambda packed: _factories(RowTable, packed=packed, packing=Rows(8)), 1 / 250),
 }
 
 
-def _factories(head: Any, table: Any, **settings: Any) -> tuple[HeadFactory, EmbeddingFactory]:
-    return partial(head, **settings), partial(table, **settings)
+def _factories(table: Any, **settings: Any) -> tuple[HeadFactory, EmbeddingFactory]:
+    return partial(PackedHead, **settings), partial(table, **settings)
 
 
 def random(*shape: int, seed: int = 0) -> Array:
