@@ -37,6 +37,7 @@ class Peer:
 
 
 _COMPILED = "torch.compile over a static cache; the prompt is read in eager mode; the first request of a shape compiles"
+_SATURATES = "weights put into its decoder by us; where a CPU has no VNNI its 8-bit products saturate"
 _TANH = "as GPT-2, whose GELU is the tanh form; no beams"
 
 _TRANSFORMERS = ("transformers", "transformers_peer.py")
@@ -46,18 +47,18 @@ _OPENVINO = ("openvino", "openvino_peer.py")
 _LLAMA_CPP = ("llama-cpp", "llama_cpp_peer.py")
 
 PEERS: tuple[Peer, ...] = (
-    Peer("transformers fp32", *_TRANSFORMERS, "fp32", "fp32", "eager mode"),
-    Peer("transformers bf16", *_TRANSFORMERS, "bf16", "bf16", "eager mode"),
+    Peer("transformers fp32", *_TRANSFORMERS, "fp32", "fp32", "not compiled"),
+    Peer("transformers bf16", *_TRANSFORMERS, "bf16", "bf16", "not compiled"),
     Peer("transformers fp32 compiled", *_TRANSFORMERS, "fp32-compiled", "fp32", _COMPILED),
     Peer("transformers bf16 compiled", *_TRANSFORMERS, "bf16-compiled", "bf16", _COMPILED),
-    Peer("optimum-onnx fp32", *_OPTIMUM, "fp32", "fp32", "BioGPT registered with its exporter by us"),
+    Peer("optimum-onnx fp32", *_OPTIMUM, "fp32", "fp32", "exported by a configuration of ours"),
     Peer("optimum-onnx int8 dynamic", *_OPTIMUM, "int8-dynamic", "int8", "the same graph, quantized per channel"),
     Peer("CTranslate2 fp32", *_CTRANSLATE2, "fp32", "fp32", "weights put into its decoder by us"),
-    Peer("CTranslate2 int8", *_CTRANSLATE2, "int8", "int8", "weights put into its decoder by us"),
-    Peer("OpenVINO int8", *_OPENVINO, "int8", "int8", "optimum-intel, weights alone in 8 bits"),
-    Peer("OpenVINO int4", *_OPENVINO, "int4", "int4", "optimum-intel, weights alone in 4 bits"),
+    Peer("CTranslate2 int8", *_CTRANSLATE2, "int8", "int8", _SATURATES),
+    Peer("OpenVINO int8", *_OPENVINO, "int8", "int8", "optimum-intel; activations and cache as OpenVINO chooses"),
+    Peer("OpenVINO int4", *_OPENVINO, "int4", "int4", "optimum-intel; embedding and head in 8 bits"),
     Peer("llama.cpp Q8_0", *_LLAMA_CPP, "q8_0", "int8", _TANH),
-    Peer("llama.cpp Q4_0", *_LLAMA_CPP, "q4_0", "int4", _TANH),
+    Peer("llama.cpp Q4_0", *_LLAMA_CPP, "q4_0", "int4", f"{_TANH}; head in 6 bits"),
 )
 
 

@@ -99,6 +99,11 @@ def test_every_adapter_in_the_folder_is_in_the_catalogue(catalogue: Any) -> None
     assert {path.name for path in PEERS.glob("*_peer.py")} == {peer.script for peer in catalogue.PEERS}
 
 
+def test_no_environment_is_made_for_nothing(catalogue: Any) -> None:
+    packages = {peer.package for peer in catalogue.PEERS}
+    assert {path.stem for path in (PEERS / "requirements").glob("*.txt")} == packages
+
+
 def test_every_adapter_understands_the_catalogues_commands(catalogue: Any, protocol: Any) -> None:
     for peer in catalogue.PEERS:
         parser = protocol._parser(importlib.import_module(Path(peer.script).stem).ADAPTER)
