@@ -111,12 +111,13 @@ class _Comparison:
 
     def prove(self, contenders: Sequence[Contender]) -> list[Contender]:
         """Has every contender show that it runs the same model; those that do, with the memory that they took."""
+        tolerances = {peer.name: peer.tolerance for peer in PEERS}
         reference = our_contender(self._models, BIOGPT, FLOAT32)
         logits = ReferenceLogits(reference, self._cores, self._logs)
         proven = []
         for contender in contenders:
             print(f"proof: {contender.name}", flush=True)
-            found: Proven = logits.prove(contender)
+            found: Proven = logits.prove(contender, tolerances.get(contender.name))
             if found.versions:
                 check_versions(self._rows.rows, contender.name, found.versions)
             more = {"proof": found.proof, "versions": found.versions}

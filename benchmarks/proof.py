@@ -52,8 +52,8 @@ class ReferenceLogits:
         with self._process(reference) as process:
             self._logits = logits_of(process, self._ids)
 
-    def prove(self, contender: Contender) -> Proven:
-        """Starts a contender, and compares."""
+    def prove(self, contender: Contender, tolerance: float | None = None) -> Proven:
+        """Starts a contender, and compares; its precision says how far off it may be, where nothing else is given."""
         try:
             with self._process(contender) as process:
                 versions = process.hello.get("versions", {})
@@ -62,7 +62,7 @@ class ReferenceLogits:
         except ContenderError as error:
             return Proven(contender, "failed", str(error), {}, {})
         contender = dataclasses.replace(contender, resident_bytes=memory["peak_resident_bytes"])
-        proof, reason = compare(theirs, self._logits[-len(theirs) :], contender.precision)
+        proof, reason = compare(theirs, self._logits[-len(theirs) :], contender.precision, tolerance)
         return Proven(contender, "failed" if reason else "measured", reason, proof, versions)
 
     def _process(self, contender: Contender) -> PinnedProcess:
@@ -87,7 +87,9 @@ def logits_of(process: PinnedProcess, ids: Sequence[int]) -> Logits:
     return logits
 
 
-def compare(theirs: Logits, ours: Logits, precision: str) -> tuple[dict[str, Any], str | None]:
+def compare(
+    theirs: Logits, ours: Logits, precision: str, tolerance: float | None = None
+) -> tuple[dict[str, Any], str | None]:
     """The differences of logits [rows, vocabulary], and why they are not those of the same model; None if they are."""
     if theirs.shape != ours.shape:
         return {}, f"its logits have the shape {theirs.shape}, ours {ours.shape}: it runs another model"
@@ -95,7 +97,7 @@ def compare(theirs: Logits, ours: Logits, precision: str) -> tuple[dict[str, Any
         return {}, "its logits are no numbers"
     # A constant added to a row changes no probability.
     first, second = (logits - logits.mean(axis=1, keepdims=True) for logits in (theirs, ours))
-    tolerance = TOLERANCES[precision]
+    tolerance = tolerance or TOLERANCES[precision]
     proof = {
         "relative_difference": float(np.linalg.norm(first - second) / np.linalg.norm(second)),
         "largest_difference": float(np.abs(first - second).max()),

@@ -27,8 +27,10 @@ def _table(rows: Sequence[Row]) -> str:
         "time per output token",
         "of its floor",
         "with 5 beams",
+        "logits off by",
         *(f"perplexity, {twin}" for twin in twins),
     ]
+    proofs = {name_of(row): row["proof"]["relative_difference"] for row in measured(rows, "proof")}
     lines = []
     for row in ordered:
         with_beams = beams.get(name_of(row))
@@ -41,6 +43,7 @@ def _table(rows: Sequence[Row]) -> str:
                 seconds(p50(row, TIME_PER_OUTPUT_TOKEN)),
                 share(row["floors"].get("step_bandwidth_fraction")),
                 NOTHING if with_beams is None else seconds(p50(with_beams, TIME_PER_OUTPUT_TOKEN)),
+                f"{proofs[name_of(row)]:.1g}" if name_of(row) in proofs else NOTHING,
                 *(_perplexity(rows, name_of(row), twin) for twin in twins),
             ]
         )

@@ -62,6 +62,7 @@ def test_rounding_passes_in_eight_bits_and_not_in_float32(proof: ModuleType) -> 
     rounded = np.round(logits() * 20) / 20
     assert proof.compare(rounded, logits(), "int8")[1] is None
     assert proof.compare(rounded, logits(), "fp32")[1] is not None
+    assert proof.compare(rounded, logits(), "fp32", tolerance=0.1) == proof.compare(rounded, logits(), "int8")
 
 
 def test_a_contender_is_proven_with_the_memory_that_it_takes(proof: ModuleType, tmp_path: Path) -> None:
