@@ -45,7 +45,7 @@ format: .venv/installed
 
 # The wheel is built from the source distribution, so that both are tried; the tests run where no source can be seen.
 test-wheel: .venv/installed
-	rm -rf dist build .venv-wheel
+	rm -rf dist build/wheel .venv-wheel
 	.venv/bin/python -m build --outdir dist . >/dev/null
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/$(PIP_INSTALL) "pip>=25.1"

@@ -16,6 +16,7 @@ from biogpt_onnx.runtime.errors import (
     BundleError,
     CheckpointError,
     ConfigError,
+    DocumentError,
     PromptError,
     ProviderError,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Choice",
     "Choices",
     "ConfigError",
+    "DocumentError",
     "Generation",
     "GenerationConfig",
     "Hypothesis",

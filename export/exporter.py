@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.task import recognised_task
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
@@ -25,7 +26,12 @@ _PAGE_BYTES = 4096
 
 
 def export_bundle(
-    checkpoint: Checkpoint, target: Path, *, overwrite: bool = False, progress: Progress | None = None
+    checkpoint: Checkpoint,
+    target: Path,
+    *,
+    task: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Writes a checkpoint as a float32 bundle.
 
@@ -34,6 +40,7 @@ def export_bundle(
     Args:
         checkpoint: see `open_checkpoint`.
         target: the bundle's folder; it appears when everything is written.
+        task: what the checkpoint was fine-tuned for, one of `bundle.TASKS`; by default what its name or form says.
         overwrite: whether a bundle that stands there is replaced.
         progress: called after each weight.
 
@@ -53,6 +60,7 @@ def export_bundle(
         source=checkpoint.source,
         tools={"biogpt-onnx": __version__} | {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir")},
         files={},
+        task=task or recognised_task(checkpoint.source, architecture.soft_prompt_size),
     )
     with write_bundle(target, overwrite=overwrite) as writer:
         write_huggingface_files(checkpoint, writer.folder)

@@ -35,6 +35,9 @@ LOGITS = "logits"
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
 """How a layer's weights are stored, where a bundle's manifest says it of each layer."""
 
+TASKS = ("bc5cdr", "kd-dti", "ddi", "hoc", "pubmedqa")
+"""What BioGPT's authors fine-tuned it for: relations of three kinds, classes, and answers."""
+
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
@@ -82,6 +85,7 @@ class Manifest:
         evaluation: how a quantized bundle's answers compared with those of the float32 one; None where none was made.
         layer_precisions: of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`; None where the
             recipe says it all.
+        task: what the checkpoint was fine-tuned for, one of `TASKS`; None where nothing says so.
         format_version: the version of this format.
     """
 
@@ -95,6 +99,7 @@ class Manifest:
     files: Mapping[str, FileRecord]
     evaluation: Mapping[str, Any] | None = None
     layer_precisions: Mapping[str, str] | None = None
+    task: str | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -182,6 +187,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         files=files,
         evaluation=_evaluation(fields.get("evaluation")),
         layer_precisions=_layer_precisions(fields.get("layer_precisions")),
+        task=_task(fields.get("task")),
         format_version=_typed(fields, "format_version", int),
     )
 
@@ -202,6 +208,13 @@ def _layer_precisions(precisions: object) -> dict[str, str] | None:
             known = ", ".join(LAYER_PRECISIONS)
             raise TypeError(f"layer_precisions: {layer} is {precision!r}, this biogpt-onnx knows {known}")
     return precisions
+
+
+def _task(task: object) -> str | None:
+    # A name of a user's own is as good as ours.
+    if task is not None and not isinstance(task, str):
+        raise TypeError("task is not a string")
+    return task
 
 
 def _plain_name(name: str) -> str:

@@ -23,3 +23,7 @@ class ConfigError(BioGptError, ValueError):
 
 class PromptError(BioGptError, ValueError):
     """A prompt cannot be used: empty list, wrong type, ids outside the vocabulary, too long."""
+
+
+class DocumentError(BioGptError, ValueError):
+    """A file of documents cannot be read or written."""

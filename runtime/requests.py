@@ -112,4 +112,6 @@ def _hypothesis(tokenizer: BioGptTokenizer, state: SequenceState, config: Genera
     text = continuation(tokenizer, state.prompt_ids, config)
     for token in state.token_ids[: -1 if state.finish_reason == "eos" else None]:
         text.push(token)
-    return Hypothesis(text.text, tuple(state.token_ids), state.score, state.finish_reason)
+    return Hypothesis(
+        text.text, tuple(state.token_ids), state.score, tuple(state.log_probabilities), state.finish_reason
+    )

@@ -33,6 +33,7 @@ class Hypothesis:
         token_ids: the new tokens, the one that ended the sequence included.
         score: sum of their log-probabilities by the model's own reckoning, in nats; with beams divided by
             length ** length_penalty, as the beams are ranked.
+        log_probabilities: of each new token behind those before it, in nats; with beams after the rules.
         finish_reason: "eos" (the model ended it), "stop" (a stop string, or nothing more was allowed), "length" (no
             more tokens were asked for), "time" (`max_time` was over), "cancelled".
     """
@@ -40,6 +41,7 @@ class Hypothesis:
     text: str
     token_ids: tuple[int, ...]
     score: float
+    log_probabilities: tuple[float, ...]
     finish_reason: FinishReason
 
 

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.runtime.errors import CheckpointError
+from biogpt_onnx.runtime.bundle import TASKS
+from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
 
 NAME = "export"
 
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="bundle",
         help="bundle: for this package's runtime (default); optimum: for optimum's ORTModelForCausalLM",
     )
+    parser.add_argument(
+        "--task", choices=TASKS, help="what the checkpoint was fine-tuned for, where neither its name nor its form says"
+    )
     parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
     parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
     parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
@@ -32,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
+    if options.task and options.layout == "optimum":
+        raise ConfigError("--task is recorded in bundles alone: leave it out, or leave out --layout optimum")
     try:
         # Imported here, as the runtime's commands must not need what only an export needs.
         from biogpt_onnx.export.checkpoint.open import open_checkpoint
@@ -48,6 +54,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.output}: optimum layout of {checkpoint.source}")
         return 0
     with Progress("writing weights") as progress:
-        manifest = export_bundle(checkpoint, options.output, overwrite=options.overwrite, progress=progress)
-    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}, {manifest.num_bytes / 1e6:,.1f} MB")
+        manifest = export_bundle(
+            checkpoint, options.output, task=options.task, overwrite=options.overwrite, progress=progress
+        )
+    task = f", fine-tuned for {manifest.task}" if manifest.task else ""
+    size = f"{manifest.num_bytes / 1e6:,.1f} MB"
+    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
     return 0

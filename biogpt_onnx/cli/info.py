@@ -35,6 +35,7 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
         "heads": f"{shape.num_heads} of {shape.head_size}",
         "vocabulary": f"{shape.vocab_size:,}, of which soft prompt {shape.soft_prompt_size}",
         "positions": f"{shape.max_positions:,}",
+        "task": manifest.task or "none on record",
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
         "files": "every byte is as it was written" if checked else "present, of the right size (--check reads them)",

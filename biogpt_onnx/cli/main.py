@@ -10,11 +10,29 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.cli import bench, evaluate, export, generate, info, quantize, verify
+from biogpt_onnx.cli import (
+    ask,
+    bench,
+    classify,
+    describe,
+    evaluate,
+    evaluate_task,
+    export,
+    generate,
+    info,
+    quantize,
+    relations,
+    verify,
+)
 from biogpt_onnx.cli.termination import Terminated, terminable
 from biogpt_onnx.runtime.errors import BioGptError
 
 BAD_INPUT = 2
+
+_COMMANDS = (
+    *(export, verify, quantize, evaluate, bench, generate),
+    *(relations, ask, classify, describe, evaluate_task, info),
+)
 # What a shell reports of a process that a signal ended.
 _BY_SIGNAL = 128
 _INTERRUPTED = _BY_SIGNAL + signal.SIGINT
@@ -74,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = _CommandParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
-    for command in (export, verify, quantize, evaluate, bench, generate, info):
+    for command in _COMMANDS:
         summary = (command.__doc__ or "").partition("\n")[0]
         command_parser = commands.add_parser(
             command.NAME, parents=[shared], help=summary, description=summary, allow_abbrev=False

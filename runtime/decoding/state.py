@@ -38,6 +38,7 @@ class SequenceState:
         prefix: the beginning of the prompt, if it has been read before.
         next_allowed: the only tokens that may come next; None for all.
         score: sum of the new tokens' log-probabilities, in nats; of a finished beam, what hypotheses are ranked by.
+        log_probabilities: of each new token, in nats.
         finish_reason: why it ended; None while it goes on.
     """
 
@@ -58,6 +59,7 @@ class SequenceState:
         self.random = random
         self.prefix = prefix
         self.score = 0.0
+        self.log_probabilities: list[float] = []
         self.finish_reason: FinishReason | None = None
         self._ids = np.zeros(len(prompt_ids) + max_new_tokens, dtype=np.int64)
         self._ids[: len(prompt_ids)] = prompt_ids
@@ -89,6 +91,7 @@ class SequenceState:
         self._ids[self._length] = token_id
         self._length += 1
         self.score += log_probability
+        self.log_probabilities.append(log_probability)
         if token_id == self.eos_token_id:
             self.finish_reason = "eos"
             return
@@ -102,6 +105,7 @@ class SequenceState:
         """Another sequence with the same past."""
         other = copy.copy(self)
         other._ids = self._ids.copy()  # noqa: SLF001 -- its own
+        other.log_probabilities = self.log_probabilities.copy()
         other._watch = self._watch.branch() if self._watch is not None else None  # noqa: SLF001 -- likewise
         return other
 

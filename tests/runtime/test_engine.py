@@ -35,6 +35,18 @@ def test_a_batch_of_unequal_prompts_gives_what_each_prompt_gives_alone(mini: Bio
     np.testing.assert_allclose([answer.score for answer in together], [answer.score for answer in alone], atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"prompt_lookup_num_tokens": 6}, {"do_sample": True, "seed": 1, "num_return_sequences": 2}, {"num_beams": 3}],
+)
+def test_every_token_has_its_log_probability(mini: BioGPT, settings: dict[str, Any]) -> None:
+    answer = mini.generate(PROMPTS[1], max_new_tokens=16, **settings)
+    for sequence in answer.sequences:
+        assert len(sequence.log_probabilities) == len(sequence.token_ids)
+        ranked = len(sequence.token_ids) if settings.get("num_beams") else 1
+        assert sum(sequence.log_probabilities) / ranked == pytest.approx(sequence.score, abs=1e-6)
+
+
 def test_the_order_of_the_prompts_does_not_matter(mini: BioGPT) -> None:
     forward = mini.generate(PROMPTS, max_new_tokens=12)
     backward = mini.generate(PROMPTS[::-1], max_new_tokens=12)

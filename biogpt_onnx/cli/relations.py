@@ -1,0 +1,78 @@
+"""Extracts relations from documents."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from biogpt_onnx.cli.labels_file import read_labels
+from biogpt_onnx.cli.model_arguments import add_bundle_argument
+from biogpt_onnx.cli.task_arguments import add_task_choice, chosen_task, loaded, reading
+from biogpt_onnx.cli.task_rows import add_row_arguments, answer_rows
+from biogpt_onnx.files.bioc_output import BioC
+from biogpt_onnx.files.json_lines import JsonLines
+from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
+from biogpt_onnx.files.pubtator_output import PubTator
+from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, RelationTask
+
+NAME = "relations"
+
+_TASKS = (BC5CDR, KD_DTI, DDI)
+
+_SCHEMAS = {
+    BC5CDR.name: Schema("CID", "Chemical", "Disease"),
+    KD_DTI.name: Schema("", "Chemical", "Gene"),
+    DDI.name: Schema("", "Chemical", "Chemical"),
+}
+
+_JSON_LINES, _PUBTATOR, _BIOC = "jsonl", "pubtator", "bioc"
+_SUFFIXES = {".pubtator": _PUBTATOR, ".pubtator.txt": _PUBTATOR, ".xml": _BIOC}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
+    add_task_choice(parser, _TASKS)
+    parser.add_argument(
+        "--output-format",
+        choices=[_JSON_LINES, _PUBTATOR, _BIOC],
+        help="of the results (by default what the output's name says, else JSON lines)",
+    )
+    parser.add_argument(
+        "--lexicon", type=Path, metavar="FILE", help="a JSON object of names and their ids, for PubTator and BioC"
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="of kd-dti and ddi: the relations that there are, one a line"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command: 1 where some rows had no answer."""
+    output_format = _chosen_format(options)
+    if options.lexicon is not None and output_format == _JSON_LINES:
+        raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
+    lexicon = Lexicon() if options.lexicon is None else read_lexicon(options.lexicon)
+    labels = None if options.labels is None else read_labels(options.labels)
+    model = loaded(options, options.bundle)
+    task: RelationTask = chosen_task(_TASKS, options.task, model)
+    if labels is not None:
+        if not task.labels:
+            raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
+        task = replace(task, labels=labels)
+    return answer_rows(options, task, model, reading(options, "error"), _output(output_format, task.name, lexicon))
+
+
+def _output(name: str, task: str, lexicon: Lexicon) -> OutputFormat:
+    if name == _PUBTATOR:
+        return PubTator(_SCHEMAS[task], lexicon)
+    return BioC(_SCHEMAS[task], lexicon) if name == _BIOC else JsonLines()
+
+
+def _chosen_format(options: argparse.Namespace) -> str:
+    if options.output_format is not None:
+        return str(options.output_format)
+    name = "" if options.output is None else options.output.name.lower()
+    return next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), _JSON_LINES)

@@ -1,0 +1,75 @@
+"""The arguments of every command that does a task."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from biogpt_onnx.cli.model_arguments import add_session_arguments
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.loading import load
+from biogpt_onnx.tasks import Reading, RunnableTask, TooLong, check_task
+
+TaskT = TypeVar("TaskT", bound=RunnableTask[object])
+
+
+def add_task_choice(parser: argparse.ArgumentParser, tasks: Sequence[RunnableTask[object]]) -> None:
+    """Adds --task, where there is more than one to choose."""
+    parser.add_argument(
+        "--task",
+        choices=[task.name for task in tasks],
+        help="what the checkpoint was fine-tuned for, where the bundle does not say",
+    )
+
+
+def add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds how documents are read and decoded."""
+    parser.add_argument(
+        "--free",
+        action="store_true",
+        help="let the model write what it likes, instead of keeping it to the document's words and the known labels",
+    )
+    parser.add_argument(
+        "--too-long",
+        choices=["error", "cut"],
+        help="a document that is too long is an error, or is read up to the last sentence that fits",
+    )
+    parser.add_argument(
+        "--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII, as the model needs"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="documents that are decoded together (default 8)"
+    )
+    add_session_arguments(parser)
+
+
+def loaded(options: argparse.Namespace, bundle: Path) -> BioGPT:
+    """The bundle as the options say."""
+    if options.batch_size < 1:
+        raise ConfigError(f"--batch-size is {options.batch_size}: give a whole number of 1 or more")
+    return load(bundle, device=options.device, threads=options.threads)
+
+
+def reading(options: argparse.Namespace, too_long: TooLong) -> Reading:
+    """How documents become prompts; `too_long` is what becomes of long ones where no option says it."""
+    return Reading(options.too_long or too_long, normalize_punctuation=options.normalize_punctuation)
+
+
+def chosen_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> TaskT:
+    """The task that was asked for, or that the bundle is for.
+
+    Raises:
+        ConfigError: neither says, or the bundle is for another task.
+    """
+    known = {task.name: task for task in tasks}
+    wanted = name or model.manifest.task
+    if wanted is None and len(known) == 1:
+        (wanted,) = known
+    if wanted is None:
+        raise ConfigError(f"the bundle does not say what it is for: say --task {' or --task '.join(known)}")
+    if wanted not in known:
+        raise ConfigError(f"the bundle is fine-tuned for {wanted}, not for {' or '.join(known)}: use another bundle")
+    task = known[wanted]
+    check_task(task, model)
+    return task

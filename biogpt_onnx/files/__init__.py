@@ -1,0 +1,1 @@
+"""Documents out of files, and results into files."""

@@ -1,0 +1,66 @@
+"""From a document of the library bioc to one of ours, and where each of its passages went."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from biogpt_onnx.files.item import MAX_CHARACTERS, Item, Passage, RowError, good_item
+from biogpt_onnx.tasks.document import Document
+
+_TITLE, _ABSTRACT = "title", "abstract"
+
+
+def item_of(number: int, document: Any) -> Item:  # noqa: ANN401 -- the library has no types
+    """The item of a `BioCDocument`.
+
+    A passage of type "title" and others of type "abstract" behind it are title and text. Of any other document all
+    passages are the text, with a space between each two.
+
+    Args:
+        number: of the document in its file, from 1.
+        document: its annotations and relations are left aside.
+
+    Raises:
+        RowError: it is malformed, empty or too long.
+    """
+    parts = list(_parts(document))
+    kinds = [kind.lower() for kind, _, _ in parts]
+    has_title = len(parts) > 1 and kinds == [_TITLE] + [_ABSTRACT] * (len(parts) - 1)
+    texts = [text for _, _, text in parts]
+    title = texts.pop(0) if has_title else ""
+    passages, start = [], 0
+    for kind, offset, text in parts:
+        passages.append(Passage(kind, offset, start, start + len(text)))
+        start += len(text) + 1
+    return good_item(number, Document(" ".join(texts), _id(document.id), title), tuple(passages))
+
+
+def _parts(document: Any) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 -- the library has no types
+    """Type, offset and text of each passage that has a text."""
+    for passage in document.passages:
+        offset = _whole_number(passage.offset)
+        text = passage.text or _of_sentences(passage.sentences, offset)
+        if not isinstance(text, str):
+            raise RowError("the text of a passage is no string: mend it")
+        if text.strip():
+            yield str(passage.infons.get("type") or ""), offset, text
+
+
+def _of_sentences(sentences: Any, offset: int) -> str:  # noqa: ANN401 -- the library has no types
+    """The text that has each sentence at its offset, and spaces between them."""
+    text = ""
+    for sentence in sentences:
+        gap = _whole_number(sentence.offset) - offset - len(text)
+        if gap < 0 or len(text) + gap > MAX_CHARACTERS:
+            raise RowError(f"the sentence at offset {sentence.offset} does not follow the one before it: mend it")
+        text += " " * gap + (sentence.text or "")
+    return text
+
+
+def _whole_number(value: object) -> int:
+    if not isinstance(value, int):
+        raise RowError(f"a passage or sentence has the offset {value!r}: give a whole number")
+    return value
+
+
+def _id(value: object) -> str | None:
+    return None if value is None else str(value) or None

@@ -1,0 +1,95 @@
+"""Reading BioC JSON: a collection, or a document a line."""
+
+import io
+import json
+from collections.abc import Iterator
+from itertools import count
+from types import ModuleType
+
+from biogpt_onnx.files.bioc_documents import item_of
+from biogpt_onnx.files.bioc_library import import_bioc
+from biogpt_onnx.files.item import Item, RowError
+from biogpt_onnx.files.json_lines import json_object
+from biogpt_onnx.files.lines import lines_of
+from biogpt_onnx.runtime.errors import DocumentError
+
+# What the list of documents is called; the second by PubTator 3.
+_LISTS = ("documents", "PubTator3")
+
+
+def read_bioc_json(stream: io.BufferedReader, name: str) -> Iterator[Item]:
+    """The documents of a BioC JSON file.
+
+    A file with a document a line is read line by line; a collection is in memory as a whole.
+
+    Raises:
+        DocumentError: it is no JSON or no BioC, or the library bioc is not installed.
+    """
+    bioc = import_bioc()
+    # A collection may be one line, however long it is.
+    beginning = stream.readline()
+    value = _json(beginning)
+    numbers = count(1)
+    if isinstance(value, dict) and "passages" in value:
+        yield _item(bioc, next(numbers), value)
+        for line in lines_of(stream, name):
+            if line.problem is not None:
+                yield Item(next(numbers), None, line.problem)
+            elif line.content.strip():
+                yield _item_of_line(bioc, next(numbers), line.content)
+        return
+    rest = stream.read()
+    if value is None or rest.strip():
+        value = _whole(beginning + rest, name)
+    for document in _documents(value, name):
+        yield _item(bioc, next(numbers), document)
+
+
+def _json(data: bytes) -> object:
+    """The value of these bytes; None where they are no JSON of their own."""
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def _whole(data: bytes, name: str) -> object:
+    try:
+        value: object = json.loads(data)
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{name} is not UTF-8: save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"{name} is no JSON ({error}): mend it") from error
+    return value
+
+
+def _documents(value: object, name: str) -> list[object]:
+    if isinstance(value, list):
+        return [document for each in value for document in _documents(each, name)]
+    if isinstance(value, dict):
+        for key in _LISTS:
+            if isinstance(value.get(key), list):
+                return list(value[key])
+        if "passages" in value:
+            return [value]
+    raise DocumentError(f"{name} is JSON, but no BioC: give a collection with a list of documents")
+
+
+def _item_of_line(bioc: ModuleType, number: int, content: str) -> Item:
+    try:
+        return _item(bioc, number, json_object(content))
+    except RowError as error:
+        return Item(number, None, str(error))
+
+
+def _item(bioc: ModuleType, number: int, document: object) -> Item:
+    try:
+        return item_of(number, bioc.biocjson.fromJSON(document, "BioCDocument"))
+    except RowError as error:
+        return Item(number, None, str(error))
+    except KeyError as error:
+        return Item(number, None, f"the document is no BioC: it lacks the field {error.args[0]}")
+    # What the library makes of a list where there should be an object, and the like.
+    except (AttributeError, TypeError, ValueError) as error:
+        return Item(number, None, f"the document is no BioC ({type(error).__name__}: {error}): mend it")

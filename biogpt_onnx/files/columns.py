@@ -1,0 +1,88 @@
+"""Which fields of a row make a document."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from biogpt_onnx.files.item import RowError
+from biogpt_onnx.tasks.document import Document
+
+TEXT_NAMES = ("text", "abstract", "context", "sentence", "term")
+"""What the field of the text may be called where nobody says what it is called; the first that is there counts."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the fields. One that is named must be there; by default id, title and question need not be.
+
+    Attributes:
+        text: the field of the text; None for the first of `TEXT_NAMES`.
+        id: the field of the id; None for "id".
+        title: the field of the title; None for "title".
+        question: the field of the question; None for "question".
+    """
+
+    text: str | None = None
+    id: str | None = None
+    title: str | None = None
+    question: str | None = None
+
+    def missing(self, names: Container[str]) -> str | None:
+        """What of these is not among names, to be read behind "it has no field"; None where all are there."""
+        if self._text_name(names) is None:
+            return self.text or ", ".join(TEXT_NAMES[:-1]) + f" or {TEXT_NAMES[-1]}"
+        return next((name for name in (self.id, self.title, self.question) if name and name not in names), None)
+
+    def used(self, names: Container[str]) -> tuple[str, ...]:
+        """The names of the fields that are read."""
+        text = self._text_name(names)
+        others = (self.id or "id", self.title or "title", self.question or "question")
+        return tuple(name for name in (text, *others) if name is not None and name in names)
+
+    def document(self, row: Mapping[str, object]) -> Document:
+        """The document of a row.
+
+        Raises:
+            RowError: a field is missing, or not of its type.
+        """
+        missing = self.missing(row)
+        text_name = self._text_name(row)
+        if missing is not None or text_name is None:
+            raise RowError(f"it has no field {missing}: add it")
+        title = _string(row, self.title or "title")
+        return Document(
+            text=_string(row, text_name),
+            id=_id(row, self.id or "id"),
+            # A title of nothing but spaces would count in offsets and stand nowhere.
+            title=title if title.strip() else "",
+            question=_string(row, self.question or "question"),
+        )
+
+    def lowered(self) -> "Columns":
+        """The same in lower case."""
+        return Columns(*(name and name.lower() for name in (self.text, self.id, self.title, self.question)))
+
+    def _text_name(self, names: Container[str]) -> str | None:
+        wanted = TEXT_NAMES if self.text is None else (self.text,)
+        return next((name for name in wanted if name in names), None)
+
+
+def _string(row: Mapping[str, object], name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise RowError(f"the field {name} is {_kind(value)}: give a string")
+    return value
+
+
+def _id(row: Mapping[str, object], name: str) -> str | None:
+    value = row.get(name)
+    # PubMed's ids are often written as numbers.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _string(row, name) or None
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds.get(type(value), type(value).__name__)

@@ -1,0 +1,63 @@
+"""The concept ids of entities, from a file of the user's."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from biogpt_onnx.runtime.errors import DocumentError
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Names and the ids of what they stand for.
+
+    Attributes:
+        concepts: by name, in lower case and with single spaces.
+    """
+
+    concepts: Mapping[str, str] = field(default_factory=dict)
+
+    def concept(self, name: str) -> str:
+        """The id of a name, whatever its case; the name in lower case where it has none."""
+        key = _key(name)
+        return self.concepts.get(key, key)
+
+
+def read_lexicon(path: Path) -> Lexicon:
+    """A lexicon from a JSON object of names and ids.
+
+    Raises:
+        DocumentError: it cannot be read, is something else, or gives a name two ids.
+    """
+    concepts: dict[str, str] = {}
+    for name, concept in _pairs(path):
+        key = _key(name)
+        if not key or not isinstance(concept, str) or not concept.strip() or not concept.isprintable():
+            raise DocumentError(f"{path}: {name!r} has the id {concept!r}: give each name an id that is a plain string")
+        before = concepts.setdefault(key, concept)
+        if before != concept:
+            raise DocumentError(f"{path}: {key!r} has two ids, {before!r} and {concept!r}: keep one of them")
+    return Lexicon(concepts)
+
+
+class _Object(NamedTuple):
+    pairs: list[tuple[str, Any]]
+
+
+def _pairs(path: Path) -> list[tuple[str, Any]]:
+    try:
+        # A JSON object may hold a name twice, of which a dict would keep the last.
+        value = json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_Object)
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read ({error.strerror or error}): name another file") from error
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"{path} is no JSON ({error}): give an object of names and ids") from error
+    if not isinstance(value, _Object):
+        raise DocumentError(f"{path} is JSON, but no object: give an object of names and ids")
+    return value.pairs
+
+
+def _key(name: str) -> str:
+    return " ".join(name.lower().split())

@@ -1,0 +1,57 @@
+"""BC5CDR in Microsoft's JSON: abstracts, and which chemicals induce which diseases in them."""
+
+from pathlib import Path
+
+from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.scores.gold_file import Entry, read_documents, read_entry
+from biogpt_onnx.scores.gold_set import GoldSet
+from biogpt_onnx.scores.lexicon import Lexicon, lexicon_names, plain_concept
+from biogpt_onnx.tasks.document import Document
+
+ConceptPair = tuple[str, str]
+"""The MeSH ids of a chemical and a disease."""
+
+
+def read_concept_pairs(path: Path, entities: Path | None = None) -> GoldSet[frozenset[ConceptPair]]:
+    """Reads documents, relations and lexicon.
+
+    Args:
+        path: `{id: {"title", "abstract", "relations": [{"chemical", "disease"}], "chemical2id", "disease2id"}}`.
+        entities: `{"chemical2id", "disease2id"}`, the lexicon; None for that of all documents together, where of a
+            name with different ids in two documents the later one's count.
+
+    Raises:
+        DocumentError: a file is malformed.
+        OSError: a file cannot be read.
+    """
+    documents, gold = [], []
+    chemicals: dict[str, str] = {}
+    diseases: dict[str, str] = {}
+    for name, entry in read_documents(path):
+        documents.append(titled_document(name, entry))
+        gold.append(frozenset(map(_pair, entry.entries("relations"))))
+        chemicals |= lexicon_names(entry.names("chemical2id"))
+        diseases |= lexicon_names(entry.names("disease2id"))
+    lexicon = Lexicon(chemicals, diseases) if entities is None else _read_lexicon(entities)
+    return GoldSet(tuple(documents), tuple(gold), lexicon)
+
+
+def titled_document(name: str, entry: Entry) -> Document:
+    """A document with an abstract and perhaps a title.
+
+    Raises:
+        DocumentError: neither holds anything.
+    """
+    title, abstract = entry.text("title", optional=True), entry.text("abstract")
+    if not (title.strip() or abstract.strip()):
+        raise DocumentError(f"{entry.where} has neither a title nor an abstract: leave it out")
+    return Document(abstract, name, title)
+
+
+def _pair(entry: Entry) -> ConceptPair:
+    return plain_concept(entry.text("chemical")), plain_concept(entry.text("disease"))
+
+
+def _read_lexicon(path: Path) -> Lexicon:
+    entry = read_entry(path)
+    return Lexicon(lexicon_names(entry.names("chemical2id")), lexicon_names(entry.names("disease2id")))

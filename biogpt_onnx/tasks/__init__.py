@@ -1,0 +1,65 @@
+"""BioGPT's tasks: relations, answers, classes and descriptions as data, each traced to the text that it comes from.
+
+import biogpt_onnx
+from biogpt_onnx import tasks
+
+model = biogpt_onnx.load("bundles/bc5cdr")
+(found,) = tasks.run(tasks.BC5CDR, model, ["Cisplatin caused renal failure in two patients."])
+for relation in found.relations:
+    print(relation.head, relation.head_span, relation.tail, relation.tail_span)
+"""
+
+from biogpt_onnx.tasks.catalogue import (
+    BC5CDR,
+    DDI,
+    DESCRIPTION,
+    DRUG_DRUG_LABELS,
+    DRUG_TARGET_LABELS,
+    HALLMARKS,
+    HOC,
+    KD_DTI,
+    NO_HALLMARK,
+    PUBMEDQA,
+)
+from biogpt_onnx.tasks.description import DescriptionTask
+from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.fitting import Prepared, Reading, TooLong
+from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
+from biogpt_onnx.tasks.own import Task
+from biogpt_onnx.tasks.relations import RelationTask
+from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span
+from biogpt_onnx.tasks.running import RunnableTask, check_task, prepare_for, run
+from biogpt_onnx.tasks.source import Source
+
+__all__ = [
+    "BC5CDR",
+    "DDI",
+    "DESCRIPTION",
+    "DRUG_DRUG_LABELS",
+    "DRUG_TARGET_LABELS",
+    "HALLMARKS",
+    "HOC",
+    "KD_DTI",
+    "NO_HALLMARK",
+    "PUBMEDQA",
+    "Answer",
+    "AnswerTask",
+    "Classification",
+    "ClassificationTask",
+    "Description",
+    "DescriptionTask",
+    "Document",
+    "Prepared",
+    "Reading",
+    "Relation",
+    "RelationTask",
+    "Relations",
+    "RunnableTask",
+    "Source",
+    "Span",
+    "Task",
+    "TooLong",
+    "check_task",
+    "prepare_for",
+    "run",
+]

@@ -1,0 +1,244 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biogpt_onnx.cli import main
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.tasks import HOC, PUBMEDQA
+from makers.checkpoints import tiny_architecture, write_huggingface
+
+TEXTS = [
+    "Lithium caused tremor in two of nine patients.",
+    "Fatal renal failure was seen after high doses of cisplatin in a child with leukemia, who had seizures before.",
+    "Cocaine-induced seizures were prevented by diazepam.",
+    "Haloperidol.",
+    "Nine rats were given caffeine and had tachycardia and hypertension.",
+]
+
+
+def lines(path: Path, texts: list[str]) -> Path:
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    return lines(tmp_path / "documents.txt", TEXTS)
+
+
+@pytest.fixture
+def hoc_bundle(tmp_path: Path) -> Path:
+    """A model of one row of soft prompt, which says nothing sensible."""
+    target = tmp_path / "hoc"
+    architecture = tiny_architecture(soft_prompt_size=1, max_positions=256)
+    export_bundle(open_checkpoint(write_huggingface(tmp_path / "DC-HoC", architecture)), target)
+    return target
+
+
+def relations(bundle: Path, *more: object) -> list[str]:
+    return ["relations", str(bundle), "--task", "bc5cdr", *map(str, more)]
+
+
+def test_relations_come_in_the_order_of_the_documents(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(relations(mini_bundle, documents, "--batch-size", "2")) == 0
+    found = records(capsys.readouterr().out)
+    assert [record["line"] for record in found] == [1, 2, 3, 4, 5]
+    for record, text in zip(found, TEXTS, strict=True):
+        for relation in record["relations"]:
+            start, end = relation["head_span"]
+            assert text[start:end] == relation["head"]
+            assert relation["in_source"]
+
+
+def test_batches_change_nothing(mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = []
+    for size in ("1", "3", "8"):
+        assert main(relations(mini_bundle, documents, "--batch-size", size)) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_a_bad_row_is_named_and_the_others_are_answered(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ['{"text": "Lithium caused tremor.", "id": "a"}', "{", '{"text": ""}', '{"text": "' + "word " * 3000 + '"}']
+    path = lines(tmp_path / "rows.jsonl", [*rows, '{"text": "Cocaine caused seizures.", "id": "z"}'])
+    assert main(relations(mini_bundle, path)) == 1
+    captured = capsys.readouterr()
+    found = records(captured.out)
+    assert [record.get("id") for record in found] == ["a", None, None, None, "z"]
+    assert ["error" in record for record in found] == [False, True, True, True, False]
+    assert [line.partition(":")[0] for line in captured.err.splitlines()] == ["warning"] * 3
+    assert [f"line {number}" in captured.err for number in (2, 3, 4)] == [True] * 3
+    assert "tokens" in found[3]["error"]
+
+
+def test_a_document_that_is_too_long_can_be_cut(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = lines(tmp_path / "long.txt", ["Lithium caused tremor. " * 1000])
+    assert main(relations(mini_bundle, path, "--too-long", "cut")) == 0
+    (record,) = records(capsys.readouterr().out)
+    assert 0 < record["read"] < 23_000
+
+
+@pytest.mark.parametrize("name", ["out.pubtator", "out.xml", "out.jsonl"])
+def test_the_outputs_name_says_its_form(mini_bundle: Path, documents: Path, tmp_path: Path, name: str) -> None:
+    if name.endswith(".xml"):
+        pytest.importorskip("bioc")
+    assert main(relations(mini_bundle, documents, "-o", tmp_path / name)) == 0
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    beginnings = {"out.pubtator": "1|t|", "out.xml": "<collection>", "out.jsonl": '{"line": 1'}
+    assert text.startswith(beginnings[name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["documents.txt", name])
+
+
+def test_pubtator_goes_in_and_out_with_its_ids(mini_bundle: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.pubtator"
+    source.write_text("77|t|Tremor due to lithium\n77|a|Lithium caused tremor in two patients.\n\n", encoding="utf-8")
+    lexicon = tmp_path / "lexicon.json"
+    lexicon.write_text(json.dumps({"lithium": "D008094", "tremor": "D014202"}), encoding="utf-8")
+    assert main(relations(mini_bundle, source, "-o", tmp_path / "out.pubtator", "--lexicon", lexicon)) == 0
+    out = (tmp_path / "out.pubtator").read_text(encoding="utf-8")
+    assert out.startswith("77|t|Tremor due to lithium\n77|a|Lithium caused tremor in two patients.\n")
+    for line in out.splitlines()[2:]:
+        if line.count("\t") == 5:
+            _, start, end, text, _, _ = line.split("\t")
+            assert "Tremor due to lithium Lithium caused tremor in two patients."[int(start) : int(end)] == text
+
+
+def test_questions_are_answered(mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "questions.csv"
+    path.write_text(
+        'id,question,context\n1,Does it work?,"It works, they say."\n2,,Six of nine got better.\n', encoding="utf-8"
+    )
+    assert main(["ask", str(mini_bundle), str(path), "--question", "Did they get better?"]) == 0
+    found = records(capsys.readouterr().out)
+    assert [record["id"] for record in found] == ["1", "2"]
+    for record in found:
+        assert record["label"] in PUBMEDQA.labels
+        assert sum(record["probabilities"].values()) == pytest.approx(1)
+
+
+def test_a_context_without_a_question_is_a_bad_row(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", str(mini_bundle), str(documents)]) == 1
+    captured = capsys.readouterr()
+    assert all("question" in record["error"] for record in records(captured.out))
+
+
+def test_sentences_are_classified(hoc_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", str(hoc_bundle), str(documents)]) == 0
+    for record in records(capsys.readouterr().out):
+        assert set(record["labels"]) <= set(HOC.labels)
+        assert record["labels"]
+
+
+def test_labels_of_ones_own(
+    hoc_bundle: Path, documents: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = lines(tmp_path / "labels.txt", ["case report", "", "trial"])
+    assert main(["classify", str(hoc_bundle), str(documents), "--labels", str(labels)]) == 0
+    assert all(set(record["probabilities"]) == {"case report", "trial"} for record in records(capsys.readouterr().out))
+
+
+def test_terms_are_described(mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = lines(tmp_path / "terms.txt", ["Lithium", "Aspirin"])
+    command = ["describe", str(mini_bundle), str(path), "--num-beams", "2", "--min-new-tokens", "3"]
+    assert main([*command, "--max-new-tokens", "8"]) == 0
+    found = records(capsys.readouterr().out)
+    assert [record["text"].split()[0] for record in found] == ["Lithium", "Aspirin"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"one\ntwo\none\n", "line 1 and on line 3"),
+        (b"one\n", "holds 1 labels"),
+        (b"", "holds 0 labels"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_bad_file_of_labels_is_one_line(  # noqa: PLR0913, PLR0917 -- fixtures
+    mini_bundle: Path, documents: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, words: str
+) -> None:
+    (tmp_path / "labels.txt").write_bytes(content)
+    assert main(["ask", str(mini_bundle), str(documents), "--labels", str(tmp_path / "labels.txt")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert words in error
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["relations", "BUNDLE", "FILE"], "--task"),
+        (["relations", "BUNDLE", "nowhere.txt", "--task", "bc5cdr"], "nowhere.txt"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "--lexicon", "FILE"], "--lexicon"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "no/such/folder/out.jsonl"], "no folder"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "--batch-size", "0"], "--batch-size"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "FILE"], "--overwrite"),
+        (["classify", "BUNDLE", "FILE"], "soft prompt"),
+        (["describe", "BUNDLE", "FILE", "--num-beams", "0"], "num_beams"),
+        (["ask", "nowhere", "FILE"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_line(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str], command: list[str], words: str
+) -> None:
+    names = {"BUNDLE": str(mini_bundle), "FILE": str(documents)}
+    before = documents.read_bytes()
+    assert main([names.get(word, word) for word in command]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+    assert documents.read_bytes() == before
+
+
+def test_an_interrupted_run_goes_on_where_it_was_and_does_nothing_twice(mini_bundle: Path, tmp_path: Path) -> None:
+    path = lines(tmp_path / "documents.txt", TEXTS * 12)
+    whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
+    assert main(relations(mini_bundle, path, "-o", whole, "--batch-size", "1")) == 0
+    command = [sys.executable, "-m", "biogpt_onnx", *relations(mini_bundle, path, "-o", cut, "--batch-size", "1")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    journal = tmp_path / "cut.jsonl.journal.jsonl"
+    while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 4):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not cut.exists()
+    done = journal.read_bytes().count(b"\n") - 1
+    assert 0 < done < len(TEXTS) * 12
+    first = journal.read_bytes()
+    assert main(relations(mini_bundle, path, "-o", cut, "--batch-size", "1")) == 0
+    assert cut.read_bytes() == whole.read_bytes()
+    assert first.splitlines()[1:] == cut.read_bytes().splitlines()[:done]
+    assert not journal.exists()
+
+
+def test_another_setting_does_not_go_on_with_what_is_there(
+    mini_bundle: Path, documents: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    assert main(relations(mini_bundle, documents, "-o", out)) == 0
+    assert main(relations(mini_bundle, documents, "-o", out)) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(relations(mini_bundle, documents, "-o", out, "--overwrite", "--free")) == 0

@@ -1,0 +1,120 @@
+"""From a file to a file, whatever happens in between."""
+
+import io
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from biogpt_onnx.files.bioc_output import BioC
+from biogpt_onnx.files.journal import SUFFIX
+from biogpt_onnx.files.json_lines import JsonLines
+from biogpt_onnx.files.ordering import in_length_order
+from biogpt_onnx.files.output import open_results
+from biogpt_onnx.files.pubtator_output import PubTator
+from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.results import Relations
+from makers.documents import relation, relations, save
+
+CID = Schema("CID", "Chemical", "Disease")
+FORMATS: dict[str, OutputFormat] = {"jsonl": JsonLines(), "pubtator": PubTator(CID), "bioc": BioC(CID)}
+ROWS = [
+    '{"id": 1, "title": "T", "text": "drug a caused pain"}',
+    "{",
+    *(f'{{"id": {number}, "text": "drug {"b" * number} caused fever"}}' for number in range(3, 12)),
+]
+
+
+class Model:
+    def __init__(self, fail_behind: int = 10**9) -> None:
+        self.asked: list[str | None] = []
+        self._fail_behind = fail_behind
+
+    def __call__(self, batch: Sequence[Document]) -> list[Relations]:
+        if len(self.asked) >= self._fail_behind:
+            raise KeyboardInterrupt
+        self.asked += [document.id for document in batch]
+        return [relations(relation(document, "drug", document.text.split()[-1])) for document in batch]
+
+
+def run(source: Path, output: Path | None, output_format: OutputFormat, model: Model) -> None:
+    with open_results(output, output_format, {"input": "a"}) as results:
+        items = islice(read_documents(source), results.done, None)
+        answered = in_length_order(items, 4, model, 2)
+        while block := list(islice(answered, 3)):
+            results.add(block)
+        results.finish()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return save(tmp_path / "in", "a.jsonl", "\n".join(ROWS))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_run_interrupted_anywhere_gives_the_same_file_and_asks_little_twice(
+    tmp_path: Path, source: Path, name: str
+) -> None:
+    whole, output = tmp_path / "whole", tmp_path / "results"
+    run(source, whole, FORMATS[name], Model())
+    for fail_behind in range(0, 10, 2):
+        model = Model(fail_behind)
+        with pytest.raises(KeyboardInterrupt):
+            run(source, output, FORMATS[name], model)
+        assert not output.exists()
+        again = Model()
+        run(source, output, FORMATS[name], again)
+        assert output.read_bytes() == whole.read_bytes()
+        # What is asked twice is what a window had answered that was not whole.
+        assert len(set(model.asked) & set(again.asked)) <= 6
+        assert {*model.asked, *again.asked} == {"1", *map(str, range(3, 12))}
+        output.unlink()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_standard_output_has_what_the_file_has(
+    tmp_path: Path, source: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(source, tmp_path / "whole", FORMATS[name], Model())
+    run(source, None, FORMATS[name], Model())
+    assert capsys.readouterr().out.encode() == (tmp_path / "whole").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "whole"]
+
+
+def test_every_row_has_a_line_with_its_number(tmp_path: Path, source: Path) -> None:
+    run(source, tmp_path / "a", JsonLines(), Model())
+    records = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
+    assert [record["line"] for record in records] == list(range(1, len(ROWS) + 1))
+    assert [record["id"] for record in records] == ["1", None, *map(str, range(3, 12))]
+    assert "no JSON" in records[1]["error"]
+
+
+def test_results_stream_as_they_come(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(source, None, JsonLines(), Model(fail_behind=4))
+    assert 0 < capsys.readouterr().out.count("\n") < len(ROWS)
+
+
+def test_standard_output_is_utf_8_whatever_the_terminal_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="latin-1", newline="\r\n"))
+    path = save(tmp_path, "a.txt", "α-tocopherol caused 発熱\n")
+    run(path, None, JsonLines(), Model())
+    assert json.loads(raw.getvalue().decode())["relations"][0]["tail"] == "発熱"
+    assert b"\r" not in raw.getvalue()
+
+
+def test_another_form_of_output_is_another_run(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "results"
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, JsonLines(), Model(fail_behind=4))
+    with pytest.raises(DocumentError, match=r"output JsonLines \(it is PubTator now\)"):
+        run(source, output, PubTator(CID), Model())
+    assert output.with_name(output.name + SUFFIX).exists()

@@ -1,0 +1,177 @@
+"""PubTator in and out."""
+
+import pytest
+from bioc import pubtator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from biogpt_onnx.files.item import Item, Passage
+from biogpt_onnx.files.lexicon import Lexicon
+from biogpt_onnx.files.pubtator_output import PubTator, one_line
+from biogpt_onnx.files.records import record_of
+from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.results import Relation
+from makers.documents import documents, problems, read, relation, relations, written
+
+CID = Schema("CID", "Chemical", "Disease")
+DOCUMENT = Document("Lidocaine caused cardiac asystole.", "354896", "Lidocaine-induced cardiac asystole.")
+
+FILE = """\
+354896|t|Lidocaine-induced cardiac asystole.
+354896|a|Intravenous lidocaine; a|b and "c".
+354896\t0\t9\tLidocaine\tChemical\tD008012
+354896\t18\t34\tcardiac asystole\tDisease\tD006323
+354896\tCID\tD008012\tD006323
+
+7|t|Second
+7|a|Text
+
+"""
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
+    ["t|x", "a|", "x|t|y", "|a|t|", "1|t|a|b", "a\tb", "a\nb\r\nc", "\u2028", "é\x85"]
+)
+TEXTS = ANY_TEXT.filter(str.strip)
+IDS = st.text(st.sampled_from("abc019.- _"), min_size=1, max_size=8).map(str.strip).filter(bool)
+
+
+def record(document: Document, *found: Relation) -> dict[str, object]:
+    return record_of(Item(1, document), relations(*found), keep_document=True)
+
+
+def test_title_and_abstract_are_read_and_annotations_left_aside() -> None:
+    items = read(FILE, "pubtator")
+    assert documents(items) == [
+        Document('Intravenous lidocaine; a|b and "c".', "354896", "Lidocaine-induced cardiac asystole."),
+        Document("Text", "7", "Second"),
+    ]
+    assert [one.line for one in items] == [1, 7]
+
+
+def test_documents_need_no_blank_line_between_them() -> None:
+    data = FILE.replace("\n\n", "\n")
+    assert documents(read(data, "pubtator")) == documents(read(FILE, "pubtator"))
+
+
+@pytest.mark.parametrize("data", ["1|t|X\n1|a|\n", "1|t|X\n", "1|t|\n1|a|X\n", "1|a|X\n", "1|t| \n1|a|X\n"])
+def test_a_document_of_one_part_has_it_as_its_text(data: str) -> None:
+    assert documents(read(data, "pubtator")) == [Document("X", "1")]
+
+
+def test_spaces_at_the_edges_stay_because_offsets_count_them() -> None:
+    assert documents(read("1|t| X \r\n1|a| Y \r\n", "pubtator")) == [Document(" Y ", "1", " X ")]
+
+
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        ("2|t|X\nsome words\n2|a|Y", "line 4 is neither"),
+        ("words", "line 3 is neither"),
+        ("2|t|\n2|a|", "empty"),
+        ("2\t0\t1\tX\tChemical\tD1", "empty"),
+        (b"2|t|X\n2|a|caf\xe9".decode("latin-1"), "line 4: byte 8 of the line is not UTF-8"),
+    ],
+)
+def test_a_bad_document_is_named_and_the_rest_goes_on(block: str, says: str) -> None:
+    data = f"1|t|before\n\n{block}\n\n3|t|behind\n".encode("latin-1")
+    items = read(data, "pubtator")
+    assert list(problems(items)) == [3]
+    assert says in problems(items)[3]
+    assert [one.document and one.document.text for one in items] == ["before", None, "behind"]
+
+
+def test_relations_are_annotations_and_lines_of_ids() -> None:
+    found = relation(DOCUMENT, "Lidocaine", "cardiac asystole")
+    lexicon = Lexicon({"lidocaine": "D008012"})
+    assert written(PubTator(CID, lexicon), [record(DOCUMENT, found, found)]) == (
+        "354896|t|Lidocaine-induced cardiac asystole.\n"
+        "354896|a|Lidocaine caused cardiac asystole.\n"
+        "354896\t0\t9\tLidocaine\tChemical\tD008012\n"
+        "354896\t18\t34\tcardiac asystole\tDisease\tcardiac asystole\n"
+        "354896\tCID\tD008012\tcardiac asystole\n"
+        "\n"
+    )
+
+
+def test_a_schema_without_a_name_takes_the_models() -> None:
+    found = relation(DOCUMENT, "Lidocaine", "asystole", name="inhibitor")
+    assert "354896\tinhibitor\tlidocaine\tasystole\n" in written(
+        PubTator(Schema("", "Chemical", "Gene")), [record(DOCUMENT, found)]
+    )
+
+
+def test_what_the_document_does_not_hold_is_in_the_relation_alone() -> None:
+    found = relation(DOCUMENT, "Lidocaine", "heart\tblock")
+    lines = written(PubTator(CID), [record(DOCUMENT, found)]).splitlines()
+    assert lines[2:] == ["354896\t0\t9\tLidocaine\tChemical\tlidocaine", "354896\tCID\tlidocaine\theart block", ""]
+
+
+def test_a_span_is_annotated_once_for_each_type() -> None:
+    one, other = relation(DOCUMENT, "Lidocaine", "asystole"), relation(DOCUMENT, "Lidocaine", "Lidocaine")
+    lines = written(PubTator(CID), [record(DOCUMENT, one, other)]).splitlines()
+    assert [line.split("\t")[1:5] for line in lines[2:5]] == [
+        ["0", "9", "Lidocaine", "Chemical"],
+        ["0", "9", "Lidocaine", "Disease"],
+        ["26", "34", "asystole", "Disease"],
+    ]
+
+
+def test_a_document_without_title_counts_from_its_own_beginning() -> None:
+    document = Document("Lidocaine caused asystole.", "1")
+    text = written(PubTator(CID), [record(document, relation(document, "Lidocaine", "asystole"))])
+    assert text.startswith("1|t|Lidocaine caused asystole.\n1|a|\n1\t0\t9\tLidocaine")
+    assert documents(read(text, "pubtator")) == [document]
+
+
+@pytest.mark.parametrize(("name", "as_written"), [(None, "12"), ("", "12"), (" ", "12"), ("a|t|b\tc\n", "a_t_b_c_")])
+def test_every_document_has_a_name_that_does_not_break_its_lines(name: str | None, as_written: str) -> None:
+    item = Item(12, Document("X", name))
+    text = written(PubTator(CID), [record_of(item, relations(), keep_document=True)])
+    assert text == f"{as_written}|t|X\n{as_written}|a|\n\n"
+
+
+def test_errors_have_no_place_in_it() -> None:
+    bad = record_of(Item(1, None, "no JSON"), None, keep_document=True)
+    too_long = record_of(Item(2, DOCUMENT), PromptError("too long"), keep_document=True)
+    assert written(PubTator(CID), [bad, too_long]) == ""
+
+
+def test_passages_do_not_matter_to_it() -> None:
+    item = Item(1, DOCUMENT, None, (Passage("title", 0, 0, 35), Passage("abstract", 50, 36, 70)))
+    assert written(PubTator(CID), [record_of(item, relations(), keep_document=True)]) == written(
+        PubTator(CID), [record(DOCUMENT)]
+    )
+
+
+@given(ANY_TEXT)
+def test_a_text_on_one_line_is_as_long_as_before(text: str) -> None:
+    line = one_line(text)
+    assert len(line) == len(text)
+    assert line.splitlines() == [line] * bool(line)
+    assert not {"\t"} & set(line)
+    assert "|t|" not in f"1|a|{line}"[3:]
+
+
+@given(st.lists(st.tuples(IDS, ANY_TEXT, TEXTS), max_size=4), st.data())
+def test_what_is_written_is_read_back_and_the_library_agrees(
+    rows: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    records = []
+    for name, title, text in rows:
+        document = Document(text, name, title if title.strip() else "")
+        full = document.full_text
+        spans = data.draw(st.lists(st.tuples(*[st.integers(0, len(full) - 1)] * 2), min_size=2, max_size=2))
+        (a, b), (c, d) = [(min(span), max(span) + 1) for span in spans]
+        records.append(record(document, Relation(full[a:b], "CID", full[c:d], (a, b), (c, d), -1.0)))
+    text = written(PubTator(CID), records)
+    expected = [Document(one_line(text), name, one_line(title) if title.strip() else "") for name, title, text in rows]
+    assert documents(read(text, "pubtator")) == expected
+    found = list(pubtator.iterparse_s(text.split("\n")))
+    assert [each.pmid for each in found] == [name for name, _, _ in rows]
+    for document, each in zip(expected, found, strict=True):
+        # The library strips lines, which moves nothing only where a title has no spaces at its edges.
+        if document.title == document.title.strip() and document.full_text == document.full_text.strip():
+            for annotation in each.annotations:
+                assert document.full_text[annotation.start : annotation.end].strip() == annotation.text.strip()

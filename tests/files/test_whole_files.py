@@ -1,0 +1,106 @@
+"""Files that cannot be read at all, and how a file's format is known."""
+
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from biogpt_onnx.files.formats import FORMATS, Format, format_of
+from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.tasks.document import Document
+from makers.documents import documents, read, save
+
+TEXT_FORMATS = tuple(each for each in FORMATS if each not in {"bioc", "biocjson"})
+
+
+@pytest.mark.parametrize(
+    ("name", "file_format"),
+    [
+        ("a.txt", "text"),
+        ("a.jsonl", "jsonl"),
+        ("a.ndjson", "jsonl"),
+        ("a.csv", "csv"),
+        ("a.TSV", "tsv"),
+        ("a.pubtator", "pubtator"),
+        ("CDR_TestSet.PubTator.txt", "pubtator"),
+        ("folder.csv/a.xml", "bioc"),
+        ("a.json", "biocjson"),
+    ],
+)
+def test_the_name_says_the_format(name: str, file_format: Format) -> None:
+    assert format_of(name) == file_format
+
+
+@pytest.mark.parametrize("name", ["a", "a.pdf", "a.txt.gz", "folder.csv/a"])
+def test_a_name_that_says_nothing_needs_a_format(name: str) -> None:
+    with pytest.raises(DocumentError, match="give its format, one of text, jsonl"):
+        format_of(name)
+
+
+def test_a_format_that_is_given_counts_more_than_the_name(tmp_path: Path) -> None:
+    path = save(tmp_path, "a.csv", '{"text": "X"}\n')
+    assert documents(list(read_documents(path, "jsonl"))) == [Document("X")]
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(DocumentError, match="'docx'"):
+        read_documents(io.BytesIO(b"X"), "docx")  # type: ignore[arg-type]
+
+
+def test_standard_input_is_text_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for file_format, data in ((None, b"X\n"), ("jsonl", b'{"text": "X"}\n')):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert documents(list(read_documents("-", file_format))) == [Document("X")]  # type: ignore[arg-type]
+
+
+def test_a_stream_stays_open() -> None:
+    stream = io.BytesIO(b"X\nY\n")
+    list(read_documents(stream))
+    next(read_documents(io.BytesIO(b"X\nY\n")))
+    assert not stream.closed
+
+
+@pytest.mark.parametrize("file_format", TEXT_FORMATS)
+@pytest.mark.parametrize(
+    "data", [bytes(range(256)) * 40, gzip.compress(b"text\n" * 999, mtime=0), "text\n".encode("utf-16")]
+)
+def test_a_binary_file_is_refused_by_name(tmp_path: Path, file_format: Format, data: bytes) -> None:
+    path = save(tmp_path, "a.bin", data)
+    with pytest.raises(DocumentError, match=r"a\.bin is (binary|UTF-16)"):
+        read_documents(path, file_format)
+
+
+@pytest.mark.parametrize("file_format", ["text", "jsonl", "pubtator"])
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n\r\n  \n"])
+def test_a_file_without_documents_has_none(file_format: Format, data: bytes) -> None:
+    assert read(data, file_format) == []
+
+
+@pytest.mark.parametrize("file_format", ["csv", "tsv", "bioc", "biocjson"])
+def test_an_empty_file_of_a_form_that_is_never_empty_is_refused(file_format: Format) -> None:
+    with pytest.raises(DocumentError, match="standard input"):
+        read(b"", file_format)
+
+
+@pytest.mark.parametrize("name", ["absent.txt", "folder.txt"])
+def test_a_file_that_cannot_be_opened_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(DocumentError, match=rf"{name} cannot be read \("):
+        read_documents(tmp_path / name)
+
+
+def test_a_table_without_the_column_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"a\.csv has no column text, abstract.*\(it has id, note\)"):
+        read_documents(save(tmp_path, "a.csv", "id,note\n1,X\n"))
+
+
+def test_bioc_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bioc", None)
+    for name, data in (("a.xml", "<collection></collection>"), ("a.json", json.dumps({"documents": []}))):
+        with pytest.raises(DocumentError, match=r'pip install "biogpt-onnx\[files\]"'):
+            read_documents(save(tmp_path, name, data))
+    assert documents(read("1|t|X\n", "pubtator")) == [Document("X", "1")]

@@ -1,0 +1,147 @@
+import pytest
+
+from biogpt_onnx import BioGPT, ConfigError, tasks
+from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, RelationTask
+from makers.scripted import scripted
+
+DOCUMENT = Document(
+    "Lithium caused Tremor and Ataxia in two of nine patients. Aspirin did not.", title="Side effects of Lithium"
+)
+
+
+def said(*pairs: tuple[str, str]) -> str:
+    return "; ".join(f"the relation between {head} and {tail} exists" for head, tail in pairs) + "."
+
+
+def only(model: BioGPT, document: Document | str = DOCUMENT, *, free: bool = False) -> tasks.Relations:
+    (found,) = tasks.run(BC5CDR, model, [document], free=free)
+    return found
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_relations_come_with_the_users_own_words_and_where_they_stand(mini: BioGPT, free: bool) -> None:  # noqa: FBT001
+    found = only(scripted(mini, said(("lithium", "tremor"), ("lithium", "ataxia"))), free=free)
+    full_text = DOCUMENT.full_text
+    assert [(one.head, one.relation, one.tail) for one in found.relations] == [
+        ("Lithium", "CID", "Tremor"),
+        ("Lithium", "CID", "Ataxia"),
+    ]
+    for relation in found.relations:
+        assert relation.in_source
+        assert full_text[slice(*relation.head_span)] == relation.head  # type: ignore[misc]
+        assert full_text[slice(*relation.tail_span)] == relation.tail  # type: ignore[misc]
+    assert (found.unparsed, found.complete, found.read) == ((), True, len(full_text))
+    assert found.text == said(("lithium", "tremor"), ("lithium", "ataxia"))
+
+
+def test_and_within_an_entity_is_told_from_and_between_two(mini: BioGPT) -> None:
+    (relation,) = only(scripted(mini, said(("lithium", "tremor and ataxia")))).relations
+    assert (relation.head, relation.tail) == ("Lithium", "Tremor and Ataxia")
+
+
+def test_an_invented_entity_is_kept_out(mini: BioGPT) -> None:
+    found = only(scripted(mini, said(("lithium", "headache"))))
+    assert all(relation.in_source for relation in found.relations)
+    assert "headache" not in found.text
+
+
+def test_an_invented_entity_is_flagged_where_decoding_is_free(mini: BioGPT) -> None:
+    (relation,) = only(scripted(mini, said(("lithium", "headache"))), free=True).relations
+    assert (relation.tail, relation.tail_span, relation.in_source) == ("headache", None, False)
+    assert relation.head_span is not None
+
+
+def test_what_cannot_be_read_is_handed_over(mini: BioGPT) -> None:
+    text = f"lithium is bad; {said(('lithium', 'tremor'))}"
+    found = only(scripted(mini, text), free=True)
+    assert found.unparsed == ("lithium is bad",)
+    assert len(found.relations) == 1
+    assert found.text == text
+
+
+def test_a_repeated_relation_is_given_once(mini: BioGPT) -> None:
+    found = only(scripted(mini, said(("lithium", "tremor"), ("lithium", "ataxia"), ("lithium", "tremor"))))
+    assert len(found.relations) == 2
+
+
+def test_nothing_to_say_is_no_relations(mini: BioGPT) -> None:
+    found = only(scripted(mini, ""))
+    assert (found.relations, found.unparsed, found.text, found.complete) == ((), (), "", True)
+
+
+def test_a_model_that_runs_out_of_room_is_not_complete(mini: BioGPT) -> None:
+    text = said(("lithium", "tremor"))
+    prompt = tasks.prepare_for(BC5CDR, mini, DOCUMENT)
+    model = scripted(mini, text, max_positions=len(prompt.prompt_ids) + 5)
+    task = RelationTask("bc5cdr", BC5CDR.statement, relation="CID", least_new_tokens=1)
+    (found,) = tasks.run(task, model, [DOCUMENT])
+    assert not found.complete
+    assert found.relations == ()
+    assert len(found.unparsed) == 1
+
+
+def test_scores_are_the_log_probabilities_of_each_statement(mini: BioGPT) -> None:
+    found = only(mini, free=True)
+    prepared = tasks.prepare_for(BC5CDR, mini, DOCUMENT)
+    (generation,) = mini.generate_ids([prepared.prompt_ids], max_new_tokens=1024)
+    assert sum(generation.sequences[0].log_probabilities) == pytest.approx(generation.score)
+    assert found.relations
+    assert all(relation.score < 0 for relation in found.relations)
+    assert sum(relation.score for relation in found.relations) >= generation.score - 1e-6
+
+
+def test_interactions_name_what_they_are(mini: BioGPT) -> None:
+    form = "the interaction between {} and {} is {}"
+    text = f"{form.format('warfarin', 'aspirin', 'effect')}; {form.format('aspirin', 'ibuprofen', 'int')}."
+    model = scripted(mini, text)
+    (found,) = tasks.run(DDI, model, ["Warfarin with Aspirin, or Aspirin with Ibuprofen: beware."])
+    assert [(one.head, one.relation, one.tail) for one in found.relations] == [
+        ("Warfarin", "effect", "Aspirin"),
+        ("Aspirin", "int", "Ibuprofen"),
+    ]
+
+
+def test_a_label_of_several_words_is_read_whole(mini: BioGPT) -> None:
+    model = scripted(mini, "the interaction between aspirin and cox-1 is partial agonist.")
+    (found,) = tasks.run(KD_DTI, model, [Document("Aspirin and COX-1.", title="Aspirin")])
+    (relation,) = found.relations
+    assert (relation.relation, relation.tail) == ("partial agonist", "COX-1")
+
+
+def test_documents_of_a_batch_do_not_depend_on_each_other(mini: BioGPT) -> None:
+    documents = [
+        DOCUMENT,
+        Document("Cocaine induced seizures in rats.", title="Cocaine"),
+        Document("Haloperidol. " * 30),
+    ]
+    together = tasks.run(BC5CDR, mini, documents)
+    assert together == [tasks.run(BC5CDR, mini, [document])[0] for document in documents]
+
+
+def test_every_relation_of_a_real_model_stands_in_the_document(mini: BioGPT) -> None:
+    documents = [
+        "Fatal renal failure was seen after high doses of cisplatin and amphotericin B in a child with leukemia.",
+        "Cocaine-induced seizures and hyperthermia were prevented by diazepam (5 mg/kg) in rats & mice.",
+        "Nothing happened.",
+    ]
+    for found, text in zip(tasks.run(BC5CDR, mini, documents), documents, strict=True):
+        for relation in found.relations:
+            assert relation.in_source
+            assert text[slice(*relation.head_span)] == relation.head  # type: ignore[misc]
+        assert found.unparsed == () or not found.complete
+
+
+def test_a_task_must_say_what_its_relation_is_called_once() -> None:
+    with pytest.raises(ConfigError, match="either"):
+        RelationTask("mine", "that {head} causes {tail}")
+    with pytest.raises(ConfigError, match="either"):
+        RelationTask("mine", "that {head} does {relation} to {tail}", relation="x")
+
+
+def test_a_task_without_labels_decodes_freely_or_not_at_all(mini: BioGPT) -> None:
+    task = RelationTask("mine", "that {head} does {relation} to {tail}")
+    model = scripted(mini, "that lithium does harm to patients.")
+    with pytest.raises(ConfigError, match="labels"):
+        tasks.run(task, model, [DOCUMENT])
+    (found,) = tasks.run(task, model, [DOCUMENT], free=True)
+    assert [(one.head, one.relation, one.tail) for one in found.relations] == [("Lithium", "harm", "patients")]
