@@ -65,8 +65,9 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         output_format: the form of the results.
         completed: adds to a document what the command line says about all.
     """
-    is_stream = options.file == STANDARD_INPUT
+    is_stream = _is_stream(options.file)
     total = 0 if is_stream else sum(1 for _ in _items(options))
+    items = _items(options)
     rows = _Rows(options, task, model, reads, completed)
     with (
         open_results(
@@ -79,8 +80,8 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         ) as results,
         Progress(task.name, estimate=True) as progress,
     ):
-        done = results.done
-        for block in rows.answered(islice(_items(options), done, None)):
+        done, rows.failed = results.done, results.failed
+        for block in rows.answered(islice(items, done, None)):
             results.add(block)
             rows.report(block)
             done += len(block)
@@ -88,6 +89,11 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
                 progress(done, total)
         results.finish()
     return 1 if rows.failed else 0
+
+
+def _is_stream(name: str) -> bool:
+    """Whether it can be read but once: standard input, or a pipe under a name of its own."""
+    return name == STANDARD_INPUT or not Path(name).is_file()
 
 
 def _items(options: argparse.Namespace) -> Iterator[Item]:
@@ -156,7 +162,7 @@ class _Rows:
 def _identity(options: argparse.Namespace, task: RunnableTask[Any], model: BioGPT, reads: Reading) -> Mapping[str, Any]:
     """What determines the results."""
     return {
-        "input": STANDARD_INPUT if options.file == STANDARD_INPUT else hash_file(Path(options.file)),
+        "input": STANDARD_INPUT if _is_stream(options.file) else hash_file(Path(options.file)),
         "bundle": hashlib.sha256(model.manifest.to_json().encode()).hexdigest(),
         "task": task.name,
         "labels": list(getattr(task, "labels", ())),

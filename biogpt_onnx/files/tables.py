@@ -113,7 +113,7 @@ def _csv_rows(lines: Iterator[Line]) -> Iterator[_Row]:
         except csv.Error as error:
             yield _Row(replayed.taken[0].number, [], _problem(replayed.taken, error))
             # A quotation mark that nothing closes must not take the rows behind it along.
-
+            replayed.give_back_all_but_first()
             reader = csv.reader(replayed, strict=True)
             continue
         problem = next((line.problem for line in replayed.taken if line.problem is not None), None)

@@ -242,3 +242,29 @@ def test_another_setting_does_not_go_on_with_what_is_there(
     assert main(relations(mini_bundle, documents, "-o", out)) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main(relations(mini_bundle, documents, "-o", out, "--overwrite", "--free")) == 0
+
+
+def test_a_pipe_is_read_once(mini_bundle: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "biogpt_onnx", *relations(mini_bundle, pipe, "-o", tmp_path / "out.jsonl")]
+    process = subprocess.Popen(command)
+    with pipe.open("w", encoding="utf-8") as stream:
+        stream.writelines(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(TEXTS))
+    assert process.wait(timeout=120) == 0
+    found = records((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+    assert [record["id"] for record in found] == ["0", "1", "2", "3", "4"]
+
+
+def test_a_run_that_goes_on_remembers_the_rows_without_an_answer(mini_bundle: Path, tmp_path: Path) -> None:
+    path = lines(tmp_path / "rows.jsonl", ["{", *(json.dumps({"text": text}) for text in TEXTS * 12)])
+    out = tmp_path / "out.jsonl"
+    command = [sys.executable, "-m", "biogpt_onnx", *relations(mini_bundle, path, "-o", out, "--batch-size", "1")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    journal = tmp_path / "out.jsonl.journal.jsonl"
+    while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 4):
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert main(relations(mini_bundle, path, "-o", out, "--batch-size", "1")) == 1
+    assert len(records(out.read_text(encoding="utf-8"))) == 61

@@ -1,5 +1,7 @@
 """A run that is interrupted goes on where it was, and does nothing twice."""
 
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -248,6 +250,40 @@ def test_a_second_process_is_refused_while_the_first_runs(output: Path) -> None:
             pass
         assert journal.done == 1
         journal.finish(write)
+
+
+def test_a_run_that_ends_leaves_alone_what_the_next_has_begun(output: Path) -> None:
+    with contextlib.ExitStack() as first:
+        journal = first.enter_context(Journal.open(output, IDENTITY))
+        journal.finish(write)
+        with Journal.open(output, IDENTITY, overwrite=True) as following:
+            first.close()
+            following.add(RECORDS[:1])
+    assert run(output, overwrite=True) == 1
+
+
+def test_a_journal_that_another_process_removes_as_it_is_opened_is_made_anew(
+    output: Path, uninterrupted: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_lock = fcntl.flock
+
+    def lock(descriptor: int, operation: int) -> None:
+        monkeypatch.undo()
+        output.with_name(output.name + SUFFIX).unlink()
+        really_lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    interrupt(output, 2)
+    assert run(output) == 2
+    assert output.read_bytes() == uninterrupted
+
+
+def test_a_file_system_without_locks_is_written_to(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert run(output) == 0
 
 
 def test_errors_are_counted_whichever_run_met_them(output: Path) -> None:
