@@ -6,9 +6,7 @@ from pathlib import Path
 
 from biogpt_onnx.cli.labels_file import read_labels
 from biogpt_onnx.cli.model_arguments import add_bundle_argument
-from biogpt_onnx.cli.task_arguments import chosen_task, loaded, reading
-from biogpt_onnx.cli.task_rows import add_row_arguments, answer_rows
-from biogpt_onnx.tasks import HOC
+from biogpt_onnx.cli.task_arguments import add_row_arguments, chosen_task, loaded, reading
 
 NAME = "classify"
 
@@ -22,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command: 1 where some rows had no answer."""
+    from biogpt_onnx.cli.task_rows import answer_rows
+    from biogpt_onnx.tasks import HOC
+
     labels = None if options.labels is None else read_labels(options.labels)
     model = loaded(options, options.bundle)
     task = chosen_task([HOC], None, model)

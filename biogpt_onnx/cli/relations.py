@@ -3,28 +3,24 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from biogpt_onnx.cli.labels_file import read_labels
 from biogpt_onnx.cli.model_arguments import add_bundle_argument
-from biogpt_onnx.cli.task_arguments import add_task_choice, chosen_task, loaded, reading
-from biogpt_onnx.cli.task_rows import add_row_arguments, answer_rows
-from biogpt_onnx.files.bioc_output import BioC
-from biogpt_onnx.files.json_lines import JsonLines
-from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
-from biogpt_onnx.files.pubtator_output import PubTator
-from biogpt_onnx.files.records import OutputFormat
-from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.cli.task_arguments import add_row_arguments, add_task_choice, chosen_task, loaded, reading
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, RelationTask
+
+if TYPE_CHECKING:
+    from biogpt_onnx.files.lexicon import Lexicon
+    from biogpt_onnx.files.records import OutputFormat
 
 NAME = "relations"
 
-_TASKS = (BC5CDR, KD_DTI, DDI)
-
+# The name of the relation, if its statement gives none, and the types of both entities.
 _SCHEMAS = {
-    BC5CDR.name: Schema("CID", "Chemical", "Disease"),
-    KD_DTI.name: Schema("", "Chemical", "Gene"),
-    DDI.name: Schema("", "Chemical", "Chemical"),
+    "bc5cdr": ("CID", "Chemical", "Disease"),
+    "kd-dti": ("", "Chemical", "Gene"),
+    "ddi": ("", "Chemical", "Chemical"),
 }
 
 _JSON_LINES, _PUBTATOR, _BIOC = "jsonl", "pubtator", "bioc"
@@ -35,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
-    add_task_choice(parser, _TASKS)
+    add_task_choice(parser, list(_SCHEMAS))
     parser.add_argument(
         "--output-format",
         choices=[_JSON_LINES, _PUBTATOR, _BIOC],
@@ -51,13 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command: 1 where some rows had no answer."""
+    from biogpt_onnx.cli.task_rows import answer_rows
+    from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
+    from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI
+
     output_format = _chosen_format(options)
     if options.lexicon is not None and output_format == _JSON_LINES:
         raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
     lexicon = Lexicon() if options.lexicon is None else read_lexicon(options.lexicon)
     labels = None if options.labels is None else read_labels(options.labels)
     model = loaded(options, options.bundle)
-    task: RelationTask = chosen_task(_TASKS, options.task, model)
+    task = chosen_task([BC5CDR, KD_DTI, DDI], options.task, model)
     if labels is not None:
         if not task.labels:
             raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
@@ -65,10 +65,16 @@ def run(options: argparse.Namespace) -> int:
     return answer_rows(options, task, model, reading(options, "error"), _output(output_format, task.name, lexicon))
 
 
-def _output(name: str, task: str, lexicon: Lexicon) -> OutputFormat:
+def _output(name: str, task: str, lexicon: "Lexicon") -> "OutputFormat":
+    from biogpt_onnx.files.bioc_output import BioC
+    from biogpt_onnx.files.json_lines import JsonLines
+    from biogpt_onnx.files.pubtator_output import PubTator
+    from biogpt_onnx.files.schema import Schema
+
+    schema = Schema(*_SCHEMAS[task])
     if name == _PUBTATOR:
-        return PubTator(_SCHEMAS[task], lexicon)
-    return BioC(_SCHEMAS[task], lexicon) if name == _BIOC else JsonLines()
+        return PubTator(schema, lexicon)
+    return BioC(schema, lexicon) if name == _BIOC else JsonLines()
 
 
 def _chosen_format(options: argparse.Namespace) -> str:

@@ -3,22 +3,44 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from biogpt_onnx.cli.model_arguments import add_session_arguments
+from biogpt_onnx.files.formats import FORMATS
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
-from biogpt_onnx.tasks import Reading, RunnableTask, TooLong, check_task
 
-TaskT = TypeVar("TaskT", bound=RunnableTask[object])
+if TYPE_CHECKING:
+    # What every command would wait for when it starts.
+    from biogpt_onnx.tasks import Reading, RunnableTask, TooLong
+
+STANDARD_INPUT = "-"
+
+TaskT = TypeVar("TaskT", bound="RunnableTask[object]")
 
 
-def add_task_choice(parser: argparse.ArgumentParser, tasks: Sequence[RunnableTask[object]]) -> None:
+def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
+    """Adds where rows come from and where results go; `rows` says what a row is."""
+    parser.add_argument(
+        "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="of the file, where its name does not say (standard input: text, one a line)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="results go here, and an interrupted run goes on where it was"
+    )
+    parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
+    add_task_arguments(parser)
+
+
+def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     """Adds --task, where there is more than one to choose."""
     parser.add_argument(
         "--task",
-        choices=[task.name for task in tasks],
+        choices=names,
         help="what the checkpoint was fine-tuned for, where the bundle does not say",
     )
 
@@ -51,8 +73,10 @@ def loaded(options: argparse.Namespace, bundle: Path) -> BioGPT:
     return load(bundle, device=options.device, threads=options.threads)
 
 
-def reading(options: argparse.Namespace, too_long: TooLong) -> Reading:
+def reading(options: argparse.Namespace, too_long: "TooLong") -> "Reading":
     """How documents become prompts; `too_long` is what becomes of long ones where no option says it."""
+    from biogpt_onnx.tasks import Reading
+
     return Reading(options.too_long or too_long, normalize_punctuation=options.normalize_punctuation)
 
 
@@ -62,6 +86,8 @@ def chosen_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> Task
     Raises:
         ConfigError: neither says, or the bundle is for another task.
     """
+    from biogpt_onnx.tasks import check_task
+
     known = {task.name: task for task in tasks}
     wanted = name or model.manifest.task
     if wanted is None and len(known) == 1:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.cli.task_arguments import add_task_arguments
+from biogpt_onnx.cli.task_arguments import STANDARD_INPUT
 from biogpt_onnx.files.columns import Columns
-from biogpt_onnx.files.formats import FORMATS
 from biogpt_onnx.files.item import Item
 from biogpt_onnx.files.json_lines import JsonLines
 from biogpt_onnx.files.ordering import in_length_order
 from biogpt_onnx.files.output import open_results
-from biogpt_onnx.files.reading import STANDARD_INPUT, read_documents
+from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.engine import BioGPT
@@ -28,22 +27,6 @@ from biogpt_onnx.tasks import Document, Prepared, Reading, RunnableTask, prepare
 _BATCHES_AT_ONCE = 4
 
 _JSON_LINES = JsonLines()
-
-
-def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
-    """Adds where rows come from and where results go; `rows` says what a row is."""
-    parser.add_argument(
-        "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, help="of the file, where its name does not say (standard input: text, one a line)"
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="results go here, and an interrupted run goes on where it was"
-    )
-    parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
-    parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
-    add_task_arguments(parser)
 
 
 def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how

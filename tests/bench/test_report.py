@@ -136,7 +136,9 @@ def test_the_readmes_table_says_where_a_peer_is_ahead() -> None:
     assert "Of those in this table and of a cold start, a peer is ahead of us in:" in text
     assert "- p128-n32-k5, 2 threads, time per output token, 8 bits: Rival int8" in text
     assert "Not measured: Lost int8 (it could not be installed)." in text
-    assert "In none of those in this table, nor of a cold start, is a peer ahead of us." in summary(comparison(ours=0.001))
+    assert "In none of those in this table, nor of a cold start, is a peer ahead of us." in summary(
+        comparison(ours=0.001)
+    )
 
 
 def test_another_number_would_show_in_the_readmes_table() -> None:
