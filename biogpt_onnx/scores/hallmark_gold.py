@@ -5,39 +5,26 @@ from pathlib import Path
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.scores.gold_file import read_rows
 from biogpt_onnx.scores.gold_set import GoldSet
+from biogpt_onnx.tasks.catalogue import HOC
 from biogpt_onnx.tasks.document import Document
 
-NO_HALLMARK = "empty"
-
-HALLMARKS = (
-    "activating invasion and metastasis",
-    "avoiding immune destruction",
-    "cellular energetics",
-    NO_HALLMARK,
-    "enabling replicative immortality",
-    "evading growth suppressors",
-    "genomic instability and mutation",
-    "inducing angiogenesis",
-    "resisting cell death",
-    "sustaining proliferative signaling",
-    "tumor promoting inflammation",
-)
-"""The ten hallmarks and their absence, in alphabetical order."""
+LABELS = HOC.labels
+"""The ten hallmarks, and that there is none."""
 
 
 def read_hallmarks(path: Path) -> GoldSet[frozenset[str]]:
     """Reads a sentence, a tab and its labels joined by "|", a line each; blank lines are skipped.
 
     Raises:
-        DocumentError: a line is malformed or has a label that is none of `HALLMARKS`.
+        DocumentError: a line is malformed or has a label that is none of `LABELS`.
         OSError: the file cannot be read.
     """
     documents, gold = [], []
     for where, sentence, labels in read_rows(path):
         found = frozenset(label.strip() for label in labels.split("|"))
-        unknown = sorted(found.difference(HALLMARKS))
+        unknown = sorted(found.difference(LABELS))
         if unknown:
-            raise DocumentError(f"{where} has the label {unknown[0]!r}: known are {', '.join(HALLMARKS)}")
+            raise DocumentError(f"{where} has the label {unknown[0]!r}: known are {', '.join(LABELS)}")
         documents.append(Document(sentence))
         gold.append(found)
     return GoldSet(tuple(documents), tuple(gold))

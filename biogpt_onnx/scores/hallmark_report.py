@@ -9,7 +9,7 @@ from biogpt_onnx.scores.calibration import Calibration, calibration_of_classes
 from biogpt_onnx.scores.calibration_table import calibration_section
 from biogpt_onnx.scores.class_metrics import ClassScore, class_counts, class_scores, macro_f1, micro_f1
 from biogpt_onnx.scores.gold_set import GoldSet
-from biogpt_onnx.scores.hallmark_gold import HALLMARKS
+from biogpt_onnx.scores.hallmark_gold import LABELS
 from biogpt_onnx.scores.majority import Labels, majority
 from biogpt_onnx.scores.markdown import percent, table
 from biogpt_onnx.scores.resampling import Resampling
@@ -93,7 +93,7 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     gold = gold_set.gold
 
     def system(name: str, labels: Sequence[Labels]) -> System:
-        counts = class_counts(labels, gold, HALLMARKS)
+        counts = class_counts(labels, gold, LABELS)
         return System(name, (micro_f1(counts), macro_f1(counts)))
 
     most = majority(gold, training)
@@ -103,7 +103,7 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     labels = [frozenset(each.labels) for each in predictions]
     return HallmarkReport(
         standing(systems[0], [baseline], systems[1] if second is not None else None, resampling),
-        class_scores(class_counts(labels, gold, HALLMARKS), HALLMARKS),
+        class_scores(class_counts(labels, gold, LABELS), HALLMARKS),
         {name: calibration_of_classes(of, gold) for name, of in found.items()},
         sum(each.isdisjoint(HALLMARKS) for each in labels),
     )
