@@ -103,7 +103,7 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     labels = [frozenset(each.labels) for each in predictions]
     return HallmarkReport(
         standing(systems[0], [baseline], systems[1] if second is not None else None, resampling),
-        class_scores(class_counts(labels, gold, LABELS), HALLMARKS),
+        class_scores(class_counts(labels, gold, LABELS), LABELS),
         {name: calibration_of_classes(of, gold) for name, of in found.items()},
-        sum(each.isdisjoint(HALLMARKS) for each in labels),
+        sum(each.isdisjoint(LABELS) for each in labels),
     )
