@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, required=True, help="the published vocabulary and texts; see task_texts.py"
     )
-    parser.add_argument("--documents", type=int, default=16, help="of each task")
+    parser.add_argument("--documents", type=int, default=8, help="of each task")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way is measured")
     options = parser.parse_args()
     started = datetime.now(UTC).isoformat(timespec="seconds")

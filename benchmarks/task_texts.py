@@ -1,7 +1,7 @@
 """Real documents for each of BioGPT's tasks, and what is written about each: annotated relations, answers, a class.
 
-KD-DTI's and DDI's own texts are not at hand: there the documents are BC5CDR's abstracts, and its relations are said in
-the words of those tasks.
+KD-DTI's own texts are not at hand: there the documents are BC5CDR's abstracts, and its relations are said in the words
+of that task.
 """
 
 import json
@@ -14,7 +14,6 @@ from typing import Any
 from biogpt_onnx import BioGPT
 from biogpt_onnx.tasks import (
     BC5CDR,
-    DDI,
     HALLMARKS,
     HOC,
     KD_DTI,
@@ -65,7 +64,6 @@ def workloads(model: BioGPT, data: Path, documents: int) -> list[Workload]:
     return [
         _relations(model, BC5CDR, abstracts, "", documents),
         _relations(model, KD_DTI, abstracts, "inhibitor", documents),
-        _relations(model, DDI, abstracts, "effect", documents),
         _classes(model, abstracts, documents),
         _answers(model, data, documents),
     ]
