@@ -78,7 +78,7 @@ clean:
 # Not installed in place, so it must be installed again when the code has changed.
 .venv-demo/installed: pyproject.toml $(CODE)
 	$(PYTHON) -m venv .venv-demo
-	rm -rf build
+	rm -rf build/lib build/bdist.*
 	.venv-demo/$(PIP_INSTALL) ".[cpu,export-safetensors]"
 	@touch $@
 
