@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from biogpt_onnx.files.columns import Columns
-from biogpt_onnx.files.item import Item, RowError, good_item
-from biogpt_onnx.files.lines import lines_of
+from biogpt_onnx.files.item import Item, RowError
+from biogpt_onnx.files.lines import items_of_lines
 from biogpt_onnx.files.records import Record
 
 # JSON may hold these as they are, but much that reads lines takes them for the ends of lines.
@@ -20,14 +20,7 @@ def read_json_lines(stream: io.BufferedReader, name: str, columns: Columns) -> I
     Raises:
         DocumentError: it is no text.
     """
-    for line in lines_of(stream, name):
-        if line.problem is not None:
-            yield Item(line.number, None, line.problem)
-        elif line.content.strip():
-            try:
-                yield good_item(line.number, columns.document(json_object(line.content)))
-            except RowError as error:
-                yield Item(line.number, None, str(error))
+    return items_of_lines(stream, name, lambda line: columns.document(json_object(line)))
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The lines of a file, each with its number and with what is wrong with it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from biogpt_onnx.files import item
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.tasks.document import Document
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -73,3 +74,24 @@ def _refuse_binary(beginning: bytes, name: str) -> None:
         raise DocumentError(f"{name} is UTF-16: save it as UTF-8")
     if b"\0" in beginning:
         raise DocumentError(f"{name} is binary and holds no text: give a text file, unpacked if it is an archive")
+
+
+def items_of_lines(stream: io.BufferedReader, name: str, document_of: Callable[[str], Document]) -> Iterator[item.Item]:
+    """An item for each line that is not blank.
+
+    Args:
+        stream: the file.
+        name: what errors call it.
+        document_of: makes a document of a line's content, or raises `RowError`.
+
+    Raises:
+        DocumentError: the file is no text.
+    """
+    for line in lines_of(stream, name):
+        if line.problem is not None:
+            yield item.Item(line.number, None, line.problem)
+        elif line.content.strip():
+            try:
+                yield item.good_item(line.number, document_of(line.content))
+            except item.RowError as error:
+                yield item.Item(line.number, None, str(error))

@@ -3,8 +3,8 @@
 import io
 from collections.abc import Iterator
 
-from biogpt_onnx.files.item import Item, RowError, good_item
-from biogpt_onnx.files.lines import lines_of
+from biogpt_onnx.files.item import Item
+from biogpt_onnx.files.lines import items_of_lines
 from biogpt_onnx.tasks.document import Document
 
 
@@ -14,11 +14,4 @@ def read_text_lines(stream: io.BufferedReader, name: str) -> Iterator[Item]:
     Raises:
         DocumentError: it is no text.
     """
-    for line in lines_of(stream, name):
-        if line.problem is not None:
-            yield Item(line.number, None, line.problem)
-        elif line.content.strip():
-            try:
-                yield good_item(line.number, Document(line.content))
-            except RowError as error:
-                yield Item(line.number, None, str(error))
+    return items_of_lines(stream, name, Document)
