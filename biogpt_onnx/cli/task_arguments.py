@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from biogpt_onnx.cli.model_arguments import add_session_arguments
-from biogpt_onnx.files.formats import FORMATS
+from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
@@ -14,8 +14,6 @@ from biogpt_onnx.runtime.loading import load
 if TYPE_CHECKING:
     # What every command would wait for when it starts.
     from biogpt_onnx.tasks import Reading, RunnableTask, TooLong
-
-STANDARD_INPUT = "-"
 
 TaskT = TypeVar("TaskT", bound="RunnableTask[object]")
 

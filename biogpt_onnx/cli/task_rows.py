@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.cli.task_arguments import STANDARD_INPUT
-from biogpt_onnx.files.columns import Columns
+from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.item import Item
 from biogpt_onnx.files.json_lines import JsonLines
 from biogpt_onnx.files.ordering import in_length_order
@@ -80,7 +79,7 @@ def _is_stream(name: str) -> bool:
 
 
 def _items(options: argparse.Namespace) -> Iterator[Item]:
-    return read_documents(options.file, options.format, Columns())
+    return read_documents(options.file, options.format)
 
 
 class _Rows:

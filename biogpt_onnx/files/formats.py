@@ -9,6 +9,9 @@ Format = Literal["text", "jsonl", "csv", "tsv", "pubtator", "bioc", "biocjson"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+STANDARD_INPUT = "-"
+"""What stands for it where a file is named."""
+
 # The longer suffix comes first.
 _SUFFIXES: dict[str, Format] = {
     ".pubtator.txt": "pubtator",

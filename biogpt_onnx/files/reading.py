@@ -11,15 +11,13 @@ from typing import BinaryIO, cast
 from biogpt_onnx.files.bioc_json import read_bioc_json
 from biogpt_onnx.files.bioc_xml import check_bioc_xml, read_bioc_xml
 from biogpt_onnx.files.columns import Columns
-from biogpt_onnx.files.formats import FORMATS, Format, format_of
+from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT, Format, format_of
 from biogpt_onnx.files.item import Item
 from biogpt_onnx.files.json_lines import read_json_lines
 from biogpt_onnx.files.pubtator import read_pubtator
 from biogpt_onnx.files.tables import read_csv, read_tsv
 from biogpt_onnx.files.text_lines import read_text_lines
 from biogpt_onnx.runtime.errors import DocumentError
-
-STANDARD_INPUT = "-"
 
 _DEFAULT_COLUMNS = Columns()
 
