@@ -94,11 +94,9 @@ def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeig
     if recipe.table is not None:
         head = partial(PackedHead, packed=packed, packing=recipe.table)
     choices = dataclasses.replace(choices, embedding=table, head=head)
-    # ONNX Runtime multiplies one row by 4-bit blocks in another order than several.
+    # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and a single row in another order.
     four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
-    return dataclasses.replace(
-        choices, linear=partial(_linear, recipe=recipe, packed=packed), least_rows=2 if four_bits else 1
-    )
+    return dataclasses.replace(choices, linear=partial(_linear, recipe=recipe, packed=packed), even_rows=four_bits)
 
 
 def read_source(source: Path, target: Path) -> Manifest:

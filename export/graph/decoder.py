@@ -37,8 +37,8 @@ class LayerChoices:
         embedding: makes the token table.
         head: makes the output head.
         dtype: what the network computes in; its weights (where no layer packs them) and its cache have this type too.
-        least_rows: rows that go through the linear layers at least; rows of zeros fill up what is missing. For kernels
-            that compute a single row in another order than several.
+        even_rows: whether an even number of rows goes through the linear layers and the head, by a row of zeros where
+            one is missing. For kernels that take rows in pairs and add up a single one in another order.
     """
 
     linear: LinearFactory
@@ -46,7 +46,7 @@ class LayerChoices:
     embedding: EmbeddingFactory = TokenTable
     head: HeadFactory = OutputHead
     dtype: ir.DataType = ir.DataType.FLOAT
-    least_rows: int = 1
+    even_rows: bool = False
 
     @classmethod
     def fp32(cls, architecture: Architecture) -> "LayerChoices":
@@ -80,31 +80,52 @@ class Embedding:
 
 
 class RowFilling:
-    """Rows of zeros below the tokens' rows where these are fewer than `least`; nothing at all where `least` is 1.
+    """A row of zeros below an odd number of rows, where it is wanted.
 
     Everything between attentions works on each row by itself, so that the filling changes no other row.
+
+    Args:
+        graph: where the nodes go.
+        one_each: a tensor of any shape with one element for each row that there is.
+        hidden_size: features of a row.
+        wanted: whether there is any filling at all.
     """
 
-    def __init__(self, graph: GraphBuilder, input_ids: ir.Value, least: int, hidden_size: int) -> None:
-        self._graph, self._needed = graph, least > 1
-        if not self._needed:
+    def __init__(self, graph: GraphBuilder, one_each: ir.Value, hidden_size: int, *, wanted: bool) -> None:
+        self._graph, self._wanted = graph, wanted
+        if not wanted:
             return
         with graph.scope("row_filling"):
-            rows = graph.op("Reshape", graph.op("Size", input_ids), graph.constant("one_dimension", np.array([-1])))
-            missing = graph.op("Sub", graph.constant("least_rows", np.array([least])), rows)
-            missing = graph.op("Max", missing, graph.constant("first_row", np.array([0])))
+            rows = graph.op("Reshape", graph.op("Size", one_each), graph.constant("one_dimension", np.array([-1])))
+            missing = graph.op("Mod", rows, graph.constant("two_rows", np.array([2])))
             shape = graph.op("Concat", missing, graph.constant("hidden_size", np.array([hidden_size])), axis=0)
             self._rows, self._zeros = rows, graph.op("ConstantOfShape", shape)  # [missing, hidden], of float32 zeros
 
     def added(self, x: ir.Value) -> ir.Value:
         """[rows, hidden] to [rows + missing, hidden]."""
-        return self._graph.op("Concat", x, self._zeros, axis=0) if self._needed else x
+        return self._graph.op("Concat", x, self._zeros, axis=0) if self._wanted else x
 
     def without(self, x: ir.Value) -> ir.Value:
         """[rows + missing, features] to [rows, features]."""
-        if not self._needed:
+        if not self._wanted:
             return x
         return self._graph.op("Slice", x, self._graph.constant("first_row", np.array([0])), self._rows)
+
+
+class AskedRows:
+    """The rows whose logits are asked for: behind the last attention, nothing looks at the others any more."""
+
+    def __init__(self, graph: GraphBuilder, indices: ir.Value, hidden_size: int, *, even: bool) -> None:
+        self._graph, self._indices = graph, indices
+        self._filling = RowFilling(graph, indices, hidden_size, wanted=even)
+
+    def of(self, x: ir.Value) -> ir.Value:
+        """[rows, hidden] to [asked + missing, hidden]."""
+        return self._filling.added(self._graph.op("Gather", x, self._indices))
+
+    def alone(self, x: ir.Value) -> ir.Value:
+        """[asked + missing, features] to [asked, features]."""
+        return self._filling.without(x)
 
 
 class DecoderLayer:
@@ -128,16 +149,23 @@ class DecoderLayer:
         shape: ir.Value,
         past: tuple[ir.Value, ir.Value],
         shared: AttentionInputs,
-        filling: "RowFilling",
+        filling: RowFilling,
+        asked: AskedRows | None = None,
     ) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """Float [rows, hidden] to the same, and the layer's cache; `shape` unfolds rows to [batch, sequence, -1]."""
+        """Float [rows, hidden] to the same, or to the rows that are asked for, and the layer's cache.
+
+        `shape` unfolds rows to [batch, sequence, -1].
+        """
         graph = self._graph
         qkv = self._qkv(self._attention_norm(x))
         with graph.scope(f"{self._name}.attention"):
             qkv = graph.op("Reshape", filling.without(qkv), shape)
             mixed, key, value = self._attention(graph, qkv, *past, shared)
             mixed = graph.op("Reshape", mixed, graph.constant(_ROWS, np.array([-1, self._hidden_size])))
-            mixed = filling.added(mixed)
+            if asked is None:
+                mixed = filling.added(mixed)
+            else:
+                x, mixed = asked.of(x), asked.of(mixed)
         x = self._add(x, self._out(mixed))
         x = self._add(x, self._feed_forward(self._feed_forward_norm(x)))
         return x, key, value
@@ -152,7 +180,7 @@ class Decoder:
     """The whole network, from ids to the logits of the rows that are asked for."""
 
     def __init__(self, graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> None:
-        self._graph, self._hidden_size, self._least_rows = graph, architecture.hidden_size, choices.least_rows
+        self._graph, self._hidden_size, self._even_rows = graph, architecture.hidden_size, choices.even_rows
         self._embedding = Embedding(graph, architecture, choices.embedding)
         self._layers = [
             DecoderLayer(graph, f"layers.{index}", architecture, choices) for index in range(architecture.num_layers)
@@ -179,13 +207,14 @@ class Decoder:
         with graph.scope("shape"):
             # A zero keeps the dimension of what is reshaped, which rows no longer have: take it from the ids.
             shape = graph.op("Concat", graph.op("Shape", input_ids), graph.constant("rest", np.array([-1])), axis=0)
-        filling = RowFilling(graph, input_ids, self._least_rows, self._hidden_size)
+        filling = RowFilling(graph, input_ids, self._hidden_size, wanted=self._even_rows)
         x = filling.added(x)
+        asked = AskedRows(graph, logits_indices, self._hidden_size, even=self._even_rows)
         present = []
         for layer, layer_past in zip(self._layers, past, strict=True):
-            x, key, value = layer(x, shape, layer_past, shared, filling)
+            is_last = layer is self._layers[-1]
+            x, key, value = layer(x, shape, layer_past, shared, filling, asked if is_last else None)
             present.append((key, value))
+        logits = self._head(self._norm(x))
         with graph.scope("logits"):
-            # The head is the largest matrix: only rows whose logits are asked for go through it.
-            x = graph.op("Gather", x, logits_indices)
-        return self._head(self._norm(x)), present
+            return asked.alone(logits), present

@@ -64,6 +64,7 @@ def theirs(
         **{
             "top_k": 0,
             "num_beams": 1,
+            "num_return_sequences": 1,
             **{name: value for name, value in settings.items() if name != "logits_processors"},
         },
         max_length=len(state.prompt_ids) + state.max_new_tokens,
