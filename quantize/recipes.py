@@ -59,8 +59,8 @@ _ALL = (
         summary="8-bit weights in blocks: the fastest at one token after the other in 8 bits",
         precision="int8",
         body=Blocks(bits=8, size=256),
-        # Rows would have to be filled up to pairs, as they are for 4 bits. In 8 bits a step of one row is then a quarter
-        # slower, and speed at such steps is what this recipe is for.
+        # Rows would have to be filled up to pairs, as they are for 4 bits. In 8 bits that makes a step of one row a
+        # quarter slower, and speed at such steps is what this recipe is for.
         batch_invariant_with_avx512=False,
     ),
     Recipe(

@@ -244,13 +244,21 @@ class BioGPT:
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
-        ending = (self.tokenizer.eos_id,) if ends else ()
-        token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
-        found = []
-        for prompt in as_list(prompts):
-            ids, shared = self._encode_prompt(prompt, config, prefix)
-            found.append(choices_of(self._model, ids, shared, choices, token_ids))
+        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        found = self._choose(encoded, choices, ends=ends)
         return found[0] if isinstance(prompts, str | Prefix) else found
+
+    def choose_ids(
+        self, prompt_ids: Sequence[Sequence[int]], choices: Sequence[str], *, ends: bool = False
+    ) -> list[Choices]:
+        """How likely each of several continuations is after sequences of token ids; see `choose`.
+
+        Raises:
+            PromptError: no sequences, an empty one, ids outside the vocabulary, or more than the model's positions.
+            ConfigError: there are no choices, one is empty, or two are the same to the model.
+        """
+        encoded: list[_Encoded] = [(ids, None) for ids in check_batch(prompt_ids, self.tokenizer.vocab_size)]
+        return self._choose(encoded, choices, ends=ends)
 
     def logits(self, token_ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """The logits after each token of a sequence, [len(token_ids), vocab].
@@ -288,6 +296,11 @@ class BioGPT:
         fit((*prompt_ids, *targets), self._model.max_positions, config)
         scores = token_log_probabilities(self._model, prompt_ids, shared, targets)
         return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
+
+    def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
+        ending = (self.tokenizer.eos_id,) if ends else ()
+        token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
+        return [choices_of(self._model, ids, prefix, choices, token_ids) for ids, prefix in encoded]
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
         config = (config or GenerationConfig()).replace(**settings)

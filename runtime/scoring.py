@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities
+from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities, prompt_and_branch_log_probabilities
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
@@ -90,6 +90,10 @@ def choices_of(
             "positions: shorten the prompt"
         )
     room = sum(map(len, token_ids))
-    with one_prompt_read(model, prompt_ids, prefix, room, Limits()) as (cache, logits):
-        scores = branch_log_probabilities(model, cache, logits, token_ids)
+    if prefix is None:
+        cache = model.new_cache(1, len(prompt_ids) + room)
+        scores = prompt_and_branch_log_probabilities(model, cache, prompt_ids, token_ids, Limits())
+    else:
+        with one_prompt_read(model, prompt_ids, prefix, room, Limits()) as (read, logits):
+            scores = branch_log_probabilities(model, read, logits, token_ids)
     return Choices.of(texts, token_ids, [fsum(row) for row in scores])

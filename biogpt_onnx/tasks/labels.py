@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.results import Choices
 from biogpt_onnx.tasks.fitting import Prepared
 from biogpt_onnx.tasks.results import Answer, Classification
 from biogpt_onnx.tasks.source import SourceOf, ended_sentence, question_and_context
@@ -55,19 +57,28 @@ class AnswerTask:
         for one in prepared:
             if not one.document.question.strip():
                 raise PromptError("the question is empty: give a question for each context")
-        return [self._answer(model, one, free=free) for one in prepared]
+        return [self._freely(model, one) if free else self._likeliest(model, one) for one in prepared]
 
-    def _answer(self, model: BioGPT, prepared: Prepared, *, free: bool) -> Answer:
-        prompt = model.prefix(prepared.prompt_ids)
-        sentences = {self.sentence.replace(_LABEL, label): label for label in self.labels}
-        choices = model.choose(prompt, list(sentences), ends=True)
-        probabilities = {sentences[choice.text]: choice.probability for choice in choices.choices}
+    def _likeliest(self, model: BioGPT, prepared: Prepared) -> Answer:
+        (choices,) = model.choose_ids([prepared.prompt_ids], list(self._sentences), ends=True)
         best = choices.best
-        if not free:
-            return Answer(sentences[best.text], probabilities, best.log_probability, best.text, prepared.read)
+        label, probabilities = self._sentences[best.text], self._probabilities(choices)
+        return Answer(label, probabilities, best.log_probability, best.text, prepared.read)
+
+    def _freely(self, model: BioGPT, prepared: Prepared) -> Answer:
+        prompt = model.prefix(prepared.prompt_ids)
+        probabilities = self._probabilities(model.choose(prompt, list(self._sentences), ends=True))
         text, score = _written(model, prompt, self.config)
         label = _after(text, self.sentence)
         return Answer(label if label in self.labels else None, probabilities, score, text, prepared.read)
+
+    @cached_property
+    def _sentences(self) -> dict[str, str]:
+        """The label of each answering sentence."""
+        return {self.sentence.replace(_LABEL, label): label for label in self.labels}
+
+    def _probabilities(self, choices: Choices) -> dict[str, float]:
+        return {self._sentences[choice.text]: choice.probability for choice in choices.choices}
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ class DecoderLayer:
             graph, f"{name}.feed_forward", hidden_size, architecture.intermediate_size, choices.linear
         )
 
-    def __call__(
+    def __call__(  # noqa: PLR0913, PLR0917 -- what flows through the network
         self,
         x: ir.Value,
         shape: ir.Value,

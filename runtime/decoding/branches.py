@@ -1,12 +1,15 @@
 """The log-probabilities of several continuations of one prompt, which share what they have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.prefill import read_all_but_the_last_chunk
 from biogpt_onnx.runtime.decoding.sampler import log_sum_exp
 from biogpt_onnx.runtime.decoding.tree import TRUNK, TokenTree
 
@@ -31,16 +34,42 @@ def branch_log_probabilities(
         sequences: continuations of at least one token each.
     """
     nodes = _Nodes(sequences)
-    scores = {TRUNK: nodes.score(TRUNK, logits[0])}
-    tree = TokenTree(model, cache, len(nodes.tokens))
-    for start in range(0, len(nodes.tokens), _NODES_PER_PASS):
-        part = range(start, min(start + _NODES_PER_PASS, len(nodes.tokens)))
-        rows = tree.append([nodes.tokens[node] for node in part], [nodes.parents[node] for node in part])
-        scores |= {node: nodes.score(node, row) for node, row in zip(part, rows, strict=True)}
-    return [
-        [scores[parent][token] for parent, token in zip(path, sequence, strict=True)]
-        for path, sequence in zip(nodes.paths, sequences, strict=True)
-    ]
+    return nodes.along_paths({TRUNK: nodes.score(TRUNK, logits[0])} | _scores(model, cache, (), nodes))
+
+
+def prompt_and_branch_log_probabilities(
+    model: DecoderModel[CacheT],
+    cache: CacheT,
+    prompt_ids: Sequence[int],
+    sequences: Sequence[Sequence[int]],
+    limits: Limits,
+) -> list[list[float]]:
+    """The same of a prompt that the cache has not read: its end and the sequences are read in one pass.
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
+    unread = read_all_but_the_last_chunk(model, prompt_ids, cache, limits)
+    nodes = _Nodes(sequences)
+    return nodes.along_paths(_scores(model, cache, unread, nodes))
+
+
+def _scores(
+    model: DecoderModel[CacheT], cache: CacheT, unread: Sequence[int], nodes: "_Nodes"
+) -> dict[int, dict[int, float]]:
+    """The log-probabilities asked for after each node, and after the trunk if its end is unread and becomes nodes."""
+    before = len(unread)
+    tokens = [*unread, *nodes.tokens]
+    # A node that follows the trunk has -1 for its parent, which here becomes the last unread token.
+    parents = [*range(TRUNK, before - 1), *(before + parent for parent in nodes.parents)]
+    tree = TokenTree(model, cache, len(tokens))
+    scores: dict[int, dict[int, float]] = {}
+    passes = range(before + _NODES_PER_PASS, len(tokens), _NODES_PER_PASS)
+    for start, end in pairwise([0, *passes, len(tokens)] if tokens else []):
+        first = max(start, before - 1)
+        rows = tree.append(tokens[start:end], parents[start:end], range(first - start, end - start))
+        scores |= {at - before: nodes.score(at - before, row) for at, row in zip(range(first, end), rows, strict=True)}
+    return scores
 
 
 class _Nodes:
@@ -53,6 +82,7 @@ class _Nodes:
     """
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
+        self._sequences = sequences
         self.tokens: list[int] = []
         self.parents: list[int] = []
         self._numbers: dict[tuple[int, int], int] = {}
@@ -64,6 +94,13 @@ class _Nodes:
         asked = sorted(self._asked[node])
         scores = logits[asked] - log_sum_exp(logits[None])
         return dict(zip(asked, scores.tolist(), strict=True))
+
+    def along_paths(self, scores: Mapping[int, Mapping[int, float]]) -> list[list[float]]:
+        """The log-probability of each token of each sequence, from those asked for after each node."""
+        return [
+            [scores[parent][token] for parent, token in zip(path, sequence, strict=True)]
+            for path, sequence in zip(self.paths, self._sequences, strict=True)
+        ]
 
     def _path(self, sequence: Sequence[int]) -> list[int]:
         # A sequence's last token is looked up, not read: nothing is asked after it.

@@ -23,15 +23,27 @@ def prefill(
     Raises:
         Interrupted: a limit was reached.
     """
-    ids = np.array([prompt_ids], dtype=np.int64)
+    unread = read_all_but_the_last_chunk(model, prompt_ids, cache, limits)
+    return model.forward(np.array([unread], dtype=np.int64), cache)
+
+
+def read_all_but_the_last_chunk(
+    model: DecoderModel[CacheT], prompt_ids: Sequence[int], cache: CacheT, limits: Limits
+) -> Sequence[int]:
+    """Reads what a cache of one row does not hold yet of a prompt, but for its last tokens, which are returned.
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
     held = int(cache.lengths[0])
     # No chunk of a single token is left over: it would be computed by another kernel, which rounds otherwise.
     last_chunk = held + max(0, (len(prompt_ids) - held - 2) // CHUNK_TOKENS * CHUNK_TOKENS)
     for start in range(held, last_chunk, CHUNK_TOKENS):
         limits.check()
-        model.forward(ids[:, start : start + CHUNK_TOKENS], cache, logits_indices=np.empty(0, dtype=np.int64))
+        chunk = np.array([prompt_ids[start : start + CHUNK_TOKENS]], dtype=np.int64)
+        model.forward(chunk, cache, logits_indices=np.empty(0, dtype=np.int64))
     limits.check()
-    return model.forward(ids[:, last_chunk:], cache)
+    return prompt_ids[last_chunk:]
 
 
 def logits_by_chunk(

@@ -146,6 +146,17 @@ def test_choices_for_several_prompts_come_in_their_order(mini: BioGPT) -> None:
     assert together == [mini.choose(prompt, ["aspirin", "placebo"]) for prompt in PROMPTS]
 
 
+def test_choices_behind_ids_are_those_behind_the_text(mini: BioGPT) -> None:
+    ids = [mini.tokenizer.encode(prompt) for prompt in PROMPTS]
+    assert mini.choose_ids(ids, ["aspirin", "placebo"]) == mini.choose(PROMPTS, ["aspirin", "placebo"])
+    for found, prompt in zip(mini.choose_ids(ids, ["aspirin", "no"], ends=True), PROMPTS, strict=True):
+        expected = mini.choose(mini.prefix(prompt), ["aspirin", "no"], ends=True)
+        for ours, theirs in zip(found.choices, expected.choices, strict=True):
+            assert ours.log_probability == pytest.approx(theirs.log_probability, abs=1e-5)
+    with pytest.raises(PromptError, match="id"):
+        mini.choose_ids([[2, 10**6]], ["aspirin"])
+
+
 @pytest.mark.parametrize("choices", [[], ["yes", ""], ["yes", "yes "], ["a", 3], "yes", None])
 def test_choices_that_cannot_be_told_apart_are_refused(mini: BioGPT, choices: Any) -> None:
     with pytest.raises(ConfigError, match="choices"):

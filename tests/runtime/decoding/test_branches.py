@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.decoding import branches
-from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities
+from biogpt_onnx.runtime.decoding import branches, prefill
+from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities, prompt_and_branch_log_probabilities
+from biogpt_onnx.runtime.decoding.limits import Limits
 from makers.models import FakeModel
 
 VOCAB = 30
@@ -63,3 +64,33 @@ def test_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
     for found, sequence in zip(scored(model, sequences), sequences, strict=True):
         assert found == pytest.approx(one_by_one(sequence), abs=1e-5)
     assert max(tokens for _, tokens in model.shapes) == 3
+
+
+def scored_with_the_prompt(
+    model: FakeModel, sequences: Sequence[Sequence[int]], prompt: Sequence[int] = PROMPT
+) -> list[list[float]]:
+    return prompt_and_branch_log_probabilities(model, model.new_cache(1, 500), prompt, sequences, Limits())
+
+
+@given(sequences_of_tokens)
+@settings(deadline=None)
+def test_read_with_the_prompt_they_have_the_same_scores(sequences: list[list[int]]) -> None:
+    assert scored_with_the_prompt(random_model(), sequences) == scored(random_model(), sequences)
+
+
+@pytest.mark.parametrize("sequences", [[[4, 5, 6], [4, 8]], [[4], [5]]])
+def test_the_prompt_and_all_sequences_take_one_pass(sequences: list[list[int]]) -> None:
+    model = random_model()
+    scored_with_the_prompt(model, sequences)
+    assert len(model.shapes) == 1
+
+
+def test_a_long_prompt_and_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branches, "_NODES_PER_PASS", 3)
+    monkeypatch.setattr(prefill, "CHUNK_TOKENS", 4)
+    sequences = [[first, second, 5] for first in range(4) for second in range(2)]
+    prompt = [2, *range(10, 19)]
+    model, whole = random_model(), random_model()
+    logits = whole.forward(np.array([prompt]), cache := whole.new_cache(1, 500))
+    assert scored_with_the_prompt(model, sequences, prompt) == branch_log_probabilities(whole, cache, logits, sequences)
+    assert [tokens for _, tokens in model.shapes] == [4, 4, 2 + 3, 3, 3, 3]
