@@ -53,7 +53,7 @@ def table(run: dict[str, Any]) -> str:
     bandwidth = f"{decoding['read_bandwidth_median'] / 1e9:.1f} GB/s"
     best = f"{decoding['read_bandwidth_best'] / 1e9:.1f}"
     versions = f"ONNX Runtime {machine['versions']['onnxruntime']}, transformers {machine['versions']['transformers']}"
-    processor = f"{machine['cpu']} ({', '.join(machine['instruction_sets'])})"
+    processor = _processor(run)
     made_on = (
         f"BioGPT's size with random weights, float32, {decoding['threads']} threads of an {processor}, {versions} "
         f"(eager); medians of {decoding['rounds']} prefills and {steps} steps, in turns. The floor is the time to read "
@@ -196,6 +196,17 @@ def quality_table(run: dict[str, Any]) -> str:
     return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])])
 
 
+def task_speed_elsewhere(run: dict[str, Any]) -> str:
+    """Another processor's run of the tasks' speed in a sentence."""
+    ratios = ", ".join(f"{name} {found['to_transformers']:.2f} x" for name, found in run["tasks"].items())
+    return f"With an earlier version, on an {_processor(run)}: {ratios}."
+
+
+def _processor(run: dict[str, Any]) -> str:
+    machine = run["machine"]
+    return f"{machine['cpu']} ({', '.join(machine['instruction_sets'])})"
+
+
 def task_speed_table(run: dict[str, Any]) -> str:
     """A run of the tasks' speed as a Markdown table, with what it was made on."""
     ours = {"batches": f"batches of {run['batch_size']}", "one by one": "one by one"}
@@ -214,10 +225,10 @@ def task_speed_table(run: dict[str, Any]) -> str:
             ]
         )
     made_on = (
-        f"The tasks at BioGPT's size with random weights, {run['recipe']}, {run['threads']} threads, beside "
-        f"transformers in float32 with batches of {run['batch_size']}; {run['documents']} documents each, medians of "
-        f"{run['rounds']} rounds in turns. What is written is prescribed. Ours reads and parses; transformers is "
-        "given token ids."
+        f"The tasks at BioGPT's size with random weights, {run['recipe']}, {run['threads']} threads of an "
+        f"{_processor(run)}, beside transformers in float32 with batches of {run['batch_size']}; "
+        f"{run['documents']} documents each, medians of {run['rounds']} rounds in turns. What is written is prescribed. "
+        "Ours reads and parses; transformers is given token ids."
     )
     return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])])
 
@@ -266,6 +277,7 @@ _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "shared numbers": ("shared_weights.json", shared_table),
     "quality numbers": ("quality.json", quality_table),
     "task speed numbers": ("task_speed.json", task_speed_table),
+    "task speed elsewhere": ("task_speed_avx2.json", task_speed_elsewhere),
     "task quality numbers": ("task_quality.json", task_quality_table),
     "comparison": ("compare.jsonl", lambda run: summary(run["rows"])),
 }
