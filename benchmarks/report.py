@@ -227,8 +227,8 @@ def task_speed_table(run: dict[str, Any]) -> str:
     made_on = (
         f"The tasks at BioGPT's size with random weights, {run['recipe']}, {run['threads']} threads of an "
         f"{_processor(run)}, beside transformers in float32 with batches of {run['batch_size']}; "
-        f"{run['documents']} documents each, medians of {run['rounds']} rounds in turns. What is written is prescribed. "
-        "Ours reads and parses; transformers is given token ids."
+        f"{run['documents']} documents each, medians of {run['rounds']} rounds in turns. What is written is "
+        "prescribed. Ours reads and parses; transformers is given token ids."
     )
     return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])])
 
