@@ -134,7 +134,7 @@ class _RememberingSession(DecoderSession):
     """Keeps the caches that it made, to be looked at."""
 
     def __init__(self, bundle: Path) -> None:
-        super().__init__(bundle, read_manifest(bundle), device="cpu")
+        super().__init__(bundle, read_manifest(bundle))
         self.caches: list[KeyValueCache] = []
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:

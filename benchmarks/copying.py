@@ -51,7 +51,7 @@ def measure(bundle: Path, folder: Path, data: Path | None) -> Mapping[str, objec
         data: a folder with `biogpt`, `bc5cdr/train.json` and `pubmedqa/train.tsv`; without it only random text is
             measured.
     """
-    session = DecoderSession(bundle, read_manifest(bundle), device="cpu")
+    session = DecoderSession(bundle, read_manifest(bundle))
     kinds: dict[str, list[Example]] = {"no repetition": [_random_text(seed) for seed in range(3)]}
     if data is not None:
         encode = _encoder(folder, data)

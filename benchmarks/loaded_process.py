@@ -71,7 +71,6 @@ def _serve(bundle: str, threads: str, cache: str | None = None) -> None:
     session = DecoderSession(
         folder,
         read_manifest(folder),
-        device="cpu",
         threads=int(threads),
         share_weights=cache is not None,
         cache_folder=None if cache is None else Path(cache),

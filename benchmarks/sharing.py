@@ -20,7 +20,7 @@ ROUNDS = 3
 
 def measure(bundle: Path) -> Mapping[str, object]:
     """Seconds to score all choices: each alone, sharing the prompt, and behind a prefix that has been read."""
-    session = DecoderSession(bundle, read_manifest(bundle), device="cpu")
+    session = DecoderSession(bundle, read_manifest(bundle))
     generator = np.random.default_rng(0)
     prompt = (2, *generator.integers(4, 42_000, PROMPT_TOKENS - 1).tolist())
     choices = [tuple(row) for row in generator.integers(4, 42_000, (CHOICES, CHOICE_TOKENS)).tolist()]

@@ -45,7 +45,7 @@ class Ours:
         from biogpt_onnx.runtime.session import DecoderSession
 
         folder = Path(source)
-        self._session = DecoderSession(folder, read_manifest(folder), threads=threads, device="cpu", prepack=prepack)
+        self._session = DecoderSession(folder, read_manifest(folder), threads=threads, prepack=prepack)
         self._cache = self._session.new_cache(1, 1)
 
     def prefill(self, ids: list[int]) -> None:

@@ -19,8 +19,8 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
+from biogpt_onnx.runtime.devices import Session
 from biogpt_onnx.runtime.errors import CheckpointError
-from biogpt_onnx.runtime.session import DecoderSession
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
 
 Logits = npt.NDArray[np.float32]
@@ -53,7 +53,7 @@ class Reference(Protocol):
 
 
 def compare_with(
-    session: DecoderSession,
+    session: Session,
     reference: Reference,
     *,
     tolerance: Tolerance | None = None,
@@ -109,7 +109,7 @@ def _thirds(length: int) -> list[int]:
     return [size for size in (third, third, length - 2 * third) if size]
 
 
-def _in_chunks(session: DecoderSession, ids: Sequence[int], sizes: Sequence[int]) -> Logits:
+def _in_chunks(session: Session, ids: Sequence[int], sizes: Sequence[int]) -> Logits:
     cache = session.new_cache(1, len(ids))
     row = np.array([ids], dtype=np.int64)
     parts, start = [], 0
@@ -119,7 +119,7 @@ def _in_chunks(session: DecoderSession, ids: Sequence[int], sizes: Sequence[int]
     return np.concatenate(parts)
 
 
-def _in_one_batch(session: DecoderSession, batch: Sequence[Sequence[int]]) -> list[Logits]:
+def _in_one_batch(session: Session, batch: Sequence[Sequence[int]]) -> list[Logits]:
     # Rows of unequal lengths, as the greedy search leaves them: the shortest ends first, and the batch shrinks.
     results: list[list[Logits]] = [[] for _ in batch]
     cache, active = session.new_cache(len(batch), max(map(len, batch))), list(range(len(batch)))
@@ -157,7 +157,7 @@ def _margins(logits: Logits) -> Logits:
 
 
 def _compare_greedy(
-    session: DecoderSession,
+    session: Session,
     reference: Reference,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
@@ -175,7 +175,7 @@ def _compare_greedy(
     )
 
 
-def _greedy(session: DecoderSession, prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
+def _greedy(session: Session, prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
     states = [SequenceState(tuple(ids), config.max_new_tokens) for ids in prompts]
     for _ in stepwise_search(session, states, TokenChooser(config), Limits()):
         pass

@@ -10,14 +10,18 @@ and products add up in float32 whatever they read.
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm
+from biogpt_onnx.export.graph.causal_lm import build_causal_lm, build_chain_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
+from biogpt_onnx.export.graph.sublayers import FUSED
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
 from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle import CHAIN_FILE, MODEL_FILE
 from biogpt_onnx.runtime.errors import BundleError
 
 
@@ -33,9 +37,7 @@ def half_model(architecture: Architecture, read: ReadWeight, dtype: ir.DataType)
         BundleError: names a weight that the type cannot hold. What is too small for it becomes 0.
     """
     model = build_causal_lm(architecture, dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype))
-    for name, parameter in model.graph.initializers.items():
-        if parameter.const_value is not None:
-            continue
+    for name, parameter in _without_values(model):
         if parameter.dtype is None or not isinstance(parameter.shape, ir.Shape):
             raise ValueError(f"the graph's parameter {name} has no type or shape")
         _check_range(name, read, dtype)
@@ -43,6 +45,29 @@ def half_model(architecture: Architecture, read: ReadWeight, dtype: ir.DataType)
             partial(_rounded, name, read, dtype), dtype=parameter.dtype, shape=parameter.shape, name=name
         )
     return model
+
+
+def save_chain(architecture: Architecture, dtype: ir.DataType, folder: Path) -> ir.Model:
+    """Writes the second graph of a bundle for GPUs beside the first, whose weights it shares.
+
+    Args:
+        architecture: the network's shape.
+        dtype: as that of `half_model`.
+        folder: the bundle, with the first graph and its weights in it.
+    """
+    choices = dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype, sublayers=FUSED)
+    model = build_chain_lm(architecture, choices)
+    written = ir.load(folder / MODEL_FILE).graph.initializers
+    for name, parameter in _without_values(model):
+        parameter.const_value = written[name].const_value
+    path = folder / CHAIN_FILE
+    ir.save(model, path)
+    onnx.checker.check_model(path, full_check=False)
+    return model
+
+
+def _without_values(model: ir.Model) -> list[tuple[str, ir.Value]]:
+    return [(name, value) for name, value in model.graph.initializers.items() if value.const_value is None]
 
 
 def _rounded(name: str, read: ReadWeight, dtype: ir.DataType) -> ir.TensorProtocol:

@@ -7,10 +7,10 @@ from biogpt_onnx.quantize.evaluation_report import BundleSummary
 from biogpt_onnx.runtime import bundle as bundle_files
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.devices import Session, open_session
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.providers import Device
-from biogpt_onnx.runtime.session import DecoderSession
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
@@ -28,7 +28,7 @@ class LoadedBundle:
 
     folder: Path
     manifest: Manifest
-    session: DecoderSession
+    session: Session
     engine: BioGPT
 
     @property
@@ -71,7 +71,7 @@ def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads:
     tokenizer = open_tokenizer(baseline, manifests[1])
 
     def loaded(folder: Path, manifest: Manifest) -> LoadedBundle:
-        session = DecoderSession(folder, manifest, device=device, threads=threads)
+        session = open_session(folder, manifest, device=device, threads=threads)
         return LoadedBundle(folder, manifest, session, BioGPT(session, tokenizer, manifest))
 
     return ModelPair(loaded(bundle, manifests[0]), loaded(baseline, manifests[1]), tokenizer)

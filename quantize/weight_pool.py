@@ -61,7 +61,7 @@ class WeightPool:
         (self._folder / MODEL_FILE).write_bytes(graph)
         # Of what does not say that it is float32 the weights are always rearranged.
         manifest = dataclasses.replace(self.manifest, precision=recipe.precision if prepack else "fp32")
-        return DecoderSession(self._folder, manifest, device="cpu", prepack=prepack)
+        return DecoderSession(self._folder, manifest, prepack=prepack)
 
     def _written(self, name: str, values: ir.TensorProtocol) -> ir.ExternalTensor:
         array = np.ascontiguousarray(values.numpy())

@@ -18,6 +18,7 @@ FORMAT_VERSION = 1
 
 MANIFEST_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"
+CHAIN_FILE = "chain.onnx"
 WEIGHTS_FILE = "model.onnx.data"
 CONFIG_FILE = "config.json"
 VOCAB_FILE = "vocab.json"
@@ -31,6 +32,7 @@ TOTAL_SEQUENCE_LENGTH = "total_sequence_length"
 ATTENTION_BIAS = "attention_bias"
 LOGITS_INDICES = "logits_indices"
 LOGITS = "logits"
+SELECTION = "selection"
 
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
 """How a layer's weights are stored, where a bundle's manifest says it of each layer."""
@@ -70,6 +72,14 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class GraphSpec:
+    """A graph's inputs and outputs."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a bundle says of itself.
 
@@ -86,6 +96,7 @@ class Manifest:
         layer_precisions: of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`; None where the
             recipe says it all.
         task: what the checkpoint was fine-tuned for, one of `TASKS`; None where nothing says so.
+        chain: the second graph of a bundle for GPUs, which takes no attention bias; None where there is none.
         format_version: the version of this format.
     """
 
@@ -100,6 +111,7 @@ class Manifest:
     evaluation: Mapping[str, Any] | None = None
     layer_precisions: Mapping[str, str] | None = None
     task: str | None = None
+    chain: GraphSpec | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -180,14 +192,15 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         precision=_typed(fields, "precision", str),
         recipe=None if recipe is None else _typed(fields, "recipe", str),
         architecture=_architecture(fields["architecture"]),
-        inputs=tuple(_tensor_specs(fields["inputs"])),
-        outputs=tuple(_tensor_specs(fields["outputs"])),
+        inputs=_tensor_specs(fields["inputs"]),
+        outputs=_tensor_specs(fields["outputs"]),
         source=_typed(fields, "source", str),
         tools=dict(fields["tools"].items()),
         files=files,
         evaluation=_evaluation(fields.get("evaluation")),
         layer_precisions=_layer_precisions(fields.get("layer_precisions")),
         task=_task(fields.get("task")),
+        chain=_chain(fields.get("chain"), files),
         format_version=_typed(fields, "format_version", int),
     )
 
@@ -217,6 +230,14 @@ def _task(task: object) -> str | None:
     return task
 
 
+def _chain(spec: dict[str, Any] | None, files: Mapping[str, FileRecord]) -> GraphSpec | None:
+    if spec is None:
+        return None
+    if CHAIN_FILE not in files:
+        raise KeyError(f"files: {CHAIN_FILE}")
+    return GraphSpec(_tensor_specs(spec["inputs"]), _tensor_specs(spec["outputs"]))
+
+
 def _plain_name(name: str) -> str:
     # A manifest may come from anywhere: it must not make us read outside its folder.
     if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
@@ -237,9 +258,10 @@ def _architecture(fields: dict[str, Any]) -> Architecture:
     return architecture
 
 
-def _tensor_specs(specs: Iterable[dict[str, Any]]) -> Iterator[TensorSpec]:
-    for spec in specs:
-        yield TensorSpec(_typed(spec, "name", str), _typed(spec, "dtype", str), tuple(spec["shape"]))
+def _tensor_specs(specs: Iterable[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(_typed(spec, "name", str), _typed(spec, "dtype", str), tuple(spec["shape"])) for spec in specs
+    )
 
 
 def _typed(fields: Mapping[str, Any], name: str, kind: Any) -> Any:  # noqa: ANN401 -- JSON

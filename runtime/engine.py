@@ -45,11 +45,15 @@ class BioGPT:
     Attributes:
         tokenizer: text to ids and back.
         manifest: what the bundle says of itself.
+        device: "cpu" or "cuda", where it runs.
     """
 
-    def __init__(self, model: DecoderModel[Any], tokenizer: BioGptTokenizer, manifest: Manifest) -> None:
+    def __init__(
+        self, model: DecoderModel[Any], tokenizer: BioGptTokenizer, manifest: Manifest, device: str = "cpu"
+    ) -> None:
         self.tokenizer = tokenizer
         self.manifest = manifest
+        self.device = device
         self._model: DecoderModel[Cache] = model
 
     @overload

@@ -17,6 +17,10 @@ class ProviderError(BioGptError, RuntimeError):
     """ONNX Runtime, or the execution provider that was asked for, cannot be had."""
 
 
+class DeviceMemoryError(BioGptError, MemoryError):
+    """A GPU's memory is full; what was loaded before can still be used."""
+
+
 class ConfigError(BioGptError, ValueError):
     """A setting has a bad value; the message names the field."""
 

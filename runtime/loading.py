@@ -5,10 +5,10 @@ from pathlib import Path
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.devices import open_session
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.providers import Device
-from biogpt_onnx.runtime.session import DecoderSession
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
@@ -27,7 +27,8 @@ def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights
 
     Args:
         folder: the bundle, as `biogpt-onnx export` wrote it.
-        device: "cpu", "cuda", or "auto" for the best that runs the bundle.
+        device: "cpu", "cuda", or "auto" for the best that runs the bundle; `BioGPT.device` says which. Bundles in half
+            precision run on a GPU; where one is there but fails, "auto" warns and takes the CPU.
         threads: threads that compute one step; None for one a core.
         prepack: rearrange the weights once while loading, which makes prefill, beams and batches faster; False starts
             at once, maps the weights from the file, and is the faster for one sequence at a time.
@@ -41,7 +42,8 @@ def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights
 
     Raises:
         BundleError: the bundle is missing, incomplete or damaged.
-        ProviderError: ONNX Runtime or the device cannot be had.
+        ProviderError: ONNX Runtime or the device cannot be had; says what is missing.
+        DeviceMemoryError: the weights do not fit in the GPU's memory.
         ConfigError: a bad setting, or a cache folder that cannot be used.
     """
     folder = Path(folder)
@@ -50,7 +52,7 @@ def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights
     tokenizer = _load_tokenizer(folder, manifest)
     if warm_up:
         threading.Thread(target=tokenizer.warm_up, daemon=True).start()
-    session = DecoderSession(
+    session = open_session(
         folder,
         manifest,
         device=device,
@@ -59,7 +61,7 @@ def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights
         share_weights=share_weights,
         cache_folder=None if cache_folder is None else Path(cache_folder),
     )
-    return BioGPT(session, tokenizer, manifest)
+    return BioGPT(session, tokenizer, manifest, session.device)
 
 
 def _load_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:

@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.errors import ConfigError, ProviderError
 Device = Literal["auto", "cpu", "cuda"]
 
 CPU_PROVIDER = "CPUExecutionProvider"
-_CUDA_PROVIDER = "CUDAExecutionProvider"
+CUDA_PROVIDER = "CUDAExecutionProvider"
 
 # The attention operator of ONNX Runtime's CUDA provider computes in half precision only, and that of its CPU provider
 # in all but bfloat16.
@@ -51,8 +51,8 @@ def choose_provider(onnxruntime: ModuleType, device: Device, precision: str) -> 
         raise ConfigError(f"device is {device!r}: choose one of {', '.join(get_args(Device))}")
     if device == "cuda":
         return _cuda(onnxruntime, precision)
-    if device == "auto" and precision in _CUDA_PRECISIONS and _CUDA_PROVIDER in onnxruntime.get_available_providers():
-        return _CUDA_PROVIDER
+    if device == "auto" and precision in _CUDA_PRECISIONS and CUDA_PROVIDER in onnxruntime.get_available_providers():
+        return CUDA_PROVIDER
     if not runs_on_cpu(precision):
         raise ProviderError(
             f"ONNX Runtime runs {precision} bundles on an NVIDIA GPU only, and "
@@ -68,10 +68,14 @@ def runs_on_cpu(precision: str) -> bool:
     return precision not in _CUDA_ONLY_PRECISIONS
 
 
+def installed_runtimes() -> list[str]:
+    """The distributions of ONNX Runtime that are installed; more than one write the same files, and one is lost."""
+    return [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+
+
 def warn_of_two_runtimes() -> None:
     """Warns when onnxruntime and onnxruntime-gpu are both installed: they write the same files, and one is lost."""
-    names = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
-    if len(names) > 1:
+    if len(installed_runtimes()) > 1:
         warnings.warn(
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, "
             "then install the one you want",
@@ -81,7 +85,7 @@ def warn_of_two_runtimes() -> None:
 
 
 def _cuda(onnxruntime: ModuleType, precision: str) -> str:
-    if _CUDA_PROVIDER not in onnxruntime.get_available_providers():
+    if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         raise ProviderError(
             "device is cuda, but the installed ONNX Runtime has no CUDA provider: "
             'pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"; or choose device cpu'
@@ -91,7 +95,7 @@ def _cuda(onnxruntime: ModuleType, precision: str) -> str:
             f"device is cuda, but {precision} bundles run on the CPU only: choose device cpu or auto, or quantize the "
             "fp32 bundle by the recipe fp16"
         )
-    return _CUDA_PROVIDER
+    return CUDA_PROVIDER
 
 
 def _is_installed(distribution: str) -> bool:

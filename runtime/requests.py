@@ -102,7 +102,7 @@ def generation(
     """What a search made of a request."""
     hypotheses = [_hypothesis(tokenizer, state, config) for state in answered.states]
     hypotheses.sort(key=lambda hypothesis: -hypothesis.score)
-    timings = Timings(tokenize_seconds, answered.prefill, answered.decode, answered.steps)
+    timings = Timings(tokenize_seconds, answered.prefill, answered.decode, answered.steps, answered.captured_steps)
     return Generation.of(tuple(hypotheses), timings)
 
 

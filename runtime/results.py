@@ -16,12 +16,15 @@ class Timings:
         prefill: reading the prompts, to the first token.
         decode: all tokens after the first; of a stream also what the caller did meanwhile.
         steps: forward passes in `decode`; with drafts fewer than tokens.
+        captured_steps: those of them that ran as a CUDA graph. On a GPU all steps of greedy search and of sampling
+            should; beams and drafts are of shapes that cannot.
     """
 
     tokenize: float
     prefill: float
     decode: float
     steps: int
+    captured_steps: int = 0
 
 
 @dataclass(frozen=True)

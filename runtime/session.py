@@ -1,27 +1,20 @@
-"""A bundle's graph in ONNX Runtime."""
+"""A bundle's graph in ONNX Runtime, on the CPU."""
 
-import os
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import Manifest
-from biogpt_onnx.runtime.element_types import ELEMENT_TYPES, FLOAT32, ElementType
-from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.element_types import FLOAT32
+from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.kv_cache import KeyValueCache
+from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
 from biogpt_onnx.runtime.prepacked_weights import PrepackedWeights, give_back_freed_memory
-from biogpt_onnx.runtime.providers import (
-    CPU_PROVIDER,
-    Device,
-    choose_provider,
-    import_onnxruntime,
-    warn_of_two_runtimes,
-)
+from biogpt_onnx.runtime.providers import CPU_PROVIDER, choose_provider, import_onnxruntime
 
 
 class DecoderSession:
@@ -30,6 +23,8 @@ class DecoderSession:
     Attributes:
         vocab_size: entries of a row of logits.
         max_positions: tokens that a sequence may have.
+        device: "cpu".
+        provider: the execution provider.
     """
 
     def __init__(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights are kept
@@ -37,7 +32,6 @@ class DecoderSession:
         folder: Path,
         manifest: Manifest,
         *,
-        device: Device = "auto",
         threads: int | None = None,
         prepack: bool = True,
         share_weights: bool = False,
@@ -48,7 +42,6 @@ class DecoderSession:
         Args:
             folder: the bundle.
             manifest: its manifest.
-            device: where it runs.
             threads: threads that compute one step; None lets ONNX Runtime take one for each core it may use.
             prepack: whether weights are rearranged once at loading. It makes prefill and batches faster, and a row's
                 logits the same to the last bit in any batch, but takes seconds and a copy of the weights in memory;
@@ -59,31 +52,31 @@ class DecoderSession:
             cache_folder: where that cache is; None for the default place.
 
         Raises:
-            ProviderError: ONNX Runtime or the device cannot be had.
+            ProviderError: ONNX Runtime cannot be had, or has no kernels for the bundle on a CPU.
             BundleError: the graph cannot be loaded.
             ConfigError: a bad number of threads, weights that cannot be shared, or a cache that cannot be used.
         """
         onnxruntime = import_onnxruntime()
-        warn_of_two_runtimes()
         self._architecture = manifest.architecture
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
-        self.provider = choose_provider(onnxruntime, device, manifest.precision)
+        self.device = "cpu"
+        self.provider = choose_provider(onnxruntime, "cpu", manifest.precision)
         self._ort_value = onnxruntime.OrtValue.ortvalue_from_numpy
         self._typed_ort_value = onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type
-        self._element_type = _cache_element_type(folder, manifest)
+        self._element_type = cache_element_type(folder, manifest)
         prepack = prepack or manifest.precision != "fp32"
-        _check_sharing(self.provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
-        is_half_on_cpu = self._element_type is not FLOAT32 and self.provider == CPU_PROVIDER
-        new_options = partial(_session_options, onnxruntime, threads, prepack=prepack, is_half_on_cpu=is_half_on_cpu)
+        check_sharing(self.provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
+        is_half = self._element_type is not FLOAT32
+        new_options = partial(session_options, onnxruntime, threads, prepack=prepack, is_half_on_cpu=is_half)
         path, remedy = folder / bundle.MODEL_FILE, "check it with `biogpt-onnx info --check`"
         if share_weights:
             path = PrepackedWeights(onnxruntime, folder, manifest, cache_folder).model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
-        self._session = _open(onnxruntime, path, new_options(), self.provider, remedy)
+        self._session = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if share_weights:
             give_back_freed_memory()
-        _check_contract(folder, self._session, manifest)
+        check_contract(folder, self._session, GraphSpec(manifest.inputs, manifest.outputs))
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """An empty cache; see `KeyValueCache.allocate`."""
@@ -167,38 +160,12 @@ class DecoderSession:
         return binding
 
 
-def _session_options(onnxruntime: ModuleType, threads: int | None, *, prepack: bool, is_half_on_cpu: bool) -> Any:  # noqa: ANN401 -- as above
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _num_threads(threads)
-    # The graph comes fused as it should run. The higher levels would make SkipLayerNormalization of it, which is slow.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    # What goes wrong comes as an exception; the log would only say it a second time.
-    options.log_severity_level = 4
-    if not prepack:
-        options.add_session_config_entry("session.disable_prepacking", "1")
-    if is_half_on_cpu:
-        _compute_half_in_float32(onnxruntime, options)
-    return options
+def check_sharing(provider: str, *, share_weights: bool, prepack: bool, cache_folder: Path | None) -> None:
+    """Refuses settings about shared weights that contradict each other or the provider.
 
-
-def _compute_half_in_float32(onnxruntime: ModuleType, options: Any) -> None:  # noqa: ANN401 -- as above
-    # Products and sums of 16 bits have no kernels for the CPU, so that ONNX Runtime converts what they read. Only its
-    # highest level does that once for the weights, instead of at every step, and then rearranges them.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("optimization.disable_specified_optimizers", "SkipLayerNormFusion")
-
-
-def _num_threads(threads: int | None) -> int:
-    if threads is None:
-        # 0 is ONNX Runtime's own choice, one a physical core; it does not see that a process may be kept to a few.
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        return available if available < (os.cpu_count() or 1) else 0
-    if type(threads) is not int or threads < 1:
-        raise ConfigError(f"threads is {threads!r}: give a whole number of 1 or more, or None for all cores")
-    return threads
-
-
-def _check_sharing(provider: str, *, share_weights: bool, prepack: bool, cache_folder: Path | None) -> None:
+    Raises:
+        ConfigError: they do.
+    """
     if not share_weights:
         if cache_folder is not None:
             raise ConfigError(f"cache_folder is {str(cache_folder)!r}, but only share_weights=True uses a cache")
@@ -213,39 +180,3 @@ def _check_sharing(provider: str, *, share_weights: bool, prepack: bool, cache_f
             "share_weights is True and prepack False: without prepacking, processes share a float32 bundle's own file "
             "already; leave out one of the two"
         )
-
-
-def _open(
-    onnxruntime: ModuleType,
-    path: Path,
-    options: Any,  # noqa: ANN401 -- as above
-    provider: str,
-    remedy: str,
-) -> Any:  # noqa: ANN401 -- as above
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=[provider])
-    except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-        first_line = str(error).partition("\n")[0]
-        raise BundleError(f"{path} cannot be loaded ({first_line}): {remedy}") from error
-    if provider not in session.get_providers():
-        raise ProviderError(f"{provider} was asked for, but ONNX Runtime could not start it")
-    return session
-
-
-def _check_contract(folder: Path, session: Any, manifest: Manifest) -> None:  # noqa: ANN401 -- as above
-    graph_names = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
-    manifest_names = {spec.name for spec in (*manifest.inputs, *manifest.outputs)}
-    if graph_names != manifest_names:
-        names = ", ".join(sorted(graph_names ^ manifest_names)[:3])
-        raise BundleError(f"{folder}: the graph and the manifest disagree on {names}: export the bundle again")
-
-
-def _cache_element_type(folder: Path, manifest: Manifest) -> ElementType:
-    first = bundle.past_name(0, "key")
-    # Where there is no such input, the graph has one that the manifest lacks: see `_check_contract`.
-    dtype = next((spec.dtype for spec in manifest.inputs if spec.name == first), FLOAT32.name)
-    if dtype not in ELEMENT_TYPES:
-        raise BundleError(
-            f"{folder}: the cache has the type {dtype}, this biogpt-onnx knows {', '.join(ELEMENT_TYPES)}"
-        )
-    return ELEMENT_TYPES[dtype]

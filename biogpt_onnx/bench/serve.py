@@ -29,7 +29,7 @@ class BundleModel:
     def __init__(self, folder: Path, threads: int, *, prepack: bool) -> None:
         manifest = read_manifest(folder)
         check_files(folder, manifest)
-        self._session = DecoderSession(folder, manifest, threads=threads, device="cpu", prepack=prepack)
+        self._session = DecoderSession(folder, manifest, threads=threads, prepack=prepack)
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
         """See `protocol.Model`."""

@@ -19,11 +19,13 @@ class AttentionInputs:
         seqlens_k: int32 [batch], tokens in a row's cache after this step, minus one.
         total_sequence_length: int32 scalar, the largest count of tokens that any row's cache holds after this step.
         attention_bias: float [batch or 1, heads or 1, sequence, total], added to the scores; the mask is causal anyway.
+            None where each row is one chain of tokens, so that the causal mask is all there is to say: on a GPU only
+            then is attention computed by the fast kernels.
     """
 
     seqlens_k: ir.Value
     total_sequence_length: ir.Value
-    attention_bias: ir.Value
+    attention_bias: ir.Value | None
 
 
 class Attention(Protocol):

@@ -1,5 +1,8 @@
-"""The graph's contract with the runtime: its inputs, its outputs, and what the manifest says of them."""
+"""The graphs' contract with the runtime: their inputs, their outputs, and what the manifest says of them."""
 
+from collections.abc import Iterable
+
+import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.attention import AttentionInputs
@@ -11,6 +14,9 @@ from biogpt_onnx.runtime.bundle import TensorSpec
 
 _BATCH, _SEQUENCE, _CAPACITY = "batch", "sequence", "capacity"
 _IDS = (_BATCH, _SEQUENCE)
+
+SELECTED = 64
+"""Tokens that are selected on the device; samples from no more than these need no other logits."""
 
 
 def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
@@ -26,8 +32,7 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
     """
     graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices)
-    input_ids = graph.input(bundle.INPUT_IDS, ir.DataType.INT64, _IDS)
-    position_ids = graph.input(bundle.POSITION_IDS, ir.DataType.INT64, _IDS)
+    input_ids, position_ids = _ids(graph)
     shared = AttentionInputs(
         seqlens_k=graph.input(bundle.SEQLENS_K, ir.DataType.INT32, [_BATCH]),
         total_sequence_length=graph.input(bundle.TOTAL_SEQUENCE_LENGTH, ir.DataType.INT32, []),
@@ -36,26 +41,95 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
         ),
     )
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
-    cache_shape: list[Dimension] = [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
-    past = [
+    past = _past(graph, architecture, choices)
+    logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
+    _logits(graph, logits, architecture, choices)
+    _present(graph, architecture, choices, present)
+    return graph.build("biogpt")
+
+
+def build_chain_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
+    """The same network for rows that are each one chain of tokens, without weights; for GPUs.
+
+    Without an attention bias the CUDA provider's attention runs its fast kernels. The likeliest tokens are selected
+    where the logits are, so that a step need not move these.
+
+    Inputs: `input_ids` and `position_ids` int64 [batch, sequence]; `total_sequence_length` int32 [], which may be
+    anything from the largest count of tokens in a row after this step to the cache's capacity; `logits_indices`; and
+    the cache, all as in `build_causal_lm`. What a row's cache holds follows from its last position.
+    Outputs: `logits` and the cache, likewise, and `selection` float32 [num_logits, 2 * SELECTED + 1]: the ids of the
+    likeliest tokens, descending, their logits, and the logarithm of the sum of exp of all logits.
+    """
+    graph = GraphBuilder(choices.dtype)
+    decoder = Decoder(graph, architecture, choices)
+    input_ids, position_ids = _ids(graph)
+    with graph.scope("seqlens_k"):
+        last = graph.op("Gather", position_ids, graph.constant("last", np.array(-1)), axis=1)  # [batch]
+        seqlens_k = graph.op("Cast", last, to=ir.DataType.INT32.value)
+    shared = AttentionInputs(
+        seqlens_k=seqlens_k,
+        total_sequence_length=graph.input(bundle.TOTAL_SEQUENCE_LENGTH, ir.DataType.INT32, []),
+        attention_bias=None,
+    )
+    logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
+    past = _past(graph, architecture, choices)
+    logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
+    logits = _logits(graph, logits, architecture, choices)
+    size = min(SELECTED, architecture.vocab_size)
+    graph.output(_selection(graph, logits, size), bundle.SELECTION, ir.DataType.FLOAT, ["num_logits", 2 * size + 1])
+    _present(graph, architecture, choices, present)
+    return graph.build("biogpt_chain")
+
+
+def _ids(graph: GraphBuilder) -> tuple[ir.Value, ir.Value]:
+    input_ids = graph.input(bundle.INPUT_IDS, ir.DataType.INT64, _IDS)
+    return input_ids, graph.input(bundle.POSITION_IDS, ir.DataType.INT64, _IDS)
+
+
+def _past(graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> list[tuple[ir.Value, ir.Value]]:
+    shape = _cache_shape(architecture)
+    return [
         (
-            graph.input(bundle.past_name(layer, "key"), choices.dtype, cache_shape),
-            graph.input(bundle.past_name(layer, "value"), choices.dtype, cache_shape),
+            graph.input(bundle.past_name(layer, "key"), choices.dtype, shape),
+            graph.input(bundle.past_name(layer, "value"), choices.dtype, shape),
         )
         for layer in range(architecture.num_layers)
     ]
-    logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
+
+
+def _present(
+    graph: GraphBuilder, architecture: Architecture, choices: LayerChoices, present: list[tuple[ir.Value, ir.Value]]
+) -> None:
+    shape = _cache_shape(architecture)
+    for layer, (key, value) in enumerate(present):
+        graph.output(key, bundle.present_name(layer, "key"), choices.dtype, shape)
+        graph.output(value, bundle.present_name(layer, "value"), choices.dtype, shape)
+
+
+def _cache_shape(architecture: Architecture) -> list[Dimension]:
+    return [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
+
+
+def _logits(graph: GraphBuilder, logits: ir.Value, architecture: Architecture, choices: LayerChoices) -> ir.Value:
     if choices.dtype != ir.DataType.FLOAT:
         with graph.scope("logits"):
             logits = graph.op("Cast", logits, to=ir.DataType.FLOAT.value)
     graph.output(logits, bundle.LOGITS, ir.DataType.FLOAT, ["num_logits", architecture.vocab_size])
-    for layer, (key, value) in enumerate(present):
-        graph.output(key, bundle.present_name(layer, "key"), choices.dtype, cache_shape)
-        graph.output(value, bundle.present_name(layer, "value"), choices.dtype, cache_shape)
-    return graph.build("biogpt")
+    return logits
 
 
-def tensor_specs(values: list[ir.Value]) -> tuple[TensorSpec, ...]:
+def _selection(graph: GraphBuilder, logits: ir.Value, size: int) -> ir.Value:
+    """One tensor, so that it crosses the bus in one piece; float32 holds every id below 2 ** 24."""
+    with graph.scope("selection"):
+        count = graph.constant("selection_size", np.array([size]))
+        values, ids = graph.op_outputs(2, "TopK", logits, count, axis=-1, largest=1, sorted=1)
+        ids = graph.op("Cast", ids, to=ir.DataType.FLOAT.value)
+        last = graph.constant("vocabulary_axis", np.array([-1]))
+        normalizer = graph.op("ReduceLogSumExp", logits, last, keepdims=1)
+        return graph.op("Concat", ids, values, normalizer, axis=-1)
+
+
+def tensor_specs(values: Iterable[ir.Value]) -> tuple[TensorSpec, ...]:
     """A graph's inputs or outputs as the manifest states them."""
     return tuple(_tensor_spec(value) for value in values)
 

@@ -10,14 +10,13 @@ from biogpt_onnx.export.graph.attention import Attention, AttentionInputs, Group
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.layers import (
     EmbeddingFactory,
-    FeedForward,
     HeadFactory,
-    LayerNorm,
     Linear,
     LinearFactory,
     OutputHead,
     TokenTable,
 )
+from biogpt_onnx.export.graph.sublayers import PLAIN, Residual, Sublayers
 from biogpt_onnx.runtime.architecture import Architecture
 
 TOKEN_EMBEDDING = "embed_tokens.weight"  # noqa: S105 -- the name of a weight
@@ -37,6 +36,7 @@ class LayerChoices:
         embedding: makes the token table.
         head: makes the output head.
         dtype: what the network computes in; its weights (where no layer packs them) and its cache have this type too.
+        sublayers: how the layers' results are added to the sum that runs beside them.
         even_rows: whether an even number of rows goes through the linear layers and the head, by a row of zeros where
             one is missing. For kernels that take rows in pairs and add up a single one in another order.
     """
@@ -46,6 +46,7 @@ class LayerChoices:
     embedding: EmbeddingFactory = TokenTable
     head: HeadFactory = OutputHead
     dtype: ir.DataType = ir.DataType.FLOAT
+    sublayers: Sublayers = PLAIN
     even_rows: bool = False
 
     @classmethod
@@ -133,31 +134,33 @@ class DecoderLayer:
 
     def __init__(self, graph: GraphBuilder, name: str, architecture: Architecture, choices: LayerChoices) -> None:
         self._graph, self._name, self._hidden_size = graph, name, architecture.hidden_size
-        hidden_size = architecture.hidden_size
+        hidden_size, linear = architecture.hidden_size, choices.linear
+        sublayers = choices.sublayers
         self._attention = choices.attention
-        self._attention_norm = LayerNorm(graph, f"{name}.attention_norm", hidden_size)
-        self._qkv = choices.linear(graph, f"{name}.attention.qkv", hidden_size, 3 * hidden_size)
-        self._out = choices.linear(graph, f"{name}.attention.out", hidden_size, hidden_size)
-        self._feed_forward_norm = LayerNorm(graph, f"{name}.feed_forward_norm", hidden_size)
-        self._feed_forward = FeedForward(
-            graph, f"{name}.feed_forward", hidden_size, architecture.intermediate_size, choices.linear
+        self._attention_norm = sublayers.norm(graph, f"{name}.attention_norm", hidden_size)
+        self._qkv = linear(graph, f"{name}.attention.qkv", hidden_size, 3 * hidden_size)
+        self._out = sublayers.closing(graph, f"{name}.attention.out", hidden_size, hidden_size, linear)
+        self._feed_forward_norm = sublayers.norm(graph, f"{name}.feed_forward_norm", hidden_size)
+        self._feed_forward = sublayers.feed_forward(
+            graph, f"{name}.feed_forward", hidden_size, architecture.intermediate_size, linear
         )
 
     def __call__(  # noqa: PLR0913, PLR0917 -- what flows through the network
         self,
-        x: ir.Value,
+        residual: Residual,
         shape: ir.Value,
         past: tuple[ir.Value, ir.Value],
         shared: AttentionInputs,
         filling: RowFilling,
         asked: AskedRows | None = None,
-    ) -> tuple[ir.Value, ir.Value, ir.Value]:
+    ) -> tuple[Residual, ir.Value, ir.Value]:
         """Float [rows, hidden] to the same, or to the rows that are asked for, and the layer's cache.
 
         `shape` unfolds rows to [batch, sequence, -1].
         """
         graph = self._graph
-        qkv = self._qkv(self._attention_norm(x))
+        normalized, x = self._attention_norm(residual)
+        qkv = self._qkv(normalized)
         with graph.scope(f"{self._name}.attention"):
             qkv = graph.op("Reshape", filling.without(qkv), shape)
             mixed, key, value = self._attention(graph, qkv, *past, shared)
@@ -166,14 +169,8 @@ class DecoderLayer:
                 mixed = filling.added(mixed)
             else:
                 x, mixed = asked.of(x), asked.of(mixed)
-        x = self._add(x, self._out(mixed))
-        x = self._add(x, self._feed_forward(self._feed_forward_norm(x)))
-        return x, key, value
-
-    def _add(self, x: ir.Value, update: ir.Value) -> ir.Value:
-        # Not SkipLayerNormalization: on the CPU that is four times slower than an Add and a LayerNormalization.
-        with self._graph.scope(self._name):
-            return self._graph.op("Add", x, update)
+        normalized, x = self._feed_forward_norm(Residual(x, self._out(mixed)))
+        return Residual(x, self._feed_forward(normalized)), key, value
 
 
 class Decoder:
@@ -185,7 +182,7 @@ class Decoder:
         self._layers = [
             DecoderLayer(graph, f"layers.{index}", architecture, choices) for index in range(architecture.num_layers)
         ]
-        self._norm = LayerNorm(graph, "final_norm", architecture.hidden_size)
+        self._norm = choices.sublayers.norm(graph, "final_norm", architecture.hidden_size)
         self._head = choices.head(
             graph,
             TOKEN_EMBEDDING if architecture.tied_head else UNTIED_HEAD,
@@ -208,13 +205,14 @@ class Decoder:
             # A zero keeps the dimension of what is reshaped, which rows no longer have: take it from the ids.
             shape = graph.op("Concat", graph.op("Shape", input_ids), graph.constant("rest", np.array([-1])), axis=0)
         filling = RowFilling(graph, input_ids, self._hidden_size, wanted=self._even_rows)
-        x = filling.added(x)
+        residual = Residual(filling.added(x))
         asked = AskedRows(graph, logits_indices, self._hidden_size, even=self._even_rows)
         present = []
         for layer, layer_past in zip(self._layers, past, strict=True):
             is_last = layer is self._layers[-1]
-            x, key, value = layer(x, shape, layer_past, shared, filling, asked if is_last else None)
+            residual, key, value = layer(residual, shape, layer_past, shared, filling, asked if is_last else None)
             present.append((key, value))
-        logits = self._head(self._norm(x))
+        normalized, _ = self._norm(residual)
+        logits = self._head(normalized)
         with graph.scope("logits"):
             return asked.alone(logits), present

@@ -69,17 +69,22 @@ class OutputHead:
 
 
 class LayerNorm:
-    """Normalization over the features."""
+    """Normalization over the features.
+
+    Attributes:
+        gain: [features], what the normalized features are multiplied by.
+        bias: [features], what is added then.
+    """
 
     def __init__(self, graph: GraphBuilder, name: str, features: int) -> None:
         self._graph, self._name = graph, name
-        self._gain = graph.parameter(f"{name}.weight", [features])
-        self._bias = graph.parameter(f"{name}.bias", [features])
+        self.gain = graph.parameter(f"{name}.weight", [features])
+        self.bias = graph.parameter(f"{name}.bias", [features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """[rows, features] to [rows, features]."""
         with self._graph.scope(self._name):
-            return self._graph.op("LayerNormalization", x, self._gain, self._bias, axis=-1, epsilon=LAYER_NORM_EPSILON)
+            return self._graph.op("LayerNormalization", x, self.gain, self.bias, axis=-1, epsilon=LAYER_NORM_EPSILON)
 
 
 class FeedForward:

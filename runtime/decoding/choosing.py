@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.constraints import only_allowed
-from biogpt_onnx.runtime.decoding.processors import processors_for
+from biogpt_onnx.runtime.decoding.model import Selection
+from biogpt_onnx.runtime.decoding.processors import distribution_rules, processors_for
 from biogpt_onnx.runtime.decoding.sampler import log_probabilities, most_likely, sample
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import ConfigError
@@ -22,7 +23,48 @@ class TokenChooser:
 
     def __init__(self, config: GenerationConfig) -> None:
         self._process = processors_for(config, only_allowed)
-        self._do_sample = config.do_sample
+        self._do_sample, self._top_k = config.do_sample, config.top_k
+        self._shape = distribution_rules(config)
+        # Beside these there is always the one that keeps to what is allowed.
+        self._looks_at_all = len(self._process) > len(self._shape) + 1
+
+    def enough(self, states: Sequence[SequenceState]) -> int | None:
+        """How many of the likeliest tokens are enough to choose from; None where a rule may look at any."""
+        if self._looks_at_all or any(state.next_allowed is not None for state in states):
+            return None
+        if not self._do_sample:
+            return 1
+        # One more shows whether the last of them has equals.
+        return self._top_k + 1 if self._top_k else None
+
+    def append_selected(self, states: Sequence[SequenceState], selection: Selection) -> npt.NDArray[np.int64]:
+        """Gives each sequence its next token, one that `append` would give it.
+
+        Args:
+            states: the sequences.
+            selection: for each, at least `enough` tokens; all logits are brought where equal ones leave it open.
+
+        Returns:
+            The tokens, [rows].
+        """
+        ids, logits = selection.ids, selection.logits
+        last = self._top_k - 1 if self._do_sample else 0
+        if np.any(logits[:, last] == logits[:, -1]):
+            return self.append(states, selection.all_logits())
+        # In the order of the vocabulary, which decides between equals and in which chance goes through the tokens.
+        order = ids.argsort(axis=-1)
+        ids = np.take_along_axis(ids, order, axis=-1)
+        logits = np.take_along_axis(logits, order, axis=-1)
+        shaped = logits.copy()
+        for process in self._shape:
+            process(states, shaped)
+        columns = self._pick(states, shaped)
+        rows = np.arange(len(columns))
+        tokens = ids[rows, columns]
+        scores = logits[rows, columns].astype(np.float64) - selection.log_sum_exp
+        for state, token, score in zip(states, tokens.tolist(), scores.tolist(), strict=True):
+            state.append(token, score)
+        return tokens
 
     def append(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         """Gives each sequence its next token.
@@ -51,13 +93,16 @@ class TokenChooser:
             raw = logits.copy()
             for process in self._process:
                 process(states, logits)
+        tokens = self._pick(states, logits)
+        return tokens, log_probabilities(raw, tokens)
+
+    def _pick(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         if self._do_sample:
             refuse_excluded(logits.max(axis=-1))
-            tokens = sample(logits, [state.random for state in states if state.random is not None])
-        else:
-            tokens = most_likely(logits)
-            refuse_excluded(logits[np.arange(len(tokens)), tokens])
-        return tokens, log_probabilities(raw, tokens)
+            return sample(logits, [state.random for state in states if state.random is not None])
+        tokens = most_likely(logits)
+        refuse_excluded(logits[np.arange(len(tokens)), tokens])
+        return tokens
 
 
 def refuse_excluded(best: npt.NDArray[np.floating]) -> None:

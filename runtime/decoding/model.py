@@ -1,7 +1,8 @@
 """What a search needs of a model: small enough that a test writes one in ten lines."""
 
-from collections.abc import Sequence
-from typing import Protocol, Self, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -66,4 +67,35 @@ class DecoderModel(Protocol[CacheT]):
         logits_indices: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last."""
+        ...
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The likeliest tokens of each row, chosen where the logits are.
+
+    Attributes:
+        ids: int64 [rows, selected], the likeliest first.
+        logits: float32 [rows, selected], theirs.
+        log_sum_exp: float32 [rows], of all logits.
+        all_logits: brings all logits [rows, vocab], for what the selection does not decide.
+    """
+
+    ids: npt.NDArray[np.int64]
+    logits: npt.NDArray[np.float32]
+    log_sum_exp: npt.NDArray[np.float32]
+    all_logits: Callable[[], npt.NDArray[np.float32]]
+
+
+@runtime_checkable
+class SelectingModel(DecoderModel[CacheT], Protocol[CacheT]):
+    """A model on a device from which a few tokens are brought more cheaply than all logits."""
+
+    @property
+    def num_selected(self) -> int:
+        """Tokens of a selection."""
+        ...
+
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> Selection:
+        """Appends a token to each row, int64 [batch, 1], and returns what may follow."""
         ...

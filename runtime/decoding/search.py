@@ -26,12 +26,14 @@ class Request:
         prefill: seconds until the first token.
         decode: seconds after it.
         steps: passes of the model after the first token.
+        captured_steps: those of them that were replayed as a whole; see `DeviceSession`.
     """
 
     states: list[SequenceState]
     prefill: float = 0.0
     decode: float = 0.0
     steps: int = 0
+    captured_steps: int = 0
 
 
 def run_search(
@@ -47,11 +49,11 @@ def run_search(
         ConfigError: the rules exclude every token.
     """
     if config.num_beams == 1 and config.prompt_lookup_num_tokens == 0:
-        yield from _timed(_stepwise(model, requests, config, limits), requests)
+        yield from _timed(_stepwise(model, requests, config, limits), model, requests)
         return
     for request in requests:
         search = _beams if config.num_beams > 1 else _drafts
-        yield from _timed(search(model, request, config, limits), [request])
+        yield from _timed(search(model, request, config, limits), model, [request])
 
 
 def _stepwise(
@@ -77,8 +79,8 @@ def _beams(model: DecoderModel[CacheT], request: Request, config: GenerationConf
         yield
 
 
-def _timed(search: Iterator[None], requests: Sequence[Request]) -> Iterator[None]:
-    start = perf_counter()
+def _timed(search: Iterator[None], model: DecoderModel[CacheT], requests: Sequence[Request]) -> Iterator[None]:
+    start, captured = perf_counter(), _captured_steps(model)
     first_token = 0.0
     for number, _ in enumerate(search):
         now = perf_counter()
@@ -86,4 +88,10 @@ def _timed(search: Iterator[None], requests: Sequence[Request]) -> Iterator[None
             first_token = now
         for request in requests:
             request.prefill, request.decode, request.steps = first_token - start, now - first_token, number
+            request.captured_steps = _captured_steps(model) - captured
         yield
+
+
+def _captured_steps(model: DecoderModel[CacheT]) -> int:
+    # Only a model on a device counts them.
+    return int(getattr(model, "captured_steps", 0))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, SelectingModel
 from biogpt_onnx.runtime.decoding.reading import one_prompt_read, read_prompts
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
@@ -43,9 +43,9 @@ def _search(
     model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: TokenChooser, limits: Limits
 ) -> Iterator[None]:
     with _prompts_read(model, states, limits) as (cache_of_all, first_logits):
-        cache, logits, active = cache_of_all, first_logits, list(states)
+        cache, active = cache_of_all, list(states)
+        tokens = chooser.append(active, first_logits)
         while True:
-            tokens = chooser.append(active, logits)
             yield
             unfinished = [row for row, state in enumerate(active) if state.finish_reason is None]
             if not unfinished:
@@ -54,7 +54,20 @@ def _search(
             if len(unfinished) < len(active):
                 cache = cache.keep(unfinished)
                 active = [active[row] for row in unfinished]
-            logits = model.forward(tokens[unfinished, None], cache)
+            tokens = _next_tokens(model, cache, tokens[unfinished, None], active, chooser)
+
+
+def _next_tokens(
+    model: DecoderModel[CacheT],
+    cache: CacheT,
+    tokens: npt.NDArray[np.int64],
+    active: Sequence[SequenceState],
+    chooser: TokenChooser,
+) -> npt.NDArray[np.int64]:
+    enough = chooser.enough(active)
+    if enough is not None and isinstance(model, SelectingModel) and enough <= model.num_selected:
+        return chooser.append_selected(active, model.forward_selected(tokens, cache))
+    return chooser.append(active, model.forward(tokens, cache))
 
 
 def _prompts_read(

@@ -17,14 +17,29 @@ from biogpt_onnx.runtime.bundle_writer import write_bundle
 
 _HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _HALF_NAMES = ("float16", "bfloat16")
-# What else the graph has moves values or computes shapes.
-_ARITHMETIC = ("Add", "Gelu", "Gemm", "GroupQueryAttention", "LayerNormalization", "Mul")
+# Which outputs are rounded. The attention's other two are the cache, which takes in what has been rounded before. What
+# else the graphs have moves values, computes shapes or takes up the logits, which are float32.
+_ROUNDED_ONCE = ("Add", "BiasGelu", "Gelu", "Gemm", "GroupQueryAttention", "LayerNormalization", "Mul")
+_ARITHMETIC: dict[str, tuple[int, ...]] = {"SkipLayerNormalization": (0, 3), **dict.fromkeys(_ROUNDED_ONCE, (0,))}
 
 
 def emulated(source: Path, target: Path) -> Path:
-    """Writes a half-precision bundle's graph as a float32 bundle that rounds after each of its operations."""
+    """Writes a half-precision bundle's first graph as a float32 bundle that rounds after each of its operations."""
     manifest = read_manifest(source)
-    model = onnx.load(source / MODEL_FILE)
+    with write_bundle(target) as writer:
+        for name in (CONFIG_FILE, VOCAB_FILE, MERGES_FILE):
+            shutil.copyfile(source / name, writer.folder / name)
+        onnx.save(emulated_graph(source / MODEL_FILE), writer.folder / MODEL_FILE)
+        inputs, outputs = (tuple(map(_in_float32, specs)) for specs in (manifest.inputs, manifest.outputs))
+        writer.finish(
+            dataclasses.replace(manifest, precision="fp32", recipe=None, inputs=inputs, outputs=outputs, chain=None)
+        )
+    return target
+
+
+def emulated_graph(path: Path) -> onnx.ModelProto:
+    """A half-precision graph as one of float32 that rounds after each of its operations."""
+    model = onnx.load(path)
     (half,) = {tensor.data_type for tensor in model.graph.initializer} & set(_HALF)
     for tensor in model.graph.initializer:
         if tensor.data_type == half:
@@ -35,26 +50,19 @@ def emulated(source: Path, target: Path) -> Path:
     nodes = [rounded for node in model.graph.node for rounded in _rounded(node, half)]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    with write_bundle(target) as writer:
-        for name in (CONFIG_FILE, VOCAB_FILE, MERGES_FILE):
-            shutil.copyfile(source / name, writer.folder / name)
-        onnx.save(model, writer.folder / MODEL_FILE)
-        inputs, outputs = (tuple(map(_in_float32, specs)) for specs in (manifest.inputs, manifest.outputs))
-        writer.finish(dataclasses.replace(manifest, precision="fp32", recipe=None, inputs=inputs, outputs=outputs))
-    return target
+    return model
 
 
 def _rounded(node: onnx.NodeProto, half: int) -> list[onnx.NodeProto]:
-    # The attention's other two outputs are the cache, which takes in what has been rounded before.
-    if node.op_type not in _ARITHMETIC:
-        return [node]
-    name = node.output[0]
-    node.output[0] = f"{name}.exact"
-    return [
-        node,
-        helper.make_node("Cast", [f"{name}.exact"], [f"{name}.half"], to=half),
-        helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT),
-    ]
+    nodes = [node]
+    for number in _ARITHMETIC.get(node.op_type, ()):
+        name = node.output[number]
+        node.output[number] = f"{name}.exact"
+        nodes += [
+            helper.make_node("Cast", [f"{name}.exact"], [f"{name}.half"], to=half),
+            helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT),
+        ]
+    return nodes
 
 
 def _in_float32(spec: TensorSpec) -> TensorSpec:

@@ -31,7 +31,7 @@ from biogpt_onnx.runtime.session import DecoderSession
 ids = np.array([[int(token) for token in sys.argv[2].split(",")]])
 for name in sys.argv[3:]:
     folder = Path(sys.argv[1]) / name
-    session = DecoderSession(folder, read_manifest(folder), threads=1, device="cpu")
+    session = DecoderSession(folder, read_manifest(folder), threads=1)
     logits = session.forward(ids, session.new_cache(1, ids.size), logits_indices=np.arange(ids.size))
     np.save(folder.with_suffix(".npy"), logits)
 """
@@ -49,7 +49,7 @@ def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def logits_here(folder: Path) -> npt.NDArray[np.float32]:
-    session = DecoderSession(folder, read_manifest(folder), threads=1, device="cpu")
+    session = DecoderSession(folder, read_manifest(folder), threads=1)
     return session.forward(np.array([IDS]), session.new_cache(1, len(IDS)), logits_indices=np.arange(len(IDS)))
 
 

@@ -16,8 +16,7 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime import cache_folder, prepacked_weights
-from biogpt_onnx.runtime import session as session_module
+from biogpt_onnx.runtime import cache_folder, devices, prepacked_weights
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.prepacked_weights import ENTRY_FILE, PrepackedWeights
@@ -63,9 +62,7 @@ def cache(tmp_path: Path) -> Path:
 def open_session(bundle: Path, cache: Path | None = None, threads: int = 1) -> DecoderSession:
     """A session that shares its weights where there is a cache."""
     manifest = read_manifest(bundle)
-    return DecoderSession(
-        bundle, manifest, device="cpu", threads=threads, share_weights=cache is not None, cache_folder=cache
-    )
+    return DecoderSession(bundle, manifest, threads=threads, share_weights=cache is not None, cache_folder=cache)
 
 
 def some_logits(session: DecoderSession) -> npt.NDArray[np.float32]:
@@ -440,7 +437,7 @@ def test_weights_that_cannot_be_shared_are_refused(
         biogpt_onnx.load(mini_bundle, cache_folder=cache)
     # Quantized weights are always rearranged.
     biogpt_onnx.load(int8, share_weights=True, prepack=False, cache_folder=cache)
-    monkeypatch.setattr(session_module, "choose_provider", lambda *_: "CUDAExecutionProvider")
+    monkeypatch.setattr(devices, "choose_provider", lambda *_: "CUDAExecutionProvider")
     with pytest.raises(ConfigError, match="share_weights is True, but the model runs on CUDAExecutionProvider"):
         biogpt_onnx.load(mini_bundle, share_weights=True)
 

@@ -21,9 +21,12 @@ def processors_for(config: GenerationConfig, allowed: LogitsProcessor | None = N
     """
     processors = [*_about_what_was_said(config), *([allowed] if allowed else []), *_about_certain_tokens(config)]
     processors += [CustomRule(function, position) for position, function in enumerate(config.logits_processors)]
-    if config.do_sample:
-        processors += _about_the_distribution(config)
-    return processors
+    return [*processors, *distribution_rules(config)]
+
+
+def distribution_rules(config: GenerationConfig) -> list[LogitsProcessor]:
+    """Those of the rules that shape what is sampled from; they look at how likely tokens are, not at which."""
+    return list(_about_the_distribution(config)) if config.do_sample else []
 
 
 def _about_what_was_said(config: GenerationConfig) -> Iterator[LogitsProcessor]:

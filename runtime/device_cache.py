@@ -1,0 +1,109 @@
+"""The keys and values of the tokens so far, in a device's memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.device_slab import DeviceSlab, Lease, SlabPool
+from biogpt_onnx.runtime.token_mover import TokenMover
+
+
+class DeviceCache:
+    """The cache of a batch; what the searches know as a `Cache`.
+
+    Rows that are not kept stay where they are in the slab, and are computed on with the others: to move the rest
+    together would cost more than a GPU takes for them.
+
+    Attributes:
+        rows: where in the slab each row of the batch lies.
+        lengths: int64 [batch], tokens held by each row.
+        capacity: tokens that a row has room for.
+        bindings: what a session has bound to this memory for passes of several tokens, by the graph's file.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- whose memory, which part of it, what is in it
+        self,
+        lease: Lease,
+        pool: SlabPool,
+        mover: TokenMover,
+        rows: Sequence[int],
+        lengths: npt.NDArray[np.int64],
+        capacity: int,
+    ) -> None:
+        self._lease, self._pool, self._mover = lease, pool, mover
+        self.rows = tuple(rows)
+        self.lengths = lengths
+        self.capacity = capacity
+        self.bindings: dict[str, Any] = {}
+
+    @classmethod
+    def allocate(cls, pool: SlabPool, mover: TokenMover, batch_size: int, capacity: int) -> "DeviceCache":
+        """An empty cache with room for `capacity` tokens a row.
+
+        Raises:
+            DeviceMemoryError: the memory cannot be had.
+        """
+        lengths = np.zeros(batch_size, dtype=np.int64)
+        return cls(pool.lease(batch_size, capacity), pool, mover, range(batch_size), lengths, capacity)
+
+    @property
+    def slab(self) -> DeviceSlab:
+        """The memory."""
+        return self._lease.slab
+
+    @property
+    def batch_size(self) -> int:
+        """Rows."""
+        return len(self.rows)
+
+    def row(self, index: int) -> "DeviceCache":
+        """One row as a cache of its own, over the same memory."""
+        if self.batch_size == 1 and index == 0:
+            return self
+        return self._over([self.rows[index]], self.lengths[index : index + 1])
+
+    def keep(self, rows: Sequence[int]) -> "DeviceCache":
+        """A cache of these rows alone (ascending); the old one must not be used again."""
+        if list(rows) != sorted(set(rows)):
+            raise ValueError(f"rows must ascend, are {list(rows)}")
+        return self._over([self.rows[row] for row in rows], self.lengths[list(rows)])
+
+    def truncate(self, length: int) -> None:
+        """Forgets what every row holds beyond `length` tokens."""
+        np.minimum(self.lengths, length, out=self.lengths)
+
+    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
+        """Keeps these tokens (ascending) of the only row, moved together into other memory."""
+        if self.slab.rows != 1:
+            raise ValueError("tokens are moved in a cache that was made for one row alone")
+        count = len(slots)
+        if np.array_equal(slots, np.arange(count)):
+            self.lengths[0] = count
+            return
+        kept = self._pool.lease(1, self.slab.capacity)
+        indices = np.zeros(self.slab.capacity, dtype=np.int64)
+        indices[:count] = slots
+        self._mover.move(self.slab.address(0, 0, 0), self.slab.blocks, kept.slab.address(0, 0, 0), indices)
+        self._lease, self.bindings = kept, {}
+        self.lengths[0] = count
+
+    def copy_from(self, source: "DeviceCache", length: int) -> None:
+        """Makes the only row of this cache the first tokens of another's only row."""
+        # Whole rows are written, because a part of one does not lie in one piece; what is behind `length` is no matter.
+        indices = np.zeros(self.slab.capacity, dtype=np.int64)
+        indices[:length] = np.arange(length)
+        (target_row,), (source_row,) = self.rows, source.rows
+        if self.slab.rows == source.slab.rows == 1:
+            self._mover.move(source.slab.address(0, 0, 0), source.slab.blocks, self.slab.address(0, 0, 0), indices)
+        else:
+            layers, parts, _, *shape = source.slab.shape
+            for layer in range(layers):
+                for part in range(parts):
+                    target = self.slab.address(layer, part, target_row)
+                    self._mover.move(source.slab.address(layer, part, source_row), shape, target, indices)
+        self.lengths[0] = length
+
+    def _over(self, rows: Sequence[int], lengths: npt.NDArray[np.int64]) -> "DeviceCache":
+        return DeviceCache(self._lease, self._pool, self._mover, rows, lengths, self.capacity)

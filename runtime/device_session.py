@@ -1,0 +1,273 @@
+"""A bundle's graphs on a device whose memory is its own: the cache stays there, and so do the logits where they can."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.decoding.model import Selection
+from biogpt_onnx.runtime.device_cache import DeviceCache
+from biogpt_onnx.runtime.device_memory import device_memory
+from biogpt_onnx.runtime.device_slab import DeviceSlab, SlabPool
+from biogpt_onnx.runtime.device_step import DeviceStep, StepSizes
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
+from biogpt_onnx.runtime.providers import CUDA_PROVIDER
+from biogpt_onnx.runtime.token_mover import TokenMover
+
+_GRAPH_ID = "gpu_graph_id"
+_NOT_CAPTURED = "-1"
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A device and how ONNX Runtime calls it.
+
+    Attributes:
+        name: of its memory.
+        provider: the execution provider.
+        options: the provider's.
+        captures: whether steps of fixed shapes and addresses are captured and replayed as CUDA graphs.
+    """
+
+    name: str
+    provider: str
+    options: tuple[tuple[str, str], ...] = ()
+    captures: bool = False
+
+
+# By default the arena would take powers of two, up to twice of what is needed.
+CUDA = Accelerator("cuda", CUDA_PROVIDER, (("arena_extend_strategy", "kSameAsRequested"),), captures=True)
+
+
+class DeviceSession:
+    """Runs a bundle for GPUs over a cache in the device's memory; what the searches know as a `SelectingModel`.
+
+    Prompts, and steps of one token for every row, run on the graph without an attention bias, whose attention is the
+    fast one. Trees of tokens, which beams, choices and drafts are, run on the other, which is loaded when it is first
+    needed and has its own copy of the weights: ONNX Runtime shares none between sessions of a GPU.
+
+    Attributes:
+        vocab_size: entries of a row of logits.
+        max_positions: tokens that a sequence may have.
+        device: the name of its memory.
+        provider: the execution provider.
+        num_selected: tokens of a selection.
+    """
+
+    def __init__(
+        self, onnxruntime: ModuleType, folder: Path, manifest: Manifest, accelerator: Accelerator = CUDA
+    ) -> None:
+        """Loads the graph for prompts and steps.
+
+        Args:
+            onnxruntime: ONNX Runtime.
+            folder: the bundle.
+            manifest: its manifest.
+            accelerator: where it runs.
+
+        Raises:
+            BundleError: the graph cannot be loaded, or the bundle has none for GPUs.
+            ProviderError: the provider cannot be started.
+            DeviceMemoryError: the weights do not fit.
+        """
+        if manifest.chain is None:
+            raise BundleError(
+                f"{folder} has no {bundle.CHAIN_FILE}, which runs on GPUs: quantize the float32 bundle anew, by the "
+                "recipe fp16 or bf16"
+            )
+        self._onnxruntime, self._folder, self._manifest = onnxruntime, folder, manifest
+        self._accelerator = accelerator
+        self._element_type = cache_element_type(folder, manifest)
+        self.vocab_size = manifest.architecture.vocab_size
+        self.max_positions = manifest.architecture.max_positions
+        self.device, self.provider = accelerator.name, accelerator.provider
+        self._sizes = _step_sizes(manifest.chain)
+        self.num_selected = self._sizes.selection // 2
+        self._chain = self._open(bundle.CHAIN_FILE, manifest.chain, captures=accelerator.captures)
+        self._tree: Any = None
+        self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture)
+        self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name)
+        # A captured graph and its fixed inputs serve one run at a time.
+        self._lock = threading.Lock()
+        self._counters = threading.local()
+
+    @property
+    def captured_steps(self) -> int:
+        """Steps that this thread has had run as a CUDA graph."""
+        return int(getattr(self._counters, "captured_steps", 0))
+
+    def new_cache(self, batch_size: int, capacity: int) -> DeviceCache:
+        """An empty cache; see `DeviceCache.allocate`."""
+        return DeviceCache.allocate(self._pool, self._mover, batch_size, capacity)
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: DeviceCache,
+        *,
+        position_ids: npt.NDArray[np.int64] | None = None,
+        attention_bias: npt.NDArray[np.float32] | None = None,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens to the cache and computes logits; see `DecoderSession.forward`, whose arguments these are.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        batch_size, sequence = input_ids.shape
+        self._check_room(cache, sequence)
+        if attention_bias is None and logits_indices is None and position_ids is None and _is_step(input_ids, cache):
+            return self._step(input_ids, cache).logits()[list(cache.rows)]
+        starts = cache.lengths
+        if position_ids is None:
+            position_ids = starts[:, None] + np.arange(sequence)
+        if logits_indices is None:
+            logits_indices = np.arange(1, batch_size + 1) * sequence - 1
+        inputs: dict[str, npt.NDArray[Any]] = {
+            bundle.INPUT_IDS: input_ids,
+            bundle.POSITION_IDS: position_ids,
+            bundle.TOTAL_SEQUENCE_LENGTH: np.array(starts.max() + sequence, dtype=np.int32),
+            bundle.LOGITS_INDICES: logits_indices,
+        }
+        logits = np.empty((len(logits_indices), self.vocab_size), dtype=np.float32)
+        if attention_bias is None:
+            self._run(bundle.CHAIN_FILE, self._chain, cache, inputs, logits)
+        else:
+            inputs[bundle.SEQLENS_K] = (starts + (sequence - 1)).astype(np.int32)
+            inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
+            self._run(bundle.MODEL_FILE, self._tree_session(), cache, inputs, logits)
+        cache.lengths += sequence
+        return logits
+
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> Selection:
+        """Appends a token to each row, int64 [batch, 1], and selects where the logits are.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        self._check_room(cache, 1)
+        step, rows, size = self._step(input_ids, cache), list(cache.rows), self.num_selected
+        selection = step.selection()[rows]
+        return Selection(
+            ids=selection[:, :size].astype(np.int64),
+            logits=selection[:, size:-1],
+            log_sum_exp=selection[:, -1],
+            all_logits=lambda: step.logits()[rows],
+        )
+
+    def _step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceStep:
+        slab = cache.slab
+        with self._lock, device_memory("a step"):
+            if slab.step is None:
+                slab.step = self._new_step(slab)
+            step: DeviceStep = slab.step
+            captures = self._accelerator.captures
+            options = self._run_options(str(slab.number) if captures else _NOT_CAPTURED)
+            step.run(cache.rows, input_ids[:, 0], cache.lengths, options)
+        self._counters.captured_steps = self.captured_steps + captures
+        cache.lengths += 1
+        return step
+
+    def _new_step(self, slab: DeviceSlab) -> DeviceStep:
+        # Here, because it is no moment at which a step of another thread runs.
+        release = getattr(self._chain, "release_captured_graph", None)
+        for number in self._pool.take_dropped():
+            if release is not None:  # older versions keep graphs as long as the session
+                release(number)
+        binding = self._chain.io_binding()
+        self._bind_cache(binding, slab, 0, slab.rows)
+        return DeviceStep(self._onnxruntime, self._chain, binding, slab, self._accelerator.name, self._sizes)
+
+    def _run(
+        self,
+        file: str,
+        session: Any,  # noqa: ANN401 -- ONNX Runtime has no types
+        cache: DeviceCache,
+        inputs: dict[str, npt.NDArray[Any]],
+        logits: npt.NDArray[np.float32],
+    ) -> None:
+        with self._lock, device_memory(f"a pass over {inputs[bundle.INPUT_IDS].size:,} tokens"):
+            binding = cache.bindings.get(file)
+            if binding is None:
+                binding = cache.bindings[file] = session.io_binding()
+                self._bind_cache(binding, cache.slab, _first_row(cache), cache.batch_size)
+            # The arrays live as long as `inputs` and `logits` do; ONNX Runtime copies between them and the device.
+            for name, array in inputs.items():
+                binding.bind_ortvalue_input(name, self._on_cpu(name, array))
+            binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
+            session.run_with_iobinding(binding, self._run_options(_NOT_CAPTURED))
+
+    def _on_cpu(self, name: str, array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- as above
+        onnx_type = self._element_type.onnx_type if name == bundle.ATTENTION_BIAS else None
+        ort_value = self._onnxruntime.OrtValue
+        if onnx_type is None:
+            return ort_value.ortvalue_from_numpy(array)
+        return ort_value.ortvalue_from_numpy_with_onnx_type(array, onnx_type)
+
+    def _bind_cache(self, binding: Any, slab: DeviceSlab, first_row: int, rows: int) -> None:  # noqa: ANN401 -- as above
+        # Past and present name the same memory: this is what makes the update happen in place.
+        element_type = self._element_type.onnx_type or self._element_type.storage.type
+        place = (self._accelerator.name, 0, element_type, slab.part_shape(rows))
+        for layer in range(slab.shape[0]):
+            for part, name in enumerate(("key", "value")):
+                address = slab.address(layer, part, first_row)
+                binding.bind_input(bundle.past_name(layer, name), *place, address)
+                binding.bind_output(bundle.present_name(layer, name), *place, address)
+
+    def _run_options(self, graph_id: str) -> Any:  # noqa: ANN401 -- as above
+        options = self._onnxruntime.RunOptions()
+        options.add_run_config_entry(_GRAPH_ID, graph_id)
+        return options
+
+    def _tree_session(self) -> Any:  # noqa: ANN401 -- as above
+        with self._lock:
+            if self._tree is None:
+                spec = GraphSpec(self._manifest.inputs, self._manifest.outputs)
+                self._tree = self._open(bundle.MODEL_FILE, spec, captures=False)
+            return self._tree
+
+    def _open(self, file: str, spec: GraphSpec, *, captures: bool) -> Any:  # noqa: ANN401 -- as above
+        path = self._folder / file
+        with device_memory(str(path)):
+            session = open_session(
+                self._onnxruntime,
+                path,
+                session_options(self._onnxruntime, None, prepack=True, is_half_on_cpu=False),
+                self.provider,
+                "check it with `biogpt-onnx info --check`",
+                provider_options=dict(self._accelerator.options) | ({"enable_cuda_graph": "1"} if captures else {}),
+            )
+        check_contract(self._folder, session, spec)
+        return session
+
+    def _check_room(self, cache: DeviceCache, sequence: int) -> None:
+        total = int(cache.lengths.max()) + sequence
+        if total > cache.capacity:
+            raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
+
+
+def _step_sizes(chain: GraphSpec) -> StepSizes:
+    widths = {spec.name: spec.shape[-1] for spec in chain.outputs}
+    try:
+        return StepSizes(int(widths[bundle.LOGITS]), int(widths[bundle.SELECTION]))
+    except (KeyError, ValueError) as error:
+        raise BundleError(f"{bundle.CHAIN_FILE} has no {error}: quantize the float32 bundle anew") from error
+
+
+def _is_step(input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> bool:
+    """Whether one token is appended to every row that the cache was made for, or that is left of them."""
+    return input_ids.shape[1] == 1 and (cache.batch_size > 1 or cache.slab.rows == 1)
+
+
+def _first_row(cache: DeviceCache) -> int:
+    first = cache.rows[0]
+    if cache.rows != tuple(range(first, first + cache.batch_size)):
+        raise ValueError("several tokens are appended to rows that lie side by side, or to one at a time")
+    return first

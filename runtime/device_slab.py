@@ -1,0 +1,143 @@
+"""Blocks of a device's memory that hold caches, and a pool from which they are taken again."""
+
+import threading
+import weakref
+from collections import OrderedDict
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.device_memory import device_memory
+
+_LEAST_CAPACITY = 256
+_MOST_IDLE = 4
+"""Slabs that are kept for the next generation. Each may be gigabytes, so they go where memory is missing."""
+
+
+class DeviceSlab:
+    """Room for the keys and values of several rows, [layers, 2, rows, heads, capacity, head_size] in half precision.
+
+    ONNX Runtime's Python gives no view of a part of a tensor, so parts are named by their addresses.
+
+    Attributes:
+        shape: as above.
+        number: that no other slab has or had; it names what is captured over this memory.
+        step: what a session has bound to the whole of it for steps of one token; None before the first.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- where it is, how large, and what it is called
+        self, onnxruntime: ModuleType, device: str, architecture: Architecture, rows: int, capacity: int, number: int
+    ) -> None:
+        heads, size = architecture.num_heads, architecture.head_size
+        self.shape = (architecture.num_layers, 2, rows, heads, capacity, size)
+        self.number = number
+        self.step: Any = None
+        gigabytes = np.dtype(np.float16).itemsize * np.prod(self.shape, dtype=float) / 1e9
+        with device_memory(f"a cache of {gigabytes:.1f} GB for {rows} rows of {capacity} tokens"):
+            self._value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(list(self.shape), np.float16, device, 0)
+        self._start: int = self._value.data_ptr()
+
+    @property
+    def rows(self) -> int:
+        """Rows that it has room for."""
+        return self.shape[2]
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that a row has room for."""
+        return self.shape[4]
+
+    @property
+    def blocks(self) -> tuple[int, int, int]:
+        """The shape of it all with layers, parts, rows and heads taken together, [blocks, capacity, head_size]."""
+        layers, parts, rows, heads, capacity, size = self.shape
+        return layers * parts * rows * heads, capacity, size
+
+    def part_shape(self, rows: int) -> list[int]:
+        """The shape of a layer's keys or values for so many rows, [rows, heads, capacity, head_size]."""
+        return [rows, *self.shape[3:]]
+
+    def address(self, layer: int, part: int, row: int) -> int:
+        """Where a layer's keys (0) or values (1) begin, from this row on."""
+        elements = ((layer * 2 + part) * self.rows + row) * int(np.prod(self.shape[3:]))
+        return self._start + np.dtype(np.float16).itemsize * elements
+
+
+class Lease:
+    """A slab in use; it goes back to the pool when nothing refers to the lease any more.
+
+    Attributes:
+        slab: the slab.
+    """
+
+    def __init__(self, slab: DeviceSlab, pool: "SlabPool") -> None:
+        self.slab = slab
+        weakref.finalize(self, pool.give_back, slab)
+
+
+class SlabPool:
+    """Takes slabs of a few sizes again and again, so that their addresses stay and what is captured over them holds.
+
+    Args:
+        onnxruntime: ONNX Runtime.
+        device: the memory's name there.
+        architecture: the model's shape.
+    """
+
+    def __init__(self, onnxruntime: ModuleType, device: str, architecture: Architecture) -> None:
+        self._onnxruntime, self._device, self._architecture = onnxruntime, device, architecture
+        # The one given back last is the last.
+        self._idle: OrderedDict[int, DeviceSlab] = OrderedDict()
+        # A finalizer may run at any moment, within any of these methods too.
+        self._lock = threading.RLock()
+        self._made = 0
+        self._dropped: list[int] = []
+
+    def lease(self, rows: int, capacity: int) -> Lease:
+        """A slab with room for at least so many rows and tokens. What it holds is no zeros.
+
+        Raises:
+            DeviceMemoryError: the memory cannot be had.
+        """
+        rows, capacity = _next_power_of_two(rows), _next_power_of_two(max(capacity, _LEAST_CAPACITY))
+        with self._lock:
+            for slab in list(self._idle.values()):
+                if (slab.rows, slab.capacity) == (rows, capacity):
+                    del self._idle[slab.number]
+                    return Lease(slab, self)
+            self._made += 1
+            number = self._made
+        try:
+            slab = DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
+        except MemoryError:
+            # What is kept for later may be what is missing now.
+            if not self._drop_all():
+                raise
+            slab = DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
+        return Lease(slab, self)
+
+    def give_back(self, slab: DeviceSlab) -> None:
+        """Keeps a slab for the next one who wants its size."""
+        with self._lock:
+            self._idle[slab.number] = slab
+            while len(self._idle) > _MOST_IDLE:
+                self._dropped.append(self._idle.popitem(last=False)[0])
+
+    def take_dropped(self) -> list[int]:
+        """The numbers of slabs that are no more and have not been told of yet."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, []
+            return dropped
+
+    def _drop_all(self) -> int:
+        with self._lock:
+            count = len(self._idle)
+            self._dropped += self._idle
+            self._idle.clear()
+            return count
+
+
+def _next_power_of_two(number: int) -> int:
+    return 1 << (number - 1).bit_length()

@@ -1,0 +1,93 @@
+"""One token for every row, over fixed memory, so that the whole step can be captured and replayed."""
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.device_slab import DeviceSlab
+
+
+class StepSizes(NamedTuple):
+    """Columns of a step's outputs.
+
+    Attributes:
+        logits: entries of a row of logits.
+        selection: entries of a row of the selection.
+    """
+
+    logits: int
+    selection: int
+
+
+class DeviceStep:
+    """A step of all rows of a slab.
+
+    Its inputs and outputs stay where they are, which is what a CUDA graph needs: such a graph repeats the addresses
+    that it was captured with.
+
+    Args:
+        onnxruntime: ONNX Runtime.
+        session: of the chain graph, with the cache's places in `binding` bound.
+        binding: likewise.
+        slab: the cache.
+        device: the memory's name.
+        sizes: of the outputs.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- what is bound to what
+        self,
+        onnxruntime: ModuleType,
+        session: Any,  # noqa: ANN401 -- ONNX Runtime has no types
+        binding: Any,  # noqa: ANN401 -- likewise
+        slab: DeviceSlab,
+        device: str,
+        sizes: StepSizes,
+    ) -> None:
+        rows, ort_value = slab.rows, onnxruntime.OrtValue
+        self._session, self._binding = session, binding
+        # A row that is not asked for has token 0 at position 0: it writes where nothing of it matters.
+        self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
+        self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
+        self._device_positions = ort_value.ortvalue_from_numpy(self._positions.copy(), device, 0)
+        self._logits = ort_value.ortvalue_from_shape_and_type([rows, sizes.logits], np.float32, device, 0)
+        self._selection = ort_value.ortvalue_from_shape_and_type([rows, sizes.selection], np.float32, device, 0)
+        # The one input that is read on the CPU, and so kept in a captured graph as it is now: the most it can be.
+        total = np.array(slab.capacity, dtype=np.int32)
+        binding.bind_ortvalue_input(bundle.INPUT_IDS, self._device_ids)
+        binding.bind_ortvalue_input(bundle.POSITION_IDS, self._device_positions)
+        binding.bind_ortvalue_input(bundle.TOTAL_SEQUENCE_LENGTH, ort_value.ortvalue_from_numpy(total))
+        binding.bind_ortvalue_input(
+            bundle.LOGITS_INDICES, ort_value.ortvalue_from_numpy(np.arange(rows, dtype=np.int64), device, 0)
+        )
+        binding.bind_ortvalue_output(bundle.LOGITS, self._logits)
+        binding.bind_ortvalue_output(bundle.SELECTION, self._selection)
+
+    def run(
+        self,
+        rows: Sequence[int],
+        token_ids: npt.NDArray[np.int64],
+        positions: npt.NDArray[np.int64],
+        run_options: Any,  # noqa: ANN401 -- likewise
+    ) -> None:
+        """Appends a token [rows] to each of these rows at its position [rows]."""
+        for device_values, values, given in (
+            (self._device_ids, self._ids, token_ids),
+            (self._device_positions, self._positions, positions),
+        ):
+            values[:] = 0
+            values[list(rows), 0] = given
+            device_values.update_inplace(values)
+        self._session.run_with_iobinding(self._binding, run_options)
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        """The logits of all rows, [slab's rows, vocab], brought to the CPU."""
+        # A copy, because rules change logits in place, and on a CPU these are the bound memory itself.
+        return np.array(self._logits.numpy(), dtype=np.float32)
+
+    def selection(self) -> npt.NDArray[np.float32]:
+        """The selection of all rows, [slab's rows, 2 * selected + 1], brought to the CPU."""
+        return np.array(self._selection.numpy(), dtype=np.float32)

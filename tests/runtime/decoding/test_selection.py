@@ -1,0 +1,134 @@
+"""Tokens chosen from the likeliest few are those chosen from all logits."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from biogpt_onnx import GenerationConfig
+from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.model import SelectingModel, Selection
+from biogpt_onnx.runtime.decoding.sampler import generators
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
+from makers.models import FakeCache, FakeModel
+
+VOCAB = 40
+SELECTED = 8
+
+
+class SelectingFake(FakeModel):
+    """The fake model on a device that selects; it counts how often all logits were brought."""
+
+    num_selected = SELECTED
+    brought = 0
+    selections = 0
+
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache) -> Selection:
+        logits = self.forward(input_ids, cache)
+        self.selections += 1
+        # Among equals a device may take any: here the last.
+        ids = np.argsort(logits[:, ::-1], axis=-1, kind="stable")[:, ::-1][:, :SELECTED]
+        ids = VOCAB - 1 - ids
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        sums = np.log(np.exp(shifted).sum(axis=-1)) + logits.max(axis=-1)
+
+        def all_logits() -> npt.NDArray[np.float32]:
+            self.brought += 1
+            return logits
+
+        return Selection(ids, np.take_along_axis(logits, ids, axis=-1), sums.astype(np.float32), all_logits)
+
+
+def logits_after(past: list[int], *, steps_of: float = 0.0) -> npt.NDArray[np.float32]:
+    logits = np.random.default_rng(past).normal(0, 2, VOCAB).astype(np.float32)
+    # Coarse logits have many equals.
+    return np.round(logits / steps_of).astype(np.float32) * np.float32(steps_of) if steps_of else logits
+
+
+def continued(model: FakeModel, config: GenerationConfig, rows: int, **more: Any) -> list[SequenceState]:
+    states = [
+        SequenceState((2, 7 + row), 12, random=generators(5, 1)[0] if config.do_sample else None, **more)
+        for row in range(rows)
+    ]
+    for _ in stepwise_search(model, states, TokenChooser(config), Limits()):
+        pass
+    return states
+
+
+CONFIGS = {
+    "greedy": GenerationConfig(),
+    "top_k": GenerationConfig(do_sample=True, top_k=5, seed=1),
+    "top_k and all that comes after": GenerationConfig(
+        do_sample=True, top_k=7, top_p=0.8, min_p=0.02, typical_p=0.9, temperature=1.3, seed=1
+    ),
+}
+
+
+@pytest.mark.parametrize("steps_of", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_the_tokens_and_scores_are_those_from_all_logits(config: GenerationConfig, steps_of: float) -> None:
+    def answer(past: list[int]) -> npt.NDArray[np.float32]:
+        return logits_after(past, steps_of=steps_of)
+
+    selecting = SelectingFake(answer, VOCAB)
+    ours, theirs = (continued(model, config, 4) for model in (selecting, FakeModel(answer, VOCAB)))
+    assert [state.token_ids for state in ours] == [state.token_ids for state in theirs]
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
+    assert selecting.selections > 0
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_whatever_the_logits(seed: int) -> None:
+    def answer(past: list[int]) -> npt.NDArray[np.float32]:
+        return logits_after([seed, *past], steps_of=0.25)
+
+    for config in CONFIGS.values():
+        ours, theirs = (continued(kind(answer, VOCAB), config, 2) for kind in (SelectingFake, FakeModel))
+        assert [state.token_ids for state in ours] == [state.token_ids for state in theirs]
+
+
+def test_all_logits_are_brought_only_where_equal_ones_could_decide() -> None:
+    fine = SelectingFake(logits_after, VOCAB)
+    continued(fine, GenerationConfig(do_sample=True, top_k=5, seed=1), 3)
+    assert fine.brought == 0
+    flat = SelectingFake(lambda _: np.zeros(VOCAB, dtype=np.float32), VOCAB)
+    (state,) = continued(flat, GenerationConfig(), 1)
+    assert flat.brought == 11
+    assert state.token_ids == [0] * 12
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GenerationConfig(repetition_penalty=1.2),
+        GenerationConfig(do_sample=True, top_p=0.9, seed=1),
+        GenerationConfig(do_sample=True, top_k=SELECTED, seed=1),
+        GenerationConfig(min_new_tokens=3),
+        GenerationConfig(suppress_tokens=(3,)),
+    ],
+    ids=["a penalty", "no top_k", "a top_k too large", "no ending yet", "a token that is suppressed"],
+)
+def test_what_needs_all_logits_is_given_them(config: GenerationConfig) -> None:
+    model = SelectingFake(logits_after, VOCAB)
+    expected = [state.token_ids for state in continued(FakeModel(logits_after, VOCAB), config, 2)]
+    assert [state.token_ids for state in continued(model, config, 2)] == expected
+    assert model.selections == 0
+
+
+def test_so_is_a_sequence_that_must_keep_to_what_is_allowed() -> None:
+    model = SelectingFake(logits_after, VOCAB)
+    (state,) = continued(model, GenerationConfig(), 1, allowed=lambda _: [11, 12])
+    assert set(state.token_ids) <= {11, 12}
+    assert model.selections == 0
+
+
+def test_a_model_that_cannot_select_is_not_asked_to() -> None:
+    assert isinstance(SelectingFake(logits_after, VOCAB), SelectingModel)
+    assert not isinstance(FakeModel(logits_after, VOCAB), SelectingModel)

@@ -1,0 +1,272 @@
+"""The runtime for GPUs, as far as it can be shown without one: all but the kernels and the replay itself."""
+
+import dataclasses
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import biogpt_onnx
+from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError
+from biogpt_onnx.quantize.quantizer import quantize_bundle
+from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.device_session import CUDA, Accelerator, DeviceSession
+from biogpt_onnx.runtime.device_step import DeviceStep
+from biogpt_onnx.runtime.session import DecoderSession
+from makers.devices import STAND_IN, CapturingSession, FullMemory, device_model, device_session
+
+PROMPTS = ["Aspirin inhibits", "The patient was treated with", "COVID-19 is", "In mice, insulin", "Insulin"]
+ABSTRACT = "Aspirin inhibits platelets."
+
+
+@pytest.fixture(scope="module")
+def fp16(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded checkpoint for GPUs. Tests must not change it."""
+    target = tmp_path_factory.mktemp("device") / "fp16"
+    quantize_bundle(mini_bundle, target, RECIPES["fp16"])
+    return target
+
+
+@pytest.fixture(scope="module")
+def session(fp16: Path) -> DeviceSession:
+    return device_session(fp16)
+
+
+@pytest.fixture(scope="module")
+def on_device(fp16: Path, session: DeviceSession) -> BioGPT:
+    return device_model(fp16, session)
+
+
+@pytest.fixture(scope="module")
+def on_cpu(fp16: Path) -> BioGPT:
+    return biogpt_onnx.load(fp16, device="cpu")
+
+
+@pytest.fixture
+def all_logits_brought(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """An element for each time that all logits of a step were brought to the CPU."""
+    brought: list[int] = []
+    logits = DeviceStep.logits
+
+    def counted(step: DeviceStep) -> Any:
+        brought.append(1)
+        return logits(step)
+
+    monkeypatch.setattr(DeviceStep, "logits", counted)
+    return brought
+
+
+SETTINGS = {
+    "greedy": {},
+    "beams": {"num_beams": 4},
+    "several beams": {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.5},
+    "samples of the likeliest": {"do_sample": True, "top_k": 20, "seed": 3},
+    "drafts": {"prompt_lookup_num_tokens": 8},
+    "rules": {"repetition_penalty": 1.2, "no_repeat_ngram_size": 3, "min_new_tokens": 20},
+    "rows that end early": {"stop_strings": ["a", "the"]},
+    "one token": {"max_new_tokens": 1},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_it_writes_the_tokens_of_the_cpu(on_device: BioGPT, on_cpu: BioGPT, settings: dict[str, Any]) -> None:
+    ours, theirs = (model.generate(PROMPTS, **{"max_new_tokens": 40} | settings) for model in (on_device, on_cpu))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert [one.token_ids for one in mine.sequences] == [one.token_ids for one in other.sequences]
+        assert mine.finish_reason == other.finish_reason
+        assert mine.score == pytest.approx(other.score, abs=0.05)
+
+
+def test_a_sample_that_is_all_but_certain_is_the_greedy_text_in_every_copied_row(on_device: BioGPT) -> None:
+    (answer,) = on_device.generate(
+        PROMPTS[:1], max_new_tokens=30, do_sample=True, temperature=1e-4, num_return_sequences=3, seed=1
+    )
+    greedy = on_device.generate(PROMPTS[0], max_new_tokens=30).token_ids
+    assert [one.token_ids for one in answer.sequences] == [greedy] * 3
+
+
+def test_many_dead_beams_are_moved_out_of_the_way(on_device: BioGPT, on_cpu: BioGPT) -> None:
+    ours, theirs = (model.generate(PROMPTS[1], max_new_tokens=150, num_beams=6) for model in (on_device, on_cpu))
+    assert ours.token_ids == theirs.token_ids
+
+
+def test_choices_scores_and_logits_are_those_of_the_cpu(on_device: BioGPT, on_cpu: BioGPT) -> None:
+    texts = ["aspirin", "no effect", "no"]
+    for ours, theirs in zip(*(model.choose(PROMPTS[0], texts).choices for model in (on_device, on_cpu)), strict=True):
+        assert ours.log_probability == pytest.approx(theirs.log_probability, abs=0.01)
+    ours_score, theirs_score = (model.score(ABSTRACT, prompt="Drugs.").total for model in (on_device, on_cpu))
+    assert ours_score == pytest.approx(theirs_score, abs=0.02)
+    ids = [2, *range(500, 540)]
+    assert np.abs(on_device.logits(ids) - on_cpu.logits(ids)).max() < 0.02
+
+
+def test_a_prefix_is_continued_any_number_of_times_alone_and_in_batches(on_device: BioGPT, on_cpu: BioGPT) -> None:
+    prefix, other = (model.prefix(ABSTRACT) for model in (on_device, on_cpu))
+    prompts = [f"{ABSTRACT} {rest}" for rest in ("The drug", "In vitro", "It")]
+    for asked in (prompts, prompts[:1], prompts):
+        ours = on_device.generate(asked, prefix=prefix, max_new_tokens=12)
+        theirs = on_cpu.generate(asked, prefix=other, max_new_tokens=12)
+        assert [answer.token_ids for answer in ours] == [answer.token_ids for answer in theirs]
+    first, second = (on_device.choose(prefix, ["yes", "no"]).best.log_probability for _ in range(2))
+    assert first == second
+
+
+def test_a_stream_says_what_generate_says(on_device: BioGPT) -> None:
+    assert "".join(on_device.stream(PROMPTS[0], max_new_tokens=20)) == on_device.generate(
+        PROMPTS[0], max_new_tokens=20
+    ).text  # fmt: skip
+
+
+def test_greedy_steps_and_samples_of_the_likeliest_bring_no_logits_and_rules_do(
+    on_device: BioGPT, all_logits_brought: list[int]
+) -> None:
+    on_device.generate(PROMPTS, max_new_tokens=20)
+    on_device.generate(PROMPTS, max_new_tokens=20, do_sample=True, top_k=50, seed=1)
+    # Half-precision logits are seldom equal: then alone all are brought, to see which come first.
+    assert len(all_logits_brought) <= 2
+    before = len(all_logits_brought)
+    on_device.generate(PROMPTS[:1], max_new_tokens=20, repetition_penalty=1.1)
+    assert len(all_logits_brought) == before + 19
+
+
+def test_calls_from_several_threads_answer_as_one_after_the_other(on_device: BioGPT) -> None:
+    expected = [on_device.generate(prompt, max_new_tokens=24).token_ids for prompt in PROMPTS]
+    found: dict[int, tuple[int, ...]] = {}
+
+    def answer(number: int) -> None:
+        found[number] = on_device.generate(PROMPTS[number], max_new_tokens=24).token_ids
+
+    threads = [threading.Thread(target=answer, args=(number,)) for number in range(len(PROMPTS))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[number] for number in range(len(PROMPTS))] == expected
+
+
+@pytest.fixture
+def capturing(fp16: Path) -> tuple[BioGPT, CapturingSession]:
+    """A model whose steps would be captured, held to what that demands."""
+    session = device_session(fp16)
+    session._accelerator = dataclasses.replace(STAND_IN, captures=True)
+    session._chain = CapturingSession(session._chain)
+    return device_model(fp16, session), session._chain
+
+
+def test_every_greedy_step_replays_what_was_captured_and_prompts_are_not_captured(
+    capturing: tuple[BioGPT, CapturingSession],
+) -> None:
+    model, chain = capturing
+    answer = model.generate(PROMPTS[0], max_new_tokens=20)
+    assert chain.runs == ["-1", *["1"] * 19]
+    assert (answer.timings.steps, answer.timings.captured_steps) == (19, 19)
+
+
+def test_a_later_generation_replays_the_graph_of_an_earlier_one(capturing: tuple[BioGPT, CapturingSession]) -> None:
+    model, chain = capturing
+    for prompt in PROMPTS:
+        model.generate(prompt, max_new_tokens=20)
+        model.generate(prompt, max_new_tokens=30, do_sample=True, top_k=10, seed=1)
+    assert set(chain.runs) == {"-1", "1"}
+
+
+def test_another_size_is_another_graph_and_the_first_is_still_good(capturing: tuple[BioGPT, CapturingSession]) -> None:
+    model, chain = capturing
+    alone = model.generate(PROMPTS[0], max_new_tokens=20).token_ids
+    together = model.generate(PROMPTS, max_new_tokens=20)
+    longer = model.generate(PROMPTS[0], max_new_tokens=260).token_ids
+    again = model.generate(PROMPTS[0], max_new_tokens=20).token_ids
+    assert set(chain.runs) == {"-1", "1", "2", "3"}
+    assert together[0].token_ids == alone == again == longer[:20]
+
+
+def test_graphs_over_memory_that_is_given_up_are_given_up_too(capturing: tuple[BioGPT, CapturingSession]) -> None:
+    model, chain = capturing
+    sizes = [(rows, tokens) for tokens in (20, 300) for rows in (1, 2, 4)]
+    for rows, tokens in [*sizes, sizes[0]]:
+        model.generate(PROMPTS[:rows], max_new_tokens=tokens, stop_strings=["a"])
+    assert chain.released == [1, 2]
+
+
+def test_beams_say_that_they_are_not_captured(capturing: tuple[BioGPT, CapturingSession]) -> None:
+    model, _ = capturing
+    timings = model.generate(PROMPTS[0], max_new_tokens=12, num_beams=3).timings
+    assert (timings.steps, timings.captured_steps) == (11, 0)
+
+
+def test_a_full_memory_is_one_clear_error_and_the_model_stays_usable(fp16: Path) -> None:
+    architecture = read_manifest(fp16).architecture
+    room_for_256 = 2 * architecture.num_layers * architecture.hidden_size * 256
+    session = DeviceSession(FullMemory(room_for_256), fp16, read_manifest(fp16), STAND_IN)  # type: ignore[arg-type]
+    model = device_model(fp16, session)
+    expected = model.generate(PROMPTS[0], max_new_tokens=8).token_ids
+    with pytest.raises(DeviceMemoryError, match=r"a cache of 0\.0 GB for 8 rows of 256 tokens does not fit") as caught:
+        model.generate(PROMPTS, max_new_tokens=8)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, MemoryError)
+    assert model.generate(PROMPTS[0], max_new_tokens=8).token_ids == expected
+
+
+def test_memory_that_is_kept_for_later_makes_room_for_what_is_needed_now(fp16: Path) -> None:
+    session = device_session(fp16)
+    runtime = FullMemory(10**12)
+    session._pool._onnxruntime = runtime  # type: ignore[assignment]
+    kept = session.new_cache(1, 100)
+    del kept
+    assert len(session._pool._idle) == 1
+    refused: list[list[int]] = []
+
+    def once(shape: list[int], *_: Any) -> Any:
+        if not refused:
+            refused.append(shape)
+            raise RuntimeError("CUDA failure 2: out of memory")
+        return types.SimpleNamespace(data_ptr=lambda: 0)
+
+    runtime.ortvalue_from_shape_and_type = once  # type: ignore[method-assign]
+    cache = session.new_cache(4, 100)
+    assert cache.slab.rows == 4
+    assert (len(refused), len(session._pool._idle)) == (1, 0)
+
+
+def test_other_errors_of_a_pass_are_not_taken_for_a_full_memory(session: DeviceSession) -> None:
+    cache = session.new_cache(1, 16)
+    with pytest.raises(Exception, match="indices element out of data bounds"):
+        session.forward(np.array([[2, 10**6]]), cache)
+
+
+def test_more_tokens_than_a_row_has_room_for_are_refused(session: DeviceSession) -> None:
+    cache = session.new_cache(1, 4)
+    session.forward(np.array([[2, 5, 6]]), cache)
+    session.forward_selected(np.array([[7]]), cache)
+    with pytest.raises(ValueError, match="the cache holds 4 tokens a row, 5 are needed"):
+        session.forward_selected(np.array([[7]]), cache)
+
+
+def test_a_row_that_has_ended_changes_no_other(session: DeviceSession) -> None:
+    cache = session.new_cache(3, 32)
+    for row, prompt in enumerate(([2, 50, 60], [2, 70], [2, 80, 90, 100])):
+        session.forward(np.array([prompt]), cache.row(row))
+    whole, kept = session.new_cache(1, 32), cache.keep([0, 2])
+    session.forward(np.array([[2, 80, 90, 100]]), whole)
+    for token in (7, 8, 9):
+        both = session.forward(np.array([[5], [token]]), kept)
+        np.testing.assert_allclose(both[1], session.forward(np.array([[token]]), whole)[0], atol=0.01)
+    assert kept.lengths.tolist() == [6, 7]
+
+
+def test_a_bundle_without_the_graph_for_gpus_says_how_to_make_it(mini_bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"has no chain\.onnx, which runs on GPUs: quantize the float32 bundle anew"):
+        device_session(mini_bundle)
+
+
+def test_the_providers_settings_for_a_gpu() -> None:
+    assert isinstance(CUDA, Accelerator)
+    assert (CUDA.name, CUDA.provider, CUDA.captures) == ("cuda", "CUDAExecutionProvider", True)
+
+
+def test_the_cpus_session_needs_nothing_of_it(fp16: Path) -> None:
+    assert DecoderSession(fp16, read_manifest(fp16)).device == "cpu"
