@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.device_slab import DeviceSlab, Lease, SlabPool
+from biogpt_onnx.runtime.element_types import ElementType
 from biogpt_onnx.runtime.token_mover import TokenMover
 
 
@@ -31,22 +32,27 @@ class DeviceCache:
         rows: Sequence[int],
         lengths: npt.NDArray[np.int64],
         capacity: int,
+        element_type: ElementType,
     ) -> None:
         self._lease, self._pool, self._mover = lease, pool, mover
+        self._element_type = element_type
         self.rows = tuple(rows)
         self.lengths = lengths
         self.capacity = capacity
         self.bindings: dict[str, Any] = {}
 
     @classmethod
-    def allocate(cls, pool: SlabPool, mover: TokenMover, batch_size: int, capacity: int) -> "DeviceCache":
+    def allocate(
+        cls, pool: SlabPool, mover: TokenMover, batch_size: int, capacity: int, element_type: ElementType
+    ) -> "DeviceCache":
         """An empty cache with room for `capacity` tokens a row.
 
         Raises:
             DeviceMemoryError: the memory cannot be had.
         """
         lengths = np.zeros(batch_size, dtype=np.int64)
-        return cls(pool.lease(batch_size, capacity), pool, mover, range(batch_size), lengths, capacity)
+        lease = pool.lease(batch_size, capacity)
+        return cls(lease, pool, mover, range(batch_size), lengths, capacity, element_type)
 
     @property
     def slab(self) -> DeviceSlab:
@@ -57,6 +63,16 @@ class DeviceCache:
     def batch_size(self) -> int:
         """Rows."""
         return len(self.rows)
+
+    def values(self, layer: int, row: int) -> npt.NDArray[np.float32]:
+        """What a layer holds of a row, [2, heads, tokens, head_size]: keys, then values."""
+        *_, heads, capacity, size = self.slab.shape
+        tokens = np.arange(self.lengths[row])
+        brought = [
+            self._mover.bring(self.slab.address(layer, part, self.rows[row]), (heads, capacity, size), tokens)
+            for part in range(2)
+        ]
+        return self._element_type.load(np.stack(brought).view(self._element_type.storage))
 
     def row(self, index: int) -> "DeviceCache":
         """One row as a cache of its own, over the same memory."""
@@ -106,4 +122,4 @@ class DeviceCache:
         self.lengths[0] = length
 
     def _over(self, rows: Sequence[int], lengths: npt.NDArray[np.int64]) -> "DeviceCache":
-        return DeviceCache(self._lease, self._pool, self._mover, rows, lengths, self.capacity)
+        return DeviceCache(self._lease, self._pool, self._mover, rows, lengths, self.capacity, self._element_type)

@@ -105,7 +105,7 @@ class DeviceSession:
 
     def new_cache(self, batch_size: int, capacity: int) -> DeviceCache:
         """An empty cache; see `DeviceCache.allocate`."""
-        return DeviceCache.allocate(self._pool, self._mover, batch_size, capacity)
+        return DeviceCache.allocate(self._pool, self._mover, batch_size, capacity, self._element_type)
 
     def forward(
         self,

@@ -31,7 +31,7 @@ class TokenMover:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(_GRAPH, options, providers=[provider])
-        self._ort_value = onnxruntime.OrtValue.ortvalue_from_numpy
+        self._ort_value = onnxruntime.OrtValue
         self._device = device
         self._lock = threading.Lock()
 
@@ -47,7 +47,19 @@ class TokenMover:
         blocks, _, features = source_shape
         binding: Any = self._session.io_binding()
         binding.bind_input("source", self._device, 0, np.float16, list(source_shape), source)
-        binding.bind_ortvalue_input("indices", self._ort_value(indices, self._device, 0))
+        binding.bind_ortvalue_input("indices", self._ort_value.ortvalue_from_numpy(indices, self._device, 0))
         binding.bind_output("target", self._device, 0, np.float16, [blocks, len(indices), features], target)
         with self._lock:
             self._session.run_with_iobinding(binding)
+
+    def bring(
+        self, source: int, source_shape: Sequence[int], indices: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float16]:
+        """Tokens of a block of memory, brought to the CPU, [blocks, len(indices), features]."""
+        blocks, _, features = source_shape
+        shape = [blocks, len(indices), features]
+        if len(indices) == 0:
+            return np.empty(shape, dtype=np.float16)  # no memory, no address
+        target = self._ort_value.ortvalue_from_shape_and_type(shape, np.float16, self._device, 0)
+        self.move(source, source_shape, target.data_ptr(), indices)
+        return np.array(target.numpy(), dtype=np.float16)

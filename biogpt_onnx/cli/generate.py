@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
             for hypothesis in generation.sequences:
                 print(prompt.rstrip() + hypothesis.text, flush=True)
         if options.timings:
-            print(_speed(generation), file=sys.stderr, flush=True)
+            print(_speed(generation, model.device), file=sys.stderr, flush=True)
     return 0
 
 
@@ -101,7 +101,9 @@ def _stream(model: BioGPT, prompt: str, config: GenerationConfig, allowed: list[
     print(flush=True)
 
 
-def _speed(generation: Generation) -> str:
+def _speed(generation: Generation, device: str) -> str:
     timings = generation.timings
-    text = f"  {len(generation.token_ids)} tokens, the first after {timings.prefill * 1e3:.1f} ms"
-    return text + (f", then {timings.steps / timings.decode:,.0f} tokens/s" if timings.steps else "")
+    text = f"  {len(generation.token_ids)} tokens on {device}, the first after {timings.prefill * 1e3:.1f} ms"
+    text += f", then {timings.steps / timings.decode:,.0f} tokens/s" if timings.steps else ""
+    captured = f", {timings.captured_steps} of {timings.steps} steps as CUDA graphs"
+    return text + (captured if device == "cuda" else "")

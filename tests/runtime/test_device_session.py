@@ -258,6 +258,16 @@ def test_a_row_that_has_ended_changes_no_other(session: DeviceSession) -> None:
     assert kept.lengths.tolist() == [6, 7]
 
 
+def test_what_a_layer_holds_can_be_looked_at(session: DeviceSession, fp16: Path) -> None:
+    cpu = DecoderSession(fp16, read_manifest(fp16))
+    ours, theirs = session.new_cache(2, 32), cpu.new_cache(2, 32)
+    session.forward(np.array([[2, 80, 90, 100]]), ours.row(1))
+    cpu.forward(np.array([[2, 80, 90, 100]]), theirs.row(1))
+    assert ours.values(2, 1).shape == (2, 4, 4, 64)
+    np.testing.assert_allclose(ours.values(2, 1), theirs.values(2, 1), atol=0.01)
+    assert ours.values(0, 0).shape == (2, 4, 0, 64)
+
+
 def test_a_bundle_without_the_graph_for_gpus_says_how_to_make_it(mini_bundle: Path) -> None:
     with pytest.raises(BundleError, match=r"has no chain\.onnx, which runs on GPUs: quantize the float32 bundle anew"):
         device_session(mini_bundle)
