@@ -32,7 +32,8 @@ TOTAL_SEQUENCE_LENGTH = "total_sequence_length"
 ATTENTION_BIAS = "attention_bias"
 LOGITS_INDICES = "logits_indices"
 LOGITS = "logits"
-SELECTION = "selection"
+BEST_IDS = "best_ids"
+BEST_LOG_PROBABILITIES = "best_log_probabilities"
 
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
 """How a layer's weights are stored, where a bundle's manifest says it of each layer."""

@@ -13,13 +13,15 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.decoding.model import Selection
 from biogpt_onnx.runtime.device_cache import DeviceCache
+from biogpt_onnx.runtime.device_graphs import SELECTED
 from biogpt_onnx.runtime.device_memory import device_memory
 from biogpt_onnx.runtime.device_slab import DeviceSlab, SlabPool
-from biogpt_onnx.runtime.device_step import DeviceStep, StepSizes
+from biogpt_onnx.runtime.device_step import DeviceStep
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
 from biogpt_onnx.runtime.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.token_mover import TokenMover
+from biogpt_onnx.runtime.token_selector import open_selector
 
 _GRAPH_ID = "gpu_graph_id"
 _NOT_CAPTURED = "-1"
@@ -58,7 +60,7 @@ class DeviceSession:
         max_positions: tokens that a sequence may have.
         device: the name of its memory.
         provider: the execution provider.
-        num_selected: tokens of a selection.
+        most_selected: tokens that a selection can have.
     """
 
     def __init__(
@@ -88,11 +90,11 @@ class DeviceSession:
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
         self.device, self.provider = accelerator.name, accelerator.provider
-        self._sizes = _step_sizes(manifest.chain)
-        self.num_selected = self._sizes.selection // 2
+        self.most_selected = SELECTED
         self._chain = self._open(bundle.CHAIN_FILE, manifest.chain, captures=accelerator.captures)
         self._tree: Any = None
         self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture)
+        self._selector = open_selector(onnxruntime, accelerator.provider)
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name)
         # A captured graph and its fixed inputs serve one run at a time.
         self._lock = threading.Lock()
@@ -146,21 +148,16 @@ class DeviceSession:
         cache.lengths += sequence
         return logits
 
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> Selection:
-        """Appends a token to each row, int64 [batch, 1], and selects where the logits are.
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, count: int) -> Selection:
+        """Appends a token to each row, int64 [batch, 1], and selects where the logits are; see `SelectingModel`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
         self._check_room(cache, 1)
-        step, rows, size = self._step(input_ids, cache), list(cache.rows), self.num_selected
-        selection = step.selection()[rows]
-        return Selection(
-            ids=selection[:, :size].astype(np.int64),
-            logits=selection[:, size:-1],
-            log_sum_exp=selection[:, -1],
-            all_logits=lambda: step.logits()[rows],
-        )
+        step, rows = self._step(input_ids, cache), list(cache.rows)
+        ids, log_probabilities = step.selected(count)
+        return Selection(ids[rows], log_probabilities[rows], all_logits=lambda: step.logits()[rows])
 
     def _step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceStep:
         slab = cache.slab
@@ -183,7 +180,9 @@ class DeviceSession:
                 release(number)
         binding = self._chain.io_binding()
         self._bind_cache(binding, slab, 0, slab.rows)
-        return DeviceStep(self._onnxruntime, self._chain, binding, slab, self._accelerator.name, self._sizes)
+        return DeviceStep(
+            self._onnxruntime, self._chain, binding, slab, self._accelerator.name, self.vocab_size, self._selector
+        )
 
     def _run(
         self,
@@ -251,14 +250,6 @@ class DeviceSession:
         total = int(cache.lengths.max()) + sequence
         if total > cache.capacity:
             raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
-
-
-def _step_sizes(chain: GraphSpec) -> StepSizes:
-    widths = {spec.name: spec.shape[-1] for spec in chain.outputs}
-    try:
-        return StepSizes(int(widths[bundle.LOGITS]), int(widths[bundle.SELECTION]))
-    except (KeyError, ValueError) as error:
-        raise BundleError(f"{bundle.CHAIN_FILE} has no {error}: quantize the float32 bundle anew") from error
 
 
 def _is_step(input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> bool:

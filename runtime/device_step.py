@@ -2,25 +2,14 @@
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.device_slab import DeviceSlab
-
-
-class StepSizes(NamedTuple):
-    """Columns of a step's outputs.
-
-    Attributes:
-        logits: entries of a row of logits.
-        selection: entries of a row of the selection.
-    """
-
-    logits: int
-    selection: int
+from biogpt_onnx.runtime.token_selector import TokenSelector
 
 
 class DeviceStep:
@@ -35,7 +24,8 @@ class DeviceStep:
         binding: likewise.
         slab: the cache.
         device: the memory's name.
-        sizes: of the outputs.
+        vocab_size: entries of a row of logits.
+        selector: a session that selects tokens; see `TokenSelector`.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what is bound to what
@@ -45,7 +35,8 @@ class DeviceStep:
         binding: Any,  # noqa: ANN401 -- likewise
         slab: DeviceSlab,
         device: str,
-        sizes: StepSizes,
+        vocab_size: int,
+        selector: Any,  # noqa: ANN401 -- likewise
     ) -> None:
         rows, ort_value = slab.rows, onnxruntime.OrtValue
         self._session, self._binding = session, binding
@@ -53,8 +44,11 @@ class DeviceStep:
         self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
         self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
         self._device_positions = ort_value.ortvalue_from_numpy(self._positions.copy(), device, 0)
-        self._logits = ort_value.ortvalue_from_shape_and_type([rows, sizes.logits], np.float32, device, 0)
-        self._selection = ort_value.ortvalue_from_shape_and_type([rows, sizes.selection], np.float32, device, 0)
+        new = ort_value.ortvalue_from_shape_and_type
+        self._logits = new([rows, vocab_size], np.float32, device, 0)
+        self._best_ids = new([rows, 1], np.int64, device, 0)
+        self._best_log_probabilities = new([rows, 1], np.float32, device, 0)
+        self._selector = TokenSelector(onnxruntime, selector, self._logits, device)
         # The one input that is read on the CPU, and so kept in a captured graph as it is now: the most it can be.
         total = np.array(slab.capacity, dtype=np.int32)
         binding.bind_ortvalue_input(bundle.INPUT_IDS, self._device_ids)
@@ -64,7 +58,8 @@ class DeviceStep:
             bundle.LOGITS_INDICES, ort_value.ortvalue_from_numpy(np.arange(rows, dtype=np.int64), device, 0)
         )
         binding.bind_ortvalue_output(bundle.LOGITS, self._logits)
-        binding.bind_ortvalue_output(bundle.SELECTION, self._selection)
+        binding.bind_ortvalue_output(bundle.BEST_IDS, self._best_ids)
+        binding.bind_ortvalue_output(bundle.BEST_LOG_PROBABILITIES, self._best_log_probabilities)
 
     def run(
         self,
@@ -88,6 +83,8 @@ class DeviceStep:
         # A copy, because rules change logits in place, and on a CPU these are the bound memory itself.
         return np.array(self._logits.numpy(), dtype=np.float32)
 
-    def selection(self) -> npt.NDArray[np.float32]:
-        """The selection of all rows, [slab's rows, 2 * selected + 1], brought to the CPU."""
-        return np.array(self._selection.numpy(), dtype=np.float32)
+    def selected(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """The ids of the likeliest tokens and their log-probabilities, [slab's rows, `count` or more], on the CPU."""
+        if count > 1:
+            return self._selector.select()
+        return np.array(self._best_ids.numpy()), np.array(self._best_log_probabilities.numpy())

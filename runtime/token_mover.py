@@ -1,6 +1,5 @@
 """Moves tokens within a device's memory, by a graph of one operator."""
 
-import base64
 import threading
 from collections.abc import Sequence
 from types import ModuleType
@@ -9,13 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# target [blocks, moved, features] = Gather(source [blocks, tokens, features], indices [moved], axis=1), of 16-bit
-# numbers, opset 20. The runtime cannot build a graph, so this one comes ready; a test holds it to the above.
-_GRAPH = base64.b64decode(
-    "CAo6tQEKLgoGc291cmNlCgdpbmRpY2VzEgZ0YXJnZXQiBkdhdGhlcioLCgRheGlzGAGgAQISBG1vdmVaMAoGc291cmNlEiYKJAgK"
-    "EiAKCBIGYmxvY2tzCggSBnRva2VucwoKEghmZWF0dXJlc1oaCgdpbmRpY2VzEg8KDQgHEgkKBxIFbW92ZWRiLwoGdGFyZ2V0EiUK"
-    "IwgKEh8KCBIGYmxvY2tzCgcSBW1vdmVkCgoSCGZlYXR1cmVzQgQKABAU"
-)
+from biogpt_onnx.runtime.device_graphs import MOVE
 
 
 class TokenMover:
@@ -30,7 +23,7 @@ class TokenMover:
     def __init__(self, onnxruntime: ModuleType, provider: str, device: str) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(_GRAPH, options, providers=[provider])
+        self._session = onnxruntime.InferenceSession(MOVE, options, providers=[provider])
         self._ort_value = onnxruntime.OrtValue
         self._device = device
         self._lock = threading.Lock()

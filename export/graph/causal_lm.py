@@ -15,9 +15,6 @@ from biogpt_onnx.runtime.bundle import TensorSpec
 _BATCH, _SEQUENCE, _CAPACITY = "batch", "sequence", "capacity"
 _IDS = (_BATCH, _SEQUENCE)
 
-SELECTED = 64
-"""Tokens that are selected on the device; samples from no more than these need no other logits."""
-
 
 def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
     """One graph for prefill and decoding, without weights.
@@ -51,14 +48,14 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
 def build_chain_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
     """The same network for rows that are each one chain of tokens, without weights; for GPUs.
 
-    Without an attention bias the CUDA provider's attention runs its fast kernels. The likeliest tokens are selected
-    where the logits are, so that a step need not move these.
+    Without an attention bias the CUDA provider's attention runs its fast kernels. The likeliest token is chosen where
+    the logits are, so that a step need not move these.
 
     Inputs: `input_ids` and `position_ids` int64 [batch, sequence]; `total_sequence_length` int32 [], which may be
     anything from the largest count of tokens in a row after this step to the cache's capacity; `logits_indices`; and
     the cache, all as in `build_causal_lm`. What a row's cache holds follows from its last position.
-    Outputs: `logits` and the cache, likewise, and `selection` float32 [num_logits, 2 * SELECTED + 1]: the ids of the
-    likeliest tokens, descending, their logits, and the logarithm of the sum of exp of all logits.
+    Outputs: `logits` and the cache, likewise, and the likeliest token of each row of logits, the first of equal ones:
+    `best_ids` int64 [num_logits, 1] and `best_log_probabilities` float32 [num_logits, 1], in nats.
     """
     graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices)
@@ -75,8 +72,9 @@ def build_chain_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mode
     past = _past(graph, architecture, choices)
     logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
     logits = _logits(graph, logits, architecture, choices)
-    size = min(SELECTED, architecture.vocab_size)
-    graph.output(_selection(graph, logits, size), bundle.SELECTION, ir.DataType.FLOAT, ["num_logits", 2 * size + 1])
+    ids, log_probabilities = _best(graph, logits, architecture.vocab_size)
+    graph.output(ids, bundle.BEST_IDS, ir.DataType.INT64, ["num_logits", 1])
+    graph.output(log_probabilities, bundle.BEST_LOG_PROBABILITIES, ir.DataType.FLOAT, ["num_logits", 1])
     _present(graph, architecture, choices, present)
     return graph.build("biogpt_chain")
 
@@ -118,15 +116,29 @@ def _logits(graph: GraphBuilder, logits: ir.Value, architecture: Architecture, c
     return logits
 
 
-def _selection(graph: GraphBuilder, logits: ir.Value, size: int) -> ir.Value:
-    """One tensor, so that it crosses the bus in one piece; float32 holds every id below 2 ** 24."""
-    with graph.scope("selection"):
-        count = graph.constant("selection_size", np.array([size]))
-        values, ids = graph.op_outputs(2, "TopK", logits, count, axis=-1, largest=1, sorted=1)
-        ids = graph.op("Cast", ids, to=ir.DataType.FLOAT.value)
+def _best(graph: GraphBuilder, logits: ir.Value, vocab_size: int) -> tuple[ir.Value, ir.Value]:
+    """The likeliest token of each row, and its log-probability.
+
+    By operators that take a row apart among the whole device. ArgMax does not say which of equal ones it takes, and
+    TopK works on a row in a single block, for a fifth of a millisecond. Concat, which would make one output of two,
+    copies addresses from the CPU's memory in some versions, which a captured graph would find altered. Ids pass
+    through float32, which holds every one below 2 ** 24.
+    """
+    with graph.scope("best"):
         last = graph.constant("vocabulary_axis", np.array([-1]))
-        normalizer = graph.op("ReduceLogSumExp", logits, last, keepdims=1)
-        return graph.op("Concat", ids, values, normalizer, axis=-1)
+        below = graph.op("Sub", logits, graph.op("ReduceMax", logits, last, keepdims=1))
+        total = graph.op("ReduceSum", graph.op("Exp", below), last, keepdims=1)
+        is_best = graph.op("Equal", below, graph.constant("best_below", np.array(0, dtype=np.float32)))
+        vocabulary = np.arange(vocab_size, dtype=np.float32)
+        # Where logits are no numbers, none is the best: the last id is one that there is.
+        candidates = graph.op(
+            "Where",
+            is_best,
+            graph.constant("vocabulary", vocabulary),
+            graph.constant("last_of_vocabulary", vocabulary[-1:]),
+        )
+        ids = graph.op("Cast", graph.op("ReduceMin", candidates, last, keepdims=1), to=ir.DataType.INT64.value)
+        return ids, graph.op("Neg", graph.op("Log", total))
 
 
 def tensor_specs(values: Iterable[ir.Value]) -> tuple[TensorSpec, ...]:

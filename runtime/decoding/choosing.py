@@ -47,24 +47,20 @@ class TokenChooser:
         Returns:
             The tokens, [rows].
         """
-        ids, logits = selection.ids, selection.logits
-        last = self._top_k - 1 if self._do_sample else 0
-        if np.any(logits[:, last] == logits[:, -1]):
+        ids, scores = selection.ids, selection.log_probabilities
+        if not self._do_sample:
+            return _appended(states, ids[:, 0], scores[:, 0])
+        if np.any(scores[:, self._top_k - 1] == scores[:, -1]):
             return self.append(states, selection.all_logits())
         # In the order of the vocabulary, which decides between equals and in which chance goes through the tokens.
         order = ids.argsort(axis=-1)
-        ids = np.take_along_axis(ids, order, axis=-1)
-        logits = np.take_along_axis(logits, order, axis=-1)
-        shaped = logits.copy()
+        ids, scores = np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
+        shaped = scores.copy()
         for process in self._shape:
             process(states, shaped)
         columns = self._pick(states, shaped)
         rows = np.arange(len(columns))
-        tokens = ids[rows, columns]
-        scores = logits[rows, columns].astype(np.float64) - selection.log_sum_exp
-        for state, token, score in zip(states, tokens.tolist(), scores.tolist(), strict=True):
-            state.append(token, score)
-        return tokens
+        return _appended(states, ids[rows, columns], scores[rows, columns])
 
     def append(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         """Gives each sequence its next token.
@@ -79,10 +75,7 @@ class TokenChooser:
         Raises:
             ConfigError: the rules exclude every token.
         """
-        tokens, scores = self.choose(states, logits)
-        for state, token, score in zip(states, tokens.tolist(), scores.tolist(), strict=True):
-            state.append(token, score)
-        return tokens
+        return _appended(states, *self.choose(states, logits))
 
     def choose(
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]
@@ -103,6 +96,14 @@ class TokenChooser:
         tokens = most_likely(logits)
         refuse_excluded(logits[np.arange(len(tokens)), tokens])
         return tokens
+
+
+def _appended(
+    states: Sequence[SequenceState], tokens: npt.NDArray[np.int64], scores: npt.NDArray[np.floating]
+) -> npt.NDArray[np.int64]:
+    for state, token, score in zip(states, tokens.tolist(), scores.tolist(), strict=True):
+        state.append(token, score)
+    return tokens
 
 
 def refuse_excluded(best: npt.NDArray[np.floating]) -> None:

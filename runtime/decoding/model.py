@@ -76,14 +76,12 @@ class Selection:
 
     Attributes:
         ids: int64 [rows, selected], the likeliest first.
-        logits: float32 [rows, selected], theirs.
-        log_sum_exp: float32 [rows], of all logits.
+        log_probabilities: float32 [rows, selected], theirs among all tokens, in nats.
         all_logits: brings all logits [rows, vocab], for what the selection does not decide.
     """
 
     ids: npt.NDArray[np.int64]
-    logits: npt.NDArray[np.float32]
-    log_sum_exp: npt.NDArray[np.float32]
+    log_probabilities: npt.NDArray[np.float32]
     all_logits: Callable[[], npt.NDArray[np.float32]]
 
 
@@ -92,10 +90,14 @@ class SelectingModel(DecoderModel[CacheT], Protocol[CacheT]):
     """A model on a device from which a few tokens are brought more cheaply than all logits."""
 
     @property
-    def num_selected(self) -> int:
-        """Tokens of a selection."""
+    def most_selected(self) -> int:
+        """Tokens that a selection can have."""
         ...
 
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> Selection:
-        """Appends a token to each row, int64 [batch, 1], and returns what may follow."""
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: CacheT, count: int) -> Selection:
+        """Appends a token to each row, int64 [batch, 1], and returns what may follow.
+
+        A selection of one token is the first of equal ones. Of more there may be any, in any order among equals, and
+        more than `count`.
+        """
         ...

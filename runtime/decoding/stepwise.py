@@ -65,8 +65,8 @@ def _next_tokens(
     chooser: TokenChooser,
 ) -> npt.NDArray[np.int64]:
     enough = chooser.enough(active)
-    if enough is not None and isinstance(model, SelectingModel) and enough <= model.num_selected:
-        return chooser.append_selected(active, model.forward_selected(tokens, cache))
+    if enough is not None and isinstance(model, SelectingModel) and enough <= model.most_selected:
+        return chooser.append_selected(active, model.forward_selected(tokens, cache, enough))
     return chooser.append(active, model.forward(tokens, cache))
 
 

@@ -126,7 +126,7 @@ def test_greedy_steps_and_samples_of_the_likeliest_bring_no_logits_and_rules_do(
 ) -> None:
     on_device.generate(PROMPTS, max_new_tokens=20)
     on_device.generate(PROMPTS, max_new_tokens=20, do_sample=True, top_k=50, seed=1)
-    # Half-precision logits are seldom equal: then alone all are brought, to see which come first.
+    # Only where the last of the likeliest has an equal are all brought, which half-precision logits seldom are.
     assert len(all_logits_brought) <= 2
     before = len(all_logits_brought)
     on_device.generate(PROMPTS[:1], max_new_tokens=20, repetition_penalty=1.1)
@@ -241,9 +241,9 @@ def test_other_errors_of_a_pass_are_not_taken_for_a_full_memory(session: DeviceS
 def test_more_tokens_than_a_row_has_room_for_are_refused(session: DeviceSession) -> None:
     cache = session.new_cache(1, 4)
     session.forward(np.array([[2, 5, 6]]), cache)
-    session.forward_selected(np.array([[7]]), cache)
+    session.forward_selected(np.array([[7]]), cache, 1)
     with pytest.raises(ValueError, match="the cache holds 4 tokens a row, 5 are needed"):
-        session.forward_selected(np.array([[7]]), cache)
+        session.forward_selected(np.array([[7]]), cache, 1)
 
 
 def test_a_row_that_has_ended_changes_no_other(session: DeviceSession) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.export.graph.causal_lm import SELECTED, build_chain_lm
+from biogpt_onnx.export.graph.causal_lm import build_chain_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.sublayers import FUSED, PLAIN
 from biogpt_onnx.export.graph.weights import attach_weights
@@ -27,16 +27,17 @@ from makers.half_emulation import emulated_graph
 
 IDS = np.array([[2, 30, 40, 50, 60, 301], [2, 7, 9, 11, 13, 15]])
 CAPACITY = 12
-# All have kernels for float16 and bfloat16 in ONNX Runtime's CUDA provider; but Shape and its Concat, which compute a
-# shape and belong on the CPU.
+# All have kernels in ONNX Runtime's CUDA provider for the types that they are given here, but the Concat: it computes a
+# shape and belongs on the CPU.
 OPERATORS = {
-    *("Add", "BiasGelu", "Cast", "Concat", "Gather", "Gemm", "GroupQueryAttention", "LayerNormalization", "Mul"),
-    *("ReduceLogSumExp", "Reshape", "Shape", "SkipLayerNormalization", "TopK"),
+    *("Add", "BiasGelu", "Cast", "Concat", "Equal", "Exp", "Gather", "Gemm", "GroupQueryAttention"),
+    *("LayerNormalization", "Log", "Mul", "Neg", "ReduceMax", "ReduceMin", "ReduceSum", "Reshape", "Shape"),
+    *("SkipLayerNormalization", "Sub", "Where"),
 }
 
 
 def run(path: Path, ids: npt.NDArray[np.int64], indices: list[int]) -> list[Any]:
-    """Logits and selection of a float32 chain graph, all of the ids read at once."""
+    """Logits, best ids and their log-probabilities of a float32 chain graph, all of the ids read at once."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     batch, sequence = ids.shape
     cache = {
@@ -50,7 +51,7 @@ def run(path: Path, ids: npt.NDArray[np.int64], indices: list[int]) -> list[Any]
         "total_sequence_length": np.array(sequence, dtype=np.int32),
         "logits_indices": np.array(indices),
     }
-    found: list[Any] = session.run(["logits", "selection"], inputs | cache)
+    found: list[Any] = session.run(["logits", "best_ids", "best_log_probabilities"], inputs | cache)
     return found
 
 
@@ -66,7 +67,7 @@ def test_it_computes_what_the_other_graph_computes(changes: dict[str, int], subl
     export_bundle(source, tmp_path / "bundle")
     session = DecoderSession(tmp_path / "bundle", read_manifest(tmp_path / "bundle"))
     expected = session.forward(IDS, session.new_cache(2, CAPACITY), logits_indices=np.array([5, 8]))
-    logits, _ = run(tmp_path / "chain.onnx", IDS, [5, 8])
+    logits, *_ = run(tmp_path / "chain.onnx", IDS, [5, 8])
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -115,8 +116,6 @@ def test_the_manifest_states_its_inputs_and_outputs(half: Path) -> None:
     assert chain is not None
     assert [value.name for value in graph.input] == [spec.name for spec in chain.inputs]
     assert [value.name for value in graph.output] == [spec.name for spec in chain.outputs]
-    (selection,) = [spec for spec in chain.outputs if spec.name == "selection"]
-    assert selection.shape == ("num_logits", 2 * SELECTED + 1)
 
 
 def test_rounded_after_every_operation_it_still_computes_the_same(
@@ -127,7 +126,7 @@ def test_rounded_after_every_operation_it_still_computes_the_same(
     ids = np.random.default_rng(0).integers(4, 8000, (1, CAPACITY))
     session = DecoderSession(mini_bundle, read_manifest(mini_bundle))
     expected = session.forward(ids, session.new_cache(1, CAPACITY), logits_indices=np.arange(CAPACITY))
-    logits, _ = run(tmp_path / "chain.onnx", ids, list(range(CAPACITY)))
+    logits, *_ = run(tmp_path / "chain.onnx", ids, list(range(CAPACITY)))
     error = np.sqrt(np.square(logits - expected).mean()) / expected.std()
     assert 1e-5 < error < {"fp16": 0.002, "bf16": 0.015}[half.name]
 
@@ -144,14 +143,27 @@ def test_a_manifest_that_tells_of_a_graph_without_its_file_is_malformed(half: Pa
         read_manifest(tmp_path)
 
 
-def test_the_selection_holds_the_likeliest_tokens_their_logits_and_the_normalizer(tmp_path: Path) -> None:
-    architecture = tiny_architecture()
-    source = open_checkpoint(write_huggingface(tmp_path / "checkpoint", architecture, random_tensors(architecture)))
+@pytest.mark.parametrize("what", ["any logits", "equal logits", "no numbers"])
+def test_the_best_token_is_the_first_of_the_likeliest(what: str, tmp_path: Path) -> None:
+    architecture = tiny_architecture(tied_head=False)
+    tensors = random_tensors(architecture)
+    if what == "equal logits":
+        # Every row of the head stands in it twice.
+        half = len(tensors["output_projection.weight"]) // 2
+        tensors["output_projection.weight"][half : 2 * half] = tensors["output_projection.weight"][:half]
+    source = open_checkpoint(write_huggingface(tmp_path / "checkpoint", architecture, tensors))
     model = build_chain_lm(architecture, LayerChoices.fp32(architecture))
     attach_weights(model, architecture, source.tensors)
+    if what == "no numbers":
+        weight = model.graph.initializers["output_projection.weight"]
+        weight.const_value = ir.tensor(np.full([architecture.vocab_size, architecture.hidden_size], np.float32("nan")))
     ir.save(model, tmp_path / "chain.onnx")
-    logits, selection = run(tmp_path / "chain.onnx", IDS, [5, 8, 11])
-    order = np.argsort(-logits, axis=-1, kind="stable")[:, :SELECTED]
-    assert np.array_equal(selection[:, :SELECTED].astype(np.int64), order)
-    assert np.array_equal(selection[:, SELECTED:-1], np.take_along_axis(logits, order, axis=-1))
-    np.testing.assert_allclose(selection[:, -1], np.log(np.exp(logits.astype(np.float64)).sum(axis=-1)), rtol=1e-5)
+    logits, ids, log_probabilities = run(tmp_path / "chain.onnx", IDS, [5, 8, 11])
+    assert ids.shape == log_probabilities.shape == (3, 1)
+    if what == "no numbers":
+        assert ids.tolist() == [[architecture.vocab_size - 1]] * 3
+        return
+    assert np.array_equal(ids[:, 0], logits.argmax(axis=-1))
+    exact = logits.astype(np.float64)
+    expected = exact.max(axis=-1) - np.log(np.exp(exact).sum(axis=-1))
+    np.testing.assert_allclose(log_probabilities[:, 0], expected, rtol=1e-4, atol=1e-5)

@@ -24,24 +24,26 @@ SELECTED = 8
 class SelectingFake(FakeModel):
     """The fake model on a device that selects; it counts how often all logits were brought."""
 
-    num_selected = SELECTED
+    most_selected = SELECTED
     brought = 0
     selections = 0
 
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache) -> Selection:
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache, count: int) -> Selection:
         logits = self.forward(input_ids, cache)
         self.selections += 1
-        # Among equals a device may take any: here the last.
-        ids = np.argsort(logits[:, ::-1], axis=-1, kind="stable")[:, ::-1][:, :SELECTED]
-        ids = VOCAB - 1 - ids
+        if count == 1:
+            ids = logits.argmax(axis=-1)[:, None]
+        else:
+            # Among equals a device may take any: here the last.
+            ids = VOCAB - 1 - np.argsort(-logits[:, ::-1], axis=-1, kind="stable")[:, :SELECTED]
         shifted = logits - logits.max(axis=-1, keepdims=True)
-        sums = np.log(np.exp(shifted).sum(axis=-1)) + logits.max(axis=-1)
+        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
         def all_logits() -> npt.NDArray[np.float32]:
             self.brought += 1
             return logits
 
-        return Selection(ids, np.take_along_axis(logits, ids, axis=-1), sums.astype(np.float32), all_logits)
+        return Selection(ids, np.take_along_axis(log_probabilities, ids, axis=-1), all_logits)
 
 
 def logits_after(past: list[int], *, steps_of: float = 0.0) -> npt.NDArray[np.float32]:
@@ -99,9 +101,10 @@ def test_all_logits_are_brought_only_where_equal_ones_could_decide() -> None:
     continued(fine, GenerationConfig(do_sample=True, top_k=5, seed=1), 3)
     assert fine.brought == 0
     flat = SelectingFake(lambda _: np.zeros(VOCAB, dtype=np.float32), VOCAB)
-    (state,) = continued(flat, GenerationConfig(), 1)
+    continued(flat, GenerationConfig(do_sample=True, top_k=5, seed=1), 1)
     assert flat.brought == 11
-    assert state.token_ids == [0] * 12
+    (state,) = continued(flat, GenerationConfig(), 1)
+    assert (state.token_ids, flat.brought) == ([0] * 12, 11)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""Two small graphs that come ready, because the runtime has nothing to build graphs with; tests hold them to this.
+
+They are of opset 20, as ONNX files in base64.
+"""
+
+import base64
+
+SELECTED = 64
+"""Tokens that `SELECT` selects."""
+
+MOVE = base64.b64decode(
+    "CAo6tQEKLgoGc291cmNlCgdpbmRpY2VzEgZ0YXJnZXQiBkdhdGhlcioLCgRheGlzGAGgAQISBG1vdmVaMAoGc291cmNlEiYKJAgKEiAKCBIG"
+    "YmxvY2tzCggSBnRva2VucwoKEghmZWF0dXJlc1oaCgdpbmRpY2VzEg8KDQgHEgkKBxIFbW92ZWRiLwoGdGFyZ2V0EiUKIwgKEh8KCBIGYmxv"
+    "Y2tzCgcSBW1vdmVkCgoSCGZlYXR1cmVzQgQKABAU"
+)
+"""target [blocks, moved, features] = Gather(source [blocks, tokens, features], indices [moved], axis=1), of float16."""
+
+SELECT = base64.b64decode(
+    "CAo68QIKVwoGbG9naXRzCgVjb3VudBIGdmFsdWVzEgNpZHMiBFRvcEsqFAoEYXhpcxj///////////8BoAECKg4KB2xhcmdlc3QYAaABAioN"
+    "CgZzb3J0ZWQYAaABAgo8CgZsb2dpdHMKBGxhc3QSCm5vcm1hbGl6ZXIiD1JlZHVjZUxvZ1N1bUV4cCoPCghrZWVwZGltcxgBoAECCiwKBnZh"
+    "bHVlcwoKbm9ybWFsaXplchIRbG9nX3Byb2JhYmlsaXRpZXMiA1N1YhIGc2VsZWN0KhUIARAHQgVjb3VudEoIQAAAAAAAAAAqFAgBEAdCBGxh"
+    "c3RKCP//////////WiEKBmxvZ2l0cxIXChUIARIRCgYSBHJvd3MKBxIFdm9jYWJiIQoDaWRzEhoKGAgHEhQKBhIEcm93cwoKEghzZWxlY3Rl"
+    "ZGIvChFsb2dfcHJvYmFiaWxpdGllcxIaChgIARIUCgYSBHJvd3MKChIIc2VsZWN0ZWRCBAoAEBQ="
+)
+"""values, ids [rows, 64] = TopK(logits [rows, vocab], axis=-1), the likeliest first, and log_probabilities [rows, 64] =
+values - ReduceLogSumExp(logits, axis=-1), of float32."""

@@ -1,0 +1,60 @@
+"""The small graphs that come ready."""
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from biogpt_onnx.runtime.device_graphs import MOVE, SELECT, SELECTED
+from biogpt_onnx.runtime.token_mover import TokenMover
+from biogpt_onnx.runtime.token_selector import TokenSelector, open_selector
+
+CPU = "CPUExecutionProvider"
+
+
+def test_tokens_come_in_the_order_in_which_they_are_asked_for() -> None:
+    mover = TokenMover(onnxruntime, CPU, "cpu")
+    source = np.random.default_rng(0).normal(size=(6, 10, 4)).astype(np.float16)
+    target = np.zeros((6, 5, 4), dtype=np.float16)
+    slots = np.array([0, 9, 3, 3, 1])
+    mover.move(source.ctypes.data, source.shape, target.ctypes.data, slots)
+    assert np.array_equal(target, source[:, slots])
+    assert np.array_equal(mover.bring(source.ctypes.data, source.shape, slots), target)
+
+
+def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (3, 500)).astype(np.float32)
+    value = onnxruntime.OrtValue.ortvalue_from_numpy(logits)
+    selector = TokenSelector(onnxruntime, open_selector(onnxruntime, CPU), value, "cpu")
+    for _ in range(2):
+        ids, log_probabilities = selector.select()
+        order = np.argsort(-logits, axis=-1, kind="stable")[:, :SELECTED]
+        assert np.array_equal(ids, order)
+        normalizer = np.log(np.exp(logits.astype(np.float64)).sum(axis=-1, keepdims=True))
+        np.testing.assert_allclose(log_probabilities, np.take_along_axis(logits - normalizer, order, -1), atol=1e-5)
+        # The same memory, other logits.
+        logits[:] = logits[:, ::-1].copy()
+
+
+@pytest.mark.parametrize(
+    ("graph", "expected"),
+    [
+        (MOVE, [("Gather", ["source", "indices"], ["target"])]),
+        (
+            SELECT,
+            [
+                ("TopK", ["logits", "count"], ["values", "ids"]),
+                ("ReduceLogSumExp", ["logits", "last"], ["normalizer"]),
+                ("Sub", ["values", "normalizer"], ["log_probabilities"]),
+            ],
+        ),
+    ],
+    ids=["move", "select"],
+)
+def test_the_graphs_are_those_that_are_described(
+    graph: bytes, expected: list[tuple[str, list[str], list[str]]]
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_model_from_string(graph)
+    onnx.checker.check_model(model)
+    assert [(node.op_type, list(node.input), list(node.output)) for node in model.graph.node] == expected
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 20)]
