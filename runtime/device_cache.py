@@ -21,6 +21,7 @@ class DeviceCache:
         rows: where in the slab each row of the batch lies.
         lengths: int64 [batch], tokens held by each row.
         capacity: tokens that a row has room for.
+        is_part: whether other rows, which are not this cache's, go on in the same slab.
         bindings: what a session has bound to this memory for passes of several tokens, by the graph's file.
     """
 
@@ -33,12 +34,15 @@ class DeviceCache:
         lengths: npt.NDArray[np.int64],
         capacity: int,
         element_type: ElementType,
+        *,
+        is_part: bool = False,
     ) -> None:
         self._lease, self._pool, self._mover = lease, pool, mover
         self._element_type = element_type
         self.rows = tuple(rows)
         self.lengths = lengths
         self.capacity = capacity
+        self.is_part = is_part
         self.bindings: dict[str, Any] = {}
 
     @classmethod
@@ -78,13 +82,13 @@ class DeviceCache:
         """One row as a cache of its own, over the same memory."""
         if self.batch_size == 1 and index == 0:
             return self
-        return self._over([self.rows[index]], self.lengths[index : index + 1])
+        return self._over([self.rows[index]], self.lengths[index : index + 1], is_part=True)
 
     def keep(self, rows: Sequence[int]) -> "DeviceCache":
         """A cache of these rows alone (ascending); the old one must not be used again."""
         if list(rows) != sorted(set(rows)):
             raise ValueError(f"rows must ascend, are {list(rows)}")
-        return self._over([self.rows[row] for row in rows], self.lengths[list(rows)])
+        return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=self.is_part)
 
     def truncate(self, length: int) -> None:
         """Forgets what every row holds beyond `length` tokens."""
@@ -121,5 +125,7 @@ class DeviceCache:
                     self._mover.move(source.slab.address(layer, part, source_row), shape, target, indices)
         self.lengths[0] = length
 
-    def _over(self, rows: Sequence[int], lengths: npt.NDArray[np.int64]) -> "DeviceCache":
-        return DeviceCache(self._lease, self._pool, self._mover, rows, lengths, self.capacity, self._element_type)
+    def _over(self, rows: Sequence[int], lengths: npt.NDArray[np.int64], *, is_part: bool) -> "DeviceCache":
+        return DeviceCache(
+            self._lease, self._pool, self._mover, rows, lengths, self.capacity, self._element_type, is_part=is_part
+        )

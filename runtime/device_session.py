@@ -125,7 +125,8 @@ class DeviceSession:
         """
         batch_size, sequence = input_ids.shape
         self._check_room(cache, sequence)
-        if attention_bias is None and logits_indices is None and position_ids is None and _is_step(input_ids, cache):
+        is_plain = attention_bias is None and logits_indices is None and position_ids is None
+        if is_plain and sequence == 1 and not cache.is_part:
             return self._step(input_ids, cache).logits()[list(cache.rows)]
         starts = cache.lengths
         if position_ids is None:
@@ -250,11 +251,6 @@ class DeviceSession:
         total = int(cache.lengths.max()) + sequence
         if total > cache.capacity:
             raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
-
-
-def _is_step(input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> bool:
-    """Whether one token is appended to every row that the cache was made for, or that is left of them."""
-    return input_ids.shape[1] == 1 and (cache.batch_size > 1 or cache.slab.rows == 1)
 
 
 def _first_row(cache: DeviceCache) -> int:

@@ -166,6 +166,22 @@ def test_every_greedy_step_replays_what_was_captured_and_prompts_are_not_capture
     assert (answer.timings.steps, answer.timings.captured_steps) == (19, 19)
 
 
+def test_so_do_steps_that_bring_all_logits_whatever_rows_are_left(capturing: tuple[BioGPT, CapturingSession]) -> None:
+    model, chain = capturing
+    answers = model.generate(PROMPTS, max_new_tokens=20, repetition_penalty=1.3, stop_strings=["e", "a"])
+    assert len({len(answer.token_ids) for answer in answers}) > 1
+    assert answers[0].timings.captured_steps == answers[0].timings.steps == chain.runs.count("1") > 0
+
+
+def test_a_row_that_is_read_leaves_its_neighbours_as_they_are(session: DeviceSession) -> None:
+    cache = session.new_cache(2, 32)
+    session.forward(np.array([[2, 50, 60]]), cache.row(0))
+    before = cache.values(0, 0)
+    # A prompt of one token has the form of a step, which would be one of all rows.
+    session.forward(np.array([[2]]), cache.row(1))
+    assert np.array_equal(cache.values(0, 0), before)
+
+
 def test_a_later_generation_replays_the_graph_of_an_earlier_one(capturing: tuple[BioGPT, CapturingSession]) -> None:
     model, chain = capturing
     for prompt in PROMPTS:
