@@ -13,6 +13,8 @@ import biogpt_onnx
 from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime import device_session as device_session_module
+from biogpt_onnx.runtime import opening
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.device_session import CUDA, Accelerator, DeviceSession
 from biogpt_onnx.runtime.device_step import DeviceStep
@@ -152,7 +154,7 @@ def test_calls_from_several_threads_answer_as_one_after_the_other(on_device: Bio
 def capturing(fp16: Path) -> tuple[BioGPT, CapturingSession]:
     """A model whose steps would be captured, held to what that demands."""
     session = device_session(fp16)
-    session._accelerator = dataclasses.replace(STAND_IN, captures=True)
+    session._captures = True
     session._chain = CapturingSession(session._chain)
     return device_model(fp16, session), session._chain
 
@@ -212,6 +214,24 @@ def test_beams_say_that_they_are_not_captured(capturing: tuple[BioGPT, Capturing
     model, _ = capturing
     timings = model.generate(PROMPTS[0], max_new_tokens=12, num_beams=3).timings
     assert (timings.steps, timings.captured_steps) == (11, 0)
+
+
+def test_a_version_that_cannot_capture_the_graph_runs_it_uncaptured(
+    fp16: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def open_session(*given: Any, provider_options: dict[str, str]) -> Any:
+        opened.append(provider_options)
+        if "enable_cuda_graph" in provider_options:
+            raise BundleError("this session cannot use the graph capture feature")
+        return opening.open_session(*given, provider_options=provider_options)
+
+    monkeypatch.setattr(device_session_module, "open_session", open_session)
+    session = device_session(fp16, dataclasses.replace(STAND_IN, captures=True))
+    timings = device_model(fp16, session).generate(PROMPTS[0], max_new_tokens=4).timings
+    assert opened == [{"enable_cuda_graph": "1"}, {}]
+    assert (timings.steps, timings.captured_steps) == (3, 0)
 
 
 def test_a_full_memory_is_one_clear_error_and_the_model_stays_usable(fp16: Path) -> None:
