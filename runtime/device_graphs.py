@@ -4,6 +4,8 @@ They are of opset 20, as ONNX files in base64.
 """
 
 import base64
+from types import ModuleType
+from typing import Any
 
 SELECTED = 64
 """Tokens that `SELECT` selects."""
@@ -24,3 +26,11 @@ SELECT = base64.b64decode(
 )
 """values, ids [rows, 64] = TopK(logits [rows, vocab], axis=-1), the likeliest first, and log_probabilities [rows, 64] =
 values - ReduceLogSumExp(logits, axis=-1), of float32."""
+
+
+def open_graph(onnxruntime: ModuleType, graph: bytes, provider: str) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+    """A session of one of these."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=[provider])

@@ -1,7 +1,7 @@
 """A bundle's graphs on a device whose memory is its own: the cache stays there, and so do the logits where they can."""
 
-import contextlib
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.decoding.model import Selection
 from biogpt_onnx.runtime.device_cache import DeviceCache
-from biogpt_onnx.runtime.device_graphs import SELECTED
+from biogpt_onnx.runtime.device_graphs import SELECT, SELECTED, open_graph
 from biogpt_onnx.runtime.device_memory import device_memory
 from biogpt_onnx.runtime.device_slab import DeviceSlab, SlabPool
 from biogpt_onnx.runtime.device_step import DeviceStep
@@ -22,7 +22,6 @@ from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
 from biogpt_onnx.runtime.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.token_mover import TokenMover
-from biogpt_onnx.runtime.token_selector import open_selector
 
 _GRAPH_ID = "gpu_graph_id"
 _NOT_CAPTURED = "-1"
@@ -94,11 +93,12 @@ class DeviceSession:
         self.most_selected = SELECTED
         self._chain, self._captures = self._open_chain(manifest.chain)
         self._tree: Any = None
-        self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture)
-        self._selector = open_selector(onnxruntime, accelerator.provider)
-        self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name)
-        # A captured graph and its fixed inputs serve one run at a time.
-        self._lock = threading.Lock()
+        # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
+        # captured step and its fixed inputs serve one run at a time.
+        self._lock = threading.RLock()
+        self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture, self._lock)
+        self._selector = open_graph(onnxruntime, SELECT, accelerator.provider)
+        self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
         self._counters = threading.local()
 
     @property
@@ -128,7 +128,8 @@ class DeviceSession:
         self._check_room(cache, sequence)
         is_plain = attention_bias is None and logits_indices is None and position_ids is None
         if is_plain and sequence == 1 and not cache.is_part:
-            return self._step(input_ids, cache).logits()[list(cache.rows)]
+            with self._lock:
+                return self._step(input_ids, cache).logits()[list(cache.rows)]
         starts = cache.lengths
         if position_ids is None:
             position_ids = starts[:, None] + np.arange(sequence)
@@ -157,9 +158,16 @@ class DeviceSession:
             DeviceMemoryError: the device's memory is full.
         """
         self._check_room(cache, 1)
-        step, rows = self._step(input_ids, cache), list(cache.rows)
-        ids, log_probabilities = step.selected(count)
-        return Selection(ids[rows], log_probabilities[rows], all_logits=lambda: step.logits()[rows])
+        rows = list(cache.rows)
+        with self._lock:
+            step = self._step(input_ids, cache)
+            ids, log_probabilities = step.selected(count)
+
+        def all_logits() -> npt.NDArray[np.float32]:
+            with self._lock:
+                return step.logits()[rows]
+
+        return Selection(ids[rows], log_probabilities[rows], all_logits)
 
     def _step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceStep:
         slab = cache.slab
@@ -228,11 +236,14 @@ class DeviceSession:
 
     def _open_chain(self, spec: GraphSpec) -> tuple[Any, bool]:
         """A session, and whether its steps are captured."""
-        if self._accelerator.captures:
-            # A version that does not capture this graph still runs it; `timings` then say that nothing was captured.
-            with contextlib.suppress(BundleError):
-                return self._open(bundle.CHAIN_FILE, spec, captures=True), True
-        return self._open(bundle.CHAIN_FILE, spec, captures=False), False
+        if not self._accelerator.captures:
+            return self._open(bundle.CHAIN_FILE, spec, captures=False), False
+        try:
+            return self._open(bundle.CHAIN_FILE, spec, captures=True), True
+        except BundleError as error:
+            session = self._open(bundle.CHAIN_FILE, spec, captures=False)
+            warnings.warn(f"steps do not run as CUDA graphs, because {error}", RuntimeWarning, stacklevel=2)
+            return session, False
 
     def _tree_session(self) -> Any:  # noqa: ANN401 -- as above
         with self._lock:

@@ -3,6 +3,7 @@
 import threading
 import weakref
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
@@ -84,10 +85,18 @@ class SlabPool:
         onnxruntime: ONNX Runtime.
         device: the memory's name there.
         architecture: the model's shape.
+        device_lock: held while the device allocates; see `DeviceSession`.
     """
 
-    def __init__(self, onnxruntime: ModuleType, device: str, architecture: Architecture) -> None:
+    def __init__(
+        self,
+        onnxruntime: ModuleType,
+        device: str,
+        architecture: Architecture,
+        device_lock: AbstractContextManager[object],
+    ) -> None:
         self._onnxruntime, self._device, self._architecture = onnxruntime, device, architecture
+        self._device_lock = device_lock
         # The one given back last is the last.
         self._idle: OrderedDict[int, DeviceSlab] = OrderedDict()
         # A finalizer may run at any moment, within any of these methods too.
@@ -110,12 +119,12 @@ class SlabPool:
             self._made += 1
             number = self._made
         try:
-            slab = DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
+            slab = self._made_slab(rows, capacity, number)
         except MemoryError:
             # What is kept for later may be what is missing now.
             if not self._drop_all():
                 raise
-            slab = DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
+            slab = self._made_slab(rows, capacity, number)
         return Lease(slab, self)
 
     def give_back(self, slab: DeviceSlab) -> None:
@@ -130,6 +139,10 @@ class SlabPool:
         with self._lock:
             dropped, self._dropped = self._dropped, []
             return dropped
+
+    def _made_slab(self, rows: int, capacity: int, number: int) -> DeviceSlab:
+        with self._device_lock:
+            return DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
 
     def _drop_all(self) -> int:
         with self._lock:

@@ -19,6 +19,7 @@ from biogpt_onnx.runtime.providers import (
     choose_provider,
     import_onnxruntime,
     runs_on_cpu,
+    runs_on_gpu,
     warn_of_two_runtimes,
 )
 from biogpt_onnx.runtime.session import DecoderSession, check_sharing
@@ -70,6 +71,8 @@ def open_session(  # noqa: PLR0913 -- what is loaded, where it runs, and how its
     """
     onnxruntime = import_onnxruntime()
     warn_of_two_runtimes()
+    if device != "cpu" and runs_on_gpu(manifest.precision):
+        preload(onnxruntime)
     provider = choose_provider(onnxruntime, device, manifest.precision)
     if provider != CPU_PROVIDER:
         check_sharing(provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
@@ -85,7 +88,6 @@ def open_session(  # noqa: PLR0913 -- what is loaded, where it runs, and how its
 
 
 def _on_gpu(onnxruntime: ModuleType, folder: Path, manifest: Manifest) -> DeviceSession:
-    preload(onnxruntime)
     # What fails is found out here, by the smallest thing that can: with a model, ONNX Runtime would take the CPU
     # instead. It tells the log too, in colours, and no setting of a session keeps it from that.
     onnxruntime.set_default_logger_severity(_FATAL)

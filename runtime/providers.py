@@ -68,6 +68,11 @@ def runs_on_cpu(precision: str) -> bool:
     return precision not in _CUDA_ONLY_PRECISIONS
 
 
+def runs_on_gpu(precision: str) -> bool:
+    """Whether ONNX Runtime can run a bundle of this precision on a GPU."""
+    return precision in _CUDA_PRECISIONS
+
+
 def installed_runtimes() -> list[str]:
     """The distributions of ONNX Runtime that are installed; more than one write the same files, and one is lost."""
     return [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]

@@ -1,14 +1,14 @@
 """Moves tokens within a device's memory, by a graph of one operator."""
 
-import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.device_graphs import MOVE
+from biogpt_onnx.runtime.device_graphs import MOVE, open_graph
 
 
 class TokenMover:
@@ -18,15 +18,15 @@ class TokenMover:
         onnxruntime: ONNX Runtime.
         provider: the execution provider of the device.
         device: the memory's name.
+        device_lock: held while the device works; see `DeviceSession`.
     """
 
-    def __init__(self, onnxruntime: ModuleType, provider: str, device: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(MOVE, options, providers=[provider])
+    def __init__(
+        self, onnxruntime: ModuleType, provider: str, device: str, device_lock: AbstractContextManager[object]
+    ) -> None:
+        self._session = open_graph(onnxruntime, MOVE, provider)
         self._ort_value = onnxruntime.OrtValue
-        self._device = device
-        self._lock = threading.Lock()
+        self._device, self._lock = device, device_lock
 
     def move(self, source: int, source_shape: Sequence[int], target: int, indices: npt.NDArray[np.int64]) -> None:
         """Fills a block of memory with tokens of another; the two must not overlap.
@@ -38,11 +38,11 @@ class TokenMover:
             indices: which tokens, [moved].
         """
         blocks, _, features = source_shape
-        binding: Any = self._session.io_binding()
-        binding.bind_input("source", self._device, 0, np.float16, list(source_shape), source)
-        binding.bind_ortvalue_input("indices", self._ort_value.ortvalue_from_numpy(indices, self._device, 0))
-        binding.bind_output("target", self._device, 0, np.float16, [blocks, len(indices), features], target)
         with self._lock:
+            binding: Any = self._session.io_binding()
+            binding.bind_input("source", self._device, 0, np.float16, list(source_shape), source)
+            binding.bind_ortvalue_input("indices", self._ort_value.ortvalue_from_numpy(indices, self._device, 0))
+            binding.bind_output("target", self._device, 0, np.float16, [blocks, len(indices), features], target)
             self._session.run_with_iobinding(binding)
 
     def bring(
@@ -53,6 +53,7 @@ class TokenMover:
         shape = [blocks, len(indices), features]
         if len(indices) == 0:
             return np.empty(shape, dtype=np.float16)  # no memory, no address
-        target = self._ort_value.ortvalue_from_shape_and_type(shape, np.float16, self._device, 0)
-        self.move(source, source_shape, target.data_ptr(), indices)
-        return np.array(target.numpy(), dtype=np.float16)
+        with self._lock:
+            target = self._ort_value.ortvalue_from_shape_and_type(shape, np.float16, self._device, 0)
+            self.move(source, source_shape, target.data_ptr(), indices)
+            return np.array(target.numpy(), dtype=np.float16)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.device_graphs import SELECT, SELECTED
+from biogpt_onnx.runtime.device_graphs import SELECTED
 
 
 class TokenSelector:
@@ -14,7 +14,7 @@ class TokenSelector:
 
     Args:
         onnxruntime: ONNX Runtime.
-        session: of the graph `SELECT`; see `open_selector`.
+        session: of the graph `SELECT`.
         logits: float32 [rows, vocab] in the device's memory.
         device: the memory's name.
     """
@@ -38,10 +38,3 @@ class TokenSelector:
         """The ids, the likeliest first, and their log-probabilities in nats, both [rows, SELECTED], on the CPU."""
         self._session.run_with_iobinding(self._binding)
         return np.array(self._ids.numpy()), np.array(self._log_probabilities.numpy())
-
-
-def open_selector(onnxruntime: ModuleType, provider: str) -> Any:  # noqa: ANN401 -- likewise
-    """A session of the graph `SELECT`."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(SELECT, options, providers=[provider])

@@ -1,18 +1,20 @@
 """The small graphs that come ready."""
 
+import threading
+
 import numpy as np
 import onnxruntime
 import pytest
 
-from biogpt_onnx.runtime.device_graphs import MOVE, SELECT, SELECTED
+from biogpt_onnx.runtime.device_graphs import MOVE, SELECT, SELECTED, open_graph
 from biogpt_onnx.runtime.token_mover import TokenMover
-from biogpt_onnx.runtime.token_selector import TokenSelector, open_selector
+from biogpt_onnx.runtime.token_selector import TokenSelector
 
 CPU = "CPUExecutionProvider"
 
 
 def test_tokens_come_in_the_order_in_which_they_are_asked_for() -> None:
-    mover = TokenMover(onnxruntime, CPU, "cpu")
+    mover = TokenMover(onnxruntime, CPU, "cpu", threading.RLock())
     source = np.random.default_rng(0).normal(size=(6, 10, 4)).astype(np.float16)
     target = np.zeros((6, 5, 4), dtype=np.float16)
     slots = np.array([0, 9, 3, 3, 1])
@@ -24,7 +26,7 @@ def test_tokens_come_in_the_order_in_which_they_are_asked_for() -> None:
 def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (3, 500)).astype(np.float32)
     value = onnxruntime.OrtValue.ortvalue_from_numpy(logits)
-    selector = TokenSelector(onnxruntime, open_selector(onnxruntime, CPU), value, "cpu")
+    selector = TokenSelector(onnxruntime, open_graph(onnxruntime, SELECT, CPU), value, "cpu")
     for _ in range(2):
         ids, log_probabilities = selector.select()
         order = np.argsort(-logits, axis=-1, kind="stable")[:, :SELECTED]

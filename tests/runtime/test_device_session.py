@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import biogpt_onnx
@@ -228,10 +229,54 @@ def test_a_version_that_cannot_capture_the_graph_runs_it_uncaptured(
         return opening.open_session(*given, provider_options=provider_options)
 
     monkeypatch.setattr(device_session_module, "open_session", open_session)
-    session = device_session(fp16, dataclasses.replace(STAND_IN, captures=True))
+    with pytest.warns(RuntimeWarning, match="do not run as CUDA graphs, because this session cannot use the graph"):
+        session = device_session(fp16, dataclasses.replace(STAND_IN, captures=True))
     timings = device_model(fp16, session).generate(PROMPTS[0], max_new_tokens=4).timings
     assert opened == [{"enable_cuda_graph": "1"}, {}]
     assert (timings.steps, timings.captured_steps) == (3, 0)
+
+
+class HeldLock:
+    """A lock that knows whether this thread holds it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+        self._lock.release()
+
+
+def test_nothing_uses_the_device_while_another_thread_may_capture(fp16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, lock = device_session(fp16), HeldLock()
+    session._lock = session._pool._device_lock = session._mover._lock = lock  # type: ignore[assignment]
+    used = []
+
+    def watched(name: str, real: Any) -> Any:
+        def use(*given: Any, **more: Any) -> Any:
+            used.append(name)
+            assert lock.depth > 0, f"{name} without the lock"
+            return real(*given, **more)
+
+        return use
+
+    for owner, names in (
+        (onnxruntime.OrtValue, ("numpy", "update_inplace", "ortvalue_from_shape_and_type")),
+        (onnxruntime.InferenceSession, ("run_with_iobinding",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
+    model = device_model(fp16, session)
+    model.generate(PROMPTS, max_new_tokens=4, do_sample=True, top_k=5, seed=1, num_return_sequences=2)
+    model.generate(PROMPTS, max_new_tokens=4, repetition_penalty=1.2)
+    model.generate(PROMPTS[0], max_new_tokens=100, num_beams=4)
+    model.generate(f"{ABSTRACT} It", prefix=model.prefix(ABSTRACT), max_new_tokens=4)
+    assert set(used) == {"numpy", "update_inplace", "ortvalue_from_shape_and_type", "run_with_iobinding"}
 
 
 def test_a_full_memory_is_one_clear_error_and_the_model_stays_usable(fp16: Path) -> None:

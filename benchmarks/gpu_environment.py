@@ -1,0 +1,104 @@
+"""What the GPU's benchmark runs on, and which of a graph's nodes run there."""
+
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from biogpt_onnx.bench import machine
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.device_session import Accelerator
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.opening import open_session, session_options
+from biogpt_onnx.runtime.providers import import_onnxruntime
+from gpu_models import open_on
+from gpu_parts import Found
+
+_PACKAGES = (
+    "biogpt-onnx",
+    "numpy",
+    "onnx",
+    "onnx-ir",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "sacremoses",
+    "torch",
+    "transformers",
+)
+_GPU_FIELDS = ("name", "driver_version", "memory.total", "memory.used", "power.limit", "clocks.max.sm")
+
+
+def describe() -> Found:
+    """The machine, its GPUs, and ONNX Runtime."""
+    onnxruntime = import_onnxruntime()
+    return {
+        "machine": machine.describe(_PACKAGES),
+        "gpus": gpus(),
+        "onnxruntime": {
+            "version": onnxruntime.__version__,
+            "cuda_version": getattr(onnxruntime, "cuda_version", None) or None,
+            "providers": onnxruntime.get_available_providers(),
+            "build": onnxruntime.get_build_info(),
+        },
+    }
+
+
+def gpus() -> list[dict[str, str]] | None:
+    """What nvidia-smi says of each GPU; None where it is not there."""
+    command = ["nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    rows = ([value.strip() for value in line.split(",")] for line in result.stdout.splitlines())
+    return [dict(zip(_GPU_FIELDS, row, strict=False)) for row in rows]
+
+
+def node_placement(folder: Path, accelerator: Accelerator) -> Found:
+    """How many nodes of each of a bundle's graphs run where; null where ONNX Runtime does not tell.
+
+    Where steps are to be captured, also whether ONNX Runtime does capture the graph, or what it says of it.
+    """
+    # Whatever else CUDA takes to start is said, and done, by this.
+    open_on(folder, accelerator)
+    found: Found = {
+        "chain": _placement(folder / bundle.CHAIN_FILE, accelerator),
+        "tree": _placement(folder / bundle.MODEL_FILE, accelerator),
+    }
+    if accelerator.captures:
+        found["capture_refused"] = _refusal(folder / bundle.CHAIN_FILE, accelerator)
+    return found
+
+
+def _placement(path: Path, accelerator: Accelerator) -> Found | None:
+    """Without CUDA graphs, which ONNX Runtime may refuse for the very nodes that this is to show."""
+    session = _open(path, accelerator, dict(accelerator.options))
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return None
+    assigned: list[tuple[str, Any]] = [
+        (group.ep_name, node) for group in session.get_provider_graph_assignment_info() for node in group.get_nodes()
+    ]
+    return {
+        "nodes": dict(Counter(provider for provider, _ in assigned)),
+        "not_on_the_device": [
+            f"{node.op_type} {node.name}" for provider, node in assigned if provider != accelerator.provider
+        ],
+    }
+
+
+def _refusal(path: Path, accelerator: Accelerator) -> str | None:
+    try:
+        _open(path, accelerator, {**dict(accelerator.options), "enable_cuda_graph": "1"})
+    except BundleError as error:
+        return str(error)
+    return None
+
+
+def _open(path: Path, accelerator: Accelerator, provider_options: Mapping[str, str]) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+    onnxruntime = import_onnxruntime()
+    options = session_options(onnxruntime, 1, prepack=True, is_half_on_cpu=False)
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    return open_session(
+        onnxruntime, path, options, accelerator.provider, "see ONNX Runtime's log", provider_options=provider_options
+    )

@@ -1,0 +1,194 @@
+"""How long our prompts and steps take on a device, beside the time to read the weights once."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
+from gpu_models import open_on, weight_bytes
+from gpu_parts import Clock, Found, attempt
+
+_START_ID, _FIRST_WORD_ID = 2, 4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is measured.
+
+    Attributes:
+        first_token_prompts: tokens of the prompts whose first token is waited for.
+        prompt: tokens of the prompts before measured steps.
+        steps: in a generation.
+        batches: prompts at a time.
+        num_beams: of a beam search, whose steps are fewer.
+        beam_steps: likewise.
+        rounds: generations that are measured, after one that is not.
+        first_tokens: measured, after two that are not.
+        peer_batches: prompts at a time beside transformers.
+        peer_steps: in a generation beside transformers.
+    """
+
+    first_token_prompts: tuple[int, ...] = (128, 512)
+    prompt: int = 128
+    steps: int = 128
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    num_beams: int = 5
+    beam_steps: int = 32
+    rounds: int = 5
+    first_tokens: int = 15
+    peer_batches: tuple[int, ...] = (1, 8)
+    peer_steps: int = 64
+
+
+DRY = Sizes((16, 64), prompt=16, steps=8, batches=(1, 3), beam_steps=4, rounds=2, first_tokens=3, peer_steps=4)
+
+
+def measure(  # noqa: PLR0913, PLR0917 -- what is measured, where, how long, beside what
+    found: Found, folder: Path, accelerator: Accelerator, sizes: Sizes, bandwidth: float | None, clock: Clock
+) -> None:
+    """Measures one model.
+
+    Args:
+        found: takes what is measured; times are in seconds, and all samples are kept.
+        folder: the bundle.
+        accelerator: the device.
+        sizes: what is measured.
+        bandwidth: of the device's memory in bytes a second, where it is known.
+        clock: what is left of the run.
+    """
+    num_bytes = weight_bytes(folder)
+    floor = num_bytes / bandwidth if bandwidth else None
+    found |= {"weight_bytes": num_bytes, "floor_seconds": floor, "prompt_tokens": sizes.prompt, "steps": sizes.steps}
+    start = perf_counter()
+    session = open_on(folder, accelerator)
+    found["load_seconds"] = perf_counter() - start
+    uncaptured = open_on(folder, dataclasses.replace(accelerator, captures=False))
+    found["single_steps"] = attempt(lambda: _both_ways(session, uncaptured, sizes, floor))
+    found["new_thread"] = attempt(lambda: _new_thread(session, sizes))
+    found["model_alone"] = attempt(lambda: _model_alone(session, sizes))
+    found["time_to_first_token"] = {
+        str(tokens): attempt(lambda tokens=tokens: _first_token(session, tokens, sizes))  # type: ignore[misc]
+        for tokens in sizes.first_token_prompts
+    }
+    batches = found["batches"] = {}
+    for size in sizes.batches:
+        clock.check()
+        batches[str(size)] = attempt(lambda size=size: _batch(session, size, sizes, floor))  # type: ignore[misc]
+    clock.check()
+    found["beams"] = attempt(lambda: _beams(session, sizes, floor))
+
+
+def random_prompts(count: int, tokens: int, vocab_size: int) -> list[list[int]]:
+    """Prompts of random tokens, the same each time."""
+    random = np.random.default_rng(0)
+    return [[_START_ID, *random.integers(_FIRST_WORD_ID, vocab_size, tokens - 1).tolist()] for _ in range(count)]
+
+
+def token_times(
+    session: DeviceSession, prompts: Sequence[Sequence[int]], new_tokens: int, num_beams: int = 1
+) -> list[float]:
+    """Seconds from the request until each new token of every prompt was on the CPU; no token ends a text."""
+    config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
+    requests = [Request([SequenceState(tuple(prompt), new_tokens, eos_token_id=None)]) for prompt in prompts]
+    start = perf_counter()
+    return [perf_counter() - start for _ in run_search(session, requests, config, Limits())]
+
+
+def rounded(seconds: Sequence[float]) -> list[float]:
+    """Samples to a tenth of a microsecond, which is finer than the clock is true."""
+    return [round(value, 7) for value in seconds]
+
+
+def _first_token(session: DeviceSession, tokens: int, sizes: Sizes) -> Found:
+    prompts = random_prompts(1, tokens, session.vocab_size)
+    samples = [token_times(session, prompts, 1)[0] for _ in range(sizes.first_tokens + 2)][2:]
+    return {"seconds": statistics.median(samples), "samples": rounded(samples)}
+
+
+def _batch(session: DeviceSession, size: int, sizes: Sizes, floor: float | None) -> Found:
+    prompts = random_prompts(size, sizes.prompt, session.vocab_size)
+    samples = [_steps(session, prompts, sizes.steps) for _ in range(sizes.rounds + 1)][1:]
+    return _summary(samples, size, floor)
+
+
+def _both_ways(session: DeviceSession, uncaptured: DeviceSession, sizes: Sizes, floor: float | None) -> Found:
+    """One prompt's steps, where they can be as CUDA graphs, and without these, in turns."""
+    prompts = random_prompts(1, sizes.prompt, session.vocab_size)
+    sessions = {"captured": session, "not_captured": uncaptured}
+    samples: dict[str, list[list[float]]] = {name: [] for name in sessions}
+    for number in range(sizes.rounds + 1):
+        for name, each in sessions.items():
+            seconds = _steps(each, prompts, sizes.steps)
+            if number:  # the first round warms up
+                samples[name].append(seconds)
+    return {name: _summary(values, 1, floor) for name, values in samples.items()}
+
+
+def _new_thread(session: DeviceSession, sizes: Sizes) -> Found:
+    """The first step in a thread that has run none before, for which ONNX Runtime may capture it again, and here."""
+    prompts = random_prompts(1, sizes.prompt, session.vocab_size)
+    samples: dict[str, list[float]] = {"new_thread": [], "same_thread": []}
+    for _ in range(sizes.rounds):
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            new = pool.submit(_steps, session, prompts, sizes.steps).result()
+        samples["new_thread"].append(new[0])
+        samples["same_thread"].append(_steps(session, prompts, sizes.steps)[0])
+    return {
+        name: {"first_step_seconds": statistics.median(values), "samples": rounded(values)}
+        for name, values in samples.items()
+    }
+
+
+def _model_alone(session: DeviceSession, sizes: Sizes) -> Found:
+    """A step without the search around it: to the best token, to a choice for samples, and to all logits, for rules."""
+    (prompt,) = random_prompts(1, sizes.prompt, session.vocab_size)
+    cache = session.new_cache(1, sizes.prompt + sizes.steps)
+    session.forward(np.array([prompt]), cache)
+    token = np.array([[prompt[-1]]])
+    ways: dict[str, Callable[[], object]] = {
+        "best_token": lambda: session.forward_selected(token, cache, 1),
+        f"best_{session.most_selected}_tokens": lambda: session.forward_selected(token, cache, session.most_selected),
+        "all_logits": lambda: session.forward(token, cache),
+    }
+    found = {}
+    for name, step in ways.items():
+        samples = []
+        for _ in range(sizes.steps):
+            cache.truncate(sizes.prompt)
+            start = perf_counter()
+            step()
+            samples.append(perf_counter() - start)
+        found[name] = {"seconds": statistics.median(samples), "samples": rounded(samples)}
+    return found
+
+
+def _beams(session: DeviceSession, sizes: Sizes, floor: float | None) -> Found:
+    prompts = random_prompts(1, sizes.prompt, session.vocab_size)
+    samples = [_steps(session, prompts, sizes.beam_steps, sizes.num_beams) for _ in range(sizes.rounds + 1)][1:]
+    return {"num_beams": sizes.num_beams, "steps": sizes.beam_steps} | _summary(samples, 1, floor)
+
+
+def _steps(session: DeviceSession, prompts: Sequence[Sequence[int]], steps: int, num_beams: int = 1) -> list[float]:
+    """Seconds of each step after the first token."""
+    differences: list[float] = np.diff(token_times(session, prompts, steps + 1, num_beams)).tolist()
+    return differences
+
+
+def _summary(samples: Sequence[Sequence[float]], rows: int, floor: float | None) -> Found:
+    step = statistics.median(seconds for one in samples for seconds in one)
+    return {
+        "step_seconds": step,
+        "tokens_per_second": rows / step,
+        "step_to_floor": step / floor if floor else None,
+        "samples": [rounded(one) for one in samples],
+    }
