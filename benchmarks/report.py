@@ -145,10 +145,9 @@ def quantized_table(run: dict[str, Any]) -> str:
             ]
         )
     made_on = (
-        f"The recipes, the same machine (no VNNI, no AVX-512), {run['threads']} threads; a prompt of "
-        f"{run['prompt_tokens']} tokens, medians of {run['rounds']} rounds in turns. In memory is the whole process "
-        f"after loading, mapped files included. The floor is the time to read a recipe's weights at "
-        f"{run['read_bandwidth_median'] / 1e9:.1f} GB/s."
+        f"The recipes on {run['threads']} threads of an {_processor(run)}; a prompt of {run['prompt_tokens']} tokens, "
+        f"medians of {run['rounds']} rounds in turns. In memory is the whole process after loading, mapped files "
+        f"included. The floor is the time to read a recipe's weights at {run['read_bandwidth_median'] / 1e9:.1f} GB/s."
     )
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join([made_on, "", *(f"| {' | '.join(line)} |" for line in lines)])
@@ -274,6 +273,7 @@ _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "numbers": ("fp32.json", table),
     "search numbers": ("search.json", search_table),
     "quantized numbers": ("quantized.json", quantized_table),
+    "quantized VNNI numbers": ("quantized_vnni.json", quantized_table),
     "shared numbers": ("shared_weights.json", shared_table),
     "quality numbers": ("quality.json", quality_table),
     "task speed numbers": ("task_speed.json", task_speed_table),
