@@ -236,7 +236,7 @@ def task_quality_table(run: dict[str, Any]) -> str:
     """What the embedded checkpoint is worth at the tasks, as a Markdown table."""
     header = ["", "measure", "float32", "int8", "baselines"]
     rows = []
-    for name in ("relations", "relations, decoded freely", "answers"):
+    for name in ("relations", "relations, entities given", "relations, decoded freely", "answers"):
         standing = run[name]["standing"]
         measure = standing["headline"]
         baselines = (
@@ -255,7 +255,7 @@ def task_quality_table(run: dict[str, Any]) -> str:
         "The embedded checkpoint at the two tasks that it was trained on, on documents that it was not trained on; in "
         "brackets 95 % intervals over documents."
     )
-    said = [f"{name.capitalize()}: {run[name]['summary']}" for name in ("relations", "answers")]
+    said = [f"{name.capitalize()}: {run[name]['summary']}" for name in ("relations", "relations, entities given", "answers")]
     table = [f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]]
     return "\n".join([made_on, "", *table, "", *said])
 

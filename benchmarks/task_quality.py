@@ -44,6 +44,7 @@ def main() -> None:
             "started": started,
             "machine": describe(),
             "relations": _evaluated(fp32, int8, relations),
+            "relations, entities given": _evaluated(fp32, int8, [*relations, "--given-entities"]),
             "relations, decoded freely": _evaluated(fp32, int8, [*relations, "--free"]),
             "answers": _evaluated(fp32, int8, questions),
         }

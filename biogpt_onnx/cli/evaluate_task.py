@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.model_arguments import add_bundle_argument
-from biogpt_onnx.cli.task_arguments import add_task_arguments, add_task_choice
+from biogpt_onnx.cli.task_arguments import add_given_entities, add_task_arguments, add_task_choice
 from biogpt_onnx.runtime.bundle import TASKS
 
 NAME = "evaluate-task"
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotated-only", action="store_true", help="of relations: leave out documents that have none"
     )
+    add_given_entities(parser, "the gold of bc5cdr")
     parser.add_argument("--last", type=int, metavar="N", help="only the last N documents")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(

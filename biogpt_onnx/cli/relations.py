@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from biogpt_onnx.cli.labels_file import read_labels
 from biogpt_onnx.cli.model_arguments import add_bundle_argument
-from biogpt_onnx.cli.task_arguments import add_row_arguments, add_task_choice, chosen_task, loaded, reading
+from biogpt_onnx.cli.task_arguments import (
+    add_given_entities,
+    add_row_arguments,
+    add_task_choice,
+    chosen_task,
+    completed_entities,
+    loaded,
+    reading,
+)
 from biogpt_onnx.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_bundle_argument(parser)
     add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
     add_task_choice(parser, list(_SCHEMAS))
+    add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
     parser.add_argument(
         "--output-format",
         choices=[_JSON_LINES, _PUBTATOR, _BIOC],
@@ -62,7 +71,16 @@ def run(options: argparse.Namespace) -> int:
         if not task.labels:
             raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
         task = replace(task, labels=labels)
-    return answer_rows(options, task, model, reading(options, "error"), _output(output_format, task.name, lexicon))
+    if options.given_entities and options.free:
+        raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
+    return answer_rows(
+        options,
+        task,
+        model,
+        reading(options, "error"),
+        _output(output_format, task.name, lexicon),
+        completed=completed_entities(options),
+    )
 
 
 def _output(name: str, task: str, lexicon: "Lexicon") -> "OutputFormat":

@@ -1,7 +1,8 @@
 """The arguments of every command that does a task."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,7 @@ from biogpt_onnx.runtime.loading import load
 
 if TYPE_CHECKING:
     # What every command would wait for when it starts.
-    from biogpt_onnx.tasks import Reading, RunnableTask, TooLong
+    from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong
 
 TaskT = TypeVar("TaskT", bound="RunnableTask[object]")
 
@@ -32,6 +33,24 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
     parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
     parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
     add_task_arguments(parser)
+
+
+def add_given_entities(parser: argparse.ArgumentParser, where: str) -> None:
+    """Adds --given-entities; `where` says what names them."""
+    parser.add_argument(
+        "--given-entities",
+        action="store_true",
+        help=f"make relations of the entities that {where} names alone, instead of any words of the document",
+    )
+
+
+def completed_entities(options: argparse.Namespace) -> "Callable[[Document], Document]":
+    """What becomes of what a document names: with --given-entities it is all there is, and nothing without names."""
+
+    def complete(document: "Document") -> "Document":
+        return replace(document, entities=(document.entities or ()) if options.given_entities else None)
+
+    return complete
 
 
 def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:

@@ -153,4 +153,5 @@ def _identity(options: argparse.Namespace, task: RunnableTask[Any], model: BioGP
         "normalize_punctuation": reads.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),
+        "given_entities": getattr(options, "given_entities", False),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.cli.task_arguments import chosen_task, loaded, reading
+from biogpt_onnx.cli.task_arguments import chosen_task, completed_entities, loaded, reading
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import BC5CDR, DDI, HOC, KD_DTI, PUBMEDQA, Document, Reading, RunnableTask, prepare_for
@@ -62,8 +62,11 @@ def _gold(options: argparse.Namespace, task: str) -> Any:  # noqa: ANN401 -- wha
         entities=options.entities,
         annotated_only=options.annotated_only,
     )
+    if options.given_entities and (task != BC5CDR.name or options.free):
+        raise ConfigError("--given-entities is for bc5cdr, whose gold names them, and not for --free: leave it out")
+    documents = tuple(map(completed_entities(options), found.documents))
     last = slice(-(options.last or len(found.documents)), None)
-    return replace(found, documents=found.documents[last], gold=found.gold[last])
+    return replace(found, documents=documents[last], gold=found.gold[last])
 
 
 def _names(options: argparse.Namespace) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from biogpt_onnx.files.item import MAX_CHARACTERS, Item, Passage, RowError, good_item
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 
 _TITLE, _ABSTRACT = "title", "abstract"
 
@@ -17,7 +17,7 @@ def item_of(number: int, document: Any) -> Item:  # noqa: ANN401 -- the library 
 
     Args:
         number: of the document in its file, from 1.
-        document: its annotations and relations are left aside.
+        document: of its annotations the entities are kept; its relations are left aside.
 
     Raises:
         RowError: it is malformed, empty or too long.
@@ -31,7 +31,8 @@ def item_of(number: int, document: Any) -> Item:  # noqa: ANN401 -- the library 
     for kind, offset, text in parts:
         passages.append(Passage(kind, offset, start, start + len(text)))
         start += len(text) + 1
-    return good_item(number, Document(" ".join(texts), _id(document.id), title), tuple(passages))
+    ours = Document(" ".join(texts), _id(document.id), title, entities=tuple(_entities(document)) or None)
+    return good_item(number, ours, tuple(passages))
 
 
 def _parts(document: Any) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 -- the library has no types
@@ -43,6 +44,14 @@ def _parts(document: Any) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 -- 
             raise RowError("the text of a passage is no string: mend it")
         if text.strip():
             yield str(passage.infons.get("type") or ""), offset, text
+
+
+def _entities(document: Any) -> Iterator[NamedEntity]:  # noqa: ANN401 -- as above
+    for passage in document.passages:
+        for part in (passage, *passage.sentences):
+            for annotation in part.annotations:
+                if isinstance(annotation.text, str) and annotation.text.strip():
+                    yield NamedEntity(annotation.text, str(annotation.infons.get("type") or ""))
 
 
 def _of_sentences(sentences: Any, offset: int) -> str:  # noqa: ANN401 -- the library has no types

@@ -4,10 +4,12 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from biogpt_onnx.files.item import RowError
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 
 TEXT_NAMES = ("text", "abstract", "context", "sentence", "term")
 """What the field of the text may be called where nobody says what it is called; the first that is there counts."""
+
+_ENTITIES = "entities"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Columns:
             # A title of nothing but spaces would count in offsets and stand nowhere.
             title=title if title.strip() else "",
             question=_string(row, self.question or "question"),
+            entities=_entities(row),
         )
 
     def lowered(self) -> "Columns":
@@ -73,6 +76,20 @@ def _string(row: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise RowError(f"the field {name} is {_kind(value)}: give a string")
     return value
+
+
+def _entities(row: Mapping[str, object]) -> tuple[NamedEntity, ...] | None:
+    """What stands in a field of lists, which JSON alone has: names, or objects with a text and perhaps a type."""
+    value = row.get(_ENTITIES)
+    return tuple(map(_entity, value)) if isinstance(value, list) else None
+
+
+def _entity(value: object) -> NamedEntity:
+    if isinstance(value, str):
+        return NamedEntity(value)
+    if isinstance(value, dict) and isinstance(value.get("text"), str):
+        return NamedEntity(value["text"], _string(value, "type"))
+    raise RowError(f'the field {_ENTITIES} holds {_kind(value)}: give names, or objects with "text" and "type"')
 
 
 def _id(row: Mapping[str, object], name: str) -> str | None:

@@ -1,15 +1,17 @@
-"""Reading PubTator: a title, an abstract, and annotations, which are left aside."""
+"""Reading PubTator: a title, an abstract, and annotations, of which entities are kept."""
 
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from biogpt_onnx.files.item import Item, RowError, good_item
 from biogpt_onnx.files.lines import Line, lines_of
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 
 _PART = re.compile(r"([^|\t]*)\|([ta])\|(.*)", re.DOTALL)
+# Id, first and last character, name, type, and mostly the id of what is named. A relation has fewer fields.
+_ENTITY = re.compile(r"[^\t]*\t\d+\t\d+\t([^\t]*)\t([^\t]*)(?:\t.*)?", re.DOTALL)
 
 
 @dataclass
@@ -19,6 +21,7 @@ class _Block:
     title: str | None = None
     abstract: str | None = None
     problem: str | None = None
+    entities: list[NamedEntity] = field(default_factory=list)
 
     def is_other_than(self, part: re.Match[str]) -> bool:
         """Whether this title or abstract is that of the next document."""
@@ -33,6 +36,8 @@ class _Block:
                 self.problem = self.problem or (
                     f"line {line.number} is neither a title nor an abstract nor an annotation: mend it"
                 )
+            elif (entity := _ENTITY.fullmatch(line.content)) is not None:
+                self.entities.append(NamedEntity(entity[1].strip(), entity[2].strip()))
         elif part[2] == "t":
             self.id, self.title = part[1].strip(), part[3]
         else:
@@ -44,7 +49,8 @@ class _Block:
         # A title without an abstract is read too, as PubMed has many of them.
         *title, text = [part for part in (self.title, self.abstract) if part and part.strip()] or [""]
         try:
-            return good_item(self.line, Document(text, self.id or None, "".join(title)))
+            document = Document(text, self.id or None, "".join(title), entities=tuple(self.entities) or None)
+            return good_item(self.line, document)
         except RowError as error:
             return Item(self.line, None, str(error))
 

@@ -1,19 +1,20 @@
 """BC5CDR in Microsoft's JSON: abstracts, and which chemicals induce which diseases in them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.scores.gold_file import Entry, read_documents, read_entry
 from biogpt_onnx.scores.gold_set import GoldSet
 from biogpt_onnx.scores.lexicon import Lexicon, lexicon_names, plain_concept
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 
 ConceptPair = tuple[str, str]
 """The MeSH ids of a chemical and a disease."""
 
 
 def read_concept_pairs(path: Path, entities: Path | None = None) -> GoldSet[frozenset[ConceptPair]]:
-    """Reads documents, relations and lexicon.
+    """Reads documents with what they name, relations and lexicon.
 
     Args:
         path: `{id: {"title", "abstract", "relations": [{"chemical", "disease"}], "chemical2id", "disease2id"}}`.
@@ -28,10 +29,12 @@ def read_concept_pairs(path: Path, entities: Path | None = None) -> GoldSet[froz
     chemicals: dict[str, str] = {}
     diseases: dict[str, str] = {}
     for name, entry in read_documents(path):
-        documents.append(titled_document(name, entry))
+        named = {kind: entry.names(f"{kind.lower()}2id") for kind in ("Chemical", "Disease")}
+        entities_here = tuple(NamedEntity(text, kind) for kind, names in named.items() for text in names)
+        documents.append(replace(titled_document(name, entry), entities=entities_here))
         gold.append(frozenset(map(_pair, entry.entries("relations"))))
-        chemicals |= lexicon_names(entry.names("chemical2id"))
-        diseases |= lexicon_names(entry.names("disease2id"))
+        chemicals |= lexicon_names(named["Chemical"])
+        diseases |= lexicon_names(named["Disease"])
     lexicon = Lexicon(chemicals, diseases) if entities is None else _read_lexicon(entities)
     return GoldSet(tuple(documents), tuple(gold), lexicon)
 

@@ -22,7 +22,7 @@ from biogpt_onnx.tasks.catalogue import (
     PUBMEDQA,
 )
 from biogpt_onnx.tasks.description import DescriptionTask
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 from biogpt_onnx.tasks.fitting import Prepared, Reading, TooLong
 from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
 from biogpt_onnx.tasks.own import Task
@@ -49,6 +49,7 @@ __all__ = [
     "Description",
     "DescriptionTask",
     "Document",
+    "NamedEntity",
     "Prepared",
     "Reading",
     "Relation",

@@ -40,13 +40,26 @@ HALLMARKS = (
 
 NO_HALLMARK = "empty"
 
-BC5CDR = RelationTask("bc5cdr", "the relation between {head} and {tail} exists", relation="CID")
+BC5CDR = RelationTask(
+    "bc5cdr",
+    "the relation between {head} and {tail} exists",
+    relation="CID",
+    head_type="Chemical",
+    tail_type="Disease",
+)
 """Diseases that chemicals induce, from title and abstract."""
 
-KD_DTI = RelationTask("kd-dti", _INTERACTION, labels=DRUG_TARGET_LABELS)
+KD_DTI = RelationTask("kd-dti", _INTERACTION, labels=DRUG_TARGET_LABELS, head_type="Chemical", tail_type="Gene")
 """What drugs do to their targets, from title and abstract."""
 
-DDI = RelationTask("ddi", _INTERACTION, labels=DRUG_DRUG_LABELS, source=abstract_alone)
+DDI = RelationTask(
+    "ddi",
+    _INTERACTION,
+    labels=DRUG_DRUG_LABELS,
+    head_type="Chemical",
+    tail_type="Chemical",
+    source=abstract_alone,
+)
 """Interactions of drugs, from a text without its title."""
 
 HOC = ClassificationTask(

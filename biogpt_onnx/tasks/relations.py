@@ -13,6 +13,7 @@ from biogpt_onnx.runtime.results import Generation
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.tasks.fitting import Prepared
 from biogpt_onnx.tasks.mentions import Mentions
+from biogpt_onnx.tasks.names import names_of_type
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.source import SourceOf, title_and_abstract
 from biogpt_onnx.tasks.statement import HEAD, RELATION, TAIL, Statement
@@ -43,6 +44,8 @@ class RelationTask:
     statement: str
     relation: str = ""
     labels: tuple[str, ...] = ()
+    head_type: str = ""
+    tail_type: str = ""
     soft_prompt_size: int | None = 9
     source: SourceOf = title_and_abstract
     config: GenerationConfig = _CONFIG
@@ -56,6 +59,9 @@ class RelationTask:
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
         """The relations of each document; they are decoded together, and none depends on its neighbours.
+
+        A document that says what it names gets relations between these names alone; none where one of the two cannot
+        be named.
 
         Args:
             model: a bundle of the task.
@@ -84,13 +90,24 @@ class RelationTask:
         def ids(text: str) -> list[int]:
             return tokenizer.encode(text)[1:]
 
-        entity = Entity(tokenizer, prepared.symbols, prepared.source_ids)
+        entities = self._entities(tokenizer, prepared)
+        if None in entities.values():
+            return lambda written: () if written else (tokenizer.eos_id,)
         literals = [ids(words) for words in self._statement.words]
         parts: list[Words | Entity | OneOf] = [Words(literals[0])]
         for name, literal in zip(self._statement.fields, literals[1:], strict=True):
-            parts.append(self._labels(ids) if name == RELATION else entity)
-            parts += [Words(literal)] if literal else []
+            part = self._labels(ids) if name == RELATION else entities[name]
+            parts += [*([part] if part else []), *([Words(literal)] if literal else [])]
         return StatementRule(parts, _separator(tokenizer), [*ids("."), tokenizer.eos_id])
+
+    def _entities(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> dict[str, Entity | OneOf | None]:
+        """What may stand for {head} and for {tail}; None where the document names nothing of the kind."""
+        if prepared.document.entities is None:
+            entity = Entity(tokenizer, prepared.symbols, prepared.source_ids)
+            return {HEAD: entity, TAIL: entity}
+        types = {HEAD: self.head_type, TAIL: self.tail_type}
+        names = {field: names_of_type(tokenizer, prepared, wanted) for field, wanted in types.items()}
+        return {field: OneOf(texts) if texts else None for field, texts in names.items()}
 
     def _labels(self, ids: Callable[[str], list[int]]) -> OneOf:
         if not self.labels:

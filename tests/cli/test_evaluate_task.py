@@ -61,6 +61,17 @@ def test_relations_are_scored_beside_co_occurrence(
     assert "0 of 2 documents were too long" in report
 
 
+def test_the_golds_entities_may_be_given_to_the_model_as_they_are_to_co_occurrence(
+    mini_bundle: Path, gold: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(mini_bundle, gold, "--task", "bc5cdr", "--given-entities", "--json")) == 0
+    report = json.loads(capsys.readouterr().out)
+    # Every name is one that the gold knows.
+    assert report["unknown"] == 0
+    assert main(command(mini_bundle, gold, "--task", "bc5cdr", "--given-entities", "--free")) == 2
+    assert "--given-entities is for bc5cdr" in capsys.readouterr().err
+
+
 def test_a_bundle_beside_itself_differs_in_nothing(
     mini_bundle: Path, gold: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -121,6 +121,66 @@ def test_pubtator_goes_in_and_out_with_its_ids(mini_bundle: Path, tmp_path: Path
             assert "Tremor due to lithium Lithium caused tremor in two patients."[int(start) : int(end)] == text
 
 
+ANNOTATED = """\
+7|t|Lithium.
+7|a|Lithium caused tremor and ataxia in nine rats.
+7\t0\t7\tLithium\tChemical\tD008094
+7\t24\t30\ttremor\tDisease\tD014202
+
+8|t|Nothing is annotated here.
+8|a|Cisplatin caused renal failure.
+
+"""
+
+
+def test_relations_of_the_entities_that_the_file_names_alone(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, json_lines = tmp_path / "in.pubtator", tmp_path / "in.jsonl"
+    file.write_text(ANNOTATED)
+    entities = [{"text": "Lithium", "type": "Chemical"}, {"text": "tremor", "type": "Disease"}]
+    rows = [
+        {"title": "Lithium.", "text": "Lithium caused tremor and ataxia in nine rats.", "entities": entities},
+        {"title": "Nothing is annotated here.", "text": "Cisplatin caused renal failure.", "entities": []},
+    ]
+    json_lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = []
+    for path in (file, json_lines):
+        assert main(relations(mini_bundle, path, "--given-entities")) == 0
+        found.append([record["relations"] for record in records(capsys.readouterr().out)])
+    assert found[0] == found[1]
+    assert {(one["head"], one["tail"]) for one in found[0][0]} <= {("Lithium", "tremor")}
+    assert found[0][1] == []
+
+
+def test_by_default_what_a_file_names_changes_nothing(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = []
+    for number, text in enumerate((ANNOTATED, ANNOTATED.replace("\ttremor\tDisease", "\tnine\tDisease"))):
+        file = tmp_path / f"{number}.pubtator"
+        file.write_text(text)
+        assert main(relations(mini_bundle, file)) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+
+
+def test_entities_that_are_no_names_are_a_bad_row(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "Lithium caused tremor.", "entities": [7]}\n')
+    assert main(relations(mini_bundle, file, "--given-entities")) == 1
+    assert "line 1: the field entities holds a number: give names, or objects with" in capsys.readouterr().err
+
+
+def test_given_entities_and_free_decoding_exclude_each_other(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(relations(mini_bundle, documents, "--given-entities", "--free")) == 2
+    assert capsys.readouterr().err.startswith("error: --given-entities keeps the model to names, --free lets it")
+
+
 def test_questions_are_answered(mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "questions.csv"
     path.write_text(

@@ -10,7 +10,7 @@ from biogpt_onnx.files import item
 from biogpt_onnx.files.item import Passage
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.runtime.errors import DocumentError
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 from makers.documents import documents, problems, read, save
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -65,14 +65,14 @@ def test_sentences_stand_at_their_offsets() -> None:
     assert documents(read(data, "bioc")) == [Document("One.  Two.", "7")]
 
 
-def test_annotations_and_relations_are_left_aside() -> None:
+def test_entities_are_read_and_relations_left_aside() -> None:
     annotation = '<annotation id="T1"><infon key="type">Chemical</infon><location offset="0" length="1"/>'
     annotation += "<text>X</text></annotation>"
     relation = '<relation id="R1"><infon key="type">CID</infon><node refid="T1" role="head"/></relation>'
     data = collection(
         f"<document><id>7</id><passage><offset>0</offset><text>X</text>{annotation}</passage>{relation}</document>"
     )
-    assert documents(read(data, "bioc")) == [Document("X", "7")]
+    assert documents(read(data, "bioc")) == [Document("X", "7", entities=(NamedEntity("X", "Chemical"),))]
 
 
 def test_comments_sections_and_carriage_returns_change_no_offset() -> None:

@@ -11,9 +11,9 @@ from biogpt_onnx.files.pubtator_output import PubTator, one_line
 from biogpt_onnx.files.records import record_of
 from biogpt_onnx.files.schema import Schema
 from biogpt_onnx.runtime.errors import PromptError
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 from biogpt_onnx.tasks.results import Relation
-from makers.documents import documents, problems, read, relation, relations, written
+from makers.documents import documents, problems, read, relation, relations, unnamed, written
 
 CID = Schema("CID", "Chemical", "Disease")
 DOCUMENT = Document("Lidocaine caused cardiac asystole.", "354896", "Lidocaine-induced cardiac asystole.")
@@ -42,10 +42,13 @@ def record(document: Document, *found: Relation) -> dict[str, object]:
     return record_of(Item(1, document), relations(*found), keep_document=True)
 
 
-def test_title_and_abstract_are_read_and_annotations_left_aside() -> None:
+def test_title_abstract_and_entities_are_read_and_relations_left_aside() -> None:
     items = read(FILE, "pubtator")
+    entities = (NamedEntity("Lidocaine", "Chemical"), NamedEntity("cardiac asystole", "Disease"))
     assert documents(items) == [
-        Document('Intravenous lidocaine; a|b and "c".', "354896", "Lidocaine-induced cardiac asystole."),
+        Document(
+            'Intravenous lidocaine; a|b and "c".', "354896", "Lidocaine-induced cardiac asystole.", entities=entities
+        ),
         Document("Text", "7", "Second"),
     ]
     assert [one.line for one in items] == [1, 7]
@@ -123,7 +126,7 @@ def test_a_document_without_title_counts_from_its_own_beginning() -> None:
     document = Document("Lidocaine caused asystole.", "1")
     text = written(PubTator(CID), [record(document, relation(document, "Lidocaine", "asystole"))])
     assert text.startswith("1|t|Lidocaine caused asystole.\n1|a|\n1\t0\t9\tLidocaine")
-    assert documents(read(text, "pubtator")) == [document]
+    assert unnamed(documents(read(text, "pubtator"))) == [document]
 
 
 @pytest.mark.parametrize(("name", "as_written"), [(None, "12"), ("", "12"), (" ", "12"), ("a|t|b\tc\n", "a_t_b_c_")])
@@ -170,7 +173,7 @@ def test_what_is_written_is_read_back_and_the_library_agrees(
     expected = [
         Document(one_line(text), name, one_line(title) if one_line(title).strip() else "") for name, title, text in rows
     ]
-    assert documents(read(text, "pubtator")) == expected
+    assert unnamed(documents(read(text, "pubtator"))) == expected
     found = list(pubtator.iterparse_s(text.split("\n")))
     assert [each.pmid for each in found] == [name for name, _, _ in rows]
     for document, each in zip(expected, found, strict=True):

@@ -1,6 +1,7 @@
 """Files of documents, and results for them."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.files.columns import Columns
@@ -16,6 +17,11 @@ def read(data: bytes | str, file_format: Format, columns: Columns | None = None)
     """The items of a stream."""
     content = data.encode() if isinstance(data, str) else data
     return list(read_documents(io.BytesIO(content), file_format, columns or Columns()))
+
+
+def unnamed(found: list[Document]) -> list[Document]:
+    """Documents as they would be if their files named nothing."""
+    return [replace(document, entities=None) for document in found]
 
 
 def documents(items: list[Item]) -> list[Document]:

@@ -9,7 +9,7 @@ from biogpt_onnx.scores.gold import TASKS, read_gold
 from biogpt_onnx.scores.gold_set import GoldSet, annotated
 from biogpt_onnx.scores.hallmark_gold import LABELS as HALLMARKS
 from biogpt_onnx.scores.lexicon import Lexicon
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 
 BC5CDR: dict[str, Any] = {
     "11": {
@@ -62,7 +62,11 @@ def having(content: dict[str, Any], document: str, **fields: object) -> dict[str
 
 def test_bc5cdr_gives_documents_pairs_and_a_lexicon(tmp_path: Path) -> None:
     found = read_gold("bc5cdr", written(tmp_path, BC5CDR))
-    assert found.documents == (Document("Lithium was given.", "11", "A tremor."), Document("Nothing.", "12"))
+    names = (NamedEntity("Lithium", "Chemical"), NamedEntity("tremor", "Disease"))
+    assert found.documents == (
+        Document("Lithium was given.", "11", "A tremor.", entities=names),
+        Document("Nothing.", "12", entities=(NamedEntity("lithium ", "Chemical"),)),
+    )
     assert found.gold == (frozenset({("D1", "D2")}), frozenset())
     assert found.lexicon == Lexicon({"lithium": "D9"}, {"tremor": "D2"})
 

@@ -1,7 +1,7 @@
 import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, tasks
-from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, RelationTask
+from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, NamedEntity, RelationTask
 from makers.scripted import scripted
 
 DOCUMENT = Document(
@@ -145,3 +145,62 @@ def test_a_task_without_labels_decodes_freely_or_not_at_all(mini: BioGPT) -> Non
         tasks.run(task, model, [DOCUMENT])
     (found,) = tasks.run(task, model, [DOCUMENT], free=True)
     assert [(one.head, one.relation, one.tail) for one in found.relations] == [("Lithium", "harm", "patients")]
+
+
+NAMES = (NamedEntity("Lithium", "Chemical"), NamedEntity("aspirin", "chemical"), NamedEntity("Ataxia", "Disease"))
+
+
+def named(*entities: NamedEntity) -> Document:
+    return Document(DOCUMENT.text, title=DOCUMENT.title, entities=entities)
+
+
+def test_relations_are_made_of_the_names_that_a_document_is_given(mini: BioGPT) -> None:
+    # Tremor stands in the document, but nobody named it.
+    found = only(scripted(mini, said(("lithium", "tremor"))), named(*NAMES))
+    assert [(one.head, one.tail) for one in found.relations][:1] == [("Lithium", "Ataxia")]
+    (relation,) = only(scripted(mini, said(("aspirin", "ataxia"))), named(*NAMES)).relations
+    assert (relation.head, relation.tail) == ("Aspirin", "Ataxia")
+    assert DOCUMENT.full_text[slice(*relation.head_span)] == "Aspirin"  # type: ignore[misc]
+
+
+def test_a_chemical_is_no_disease_and_a_name_without_a_type_is_either(mini: BioGPT) -> None:
+    text = said(("ataxia", "lithium"))
+    (relation,) = only(scripted(mini, text), named(*NAMES)).relations[:1]
+    assert (relation.head, relation.tail) != ("Ataxia", "Lithium")
+    untyped = (NamedEntity("Lithium"), NamedEntity("Ataxia"))
+    (relation,) = only(scripted(mini, text), named(*untyped)).relations
+    assert (relation.head, relation.tail) == ("Ataxia", "Lithium")
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [
+        (),
+        (NamedEntity("Lithium", "Chemical"),),
+        (NamedEntity("Ataxia", "Disease"), NamedEntity("Tremor", "Disease")),
+        # Neither stands in the document.
+        (NamedEntity("Lithium", "Chemical"), NamedEntity("headache", "Disease")),
+        (NamedEntity("Lithium", "Chemical"), NamedEntity("", "Disease")),
+    ],
+    ids=["nothing", "no disease", "no chemical", "an absent disease", "an empty name"],
+)
+def test_where_one_of_the_two_cannot_be_named_there_is_no_relation(
+    mini: BioGPT, entities: tuple[NamedEntity, ...]
+) -> None:
+    found = only(scripted(mini, said(("lithium", "tremor"))), named(*entities))
+    assert (found.relations, found.unparsed, found.text, found.complete) == ((), (), "", True)
+
+
+def test_names_with_typographic_punctuation_are_found_where_it_is_read_as_ascii(mini: BioGPT) -> None:
+    document = Document(
+        "Beta‑carotene caused ataxia.",
+        entities=(NamedEntity("Beta‑carotene", "Chemical"), NamedEntity("ataxia", "Disease")),
+    )
+    model = scripted(mini, said(("beta-carotene", "ataxia")))
+    (found,) = tasks.run(BC5CDR, model, [document], normalize_punctuation=True)
+    assert [(one.tail) for one in found.relations] == ["ataxia"]
+
+
+def test_free_decoding_keeps_to_no_names(mini: BioGPT) -> None:
+    (relation,) = only(scripted(mini, said(("lithium", "tremor"))), named(*NAMES), free=True).relations
+    assert relation.tail == "Tremor"
