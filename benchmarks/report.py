@@ -257,8 +257,8 @@ def task_quality_table(run: dict[str, Any]) -> str:
         )
     made_on = (
         "The embedded checkpoint at the two tasks that it was trained on, on documents that it was not trained on; in "
-        "brackets 95 % intervals over documents. Co-occurrence is given the annotated entities, and so is the model where "
-        "it says so."
+        "brackets 95 % intervals over documents. Co-occurrence is given the annotated entities, and the model where it "
+        "says so."
     )
     said = [f"{name.capitalize()}: {run[name]['summary']}" for name in _SAID]
     table = [f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]]
