@@ -1,6 +1,6 @@
 """Whether two answers differ only where rounding may decide: by what float32 says of the place where they part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +37,10 @@ class Nearness:
         Where two part, the tokens are close if float32's logits of both are, by twice the limit: each of the two may
         be off by once.
         """
-        differences = []
-        for row, (prompt, mine, other) in enumerate(zip(prompts, ours, theirs, strict=True)):
-            position = first_difference(mine, other)
-            if position is not None:
-                logits = self.exact.logits([*prompt, *mine[:position]])[-1]
-                difference = _difference(row, position, mine, other)
-                differences.append(difference | self._greedy(logits, difference["ours"], difference["theirs"]))
+        differences = [
+            difference | self._greedy(logits, difference["ours"], difference["theirs"])
+            for difference, logits in self._partings(prompts, ours, theirs)
+        ]
         return _verdict(len(ours), differences)
 
     def of_samples(
@@ -55,15 +52,23 @@ class Nearness:
         samples part, the tokens are close if little probability lies between them.
         """
         differences = []
+        for difference, logits in self._partings(prompts, ours, theirs):
+            between = _probability_between(logits, top_k, difference["ours"], difference["theirs"])
+            close = between is not None and between <= 2 * self.limit * float(logits.std())
+            differences.append(difference | {"probability_between": between, "close": close})
+        return _verdict(len(ours), differences)
+
+    def _partings(
+        self, prompts: Sequence[Tokens], ours: Sequence[Tokens], theirs: Sequence[Tokens]
+    ) -> Iterator[tuple[Found, npt.NDArray[np.float32]]]:
+        """The first difference of each row that has one, and float32's logits there."""
         for row, (prompt, mine, other) in enumerate(zip(prompts, ours, theirs, strict=True)):
             position = first_difference(mine, other)
             if position is not None:
-                logits = self.exact.logits([*prompt, *mine[:position]])[-1]
-                difference = _difference(row, position, mine, other)
-                between = _probability_between(logits, top_k, difference["ours"], difference["theirs"])
-                close = between is not None and between <= 2 * self.limit * float(logits.std())
-                differences.append(difference | {"probability_between": between, "close": close})
-        return _verdict(len(ours), differences)
+                yield (
+                    _difference(row, position, mine, other),
+                    self.exact.logits([*prompt, *mine[:position]])[-1],
+                )
 
     def of_best(self, prompts: Sequence[Tokens], ours: Sequence[Tokens], theirs: Sequence[Tokens]) -> Found:
         """Compares what searches found to be the likeliest.
