@@ -60,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
     from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI
 
+    if options.given_entities:
+        _check_given_entities(options)
     output_format = _chosen_format(options)
     if options.lexicon is not None and output_format == _JSON_LINES:
         raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
@@ -71,8 +73,6 @@ def run(options: argparse.Namespace) -> int:
         if not task.labels:
             raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
         task = replace(task, labels=labels)
-    if options.given_entities and options.free:
-        raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
     return answer_rows(
         options,
         task,
@@ -81,6 +81,18 @@ def run(options: argparse.Namespace) -> int:
         _output(output_format, task.name, lexicon),
         completed=completed_entities(options),
     )
+
+
+def _check_given_entities(options: argparse.Namespace) -> None:
+    from biogpt_onnx.files.formats import NAMELESS, STANDARD_INPUT, format_of
+
+    if options.free:
+        raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
+    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of(options.file))
+    if input_format in NAMELESS:
+        raise ConfigError(
+            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"
+        )
 
 
 def _output(name: str, task: str, lexicon: "Lexicon") -> "OutputFormat":

@@ -9,6 +9,9 @@ Format = Literal["text", "jsonl", "csv", "tsv", "pubtator", "bioc", "biocjson"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+NAMELESS: tuple[Format, ...] = ("text", "csv", "tsv")
+"""Those that have no place for what a document names."""
+
 STANDARD_INPUT = "-"
 """What stands for it where a file is named."""
 

@@ -181,6 +181,14 @@ def test_given_entities_and_free_decoding_exclude_each_other(
     assert capsys.readouterr().err.startswith("error: --given-entities keeps the model to names, --free lets it")
 
 
+@pytest.mark.parametrize("options", [[], ["--format", "text"], ["--format", "csv"]])
+def test_a_file_that_can_name_nothing_is_refused_where_names_are_wanted(
+    options: list[str], mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(relations(mini_bundle, documents, "--given-entities", *options)) == 2
+    assert capsys.readouterr().err.startswith("error: --given-entities needs a file that names them: give PubTator")
+
+
 def test_questions_are_answered(mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "questions.csv"
     path.write_text(
