@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.files.columns import Columns
 from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.item import Item
 from biogpt_onnx.files.json_lines import JsonLines
@@ -79,7 +80,8 @@ def _is_stream(name: str) -> bool:
 
 
 def _items(options: argparse.Namespace) -> Iterator[Item]:
-    return read_documents(options.file, options.format)
+    given = getattr(options, "given_entities", False)
+    return read_documents(options.file, options.format, Columns(entities="entities" if given else None))
 
 
 class _Rows:

@@ -9,8 +9,6 @@ from biogpt_onnx.tasks.document import Document, NamedEntity
 TEXT_NAMES = ("text", "abstract", "context", "sentence", "term")
 """What the field of the text may be called where nobody says what it is called; the first that is there counts."""
 
-_ENTITIES = "entities"
-
 
 @dataclass(frozen=True)
 class Columns:
@@ -21,18 +19,21 @@ class Columns:
         id: the field of the id; None for "id".
         title: the field of the title; None for "title".
         question: the field of the question; None for "question".
+        entities: the field of what the text names, which JSON alone can have; None where that is not read.
     """
 
     text: str | None = None
     id: str | None = None
     title: str | None = None
     question: str | None = None
+    entities: str | None = None
 
     def missing(self, names: Container[str]) -> str | None:
         """What of these is not among names, to be read behind "it has no field"; None where all are there."""
         if self._text_name(names) is None:
             return self.text or ", ".join(TEXT_NAMES[:-1]) + f" or {TEXT_NAMES[-1]}"
-        return next((name for name in (self.id, self.title, self.question) if name and name not in names), None)
+        others = (self.id, self.title, self.question, self.entities)
+        return next((name for name in others if name and name not in names), None)
 
     def used(self, names: Container[str]) -> tuple[str, ...]:
         """The names of the fields that are read."""
@@ -57,12 +58,13 @@ class Columns:
             # A title of nothing but spaces would count in offsets and stand nowhere.
             title=title if title.strip() else "",
             question=_string(row, self.question or "question"),
-            entities=_entities(row),
+            entities=None if self.entities is None else _entities(row, self.entities),
         )
 
     def lowered(self) -> "Columns":
         """The same in lower case."""
-        return Columns(*(name and name.lower() for name in (self.text, self.id, self.title, self.question)))
+        names = (self.text, self.id, self.title, self.question, self.entities)
+        return Columns(*(name and name.lower() for name in names))
 
     def _text_name(self, names: Container[str]) -> str | None:
         wanted = TEXT_NAMES if self.text is None else (self.text,)
@@ -78,18 +80,19 @@ def _string(row: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _entities(row: Mapping[str, object]) -> tuple[NamedEntity, ...] | None:
-    """What stands in a field of lists, which JSON alone has: names, or objects with a text and perhaps a type."""
-    value = row.get(_ENTITIES)
-    return tuple(map(_entity, value)) if isinstance(value, list) else None
+def _entities(row: Mapping[str, object], name: str) -> tuple[NamedEntity, ...]:
+    value = row[name]
+    if not isinstance(value, list):
+        raise RowError(f"the field {name} is {_kind(value)}: give a list of what the text names")
+    return tuple(_entity(one, name) for one in value)
 
 
-def _entity(value: object) -> NamedEntity:
+def _entity(value: object, name: str) -> NamedEntity:
     if isinstance(value, str):
         return NamedEntity(value)
     if isinstance(value, dict) and isinstance(value.get("text"), str):
         return NamedEntity(value["text"], _string(value, "type"))
-    raise RowError(f'the field {_ENTITIES} holds {_kind(value)}: give names, or objects with "text" and "type"')
+    raise RowError(f'the field {name} holds {_kind(value)}: give names, or objects with "text" and "type"')
 
 
 def _id(row: Mapping[str, object], name: str) -> str | None:
@@ -101,5 +104,13 @@ def _id(row: Mapping[str, object], name: str) -> str | None:
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    kinds = {
+        type(None): "null",
+        str: "a string",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+    }
     return kinds.get(type(value), type(value).__name__)

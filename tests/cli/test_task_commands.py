@@ -165,13 +165,24 @@ def test_by_default_what_a_file_names_changes_nothing(
     assert outputs[0] == outputs[1]
 
 
-def test_entities_that_are_no_names_are_a_bad_row(
-    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        (', "entities": [7]', "the field entities holds a number: give names, or objects with"),
+        (', "entities": [{"type": "Chemical"}]', "the field entities holds an object: give names, or objects with"),
+        (', "entities": "Lithium"', "the field entities is a string: give a list of what the text names"),
+        (', "entities": null', "the field entities is null: give a list of what the text names"),
+        ("", "it has no field entities: add it"),
+    ],
+)
+def test_rows_that_do_not_say_what_they_name_are_bad_where_that_is_wanted_and_good_elsewhere(
+    field: str, says: str, mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "in.jsonl"
-    file.write_text('{"text": "Lithium caused tremor.", "entities": [7]}\n')
+    file.write_text(f'{{"text": "Lithium caused tremor."{field}}}\n')
     assert main(relations(mini_bundle, file, "--given-entities")) == 1
-    assert "line 1: the field entities holds a number: give names, or objects with" in capsys.readouterr().err
+    assert f"line 1: {says}" in capsys.readouterr().err
+    assert main(relations(mini_bundle, file)) == 0
 
 
 def test_given_entities_and_free_decoding_exclude_each_other(
