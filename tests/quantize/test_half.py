@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,15 +12,18 @@ import biogpt_onnx
 from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize import model_pair
 from biogpt_onnx.quantize.evaluation import evaluate
 from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
 from biogpt_onnx.quantize.proof import prove
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.devices import open_session
 from biogpt_onnx.runtime.errors import BundleError, ProviderError
 from biogpt_onnx.runtime.session import DecoderSession
 from makers.checkpoints import Tensors, random_tensors, tiny_architecture, write_huggingface
+from makers.devices import device_session
 from makers.half_emulation import emulated
 from makers.outliers import write_outlier_checkpoint
 
@@ -128,6 +132,18 @@ def test_fp16_runs_on_the_cpu_and_writes_the_tokens_of_float32(
         assert [answer.token_ids for answer in ours] == [answer.token_ids for answer in theirs]
     prefix = model.prefix("Aspirin inhibits platelets.")
     assert len(model.generate("Aspirin inhibits platelets. The drug", prefix=prefix, max_new_tokens=5).token_ids) == 5
+
+
+def test_it_is_evaluated_where_it_runs_beside_float32_on_the_cpu(
+    bundles: dict[str, Path], mini_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_on_a_device(folder: Path, manifest: Manifest, **settings: Any) -> Any:
+        return device_session(folder) if manifest.precision == "fp16" else open_session(folder, manifest, **settings)
+
+    monkeypatch.setattr(model_pair, "open_session", open_on_a_device)
+    evaluation = evaluate(bundles["fp16"], mini_bundle, EVALUATION_TEXTS[:3], prompts=2)
+    assert evaluation.passed(0.001), evaluation.table()
+    assert 0 < max(error.keys for error in evaluation.layer_errors) < 0.005
 
 
 def test_its_cache_takes_half_the_memory(bundles: dict[str, Path], mini_bundle: Path) -> None:
