@@ -45,6 +45,8 @@ def _search(
     with _prompts_read(model, states, limits) as (cache_of_all, first_logits):
         cache, active = cache_of_all, list(states)
         tokens = chooser.append(active, first_logits)
+        # Asked once: it takes longer than a comparison should in every step.
+        selecting = model if isinstance(model, SelectingModel) else None
         while True:
             yield
             unfinished = [row for row, state in enumerate(active) if state.finish_reason is None]
@@ -54,20 +56,12 @@ def _search(
             if len(unfinished) < len(active):
                 cache = cache.keep(unfinished)
                 active = [active[row] for row in unfinished]
-            tokens = _next_tokens(model, cache, tokens[unfinished, None], active, chooser)
-
-
-def _next_tokens(
-    model: DecoderModel[CacheT],
-    cache: CacheT,
-    tokens: npt.NDArray[np.int64],
-    active: Sequence[SequenceState],
-    chooser: TokenChooser,
-) -> npt.NDArray[np.int64]:
-    enough = chooser.enough(active)
-    if enough is not None and isinstance(model, SelectingModel) and enough <= model.most_selected:
-        return chooser.append_selected(active, model.forward_selected(tokens, cache, enough))
-    return chooser.append(active, model.forward(tokens, cache))
+            enough = chooser.enough(active)
+            if selecting is not None and enough is not None and enough <= selecting.most_selected:
+                selection = selecting.forward_selected(tokens[unfinished, None], cache, enough)
+                tokens = chooser.append_selected(active, selection)
+            else:
+                tokens = chooser.append(active, model.forward(tokens[unfinished, None], cache))
 
 
 def _prompts_read(
