@@ -21,15 +21,11 @@ from biogpt_onnx.runtime.errors import ConfigError
 if TYPE_CHECKING:
     from biogpt_onnx.files.lexicon import Lexicon
     from biogpt_onnx.files.records import OutputFormat
+    from biogpt_onnx.tasks import RelationTask
 
 NAME = "relations"
 
-# The name of the relation, if its statement gives none, and the types of both entities.
-_SCHEMAS = {
-    "bc5cdr": ("CID", "Chemical", "Disease"),
-    "kd-dti": ("", "Chemical", "Gene"),
-    "ddi": ("", "Chemical", "Chemical"),
-}
+_TASKS = ("bc5cdr", "kd-dti", "ddi")
 
 _JSON_LINES, _PUBTATOR, _BIOC = "jsonl", "pubtator", "bioc"
 _SUFFIXES = {".pubtator": _PUBTATOR, ".pubtator.txt": _PUBTATOR, ".xml": _BIOC}
@@ -39,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
-    add_task_choice(parser, list(_SCHEMAS))
+    add_task_choice(parser, _TASKS)
     add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
     parser.add_argument(
         "--output-format",
@@ -78,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         task,
         model,
         reading(options, "error"),
-        _output(output_format, task.name, lexicon),
+        _output(output_format, task, lexicon),
         completed=completed_entities(options),
     )
 
@@ -95,13 +91,13 @@ def _check_given_entities(options: argparse.Namespace) -> None:
         )
 
 
-def _output(name: str, task: str, lexicon: "Lexicon") -> "OutputFormat":
+def _output(name: str, task: "RelationTask", lexicon: "Lexicon") -> "OutputFormat":
     from biogpt_onnx.files.bioc_output import BioC
     from biogpt_onnx.files.json_lines import JsonLines
     from biogpt_onnx.files.pubtator_output import PubTator
     from biogpt_onnx.files.schema import Schema
 
-    schema = Schema(*_SCHEMAS[task])
+    schema = Schema(task.relation, task.head_type, task.tail_type)
     if name == _PUBTATOR:
         return PubTator(schema, lexicon)
     return BioC(schema, lexicon) if name == _BIOC else JsonLines()
