@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from biogpt_onnx.runtime.providers import CUDA_PROVIDER, installed_runtimes
+from biogpt_onnx.runtime.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER, TWO_RUNTIMES, installed_runtimes
 
 _DRIVER = "libcuda.so.1"
 _PROVIDER_LIBRARY = "libonnxruntime_providers_cuda.so"
@@ -46,12 +46,9 @@ def what_cuda_lacks(onnxruntime: ModuleType, load: Callable[[str], Any] = ctypes
         One clause that names the cause and the remedy; None if nothing is found.
     """
     if len(installed_runtimes()) > 1:
-        return (
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, "
-            f"then {_INSTALL}"
-        )
+        return f"{TWO_RUNTIMES} {_INSTALL}"
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
-        return f"the installed ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then {_INSTALL}"
+        return NO_CUDA_PROVIDER
     if platform.system() != "Linux":
         return None  # elsewhere the libraries have other names
     return _what_the_driver_lacks(onnxruntime, load) or _missing_library(onnxruntime, load)

@@ -11,6 +11,12 @@ from biogpt_onnx.runtime.errors import ConfigError, ProviderError
 
 Device = Literal["auto", "cpu", "cuda"]
 
+TWO_RUNTIMES = "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, then"
+NO_CUDA_PROVIDER = (
+    'the installed ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"'
+)
+"""What may be wrong, with the remedy; of the first, what to install follows."""
+
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 
@@ -81,20 +87,12 @@ def installed_runtimes() -> list[str]:
 def warn_of_two_runtimes() -> None:
     """Warns when onnxruntime and onnxruntime-gpu are both installed: they write the same files, and one is lost."""
     if len(installed_runtimes()) > 1:
-        warnings.warn(
-            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, "
-            "then install the one you want",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        warnings.warn(f"{TWO_RUNTIMES} install the one you want", RuntimeWarning, stacklevel=3)
 
 
 def _cuda(onnxruntime: ModuleType, precision: str) -> str:
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
-        raise ProviderError(
-            "device is cuda, but the installed ONNX Runtime has no CUDA provider: "
-            'pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"; or choose device cpu'
-        )
+        raise ProviderError(f"device is cuda, but {NO_CUDA_PROVIDER}; or choose device cpu")
     if precision not in _CUDA_PRECISIONS:
         raise ProviderError(
             f"device is cuda, but {precision} bundles run on the CPU only: choose device cpu or auto, or quantize the "
