@@ -3,6 +3,7 @@
 import threading
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from biogpt_onnx.runtime.device_slab import DeviceSlab, SlabPool
 from biogpt_onnx.runtime.device_step import DeviceStep
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
+from biogpt_onnx.runtime.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
 from biogpt_onnx.runtime.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.token_mover import TokenMover
 
@@ -92,6 +94,7 @@ class DeviceSession:
         self.device, self.provider = accelerator.name, accelerator.provider
         self.most_selected = SELECTED
         self._chain, self._captures = self._open_chain(manifest.chain)
+        self._not_captured = self._run_options(_NOT_CAPTURED)
         self._tree: Any = None
         # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
         # captured step and its fixed inputs serve one run at a time.
@@ -124,28 +127,17 @@ class DeviceSession:
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        batch_size, sequence = input_ids.shape
-        self._check_room(cache, sequence)
+        sequence = input_ids.shape[1]
         is_plain = attention_bias is None and logits_indices is None and position_ids is None
         if is_plain and sequence == 1 and not cache.is_part:
             with self._lock:
-                return self._step(input_ids, cache).logits()[list(cache.rows)]
-        starts = cache.lengths
-        if position_ids is None:
-            position_ids = starts[:, None] + np.arange(sequence)
-        if logits_indices is None:
-            logits_indices = np.arange(1, batch_size + 1) * sequence - 1
-        inputs: dict[str, npt.NDArray[Any]] = {
-            bundle.INPUT_IDS: input_ids,
-            bundle.POSITION_IDS: position_ids,
-            bundle.TOTAL_SEQUENCE_LENGTH: np.array(starts.max() + sequence, dtype=np.int32),
-            bundle.LOGITS_INDICES: logits_indices,
-        }
-        logits = np.empty((len(logits_indices), self.vocab_size), dtype=np.float32)
+                return self._step(input_ids, cache).logits(cache.rows)
+        inputs = pass_inputs(input_ids, cache, position_ids, logits_indices)
+        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self.vocab_size), dtype=np.float32)
         if attention_bias is None:
             self._run(bundle.CHAIN_FILE, self._chain, cache, inputs, logits)
         else:
-            inputs[bundle.SEQLENS_K] = (starts + (sequence - 1)).astype(np.int32)
+            inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
             inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
             self._run(bundle.MODEL_FILE, self._tree_session(), cache, inputs, logits)
         cache.lengths += sequence
@@ -157,26 +149,24 @@ class DeviceSession:
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        self._check_room(cache, 1)
-        rows = list(cache.rows)
         with self._lock:
             step = self._step(input_ids, cache)
-            ids, log_probabilities = step.selected(count)
+            ids, log_probabilities = step.selected(cache.rows, count)
 
         def all_logits() -> npt.NDArray[np.float32]:
             with self._lock:
-                return step.logits()[rows]
+                return step.logits(cache.rows)
 
-        return Selection(ids[rows], log_probabilities[rows], all_logits)
+        return Selection(ids, log_probabilities, all_logits)
 
     def _step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceStep:
+        room_needed(cache, 1)
         slab = cache.slab
         with self._lock, device_memory("a step"):
             if slab.step is None:
                 slab.step = self._new_step(slab)
             step: DeviceStep = slab.step
-            options = self._run_options(str(slab.number) if self._captures else _NOT_CAPTURED)
-            step.run(cache.rows, input_ids[:, 0], cache.lengths, options)
+            step.run(cache.rows, input_ids[:, 0], cache.lengths)
         self._counters.captured_steps = self.captured_steps + self._captures
         cache.lengths += 1
         return step
@@ -189,9 +179,9 @@ class DeviceSession:
                 release(number)
         binding = self._chain.io_binding()
         self._bind_cache(binding, slab, 0, slab.rows)
-        return DeviceStep(
-            self._onnxruntime, self._chain, binding, slab, self._accelerator.name, self.vocab_size, self._selector
-        )
+        options = self._run_options(str(slab.number)) if self._captures else self._not_captured
+        run = partial(self._chain.run_with_iobinding, binding, options)
+        return DeviceStep(self._onnxruntime, run, binding, slab, self.device, self.vocab_size, self._selector)
 
     def _run(
         self,
@@ -208,16 +198,9 @@ class DeviceSession:
                 self._bind_cache(binding, cache.slab, _first_row(cache), cache.batch_size)
             # The arrays live as long as `inputs` and `logits` do; ONNX Runtime copies between them and the device.
             for name, array in inputs.items():
-                binding.bind_ortvalue_input(name, self._on_cpu(name, array))
+                binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
             binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
-            session.run_with_iobinding(binding, self._run_options(_NOT_CAPTURED))
-
-    def _on_cpu(self, name: str, array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- as above
-        onnx_type = self._element_type.onnx_type if name == bundle.ATTENTION_BIAS else None
-        ort_value = self._onnxruntime.OrtValue
-        if onnx_type is None:
-            return ort_value.ortvalue_from_numpy(array)
-        return ort_value.ortvalue_from_numpy_with_onnx_type(array, onnx_type)
+            session.run_with_iobinding(binding, self._not_captured)
 
     def _bind_cache(self, binding: Any, slab: DeviceSlab, first_row: int, rows: int) -> None:  # noqa: ANN401 -- as above
         # Past and present name the same memory: this is what makes the update happen in place.
@@ -266,11 +249,6 @@ class DeviceSession:
             )
         check_contract(self._folder, session, spec)
         return session
-
-    def _check_room(self, cache: DeviceCache, sequence: int) -> None:
-        total = int(cache.lengths.max()) + sequence
-        if total > cache.capacity:
-            raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
 
 
 def _first_row(cache: DeviceCache) -> int:

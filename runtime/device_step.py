@@ -1,6 +1,6 @@
 """One token for every row, over fixed memory, so that the whole step can be captured and replayed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +20,8 @@ class DeviceStep:
 
     Args:
         onnxruntime: ONNX Runtime.
-        session: of the chain graph, with the cache's places in `binding` bound.
-        binding: likewise.
+        run: runs the chain graph over `binding`.
+        binding: the graph's places, of which those of the cache are bound.
         slab: the cache.
         device: the memory's name.
         vocab_size: entries of a row of logits.
@@ -31,15 +31,15 @@ class DeviceStep:
     def __init__(  # noqa: PLR0913, PLR0917 -- what is bound to what
         self,
         onnxruntime: ModuleType,
-        session: Any,  # noqa: ANN401 -- ONNX Runtime has no types
-        binding: Any,  # noqa: ANN401 -- likewise
+        run: Callable[[], object],
+        binding: Any,  # noqa: ANN401 -- ONNX Runtime has no types
         slab: DeviceSlab,
         device: str,
         vocab_size: int,
         selector: Any,  # noqa: ANN401 -- likewise
     ) -> None:
         rows, ort_value = slab.rows, onnxruntime.OrtValue
-        self._session, self._binding = session, binding
+        self._run = run
         # A row that is not asked for has token 0 at position 0: it writes where nothing of it matters.
         self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
         self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
@@ -61,13 +61,7 @@ class DeviceStep:
         binding.bind_ortvalue_output(bundle.BEST_IDS, self._best_ids)
         binding.bind_ortvalue_output(bundle.BEST_LOG_PROBABILITIES, self._best_log_probabilities)
 
-    def run(
-        self,
-        rows: Sequence[int],
-        token_ids: npt.NDArray[np.int64],
-        positions: npt.NDArray[np.int64],
-        run_options: Any,  # noqa: ANN401 -- likewise
-    ) -> None:
+    def run(self, rows: Sequence[int], token_ids: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> None:
         """Appends a token [rows] to each of these rows at its position [rows]."""
         for device_values, values, given in (
             (self._device_ids, self._ids, token_ids),
@@ -76,15 +70,16 @@ class DeviceStep:
             values[:] = 0
             values[list(rows), 0] = given
             device_values.update_inplace(values)
-        self._session.run_with_iobinding(self._binding, run_options)
+        self._run()
 
-    def logits(self) -> npt.NDArray[np.float32]:
-        """The logits of all rows, [slab's rows, vocab], brought to the CPU."""
-        # A copy, because rules change logits in place, and on a CPU these are the bound memory itself.
-        return np.array(self._logits.numpy(), dtype=np.float32)
+    def logits(self, rows: Sequence[int]) -> npt.NDArray[np.float32]:
+        """The logits of these rows, [rows, vocab], brought to the CPU: to memory of their own, which may be changed."""
+        return np.asarray(self._logits.numpy()[list(rows)], dtype=np.float32)
 
-    def selected(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """The ids of the likeliest tokens and their log-probabilities, [slab's rows, `count` or more], on the CPU."""
+    def selected(self, rows: Sequence[int], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """The ids of their likeliest tokens and the log-probabilities, [rows, `count` or more], likewise."""
         if count > 1:
-            return self._selector.select()
-        return np.array(self._best_ids.numpy()), np.array(self._best_log_probabilities.numpy())
+            ids, log_probabilities = self._selector.select()
+        else:
+            ids, log_probabilities = self._best_ids.numpy(), self._best_log_probabilities.numpy()
+        return ids[list(rows)], log_probabilities[list(rows)]

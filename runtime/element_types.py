@@ -1,6 +1,7 @@
 """How the numbers that a graph computes in lie in numpy's memory, which knows no bfloat16."""
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ class ElementType:
         # The upper half of a float32, rounded to the nearest, of two equally near ones to the even.
         rounded: npt.NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
         return rounded
+
+    def ort_value(self, onnxruntime: ModuleType, stored: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+        """Stored values as ONNX Runtime takes them, over the same memory."""
+        if self.onnx_type is None:
+            return onnxruntime.OrtValue.ortvalue_from_numpy(stored)
+        return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(stored, self.onnx_type)
 
     def load(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Stored values as float32, which holds each of them."""

@@ -13,6 +13,7 @@ from biogpt_onnx.runtime.element_types import FLOAT32
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.kv_cache import KeyValueCache
 from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
+from biogpt_onnx.runtime.pass_inputs import input_value, pass_inputs, seqlens_k
 from biogpt_onnx.runtime.prepacked_weights import PrepackedWeights, give_back_freed_memory
 from biogpt_onnx.runtime.providers import CPU_PROVIDER, choose_provider, import_onnxruntime
 
@@ -57,13 +58,12 @@ class DecoderSession:
             ConfigError: a bad number of threads, weights that cannot be shared, or a cache that cannot be used.
         """
         onnxruntime = import_onnxruntime()
+        self._onnxruntime = onnxruntime
         self._architecture = manifest.architecture
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
         self.device = "cpu"
         self.provider = choose_provider(onnxruntime, "cpu", manifest.precision)
-        self._ort_value = onnxruntime.OrtValue.ortvalue_from_numpy
-        self._typed_ort_value = onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type
         self._element_type = cache_element_type(folder, manifest)
         prepack = prepack or manifest.precision != "fp32"
         check_sharing(self.provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
@@ -108,30 +108,15 @@ class DecoderSession:
         Returns:
             Logits [num_logits, vocab].
         """
-        batch_size, sequence = input_ids.shape
-        starts = cache.lengths
-        total = int(starts.max()) + sequence
-        if total > cache.capacity:
-            raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
-        if position_ids is None:
-            position_ids = starts[:, None] + np.arange(sequence)
+        sequence = input_ids.shape[1]
+        inputs = pass_inputs(input_ids, cache, position_ids, logits_indices)
         if attention_bias is None:
+            total = int(inputs[bundle.TOTAL_SEQUENCE_LENGTH])
             attention_bias = np.zeros((1, 1, sequence, total), dtype=np.float32)
-        if logits_indices is None:
-            logits_indices = np.arange(1, batch_size + 1) * sequence - 1
-        logits = np.empty((len(logits_indices), self.vocab_size), dtype=np.float32)
-        self._run(
-            cache,
-            {
-                bundle.INPUT_IDS: input_ids,
-                bundle.POSITION_IDS: position_ids,
-                bundle.SEQLENS_K: (starts + (sequence - 1)).astype(np.int32),
-                bundle.TOTAL_SEQUENCE_LENGTH: np.array(total, dtype=np.int32),
-                bundle.ATTENTION_BIAS: self._element_type.store(attention_bias),
-                bundle.LOGITS_INDICES: logits_indices,
-            },
-            logits,
-        )
+        inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
+        inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
+        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self.vocab_size), dtype=np.float32)
+        self._run(cache, inputs, logits)
         cache.lengths += sequence
         return logits
 
@@ -140,21 +125,16 @@ class DecoderSession:
             cache.binding = self._bind_cache(cache)
         # Nothing is copied or kept alive by binding: the arrays live as long as `inputs`, `logits` and the cache do.
         for name, array in inputs.items():
-            to_value = self._half_or_float if name == bundle.ATTENTION_BIAS else self._ort_value
-            cache.binding.bind_ortvalue_input(name, to_value(array))
-        cache.binding.bind_ortvalue_output(bundle.LOGITS, self._ort_value(logits))
+            cache.binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
+        cache.binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
         self._session.run_with_iobinding(cache.binding)
-
-    def _half_or_float(self, array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
-        onnx_type = self._element_type.onnx_type
-        return self._ort_value(array) if onnx_type is None else self._typed_ort_value(array, onnx_type)
 
     def _bind_cache(self, cache: KeyValueCache) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
         # Past and present name the same memory: this is what makes the update happen in place.
         binding = self._session.io_binding()
         for layer in range(self._architecture.num_layers):
             for index, part in enumerate(("key", "value")):
-                value = self._half_or_float(cache.slab[layer, index])
+                value = self._element_type.ort_value(self._onnxruntime, cache.slab[layer, index])
                 binding.bind_ortvalue_input(bundle.past_name(layer, part), value)
                 binding.bind_ortvalue_output(bundle.present_name(layer, part), value)
         return binding

@@ -35,6 +35,9 @@ class TokenSelector:
         self._binding.bind_ortvalue_output("log_probabilities", self._log_probabilities)
 
     def select(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """The ids, the likeliest first, and their log-probabilities in nats, both [rows, SELECTED], on the CPU."""
+        """The ids, the likeliest first, and their log-probabilities in nats, both [rows, SELECTED], on the CPU.
+
+        On a device that is the CPU they hold until the next call.
+        """
         self._session.run_with_iobinding(self._binding)
-        return np.array(self._ids.numpy()), np.array(self._log_probabilities.numpy())
+        return self._ids.numpy(), self._log_probabilities.numpy()

@@ -201,12 +201,12 @@ def test_a_device_that_computes_other_tokens_does_not_pass(
     )
     selected, logits = DeviceStep.selected, DeviceStep.logits
 
-    def next_but_one(step: DeviceStep, count: int) -> Any:
-        ids, log_probabilities = selected(step, count)
+    def next_but_one(step: DeviceStep, rows: Any, count: int) -> Any:
+        ids, log_probabilities = selected(step, rows, count)
         return np.roll(ids, 1) + 1, log_probabilities
 
     monkeypatch.setattr(DeviceStep, "selected", next_but_one)
-    monkeypatch.setattr(DeviceStep, "logits", lambda step: logits(step) * np.float32(1.1))
+    monkeypatch.setattr(DeviceStep, "logits", lambda step, rows: logits(step, rows) * np.float32(1.1))
     answers, states = (importlib.import_module(f"gpu_{kind}_checks") for kind in ("answer", "state"))
     assert not answers.greedy_beside_float32(subject)["passed"]
     assert not answers.samples(subject)["passed"]

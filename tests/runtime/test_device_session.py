@@ -55,9 +55,9 @@ def all_logits_brought(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     brought: list[int] = []
     logits = DeviceStep.logits
 
-    def counted(step: DeviceStep) -> Any:
+    def counted(step: DeviceStep, rows: Any) -> Any:
         brought.append(1)
-        return logits(step)
+        return logits(step, rows)
 
     monkeypatch.setattr(DeviceStep, "logits", counted)
     return brought
