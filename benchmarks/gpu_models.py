@@ -21,8 +21,8 @@ from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.cuda_diagnosis import preload, what_cuda_lacks
 from biogpt_onnx.runtime.device_session import CUDA, Accelerator, DeviceSession
 from biogpt_onnx.runtime.errors import BundleError, ProviderError
+from biogpt_onnx.runtime.loading import open_tokenizer
 from biogpt_onnx.runtime.providers import CPU_PROVIDER, CUDA_PROVIDER, import_onnxruntime
-from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 MINI = "mini"
 MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"
@@ -112,12 +112,7 @@ def open_on(folder: Path, accelerator: Accelerator) -> DeviceSession:
 def as_model(folder: Path, session: Any) -> BioGPT:  # noqa: ANN401 -- whatever runs a bundle
     """A model over an open session, as `biogpt_onnx.load` makes it."""
     manifest = read_manifest(folder)
-    tokenizer = BioGptTokenizer.from_files(
-        folder / bundle.VOCAB_FILE,
-        folder / bundle.MERGES_FILE,
-        soft_prompt_size=manifest.architecture.soft_prompt_size,
-    )
-    return BioGPT(session, tokenizer, manifest, session.device)
+    return BioGPT(session, open_tokenizer(folder, manifest), manifest, session.device)
 
 
 def weight_bytes(folder: Path) -> int:

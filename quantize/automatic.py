@@ -8,7 +8,6 @@ from biogpt_onnx.export.exporter import save_model
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
 from biogpt_onnx.quantize.mixture_search import Choice, MixtureSearch, Report
-from biogpt_onnx.quantize.model_pair import open_tokenizer
 from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights
 from biogpt_onnx.quantize.search_passages import search_passages
 from biogpt_onnx.quantize.search_text import SEARCH_TEXTS
@@ -16,6 +15,7 @@ from biogpt_onnx.quantize.weight_pool import WeightPool
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle_writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.loading import open_tokenizer
 
 MAX_PERPLEXITY_INCREASE = 0.005
 

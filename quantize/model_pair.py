@@ -10,9 +10,9 @@ from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.devices import Session, open_session
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.loading import open_tokenizer
 from biogpt_onnx.runtime.providers import Device
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,3 @@ def _differences(manifest: Manifest, baseline: Manifest) -> list[str]:
     vocabulary = (bundle_files.VOCAB_FILE, bundle_files.MERGES_FILE)
     altered = [name for name in vocabulary if manifest.files[name].sha256 != baseline.files[name].sha256]
     return differences + [f"another {name}" for name in altered]
-
-
-def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
-    """The tokenizer of a bundle.
-
-    Raises:
-        BundleError: its vocabulary is damaged.
-    """
-    try:
-        return BioGptTokenizer.from_files(
-            folder / bundle_files.VOCAB_FILE,
-            folder / bundle_files.MERGES_FILE,
-            soft_prompt_size=manifest.architecture.soft_prompt_size,
-        )
-    except VocabularyError as error:
-        raise BundleError(f"{folder}: {error}: export the bundle again") from error

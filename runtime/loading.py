@@ -49,7 +49,7 @@ def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights
     folder = Path(folder)
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    tokenizer = _load_tokenizer(folder, manifest)
+    tokenizer = open_tokenizer(folder, manifest)
     if warm_up:
         threading.Thread(target=tokenizer.warm_up, daemon=True).start()
     session = open_session(
@@ -64,7 +64,12 @@ def load(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights
     return BioGPT(session, tokenizer, manifest, session.device)
 
 
-def _load_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
+def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
+    """The tokenizer of a bundle.
+
+    Raises:
+        BundleError: its vocabulary is damaged, or of another size than the model's.
+    """
     try:
         tokenizer = BioGptTokenizer.from_files(
             folder / bundle.VOCAB_FILE,

@@ -6,10 +6,9 @@ from typing import Any
 import onnxruntime
 
 from biogpt_onnx import BioGPT
-from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
-from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.loading import open_tokenizer
 
 STAND_IN = Accelerator("cpu", "CPUExecutionProvider")
 
@@ -19,8 +18,8 @@ def device_session(folder: Path, accelerator: Accelerator = STAND_IN) -> DeviceS
 
 
 def device_model(folder: Path, session: DeviceSession) -> BioGPT:
-    tokenizer = BioGptTokenizer.from_files(folder / bundle.VOCAB_FILE, folder / bundle.MERGES_FILE, soft_prompt_size=9)
-    return BioGPT(session, tokenizer, read_manifest(folder), session.device)
+    manifest = read_manifest(folder)
+    return BioGPT(session, open_tokenizer(folder, manifest), manifest, session.device)
 
 
 class CapturingSession:
