@@ -84,6 +84,17 @@ class DeviceCache:
             return self
         return self._over([self.rows[index]], self.lengths[index : index + 1], is_part=True)
 
+    def arrange(self, order: Sequence[int]) -> None:
+        """Lays rows of the batch, which must be empty, side by side in this order."""
+        if self.lengths.any():
+            raise ValueError("rows are laid out before anything is in them")
+        places = sorted(self.rows)
+        self.rows = tuple(places[order.index(row)] for row in range(self.batch_size))
+
+    def part(self, rows: Sequence[int]) -> "DeviceCache":
+        """Some rows as a cache of their own, over the same memory, but with lengths of their own."""
+        return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=True)
+
     def keep(self, rows: Sequence[int]) -> "DeviceCache":
         """A cache of these rows alone (ascending); the old one must not be used again."""
         if list(rows) != sorted(set(rows)):

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,10 @@ from biogpt_onnx.runtime.device_step import DeviceStep
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
 from biogpt_onnx.runtime.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
+from biogpt_onnx.runtime.prompt_groups import prompt_groups
 from biogpt_onnx.runtime.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.token_mover import TokenMover
+from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
 
 _GRAPH_ID = "gpu_graph_id"
 _NOT_CAPTURED = "-1"
@@ -46,16 +49,31 @@ class Accelerator:
     captures: bool = False
 
 
-# By default the arena would take powers of two, up to twice of what is needed.
-CUDA = Accelerator("cuda", CUDA_PROVIDER, (("arena_extend_strategy", "kSameAsRequested"),), captures=True)
+_FLASH, _MEMORY_EFFICIENT, _UNFUSED = 1, 2, 16
+"""Bits of the option `sdpa_kernel`."""
+
+CUDA = Accelerator(
+    "cuda",
+    CUDA_PROVIDER,
+    (
+        # By default the arena would take powers of two, up to twice of what is needed.
+        ("arena_extend_strategy", "kSameAsRequested"),
+        # By default cuDNN's attention would read prompts on newer cards. It makes a plan for each length of a prompt
+        # that a thread has not met before, which takes longer than to read it, and keeps them all.
+        ("sdpa_kernel", str(_FLASH | _MEMORY_EFFICIENT | _UNFUSED)),
+    ),
+    captures=True,
+)
 
 
 class DeviceSession:
-    """Runs a bundle for GPUs over a cache in the device's memory; what the searches know as a `SelectingModel`.
+    """Runs a bundle for GPUs over a cache in the device's memory.
+
+    It is what the searches know as a `SelectingModel` and a `BatchReadingModel`.
 
     Prompts, and steps of one token for every row, run on the graph without an attention bias, whose attention is the
-    fast one. Trees of tokens, which beams, choices and drafts are, run on the other, which is loaded when it is first
-    needed and has its own copy of the weights: ONNX Runtime shares none between sessions of a GPU.
+    fast one. Trees of tokens, which choices and drafts are, run on the other, which is loaded when it is first needed
+    and has its own copy of the weights: ONNX Runtime shares none between sessions of a GPU.
 
     Attributes:
         vocab_size: entries of a row of logits.
@@ -99,9 +117,9 @@ class DeviceSession:
         # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
         # captured step and its fixed inputs serve one run at a time.
         self._lock = threading.RLock()
-        self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture, self._lock)
-        self._selector = open_graph(onnxruntime, SELECT, accelerator.provider)
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
+        self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture, self._mover, self._lock)
+        self._selector = open_graph(onnxruntime, SELECT, accelerator.provider)
         self._counters = threading.local()
 
     @property
@@ -141,6 +159,30 @@ class DeviceSession:
             inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
             self._run(bundle.MODEL_FILE, self._tree_session(), cache, inputs, logits)
         cache.lengths += sequence
+        return logits
+
+    def forward_prompts(
+        self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
+    ) -> npt.NDArray[np.float32]:
+        """Reads a prompt into each row of an empty cache; see `BatchReadingModel`.
+
+        Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        groups = prompt_groups([len(prompt) for prompt in prompts])
+        cache.arrange([row for group in groups for row in group])
+        logits = np.empty((len(prompts), self.vocab_size), dtype=np.float32)
+        for group in groups:
+            check()
+            lengths = np.array([len(prompts[row]) for row in group])
+            input_ids = np.full((len(group), lengths.max()), PAD_ID, dtype=np.int64)
+            for line, row in enumerate(group):
+                input_ids[line, : lengths[line]] = prompts[row]
+            lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
+            logits[group] = self.forward(input_ids, cache.part(group), logits_indices=lasts)
+            cache.lengths[group] = lengths
         return logits
 
     def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, count: int) -> Selection:

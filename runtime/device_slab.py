@@ -11,6 +11,7 @@ import numpy as np
 
 from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.device_memory import device_memory
+from biogpt_onnx.runtime.token_mover import TokenMover
 
 _LEAST_CAPACITY = 256
 _MOST_IDLE = 4
@@ -85,6 +86,7 @@ class SlabPool:
         onnxruntime: ONNX Runtime.
         device: the memory's name there.
         architecture: the model's shape.
+        mover: writes into that memory.
         device_lock: held while the device allocates; see `DeviceSession`.
     """
 
@@ -93,10 +95,11 @@ class SlabPool:
         onnxruntime: ModuleType,
         device: str,
         architecture: Architecture,
+        mover: TokenMover,
         device_lock: AbstractContextManager[object],
     ) -> None:
         self._onnxruntime, self._device, self._architecture = onnxruntime, device, architecture
-        self._device_lock = device_lock
+        self._mover, self._device_lock = mover, device_lock
         # The one given back last is the last.
         self._idle: OrderedDict[int, DeviceSlab] = OrderedDict()
         # A finalizer may run at any moment, within any of these methods too.
@@ -105,7 +108,7 @@ class SlabPool:
         self._dropped: list[int] = []
 
     def lease(self, rows: int, capacity: int) -> Lease:
-        """A slab with room for at least so many rows and tokens. What it holds is no zeros.
+        """A slab with room for at least so many rows and tokens. What it holds are numbers, of an earlier lease or 0.
 
         Raises:
             DeviceMemoryError: the memory cannot be had.
@@ -142,7 +145,14 @@ class SlabPool:
 
     def _made_slab(self, rows: int, capacity: int, number: int) -> DeviceSlab:
         with self._device_lock:
-            return DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
+            slab = DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
+            # What lay there before may be no numbers, and a kernel that masks these by a factor of 0 would spread them.
+            with device_memory("what fills a cache"):
+                for layer in range(slab.shape[0]):
+                    for part in range(slab.shape[1]):
+                        heads, *rest = slab.shape[3:]
+                        self._mover.clear(slab.address(layer, part, 0), (rows * heads, *rest))
+            return slab
 
     def _drop_all(self) -> int:
         with self._lock:

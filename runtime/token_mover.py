@@ -45,6 +45,13 @@ class TokenMover:
             binding.bind_output("target", self._device, 0, np.float16, [blocks, len(indices), features], target)
             self._session.run_with_iobinding(binding)
 
+    def clear(self, target: int, target_shape: Sequence[int]) -> None:
+        """Fills a block of memory, [blocks, tokens, features] in half precision at this address, with zeros."""
+        blocks, tokens, features = target_shape
+        with self._lock:
+            zeros = self._ort_value.ortvalue_from_numpy(np.zeros((blocks, 1, features), np.float16), self._device, 0)
+            self.move(zeros.data_ptr(), (blocks, 1, features), target, np.zeros(tokens, dtype=np.int64))
+
     def bring(
         self, source: int, source_shape: Sequence[int], indices: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float16]:

@@ -101,3 +101,17 @@ class SelectingModel(DecoderModel[CacheT], Protocol[CacheT]):
         more than `count`.
         """
         ...
+
+
+@runtime_checkable
+class BatchReadingModel(DecoderModel[CacheT], Protocol[CacheT]):
+    """A model on a device that reads several prompts in the time of one."""
+
+    def forward_prompts(
+        self, prompts: Sequence[Sequence[int]], cache: CacheT, check: Callable[[], None]
+    ) -> npt.NDArray[np.float32]:
+        """Reads a prompt into each row of an empty cache and returns the logits after their last tokens, [rows, vocab].
+
+        Calls `check` before each pass, which may raise to end it.
+        """
+        ...

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import BatchReadingModel, Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.prefill import prefill
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -45,13 +45,16 @@ def read_prompts(
 ) -> tuple[CacheT, npt.NDArray[np.float32]]:
     """A cache with a row for each sequence, its prompt read, and the logits after each, [rows, vocab].
 
-    Prompts are read one by one, because rows of different lengths would be padded to the longest otherwise, and because
-    a row computed alone does not depend on its neighbours. One that several rows share is read once.
+    On a CPU, prompts are read one by one, because rows of different lengths would be padded to the longest otherwise,
+    and because a row computed alone does not depend on its neighbours. One that several rows share is read once, and of
+    a prefix what they share with it. A device that reads many at once has read them sooner than copied.
 
     Raises:
         Interrupted: a limit was reached.
     """
     cache = model.new_cache(len(states), max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states))
+    if isinstance(model, BatchReadingModel):
+        return cache, model.forward_prompts([state.prompt_ids for state in states], cache, limits.check)
     first_rows: dict[tuple[int, ...], int] = {}
     logits: list[npt.NDArray[np.float32]] = []
     for row, state in enumerate(states):

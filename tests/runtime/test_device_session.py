@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-import types
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime import device_session as device_session_module
 from biogpt_onnx.runtime import opening
+from biogpt_onnx.runtime import prompt_groups as prompt_groups_module
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.device_session import CUDA, Accelerator, DeviceSession
 from biogpt_onnx.runtime.device_step import DeviceStep
@@ -301,11 +301,11 @@ def test_memory_that_is_kept_for_later_makes_room_for_what_is_needed_now(fp16: P
     assert len(session._pool._idle) == 1
     refused: list[list[int]] = []
 
-    def once(shape: list[int], *_: Any) -> Any:
+    def once(shape: list[int], *rest: Any) -> Any:
         if not refused:
             refused.append(shape)
             raise RuntimeError("CUDA failure 2: out of memory")
-        return types.SimpleNamespace(data_ptr=lambda: 0)
+        return onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, *rest)
 
     runtime.ortvalue_from_shape_and_type = once  # type: ignore[method-assign]
     cache = session.new_cache(4, 100)
@@ -317,6 +317,56 @@ def test_other_errors_of_a_pass_are_not_taken_for_a_full_memory(session: DeviceS
     cache = session.new_cache(1, 16)
     with pytest.raises(Exception, match="indices element out of data bounds"):
         session.forward(np.array([[2, 10**6]]), cache)
+
+
+def test_prompts_read_together_are_read_as_alone(session: DeviceSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[tuple[int, ...]] = []
+    forward = DeviceSession.forward
+
+    def counted(model: DeviceSession, input_ids: Any, *given: Any, **more: Any) -> Any:
+        passes.append(input_ids.shape)
+        return forward(model, input_ids, *given, **more)
+
+    monkeypatch.setattr(prompt_groups_module, "_TOKENS_OF_A_PASS", 20)
+    monkeypatch.setattr(DeviceSession, "forward", counted)
+    prompts = [[2, 50, 60], [2, *range(500, 540)], [2], [2, 70], [2, *range(100, 139)]]
+    cache = session.new_cache(5, 64)
+    together = session.forward_prompts(prompts, cache, lambda: None)
+    assert passes == [(2, 41), (3, 3)]
+    assert cache.lengths.tolist() == [3, 41, 1, 2, 40]
+    steps = [session.forward(np.full((5, 1), token), cache) for token in (7, 8)]
+    for row, prompt in enumerate(prompts):
+        alone = session.new_cache(1, 64)
+        expected = [session.forward(np.array([ids]), alone)[0] for ids in (prompt, [7], [8])]
+        for found, right in zip((together, *steps), expected, strict=True):
+            np.testing.assert_allclose(found[row], right, atol=0.01)
+        np.testing.assert_allclose(cache.values(1, row), alone.values(1, 0), atol=0.01)
+
+
+def test_prompts_are_read_no_further_than_a_limit_allows(session: DeviceSession) -> None:
+    def over() -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        session.forward_prompts([[2, 5]], session.new_cache(1, 8), over)
+
+
+def test_a_new_cache_holds_zeros_whatever_was_there_before(fp16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    allocate = onnxruntime.OrtValue.ortvalue_from_shape_and_type
+
+    def with_rubbish(shape: list[int], element_type: Any, *rest: Any) -> Any:
+        value = allocate(shape, element_type, *rest)
+        if element_type is np.float16:
+            value.numpy()[...] = np.nan
+            made.append(value)
+        return value
+
+    monkeypatch.setattr(onnxruntime.OrtValue, "ortvalue_from_shape_and_type", with_rubbish)
+    device_session(fp16).new_cache(3, 300)
+    (slab,) = made
+    assert slab.shape() == [4, 2, 4, 4, 512, 64]
+    assert not slab.numpy().any()
 
 
 def test_more_tokens_than_a_row_has_room_for_are_refused(session: DeviceSession) -> None:
@@ -357,6 +407,8 @@ def test_a_bundle_without_the_graph_for_gpus_says_how_to_make_it(mini_bundle: Pa
 def test_the_providers_settings_for_a_gpu() -> None:
     assert isinstance(CUDA, Accelerator)
     assert (CUDA.name, CUDA.provider, CUDA.captures) == ("cuda", "CUDAExecutionProvider", True)
+    # cuDNN's attention, which is bit 8, makes a plan for each length of a prompt.
+    assert int(dict(CUDA.options)["sdpa_kernel"]) & 8 == 0
 
 
 def test_the_cpus_session_needs_nothing_of_it(fp16: Path) -> None:
