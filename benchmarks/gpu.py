@@ -34,6 +34,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gpu_alternatives
 import gpu_bandwidth
 import gpu_checks
 import gpu_environment
@@ -49,6 +50,7 @@ _READING = {
     "times": "seconds; medians of the samples beside them; rates are bytes a second, read and written together",
     "checks": "`spread` is the standard deviation of float32's logits; `close` says that rounding may decide",
     "speed": "our steps, one prompt or batch after the other; `floor` is to read the file of weights once",
+    "alternatives": "settings that were not chosen, beside `chosen`, in turns; `logits_apart_to_spread` is to that",
     "transformers": "whole generations in turns; a step is the mean of those after the first token",
     "compiled": "likewise, with a cache of fixed size, for which transformers compiles its steps",
 }
@@ -81,6 +83,7 @@ class Run:
         for model in measured:
             plan[f"speed {model}"] = partial(self._speed, model=model)
             plan[f"transformers {model}"] = partial(self._transformers, model=model, static=False)
+        plan[f"alternatives {measured[0]}"] = partial(self._alternatives, model=measured[0])
         for model in measured:
             plan[f"transformers compiled {model}"] = partial(self._transformers, model=model, static=True)
         return plan
@@ -120,6 +123,10 @@ class Run:
         folder = self._made(model) / "fp16"
         bandwidth = self.parts.get("bandwidth", {}).get("bytes_per_second")
         gpu_speed.measure(found, folder, ACCELERATORS[self.device], self._sizes, bandwidth, self.clock)
+
+    def _alternatives(self, found: Found, model: str) -> None:
+        folder = self._made(model) / "fp16"
+        gpu_alternatives.measure(found, folder, ACCELERATORS[self.device], self._sizes, self.clock)
 
     def _transformers(self, found: Found, model: str, *, static: bool) -> None:
         made = self._made(model)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +32,12 @@ class Sizes:
         batches: prompts at a time.
         num_beams: of a beam search, whose steps are fewer.
         beam_steps: likewise.
+        beam_batches: prompts at a time in a beam search.
         rounds: generations that are measured, after one that is not.
         first_tokens: measured, after two that are not.
         peer_batches: prompts at a time beside transformers.
         peer_steps: in a generation beside transformers.
+        new_lengths: prompts whose length a session has not read before.
     """
 
     first_token_prompts: tuple[int, ...] = (128, 512)
@@ -44,13 +46,27 @@ class Sizes:
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     num_beams: int = 5
     beam_steps: int = 32
+    beam_batches: tuple[int, ...] = (1, 8)
     rounds: int = 5
     first_tokens: int = 15
     peer_batches: tuple[int, ...] = (1, 8)
     peer_steps: int = 64
+    new_lengths: int = 12
 
 
-DRY = Sizes((16, 64), prompt=16, steps=8, batches=(1, 3), beam_steps=4, rounds=2, first_tokens=3, peer_steps=4)
+DRY = Sizes(
+    (16, 64),
+    prompt=16,
+    steps=8,
+    batches=(1, 3),
+    beam_steps=4,
+    beam_batches=(1, 2),
+    rounds=2,
+    first_tokens=3,
+    peer_batches=(1, 3),
+    peer_steps=4,
+    new_lengths=2,
+)
 
 
 def measure(  # noqa: PLR0913, PLR0917 -- what is measured, where, how long, beside what
@@ -84,8 +100,10 @@ def measure(  # noqa: PLR0913, PLR0917 -- what is measured, where, how long, bes
     for size in sizes.batches:
         clock.check()
         batches[str(size)] = attempt(lambda size=size: _batch(session, size, sizes, floor))  # type: ignore[misc]
-    clock.check()
-    found["beams"] = attempt(lambda: _beams(session, sizes, floor))
+    beams = found["beams"] = {}
+    for size in sizes.beam_batches:
+        clock.check()
+        beams[str(size)] = attempt(lambda size=size: _batch_of_beams(session, size, sizes, floor))  # type: ignore[misc]
 
 
 def random_prompts(count: int, tokens: int, vocab_size: int) -> list[list[int]]:
@@ -104,6 +122,18 @@ def token_times(
     return [perf_counter() - start for _ in run_search(session, requests, config, Limits())]
 
 
+def step_times(session: DeviceSession, prompts: Sequence[Sequence[int]], steps: int) -> list[float]:
+    """Seconds of each step after the first token, greedily."""
+    differences: list[float] = np.diff(token_times(session, prompts, steps + 1)).tolist()
+    return differences
+
+
+def intervals(search: Iterable[object]) -> list[float]:
+    """Seconds between what a search yields."""
+    differences: list[float] = np.diff([perf_counter() for _ in search]).tolist()
+    return differences
+
+
 def rounded(seconds: Sequence[float]) -> list[float]:
     """Samples to a tenth of a microsecond, which is finer than the clock is true."""
     return [round(value, 7) for value in seconds]
@@ -117,8 +147,8 @@ def _first_token(session: DeviceSession, tokens: int, sizes: Sizes) -> Found:
 
 def _batch(session: DeviceSession, size: int, sizes: Sizes, floor: float | None) -> Found:
     prompts = random_prompts(size, sizes.prompt, session.vocab_size)
-    samples = [_steps(session, prompts, sizes.steps) for _ in range(sizes.rounds + 1)][1:]
-    return _summary(samples, size, floor)
+    times = [token_times(session, prompts, sizes.steps + 1) for _ in range(sizes.rounds + 1)][1:]
+    return _first_and_steps(times, size, floor)
 
 
 def _both_ways(session: DeviceSession, uncaptured: DeviceSession, sizes: Sizes, floor: float | None) -> Found:
@@ -128,7 +158,7 @@ def _both_ways(session: DeviceSession, uncaptured: DeviceSession, sizes: Sizes, 
     samples: dict[str, list[list[float]]] = {name: [] for name in sessions}
     for number in range(sizes.rounds + 1):
         for name, each in sessions.items():
-            seconds = _steps(each, prompts, sizes.steps)
+            seconds = step_times(each, prompts, sizes.steps)
             if number:  # the first round warms up
                 samples[name].append(seconds)
     return {name: _summary(values, 1, floor) for name, values in samples.items()}
@@ -140,9 +170,9 @@ def _new_thread(session: DeviceSession, sizes: Sizes) -> Found:
     samples: dict[str, list[float]] = {"new_thread": [], "same_thread": []}
     for _ in range(sizes.rounds):
         with ThreadPoolExecutor(max_workers=1) as pool:
-            new = pool.submit(_steps, session, prompts, sizes.steps).result()
+            new = pool.submit(step_times, session, prompts, sizes.steps).result()
         samples["new_thread"].append(new[0])
-        samples["same_thread"].append(_steps(session, prompts, sizes.steps)[0])
+        samples["same_thread"].append(step_times(session, prompts, sizes.steps)[0])
     return {
         name: {"first_step_seconds": statistics.median(values), "samples": rounded(values)}
         for name, values in samples.items()
@@ -172,16 +202,19 @@ def _model_alone(session: DeviceSession, sizes: Sizes) -> Found:
     return found
 
 
-def _beams(session: DeviceSession, sizes: Sizes, floor: float | None) -> Found:
-    prompts = random_prompts(1, sizes.prompt, session.vocab_size)
-    samples = [_steps(session, prompts, sizes.beam_steps, sizes.num_beams) for _ in range(sizes.rounds + 1)][1:]
-    return {"num_beams": sizes.num_beams, "steps": sizes.beam_steps} | _summary(samples, 1, floor)
+def _batch_of_beams(session: DeviceSession, size: int, sizes: Sizes, floor: float | None) -> Found:
+    prompts = random_prompts(size, sizes.prompt, session.vocab_size)
+    times = [token_times(session, prompts, sizes.beam_steps + 1, sizes.num_beams) for _ in range(sizes.rounds + 1)][1:]
+    return {"num_beams": sizes.num_beams, "steps": sizes.beam_steps} | _first_and_steps(times, size, floor)
 
 
-def _steps(session: DeviceSession, prompts: Sequence[Sequence[int]], steps: int, num_beams: int = 1) -> list[float]:
-    """Seconds of each step after the first token."""
-    differences: list[float] = np.diff(token_times(session, prompts, steps + 1, num_beams)).tolist()
-    return differences
+def _first_and_steps(times: Sequence[Sequence[float]], rows: int, floor: float | None) -> Found:
+    """The times of several generations: until the first token of all rows, and each step after it."""
+    first = [one[0] for one in times]
+    samples = [np.diff(one).tolist() for one in times]
+    return {"first_token_seconds": statistics.median(first), "first_token_samples": rounded(first)} | _summary(
+        samples, rows, floor
+    )
 
 
 def _summary(samples: Sequence[Sequence[float]], rows: int, floor: float | None) -> Found:

@@ -101,6 +101,28 @@ class DeviceCache:
             raise ValueError(f"rows must ascend, are {list(rows)}")
         return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=self.is_part)
 
+    def with_rows(self, rows: Sequence[int]) -> "DeviceCache":
+        """A cache of these rows in this order, each any number of times; the old one must not be used again.
+
+        Where none comes twice they stay where they are. Otherwise all go into other memory: to copy a single one, which
+        does not lie in one piece, would take a run for each layer.
+        """
+        if len(set(rows)) == len(rows):
+            return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=self.is_part)
+        kept = self._pool.lease(len(rows), self.slab.capacity)
+        indices = np.zeros(kept.slab.rows, dtype=np.int64)
+        indices[: len(rows)] = [self.rows[row] for row in rows]
+        layers, parts, count, *shape = self.slab.shape
+        self._mover.move(
+            self.slab.address(0, 0, 0),
+            (layers * parts, count, int(np.prod(shape))),
+            kept.slab.address(0, 0, 0),
+            indices,
+        )
+        return DeviceCache(
+            kept, self._pool, self._mover, range(len(rows)), self.lengths[list(rows)], self.capacity, self._element_type
+        )
+
     def truncate(self, length: int) -> None:
         """Forgets what every row holds beyond `length` tokens."""
         np.minimum(self.lengths, length, out=self.lengths)

@@ -69,7 +69,7 @@ CUDA = Accelerator(
 class DeviceSession:
     """Runs a bundle for GPUs over a cache in the device's memory.
 
-    It is what the searches know as a `SelectingModel` and a `BatchReadingModel`.
+    It is what the searches know as a `BatchModel`.
 
     Prompts, and steps of one token for every row, run on the graph without an attention bias, whose attention is the
     fast one. Trees of tokens, which choices and drafts are, run on the other, which is loaded when it is first needed
@@ -164,7 +164,7 @@ class DeviceSession:
     def forward_prompts(
         self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
     ) -> npt.NDArray[np.float32]:
-        """Reads a prompt into each row of an empty cache; see `BatchReadingModel`.
+        """Reads a prompt into each row of an empty cache; see `BatchModel`.
 
         Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
 
@@ -184,6 +184,14 @@ class DeviceSession:
             logits[group] = self.forward(input_ids, cache.part(group), logits_indices=lasts)
             cache.lengths[group] = lengths
         return logits
+
+    def with_rows(self, cache: DeviceCache, rows: Sequence[int]) -> DeviceCache:
+        """A cache of these rows; see `BatchModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        return cache.with_rows(rows)
 
     def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, count: int) -> Selection:
         """Appends a token to each row, int64 [batch, 1], and selects where the logits are; see `SelectingModel`.

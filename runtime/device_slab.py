@@ -148,10 +148,7 @@ class SlabPool:
             slab = DeviceSlab(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
             # What lay there before may be no numbers, and a kernel that masks these by a factor of 0 would spread them.
             with device_memory("what fills a cache"):
-                for layer in range(slab.shape[0]):
-                    for part in range(slab.shape[1]):
-                        heads, *rest = slab.shape[3:]
-                        self._mover.clear(slab.address(layer, part, 0), (rows * heads, *rest))
+                self._mover.clear(slab.address(0, 0, 0), slab.blocks)
             return slab
 
     def _drop_all(self) -> int:

@@ -10,6 +10,12 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.device_graphs import MOVE, open_graph
 
+_HALF_BYTES = np.dtype(np.float16).itemsize
+_NUMBERS_OF_A_WORD = np.dtype(np.int64).itemsize // _HALF_BYTES
+
+_MOST_WORDS = 2**31 - 1
+"""In one run: CUDA's Gather counts them in 32 bits."""
+
 
 class TokenMover:
     """Gathers tokens from one place of a device's memory into another.
@@ -33,17 +39,27 @@ class TokenMover:
 
         Args:
             source: address of [blocks, tokens, features] in half precision.
-            source_shape: these three.
+            source_shape: these three; the features are a multiple of 4.
             target: address of [blocks, len(indices), features].
             indices: which tokens, [moved].
         """
-        blocks, _, features = source_shape
+        blocks, tokens, features = source_shape
+        at_once = max(1, _MOST_WORDS // (max(tokens, len(indices)) * features // _NUMBERS_OF_A_WORD))
         with self._lock:
-            binding: Any = self._session.io_binding()
-            binding.bind_input("source", self._device, 0, np.float16, list(source_shape), source)
-            binding.bind_ortvalue_input("indices", self._ort_value.ortvalue_from_numpy(indices, self._device, 0))
-            binding.bind_output("target", self._device, 0, np.float16, [blocks, len(indices), features], target)
-            self._session.run_with_iobinding(binding)
+            value = self._ort_value.ortvalue_from_numpy(indices, self._device, 0)
+            for first in range(0, blocks, at_once):
+                shape = (min(at_once, blocks - first), tokens, features)
+                before = first * features * _HALF_BYTES
+                self._run(source + before * tokens, shape, target + before * len(indices), value)
+
+    def _run(self, source: int, source_shape: Sequence[int], target: int, indices: Any) -> None:  # noqa: ANN401 -- ONNX Runtime has no types
+        blocks, tokens, features = source_shape
+        words = features // _NUMBERS_OF_A_WORD
+        binding: Any = self._session.io_binding()
+        binding.bind_input("source", self._device, 0, np.int64, [blocks, tokens, words], source)
+        binding.bind_ortvalue_input("indices", indices)
+        binding.bind_output("target", self._device, 0, np.int64, [blocks, indices.shape()[0], words], target)
+        self._session.run_with_iobinding(binding)
 
     def clear(self, target: int, target_shape: Sequence[int]) -> None:
         """Fills a block of memory, [blocks, tokens, features] in half precision at this address, with zeros."""

@@ -104,8 +104,8 @@ class SelectingModel(DecoderModel[CacheT], Protocol[CacheT]):
 
 
 @runtime_checkable
-class BatchReadingModel(DecoderModel[CacheT], Protocol[CacheT]):
-    """A model on a device that reads several prompts in the time of one."""
+class BatchModel(SelectingModel[CacheT], Protocol[CacheT]):
+    """A model on a device that computes several rows in the time of one."""
 
     def forward_prompts(
         self, prompts: Sequence[Sequence[int]], cache: CacheT, check: Callable[[], None]
@@ -114,4 +114,8 @@ class BatchReadingModel(DecoderModel[CacheT], Protocol[CacheT]):
 
         Calls `check` before each pass, which may raise to end it.
         """
+        ...
+
+    def with_rows(self, cache: CacheT, rows: Sequence[int]) -> CacheT:
+        """A cache of these rows in this order, each any number of times; the old one must not be used again."""
         ...

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchReadingModel, Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.prefill import prefill
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -53,7 +53,7 @@ def read_prompts(
         Interrupted: a limit was reached.
     """
     cache = model.new_cache(len(states), max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states))
-    if isinstance(model, BatchReadingModel):
+    if isinstance(model, BatchModel):
         return cache, model.forward_prompts([state.prompt_ids for state in states], cache, limits.check)
     first_rows: dict[tuple[int, ...], int] = {}
     logits: list[npt.NDArray[np.float32]] = []

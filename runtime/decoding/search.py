@@ -6,15 +6,19 @@ from time import perf_counter
 from typing import TypeVar
 
 from biogpt_onnx.runtime.decoding.beam import beam_search
+from biogpt_onnx.runtime.decoding.beam_rows import beam_search_in_rows
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.drafts import draft_search
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
 
 CacheT = TypeVar("CacheT", bound=Cache)
+
+_MOST_BEAM_ROWS = 64
+"""Beams of several prompts that are taken together: each needs memory for a whole sequence, and once more to part."""
 
 
 @dataclass
@@ -41,15 +45,22 @@ def run_search(
 ) -> Iterator[None]:
     """Continues every request's sequences; yields after each pass of the model, and fills in what came of it.
 
-    Greedy search and sampling take all rows together through each step. Beams and drafts put several tokens of one
-    prompt into a step, which ONNX Runtime's CPU attention takes for one prompt at a time only: there the prompts are
-    done one after the other, so that an answer does not depend on its neighbours.
+    Greedy search and sampling take all rows together through each step. Beams on a CPU, and drafts, put several tokens
+    of one prompt into a step, which ONNX Runtime's attention takes for one prompt at a time only: there the prompts are
+    done one after the other, so that an answer does not depend on its neighbours. On a device each beam has a row of
+    its own, and the beams of several prompts are taken together.
 
     Raises:
         ConfigError: the rules exclude every token.
     """
     if config.num_beams == 1 and config.prompt_lookup_num_tokens == 0:
         yield from _timed(_stepwise(model, requests, config, limits), model, requests)
+        return
+    if config.num_beams > 1 and isinstance(model, BatchModel):
+        at_once = max(1, _MOST_BEAM_ROWS // config.num_beams)
+        for first in range(0, len(requests), at_once):
+            together = requests[first : first + at_once]
+            yield from _timed(_beams_in_rows(model, together, config, limits), model, together)
         return
     for request in requests:
         search = _beams if config.num_beams > 1 else _drafts
@@ -77,6 +88,17 @@ def _beams(model: DecoderModel[CacheT], request: Request, config: GenerationConf
     for found in beam_search(model, state, config, limits):
         request.states = list(found[: config.num_return_sequences])
         yield
+
+
+def _beams_in_rows(
+    model: BatchModel[CacheT], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+) -> Iterator[None]:
+    unfinished = [request for request in requests if request.states[0].finish_reason is None]
+    if unfinished:
+        for found in beam_search_in_rows(model, [request.states[0] for request in unfinished], config, limits):
+            for request, sequences in zip(unfinished, found, strict=True):
+                request.states = list(sequences[: config.num_return_sequences])
+            yield
 
 
 def _timed(search: Iterator[None], model: DecoderModel[CacheT], requests: Sequence[Request]) -> Iterator[None]:

@@ -14,6 +14,7 @@ import pytest
 
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.device_session import CUDA
 from biogpt_onnx.runtime.device_step import DeviceStep
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ PARTS = [
     "models",
     "speed mini",
     "transformers mini",
+    "alternatives mini",
     "transformers compiled mini",
 ]
 
@@ -47,6 +49,11 @@ def gpu(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
 @pytest.fixture
 def gpu_parts(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
     return importlib.import_module("gpu_parts")
+
+
+@pytest.fixture
+def gpu_alternatives(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
+    return importlib.import_module("gpu_alternatives")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -85,15 +92,43 @@ def test_everything_is_measured_and_its_samples_are_kept(dry_run: dict[str, Any]
     speed = dry_run["parts"]["speed mini"]
     assert set(speed["batches"]) == {"1", "3"}
     assert set(speed["time_to_first_token"]) == {"16", "64"}
-    for one in (*speed["batches"].values(), speed["single_steps"]["not_captured"], speed["beams"]):
+    for one in (*speed["batches"].values(), speed["single_steps"]["not_captured"], *speed["beams"].values()):
         assert one["step_seconds"] > 0
         assert one["step_to_floor"] == pytest.approx(one["step_seconds"] / speed["floor_seconds"])
         assert len(one["samples"]) == 2
-    for name in PARTS[-2:]:
+    for one in (*speed["batches"].values(), *speed["beams"].values()):
+        assert len(one["first_token_samples"]) == 2
+    for name in ("transformers mini", "transformers compiled mini"):
         beside = dry_run["parts"][name]["batches"]["1"]
         assert beside["step_to_transformers"] > 0
         assert len(beside["transformers"]["samples"]["step"]) == 2
     assert [goal["met"] for goal in dry_run["goals"]] == [None] * 3
+
+
+def test_other_settings_are_measured_beside_those_chosen(dry_run: dict[str, Any]) -> None:
+    part = dry_run["parts"]["alternatives mini"]
+    for name in ("chosen", "any attention", "no XQA", "tuned products"):
+        assert part[name]["logits_apart_to_spread"] == 0
+        assert len(part[name]["first_token"]["a new length"]["samples"]) == 2
+        assert [steps[name]["to_chosen"] > 0 for steps in part["steps"].values()] == [True, True]
+    assert {len(part["beams"][way]["samples"]) for way in ("rows", "tree")} == {2}
+
+
+def test_an_alternative_changes_what_it_names_and_nothing_else(
+    gpu_alternatives: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = gpu_alternatives.ALTERNATIVES["chosen"].applied(CUDA)
+    assert chosen == CUDA
+    other = gpu_alternatives.ALTERNATIVES["any attention"].applied(CUDA)
+    assert set(CUDA.options) - set(other.options) == {("sdpa_kernel", dict(CUDA.options)["sdpa_kernel"])}
+    monkeypatch.setenv("ORT_ENABLE_XQA", "1")
+    monkeypatch.delenv("ORT_CUDA_GEMM_AUTO_TUNE", raising=False)
+    for name in ("no XQA", "tuned products"):
+        (variable, value), *_ = gpu_alternatives.ALTERNATIVES[name].environment.items()
+        before = os.environ.get(variable)
+        with gpu_alternatives._environment(gpu_alternatives.ALTERNATIVES[name].environment):
+            assert os.environ[variable] == value
+        assert os.environ.get(variable) == before
 
 
 def test_a_part_that_fails_is_recorded_and_the_others_go_on(

@@ -6,6 +6,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.model import Selection
+
+SELECTED = 8
+"""Tokens that a fake on a device selects."""
+
 
 class FakeCache:
     """The tokens of each row themselves."""
@@ -87,3 +92,42 @@ class FakeModel:
         flat = logits.reshape(-1, self.vocab_size)
         last = np.arange(1, len(input_ids) + 1) * input_ids.shape[1] - 1
         return flat[last if logits_indices is None else logits_indices]
+
+
+class SelectingFake(FakeModel):
+    """The fake model on a device that selects; it counts how often all logits were brought."""
+
+    most_selected = SELECTED
+    brought = 0
+    selections = 0
+
+    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache, count: int) -> Selection:
+        logits = self.forward(input_ids, cache)
+        self.selections += 1
+        if count == 1:
+            ids = logits.argmax(axis=-1)[:, None]
+        else:
+            # Among equals a device may take any: here the last.
+            ids = self.vocab_size - 1 - np.argsort(-logits[:, ::-1], axis=-1, kind="stable")[:, :SELECTED]
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+        def all_logits() -> npt.NDArray[np.float32]:
+            self.brought += 1
+            return logits
+
+        return Selection(ids, np.take_along_axis(log_probabilities, ids, axis=-1), all_logits)
+
+
+class BatchFake(SelectingFake):
+    """One whose batches are cheap too."""
+
+    def forward_prompts(
+        self, prompts: Sequence[Sequence[int]], cache: FakeCache, check: Callable[[], None]
+    ) -> npt.NDArray[np.float32]:
+        check()
+        logits = [self.forward(np.array([prompt]), cache.row(row)) for row, prompt in enumerate(prompts)]
+        return np.concatenate(logits)
+
+    def with_rows(self, cache: FakeCache, rows: Sequence[int]) -> FakeCache:
+        return FakeCache([list(cache.rows[row]) for row in rows], cache.capacity)

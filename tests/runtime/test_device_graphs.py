@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from biogpt_onnx.runtime import token_mover
 from biogpt_onnx.runtime.device_graphs import MOVE, SELECT, SELECTED, open_graph
 from biogpt_onnx.runtime.token_mover import TokenMover
 from biogpt_onnx.runtime.token_selector import TokenSelector
@@ -21,6 +22,19 @@ def test_tokens_come_in_the_order_in_which_they_are_asked_for() -> None:
     mover.move(source.ctypes.data, source.shape, target.ctypes.data, slots)
     assert np.array_equal(target, source[:, slots])
     assert np.array_equal(mover.bring(source.ctypes.data, source.shape, slots), target)
+
+
+@pytest.mark.parametrize("most_words", [1, 10, 17, 1000])
+def test_what_is_too_much_for_one_run_is_moved_in_several(monkeypatch: pytest.MonkeyPatch, most_words: int) -> None:
+    monkeypatch.setattr(token_mover, "_MOST_WORDS", most_words)
+    mover = TokenMover(onnxruntime, CPU, "cpu", threading.RLock())
+    source = np.random.default_rng(0).normal(size=(7, 3, 8)).astype(np.float16)
+    target = np.ones((7, 5, 8), dtype=np.float16)
+    slots = np.array([2, 2, 0, 1, 2])
+    mover.move(source.ctypes.data, source.shape, target.ctypes.data, slots)
+    assert np.array_equal(target, source[:, slots])
+    mover.clear(target.ctypes.data, target.shape)
+    assert not target.any()
 
 
 def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:

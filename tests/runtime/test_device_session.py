@@ -211,10 +211,23 @@ def test_graphs_over_memory_that_is_given_up_are_given_up_too(capturing: tuple[B
     assert chain.released == [1, 2]
 
 
-def test_beams_say_that_they_are_not_captured(capturing: tuple[BioGPT, CapturingSession]) -> None:
-    model, _ = capturing
-    timings = model.generate(PROMPTS[0], max_new_tokens=12, num_beams=3).timings
-    assert (timings.steps, timings.captured_steps) == (11, 0)
+def test_beams_replay_two_graphs_in_turns_and_need_no_second_copy_of_the_weights(
+    capturing: tuple[BioGPT, CapturingSession],
+) -> None:
+    model, chain = capturing
+    for _ in range(2):
+        timings = model.generate(PROMPTS[:2], max_new_tokens=24, num_beams=3)[0].timings
+        assert (timings.steps, timings.captured_steps) == (23, 23)
+    # The first is that of the prompts alone, over which there was no step.
+    assert set(chain.runs) == {"-1", "2", "3"}
+    assert model._model._tree is None  # type: ignore[attr-defined]
+
+
+def test_drafts_say_that_they_are_not_captured(capturing: tuple[BioGPT, CapturingSession]) -> None:
+    model, chain = capturing
+    timings = model.generate(f"{PROMPTS[0]} {PROMPTS[0]}", max_new_tokens=30, prompt_lookup_num_tokens=5).timings
+    assert 0 < timings.captured_steps < timings.steps
+    assert timings.captured_steps == len([number for number in chain.runs if number != "-1"])
 
 
 def test_a_version_that_cannot_capture_the_graph_runs_it_uncaptured(

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.decoding.beam import _best_candidates, beam_search
+from biogpt_onnx.runtime.decoding.beam import beam_search
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.running_beams import _best_candidates
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import ConfigError
 from makers.models import FakeModel

@@ -11,39 +11,13 @@ from hypothesis import strategies as st
 from biogpt_onnx import GenerationConfig
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import SelectingModel, Selection
+from biogpt_onnx.runtime.decoding.model import SelectingModel
 from biogpt_onnx.runtime.decoding.sampler import generators
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
-from makers.models import FakeCache, FakeModel
+from makers.models import SELECTED, FakeModel, SelectingFake
 
 VOCAB = 40
-SELECTED = 8
-
-
-class SelectingFake(FakeModel):
-    """The fake model on a device that selects; it counts how often all logits were brought."""
-
-    most_selected = SELECTED
-    brought = 0
-    selections = 0
-
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache, count: int) -> Selection:
-        logits = self.forward(input_ids, cache)
-        self.selections += 1
-        if count == 1:
-            ids = logits.argmax(axis=-1)[:, None]
-        else:
-            # Among equals a device may take any: here the last.
-            ids = VOCAB - 1 - np.argsort(-logits[:, ::-1], axis=-1, kind="stable")[:, :SELECTED]
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-        def all_logits() -> npt.NDArray[np.float32]:
-            self.brought += 1
-            return logits
-
-        return Selection(ids, np.take_along_axis(log_probabilities, ids, axis=-1), all_logits)
 
 
 def logits_after(past: list[int], *, steps_of: float = 0.0) -> npt.NDArray[np.float32]:
