@@ -1,6 +1,5 @@
 """What the GPU's benchmark runs on, and which of a graph's nodes run there."""
 
-import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +25,7 @@ _PACKAGES = (
     "torch",
     "transformers",
 )
-_GPU_FIELDS = ("name", "driver_version", "memory.total", "memory.used", "power.limit", "clocks.max.sm")
+_GPU_FIELDS = (*machine.GPU_FIELDS, "memory.used", "power.limit", "clocks.max.sm")
 
 
 def describe() -> Found:
@@ -34,7 +33,7 @@ def describe() -> Found:
     onnxruntime = import_onnxruntime()
     return {
         "machine": machine.describe(_PACKAGES),
-        "gpus": gpus(),
+        "gpus": machine.gpus(_GPU_FIELDS),
         "onnxruntime": {
             "version": onnxruntime.__version__,
             "cuda_version": getattr(onnxruntime, "cuda_version", None) or None,
@@ -42,17 +41,6 @@ def describe() -> Found:
             "build": onnxruntime.get_build_info(),
         },
     }
-
-
-def gpus() -> list[dict[str, str]] | None:
-    """What nvidia-smi says of each GPU; None where it is not there."""
-    command = ["nvidia-smi", f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    rows = ([value.strip() for value in line.split(",")] for line in result.stdout.splitlines())
-    return [dict(zip(_GPU_FIELDS, row, strict=False)) for row in rows]
 
 
 def node_placement(folder: Path, accelerator: Accelerator) -> Found:

@@ -3,11 +3,13 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.bench.rows import read_rows
+from biogpt_onnx.bench.standing import standings
 from biogpt_onnx.bench.summary import summary
 
 ROOT = Path(__file__).parents[1]
@@ -201,6 +203,16 @@ def task_speed_elsewhere(run: dict[str, Any]) -> str:
     return f"With an earlier version, on an {_processor(run)}: {ratios}."
 
 
+def comparison_elsewhere(run: dict[str, Any]) -> str:
+    """Another processor's comparison in a sentence."""
+    found = Counter(standing.outcome for standing in standings(run["rows"]))
+    counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
+    return (
+        f"With an earlier version, on an {_processor(run['rows'][0])}, of {found.total()} comparisons: {counts}; see "
+        "[compare_avx2.md](benchmarks/results/compare_avx2.md)."
+    )
+
+
 def _processor(run: dict[str, Any]) -> str:
     machine = run["machine"]
     return f"{machine['cpu']} ({', '.join(machine['instruction_sets'])})"
@@ -285,6 +297,7 @@ _TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "task speed elsewhere": ("task_speed_avx2.json", task_speed_elsewhere),
     "task quality numbers": ("task_quality.json", task_quality_table),
     "comparison": ("compare.jsonl", lambda run: summary(run["rows"])),
+    "comparison elsewhere": ("compare_avx2.jsonl", comparison_elsewhere),
 }
 """For each pair of marks in the README: the run, and what makes a table of it."""
 

@@ -60,6 +60,13 @@ def slower_peers(run: dict[str, Any]) -> None:
             measure["p50"] *= 2
 
 
+def slower_first_tokens_of_ours(run: dict[str, Any]) -> None:
+    for row in run["rows"]:
+        measure = row.get("measures", {}).get("time_to_first_token")
+        if row["contender"]["family"] == "biogpt-onnx" and measure is not None:
+            measure |= {"p50": measure["p50"] * 9, "interval": None}
+
+
 CHANGES = [
     ("fp32.json", slower_step),
     ("search.json", slower_beams),
@@ -69,6 +76,7 @@ CHANGES = [
     ("task_speed.json", slower_tasks),
     ("task_quality.json", better_relations),
     ("compare.jsonl", slower_peers),
+    ("compare_avx2.jsonl", slower_first_tokens_of_ours),
 ]
 
 

@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from biogpt_onnx.bench.floors import ModelSize, step_bytes
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest, check_files, hash_file, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.providers import choose_provider, import_onnxruntime
 
 OURS = "biogpt-onnx"
 
@@ -36,6 +38,7 @@ class Contender:
         resident_bytes: memory that it is known or expected to take.
         environment: variables that its process gets.
         stands_for_others: whether it is measured in every scenario of a comparison, or only in those for all.
+        device: "cpu" or "cuda". What the CPU's cores can do is no floor of a GPU.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Contender:
     resident_bytes: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     stands_for_others: bool = True
+    device: str = "cpu"
 
     def describe(self) -> dict[str, object]:
         """What a row says of it."""
@@ -62,6 +66,7 @@ class Contender:
             "variant": self.variant,
             "precision": self.precision,
             "remark": self.remark,
+            "device": self.device,
             "digest": self.digest,
             "disk_bytes": self.disk_bytes,
             "step_bytes": self.step_bytes,
@@ -69,19 +74,28 @@ class Contender:
 
 
 def bundle_contender(
-    folder: Path, name: str | None = None, *, prepack: bool = True, stands_for_others: bool = True
+    folder: Path,
+    name: str | None = None,
+    *,
+    prepack: bool = True,
+    stands_for_others: bool = True,
+    device: Literal["cpu", "cuda"] = "cpu",
 ) -> Contender:
     """A bundle, to be measured in processes of their own.
 
     Raises:
         BundleError: there is no whole bundle.
+        ProviderError: the device cannot be had, or does not run this bundle.
     """
     manifest = read_manifest(folder)
     check_files(folder, manifest)
+    choose_provider(import_onnxruntime(), device, manifest.precision)
     more = [] if prepack else ["--no-prepack"]
+    if device != "cpu":
+        more += ["--device", device]
     module = [sys.executable, "-m", "biogpt_onnx.bench.serve", str(folder.resolve()), *more]
     return Contender(
-        name=name or folder.resolve().name,
+        name=name or (folder.resolve().name if device == "cpu" else f"{folder.resolve().name} on {device}"),
         family=OURS,
         variant=manifest.recipe or manifest.precision,
         precision=manifest.precision,
@@ -95,6 +109,7 @@ def bundle_contender(
         resident_bytes=expected_resident_bytes(manifest.num_bytes),
         environment={"ORT_DISABLE_TELEMETRY": "1"},
         stands_for_others=stands_for_others,
+        device=device,
     )
 
 

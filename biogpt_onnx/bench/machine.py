@@ -4,10 +4,12 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
+GPU_FIELDS = ("name", "driver_version", "memory.total")
+_NVIDIA_SMI_SECONDS = 30
 _INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
 # What a report made of these files says about them is no change of what was measured.
 _NOT_CODE = ("benchmarks/results", "README.md")
@@ -27,6 +29,19 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
         "versions": {name: _version(name) for name in packages},
         "commit": _commit(),
     }
+
+
+def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
+    """What nvidia-smi says of each GPU; None where it is not there."""
+    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    try:
+        result = subprocess.run(  # noqa: S603 -- as below
+            command, capture_output=True, text=True, check=True, timeout=_NVIDIA_SMI_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    rows = ([value.strip() for value in line.split(",")] for line in result.stdout.splitlines())
+    return [dict(zip(fields, row, strict=False)) for row in rows]
 
 
 def usable_cores() -> tuple[int, ...]:

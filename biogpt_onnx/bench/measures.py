@@ -54,6 +54,8 @@ def floors(
 ) -> dict[str, float]:
     """The least seconds by the machine's own limits, and which fraction of each limit was reached: 1 is all of it.
 
+    They are those of the CPU's cores, and so none for a contender on a GPU.
+
     Args:
         contender: who ran.
         scenario: what was run.
@@ -61,7 +63,7 @@ def floors(
         bandwidth: bytes that the machine reads a second.
         matmul: float32 operations that it computes a second. Arithmetic in 8 bits may be faster than this.
     """
-    if scenario.kind == "cold start":
+    if scenario.kind == "cold start" or contender.device != "cpu":
         return {}
     rows = scenario.batch_size * scenario.num_beams
     context = scenario.prompt_tokens + scenario.new_tokens // 2

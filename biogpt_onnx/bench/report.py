@@ -52,8 +52,9 @@ def machine_line(rows: Sequence[Row]) -> str:
     sets = ", ".join(machine["instruction_sets"]) or "no instruction sets that matter here"
     commit = machine["commit"] or f"version {machine['versions'].get('biogpt-onnx')}"
     memory = f", {machine['memory_gb']:.0f} GB of memory" if machine["memory_gb"] else ""
+    gpus = "".join(f"; {gpu['name']}" for gpu in machine.get("gpus") or ())
     limits = _limits(rows)
-    return f"{machine['cpu']} with {machine['cores']} cores ({sets}){memory}; commit {commit}.{limits}"
+    return f"{machine['cpu']} with {machine['cores']} cores ({sets}){memory}{gpus}; commit {commit}.{limits}"
 
 
 def _limits(rows: Sequence[Row]) -> str:
@@ -166,7 +167,8 @@ def _resources(rows: Sequence[Row]) -> Iterator[str]:
         return
     yield (
         "## Disk, memory and start\n\nMemory is the whole process, mapped files included: after loading, and the most "
-        "in any scenario. A cold start is a fresh process to its first token, with the page cache warm."
+        f"in any scenario{_without_gpu(found)}. A cold start is a fresh process to its first token, with the "
+        "page cache warm."
     )
     lines = []
     for name in dict.fromkeys(map(name_of, found)):
@@ -184,6 +186,12 @@ def _resources(rows: Sequence[Row]) -> Iterator[str]:
             ]
         )
     yield table(["contender", "disk", "load", "after loading", "peak", "cold start"], lines)
+
+
+def _without_gpu(found: Sequence[Row]) -> str:
+    # Rows of earlier versions are all of the CPU, and do not say so.
+    on_gpu = any(row["contender"].get("device", "cpu") != "cpu" for row in found)
+    return "; what lies in a GPU's memory is not counted" if on_gpu else ""
 
 
 def _quality(rows: Sequence[Row]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A bundle as a contender: `python -m biogpt_onnx.bench.serve BUNDLE --threads N [--no-prepack]`."""
+"""A bundle as a contender: `python -m biogpt_onnx.bench.serve BUNDLE --threads N [--no-prepack] [--device cuda]`."""
 
 import argparse
 import json
@@ -18,25 +18,26 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.devices import open_session
 from biogpt_onnx.runtime.errors import BioGptError
-from biogpt_onnx.runtime.providers import import_onnxruntime
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.providers import Device, import_onnxruntime
 
 
 class BundleModel:
     """A bundle's session, generating by the searches that `BioGPT.generate_ids` uses, without any end of text."""
 
-    def __init__(self, folder: Path, threads: int, *, prepack: bool) -> None:
+    def __init__(self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu") -> None:
         manifest = read_manifest(folder)
         check_files(folder, manifest)
-        self._session = DecoderSession(folder, manifest, threads=threads, prepack=prepack)
+        self._session = open_session(folder, manifest, device=device, threads=threads, prepack=prepack)
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
         """See `protocol.Model`."""
         config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
         requests = [Request([SequenceState(tuple(ids), new_tokens, eos_token_id=None)]) for ids in prompts]
         times = [perf_counter() for _ in run_search(self._session, requests, config, Limits())]
-        # Beams of several prompts are searched one prompt after the other: all have a token when the last one has it.
+        # Beams of several prompts are searched one prompt, or one group of them, after the other: all have a token when
+        # the last one has it.
         return times[-new_tokens:]
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
@@ -50,10 +51,11 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--no-prepack", action="store_true")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     start = perf_counter()
     try:
-        model = BundleModel(options.bundle, options.threads, prepack=not options.no_prepack)
+        model = BundleModel(options.bundle, options.threads, prepack=not options.no_prepack, device=options.device)
     except (BioGptError, OSError, MemoryError) as error:
         sys.stdout.write(json.dumps({"error": " ".join(str(error).split())}) + "\n")
         return 1

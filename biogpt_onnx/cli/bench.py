@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", nargs="+", default=[], metavar="NAME", help="refuse a bundle that is none of these"
     )
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="cuda measures bundles in half precision on an NVIDIA GPU, without floors (default cpu)",
+    )
     parser.add_argument("--no-prepack", action="store_true", help="use float32 weights as they lie in the file")
     parser.add_argument("--output", type=Path, metavar="FILE", help="JSON lines; what is there already is not repeated")
     parser.add_argument("--restart", action="store_true", help="give up what the output file holds")
@@ -44,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
     from biogpt_onnx.bench.contender import bundle_contender, check_precisions
-    from biogpt_onnx.bench.machine import describe
+    from biogpt_onnx.bench.machine import describe, gpus
     from biogpt_onnx.bench.outputs import Outputs
     from biogpt_onnx.bench.rounds import Settings
     from biogpt_onnx.bench.rows import open_rows
@@ -52,23 +58,24 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.bench.runner import run as measure
     from biogpt_onnx.bench.scenarios import catalogue, select
     from biogpt_onnx.runtime.errors import ConfigError
-    from biogpt_onnx.runtime.providers import import_onnxruntime
 
     if options.list:
         print(catalogue())
         return 0
     if not options.bundles:
         raise ConfigError("no bundle is named: give at least one folder that `biogpt-onnx export` wrote")
-    import_onnxruntime()
     scenarios = select(options.scenario)
-    contenders = {folder: bundle_contender(folder, prepack=not options.no_prepack) for folder in options.bundles}
+    contenders = {
+        folder: bundle_contender(folder, prepack=not options.no_prepack, device=options.device)
+        for folder in options.bundles
+    }
     check_precisions(contenders, tuple(options.precision))
     settings = Settings(options.min_runs, options.min_seconds)
     plan = Plan(tuple(contenders.values()), tuple(scenarios), tuple(options.threads), settings)
     plan.check()
     outputs = Outputs(options.report, options.plots)
     outputs.check()
-    machine = describe()
+    machine = describe() | ({} if options.device == "cpu" else {"gpus": gpus()})
     rows = open_rows(
         options.output,
         machine,

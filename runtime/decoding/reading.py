@@ -34,7 +34,10 @@ def one_prompt_read(
     capacity = len(prompt_ids) + room
     if prefix is None:
         cache = model.new_cache(1, capacity)
-        yield cache, prefill(model, prompt_ids, cache, limits)
+        if isinstance(model, BatchModel):  # as in a batch
+            yield cache, model.forward_prompts([prompt_ids], cache, limits.check)
+        else:
+            yield cache, prefill(model, prompt_ids, cache, limits)
     else:
         with prefix.continued(prompt_ids, capacity, limits) as (cache, logits):
             yield cache, logits

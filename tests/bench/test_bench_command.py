@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.bench import runner
+from biogpt_onnx.bench import contender, runner
+from biogpt_onnx.bench import serve as bench_serve
 from biogpt_onnx.bench.protocol import serve
 from biogpt_onnx.bench.rounds import Rounds
 from biogpt_onnx.bench.rows import read_rows
 from biogpt_onnx.bench.serve import BundleModel
 from biogpt_onnx.cli import main
+from biogpt_onnx.runtime.errors import ProviderError
 
 LITTLE = ("--min-runs", "1", "--min-seconds", "0", "--threads", "1")
 
@@ -74,6 +76,7 @@ def test_the_list_needs_no_bundle(capsys: pytest.CaptureFixture[str]) -> None:
         (["--scenario", "fast"], "scenario is 'fast': choose a suite"),
         (["--precision", "int8", "int4"], "is a bundle of precision fp32, asked for was int8 or int4"),
         (["--threads", "0"], "threads is 0"),
+        (["--device", "cuda"], "device is cuda, but the installed ONNX Runtime has no CUDA provider"),
         (["--min-runs", "0"], "min_runs is 0"),
         (["--output", "none/rows.jsonl"], "has no folder none"),
         (["--report", "none/report.md"], "report none/report.md cannot be written"),
@@ -146,6 +149,27 @@ def test_ours_forces_exactly_so_many_tokens_and_gives_the_models_logits(
     np.testing.assert_allclose(np.load(tmp_path / "x.npy"), mini.logits([2, 5, 6]), rtol=1e-4, atol=1e-4)
     assert set(memory) == {"resident_bytes", "anonymous_bytes", "peak_resident_bytes"}
     assert "dance" in refused["error"]
+
+
+def test_a_contender_on_a_gpu_says_so_and_is_started_there(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contender, "choose_provider", lambda *_: "CUDAExecutionProvider")
+    on_gpu = contender.bundle_contender(mini_bundle, device="cuda")
+    assert (on_gpu.name, on_gpu.describe()["device"]) == ("mini on cuda", "cuda")
+    assert on_gpu.command(1)[-4:] == ["--device", "cuda", "--threads", "1"]
+    assert "--device" not in contender.bundle_contender(mini_bundle).command(1)
+    asked: list[str] = []
+
+    def open_session(*_: object, device: str, **__: object) -> None:
+        asked.append(device)
+        raise ProviderError("no driver\nwas found")
+
+    monkeypatch.setattr(bench_serve, "open_session", open_session)
+    monkeypatch.setattr(sys, "argv", ["serve", *on_gpu.command(1)[3:]])
+    output = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    assert bench_serve.main() == 1
+    assert json.loads(output.getvalue()) == {"error": "no driver was found"}
+    assert asked == ["cuda"]
 
 
 def test_measuring_needs_what_the_runtime_needs_and_no_more(mini_bundle: Path) -> None:

@@ -59,6 +59,12 @@ def test_fractions_say_how_much_of_each_limit_was_reached() -> None:
     assert limits["prefill_compute_fraction"] == limits["prefill_compute_seconds"]
 
 
+def test_a_gpu_has_none_of_the_cores_floors() -> None:
+    found = measures(SCENARIO, [[0.1 * (1 + number) for number in range(SCENARIO.new_tokens)]])
+    on_gpu = dataclasses.replace(fake_contender(), device="cuda")
+    assert floors(on_gpu, SCENARIO, found, bandwidth=1000.0, matmul=1e9) == {}
+
+
 def test_a_cold_start_is_one_number_without_floors() -> None:
     scenario = Scenario("cold", "cold start", prompt_tokens=16, new_tokens=1)
     assert measures(scenario, [[2.0], [3.0]])["cold_start"]["p50"] == 2.5

@@ -172,3 +172,15 @@ def test_pictures_have_labels_units_and_the_floor(tmp_path: Path) -> None:
 def test_a_picture_without_numbers_is_not_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     assert draw([measurement("int8", "biogpt-onnx", COLD, 0.1)], tmp_path) == []
+
+
+def test_a_report_of_a_gpu_names_it_and_says_what_is_not_counted() -> None:
+    row = measurement("mini on cuda", "biogpt-onnx", GREEDY, 0.001, "fp16")
+    row["contender"]["device"], row["floors"] = "cuda", {}
+    row["machine"] = MACHINE | {"gpus": [{"name": "NVIDIA Something"}]}
+    text = report([row])
+    assert "; NVIDIA Something; commit" in text
+    assert "; what lies in a GPU's memory is not counted." in text
+    line = next(line for line in text.splitlines() if line.startswith("| mini on cuda | "))
+    assert line.endswith("| – | – |")
+    assert "not counted" not in report([measurement("mini", "biogpt-onnx", GREEDY, 0.01)])
