@@ -16,6 +16,9 @@ _LEVEL = 0.02
 
 _WIDTHS = {"fp32": "float32", "fp16": "16 bits", "bf16": "16 bits", "int8": "8 bits", "int4": "4 bits"}
 
+_BASELINES = frozenset({"int8-dynamic"})
+"""Variants of ours that are there to compare with, and are no side's best."""
+
 _TIMES = {
     TIME_TO_FIRST_TOKEN: "time to first token",
     TIME_PER_OUTPUT_TOKEN: "time per output token",
@@ -77,7 +80,12 @@ def standings(rows: Sequence[Row]) -> list[Standing]:
 
     Empty where nobody else was measured.
     """
+    rows = [row for row in rows if not _is_baseline(row)]
     return [*_of_speed(rows), *_of_memory(rows)]
+
+
+def _is_baseline(row: Row) -> bool:
+    return row["contender"]["family"] == OURS and row["contender"]["variant"] in _BASELINES
 
 
 def _of_speed(rows: Sequence[Row]) -> Iterator[Standing]:

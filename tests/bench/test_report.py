@@ -111,6 +111,16 @@ def test_a_difference_within_the_noise_is_none() -> None:
     assert wide["p128-n32, 2 threads, time per output token, 8 bits"] == "level"
 
 
+def test_ours_to_compare_with_is_no_sides_best_and_a_peers_is() -> None:
+    dynamic = measurement("dynamic", "biogpt-onnx", GREEDY, 0.001)
+    dynamic["contender"]["variant"] = "int8-dynamic"
+    rows = [dynamic, measurement("ours", "biogpt-onnx", GREEDY, 0.02), measurement("theirs", "peers", GREEDY, 0.01)]
+    assert {standing.ours.name for standing in standings(rows)} == {"ours"}
+    assert {standing.outcome for standing in standings(rows) if "time" in standing.what} == {"behind"}
+    rows[2]["contender"]["variant"] = "int8-dynamic"
+    assert {standing.theirs.name for standing in standings(rows)} == {"theirs"}
+
+
 def test_without_peers_nobody_is_ahead() -> None:
     rows = [row for row in comparison() if row["contender"]["family"] == "biogpt-onnx"]
     assert standings(rows) == []
