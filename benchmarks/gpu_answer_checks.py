@@ -40,9 +40,13 @@ def greedy_beside_transformers(subject: Subject) -> Found:
 
 
 def beams(subject: Subject) -> Found:
-    """The best of five beams."""
-    ours, theirs = (token_ids(subject.write(model, num_beams=5)) for model in (subject.ours, subject.reference))
-    return subject.nearness.of_best(subject.prompt_ids, ours, theirs)
+    """The best of five beams, each of which has a row of its own, beside those that are branches of a tree."""
+    written, theirs = (subject.write(model, num_beams=5) for model in (subject.ours, subject.reference))
+    timings = written[0].timings
+    return subject.nearness.of_best(subject.prompt_ids, token_ids(written), token_ids(theirs)) | {
+        "steps": timings.steps,
+        "captured_steps": timings.captured_steps,
+    }
 
 
 def drafts(subject: Subject) -> Found:

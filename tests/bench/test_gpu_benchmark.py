@@ -1,5 +1,6 @@
 """The GPU's benchmark, as far as it can be run without one."""
 
+import dataclasses
 import importlib
 import json
 import os
@@ -16,6 +17,7 @@ from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.device_session import CUDA
 from biogpt_onnx.runtime.device_step import DeviceStep
+from makers.devices import CapturingSession
 
 ROOT = Path(__file__).parents[2]
 PARTS = [
@@ -222,18 +224,28 @@ def test_only_tokens_between_which_rounding_may_decide_pass_for_equal(benchmarks
     assert not nearness(0.01).of_best([[2]], [[9, 8]], [[9, 9]])["passed"]
 
 
-def test_a_device_that_computes_other_tokens_does_not_pass(
-    benchmarks: None,  # noqa: ARG001 -- the path
-    mini_bundle: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def subject(benchmarks: None, mini_bundle: Path, tmp_path: Path) -> Any:  # noqa: ARG001 -- the path
+    """What is checked, with a CPU in the place of the card."""
     (tmp_path / "fp32").symlink_to(mini_bundle)
     quantize_bundle(mini_bundle, tmp_path / "fp16", RECIPES["fp16"])
-    clock, cpu = (importlib.import_module(name) for name in ("gpu_parts", "gpu_models"))
-    subject = importlib.import_module("gpu_subject").Subject.open(
-        tmp_path, "fp16", cpu.ACCELERATORS["cpu"], clock.Clock(60), dry=True
-    )
+    parts, models, subjects = (importlib.import_module(f"gpu_{name}") for name in ("parts", "models", "subject"))
+    return subjects.Subject.open(tmp_path, "fp16", models.ACCELERATORS["cpu"], parts.Clock(60), dry=True)
+
+
+def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any) -> None:
+    states = importlib.import_module("gpu_state_checks")
+    subject = dataclasses.replace(subject, accelerator=dataclasses.replace(subject.accelerator, captures=True))
+    assert not states.captured_steps(subject)["passed"]
+    subject.session._captures = True
+    subject.session._chain = CapturingSession(subject.session._chain)
+    found = states.captured_steps(subject)
+    assert found["passed"]
+    assert found["captured"]["5 beams"] == found["steps"]["5 beams"] > 0
+    assert found["captured"]["drafts"] < found["steps"]["drafts"]
+
+
+def test_a_device_that_computes_other_tokens_does_not_pass(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     selected, logits = DeviceStep.selected, DeviceStep.logits
 
     def next_but_one(step: DeviceStep, rows: Any, count: int) -> Any:
