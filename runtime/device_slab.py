@@ -135,10 +135,10 @@ class SlabPool:
         with self._lock:
             self._idle[slab.number] = slab
             while len(self._idle) > _MOST_IDLE:
-                self._dropped.append(self._idle.popitem(last=False)[0])
+                self._drop(self._idle.popitem(last=False)[1])
 
     def take_dropped(self) -> list[int]:
-        """The numbers of slabs that are no more and have not been told of yet."""
+        """The numbers of slabs that had steps, are no more and have not been told of yet."""
         with self._lock:
             dropped, self._dropped = self._dropped, []
             return dropped
@@ -154,9 +154,15 @@ class SlabPool:
     def _drop_all(self) -> int:
         with self._lock:
             count = len(self._idle)
-            self._dropped += self._idle
+            for slab in self._idle.values():
+                self._drop(slab)
             self._idle.clear()
             return count
+
+    def _drop(self, slab: DeviceSlab) -> None:
+        # Over one that was only read into, nothing was captured.
+        if slab.step is not None:
+            self._dropped.append(slab.number)
 
 
 def _next_power_of_two(number: int) -> int:

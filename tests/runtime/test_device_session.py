@@ -211,6 +211,19 @@ def test_graphs_over_memory_that_is_given_up_are_given_up_too(capturing: tuple[B
     assert chain.released == [1, 2]
 
 
+def test_memory_over_which_there_was_no_step_has_no_graph_to_give_up(
+    capturing: tuple[BioGPT, CapturingSession],
+) -> None:
+    model, chain = capturing
+    for rows in (1, 2, 4):
+        for tokens in (6, 300):
+            # Prompts are read into one piece of memory, and beams step over two others.
+            model.generate(PROMPTS[:rows], max_new_tokens=tokens, num_beams=3, stop_strings=["a"], early_stopping=True)
+    stepped = {int(number) for number in chain.runs if number != "-1"}
+    assert chain.released
+    assert set(chain.released) <= stepped < set(range(1, max(stepped) + 1))
+
+
 def test_beams_replay_two_graphs_in_turns_and_need_no_second_copy_of_the_weights(
     capturing: tuple[BioGPT, CapturingSession],
 ) -> None:
