@@ -34,4 +34,5 @@ def open_graph(onnxruntime: ModuleType, graph: bytes, provider: str) -> Any:  # 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(graph, options, providers=[provider])
+    # Where the provider fails, ONNX Runtime would print and take the CPU.
+    return onnxruntime.InferenceSession(graph, options, providers=[provider], enable_fallback=0)
