@@ -59,7 +59,7 @@ CUDA = Accelerator(
         # By default the arena would take powers of two, up to twice of what is needed.
         ("arena_extend_strategy", "kSameAsRequested"),
         # By default cuDNN's attention would read prompts on newer cards. It makes a plan for each length of a prompt
-        # that a thread has not met before, which takes longer than to read it, and keeps them all.
+        # that a thread has not met before, which by others' accounts takes longer than to read it, and keeps them all.
         ("sdpa_kernel", str(_FLASH | _MEMORY_EFFICIENT | _UNFUSED)),
     ),
     captures=True,
