@@ -6,7 +6,7 @@ Kernels are chosen by ONNX Runtime's options and environment variables, which it
 import dataclasses
 import os
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
 from gpu_models import open_on
 from gpu_parts import Clock, Found, attempt
-from gpu_speed import Sizes, intervals, random_prompts, rounded, step_times, token_times
+from gpu_speed import Sizes, intervals, median_of, random_prompts, step_times, token_times
 
 CHOSEN = "chosen"
 
@@ -127,7 +127,7 @@ def _first_tokens(session: DeviceSession, sizes: Sizes) -> Found:
     for values in samples.values():
         for length in lengths:
             values.append(token_times(session, random_prompts(1, length, session.vocab_size), 1)[0])
-    return {name: _medians(values) | {"largest_seconds": max(values)} for name, values in samples.items()}
+    return {name: median_of(values) | {"largest_seconds": max(values)} for name, values in samples.items()}
 
 
 def _steps(sessions: Mapping[str, DeviceSession], size: int, sizes: Sizes, clock: Clock) -> Found:
@@ -141,7 +141,7 @@ def _steps(sessions: Mapping[str, DeviceSession], size: int, sizes: Sizes, clock
                 seconds = step_times(session, prompts, sizes.peer_steps)
             if number:  # the first round warms up, captures and tunes
                 samples[name].append(statistics.median(seconds))
-    found = {name: _medians(values) for name, values in samples.items()}
+    found = {name: median_of(values) for name, values in samples.items()}
     chosen = found[CHOSEN]["seconds"]
     return {name: one | {"to_chosen": one["seconds"] / chosen} for name, one in found.items()}
 
@@ -165,8 +165,4 @@ def _beams(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
             seconds = intervals(search())
             if number:
                 samples[name].append(statistics.median(seconds))
-    return {"num_beams": sizes.num_beams} | {name: _medians(values) for name, values in samples.items()}
-
-
-def _medians(samples: Sequence[float]) -> Found:
-    return {"seconds": statistics.median(samples), "samples": rounded(samples)}
+    return {"num_beams": sizes.num_beams} | {name: median_of(values) for name, values in samples.items()}

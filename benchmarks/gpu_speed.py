@@ -134,6 +134,11 @@ def intervals(search: Iterable[object]) -> list[float]:
     return differences
 
 
+def median_of(samples: Sequence[float]) -> Found:
+    """Seconds, with all that they are the median of."""
+    return {"seconds": statistics.median(samples), "samples": rounded(samples)}
+
+
 def rounded(seconds: Sequence[float]) -> list[float]:
     """Samples to a tenth of a microsecond, which is finer than the clock is true."""
     return [round(value, 7) for value in seconds]
@@ -142,7 +147,7 @@ def rounded(seconds: Sequence[float]) -> list[float]:
 def _first_token(session: DeviceSession, tokens: int, sizes: Sizes) -> Found:
     prompts = random_prompts(1, tokens, session.vocab_size)
     samples = [token_times(session, prompts, 1)[0] for _ in range(sizes.first_tokens + 2)][2:]
-    return {"seconds": statistics.median(samples), "samples": rounded(samples)}
+    return median_of(samples)
 
 
 def _batch(session: DeviceSession, size: int, sizes: Sizes, floor: float | None) -> Found:
@@ -198,7 +203,7 @@ def _model_alone(session: DeviceSession, sizes: Sizes) -> Found:
             start = perf_counter()
             step()
             samples.append(perf_counter() - start)
-        found[name] = {"seconds": statistics.median(samples), "samples": rounded(samples)}
+        found[name] = median_of(samples)
     return found
 
 

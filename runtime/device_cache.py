@@ -82,7 +82,8 @@ class DeviceCache:
         """One row as a cache of its own, over the same memory."""
         if self.batch_size == 1 and index == 0:
             return self
-        return self._over([self.rows[index]], self.lengths[index : index + 1], is_part=True)
+        # A view, so that what is read into the row counts here too.
+        return self._over([index], self.lengths[index : index + 1], is_part=True)
 
     def arrange(self, order: Sequence[int]) -> None:
         """Lays rows of the batch, which must be empty, side by side in this order."""
@@ -93,13 +94,13 @@ class DeviceCache:
 
     def part(self, rows: Sequence[int]) -> "DeviceCache":
         """Some rows as a cache of their own, over the same memory, but with lengths of their own."""
-        return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=True)
+        return self._over(rows, self.lengths[list(rows)], is_part=True)
 
     def keep(self, rows: Sequence[int]) -> "DeviceCache":
         """A cache of these rows alone (ascending); the old one must not be used again."""
         if list(rows) != sorted(set(rows)):
             raise ValueError(f"rows must ascend, are {list(rows)}")
-        return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=self.is_part)
+        return self._over(rows, self.lengths[list(rows)], is_part=self.is_part)
 
     def with_rows(self, rows: Sequence[int]) -> "DeviceCache":
         """A cache of these rows in this order, each any number of times; the old one must not be used again.
@@ -108,7 +109,7 @@ class DeviceCache:
         does not lie in one piece, would take a run for each layer.
         """
         if len(set(rows)) == len(rows):
-            return self._over([self.rows[row] for row in rows], self.lengths[list(rows)], is_part=self.is_part)
+            return self._over(rows, self.lengths[list(rows)], is_part=self.is_part)
         kept = self._pool.lease(len(rows), self.slab.capacity)
         indices = np.zeros(kept.slab.rows, dtype=np.int64)
         indices[: len(rows)] = [self.rows[row] for row in rows]
@@ -144,21 +145,17 @@ class DeviceCache:
 
     def copy_from(self, source: "DeviceCache", length: int) -> None:
         """Makes the only row of this cache the first tokens of another's only row."""
+        if (self.slab.rows, source.slab.rows) != (1, 1):
+            raise ValueError("tokens are copied between caches that were made for one row alone")
         # Whole rows are written, because a part of one does not lie in one piece; what is behind `length` is no matter.
         indices = np.zeros(self.slab.capacity, dtype=np.int64)
         indices[:length] = np.arange(length)
-        (target_row,), (source_row,) = self.rows, source.rows
-        if self.slab.rows == source.slab.rows == 1:
-            self._mover.move(source.slab.address(0, 0, 0), source.slab.blocks, self.slab.address(0, 0, 0), indices)
-        else:
-            layers, parts, _, *shape = source.slab.shape
-            for layer in range(layers):
-                for part in range(parts):
-                    target = self.slab.address(layer, part, target_row)
-                    self._mover.move(source.slab.address(layer, part, source_row), shape, target, indices)
+        self._mover.move(source.slab.address(0, 0, 0), source.slab.blocks, self.slab.address(0, 0, 0), indices)
         self.lengths[0] = length
 
     def _over(self, rows: Sequence[int], lengths: npt.NDArray[np.int64], *, is_part: bool) -> "DeviceCache":
+        """These rows of the batch where they are, with lengths of their own or shared."""
+        places = [self.rows[row] for row in rows]
         return DeviceCache(
-            self._lease, self._pool, self._mover, rows, lengths, self.capacity, self._element_type, is_part=is_part
+            self._lease, self._pool, self._mover, places, lengths, self.capacity, self._element_type, is_part=is_part
         )

@@ -23,13 +23,16 @@ def prompt_groups(lengths: Sequence[int]) -> list[list[int]]:
         The prompts' numbers, those of a pass together; the longest first, then in their order.
     """
     groups: list[list[int]] = []
-    padding = 0
     for number in np.argsort([-length for length in lengths], kind="stable").tolist():
-        longest = lengths[groups[-1][0]] if groups else 0
-        padding += longest - lengths[number]
-        if groups and padding <= _TOKENS_OF_A_PASS and (len(groups[-1]) + 1) * longest <= _MOST_TOKENS:
+        if groups and _fits([lengths[other] for other in groups[-1]], lengths[number]):
             groups[-1].append(number)
         else:
             groups.append([number])
-            padding = 0
     return groups
+
+
+def _fits(group: Sequence[int], length: int) -> bool:
+    """Whether a prompt of so many tokens may go with these, of which the first is the longest."""
+    computed = (len(group) + 1) * group[0]
+    padding = computed - sum(group) - length
+    return computed <= _MOST_TOKENS and padding <= _TOKENS_OF_A_PASS

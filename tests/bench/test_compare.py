@@ -1,36 +1,24 @@
-import importlib
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from biogpt_onnx.bench.rows import read_rows
-from makers.contenders import fake_contender
+from makers.contenders import Scripts, fake_contender
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="runs in the checkout only")
 
 
-@pytest.fixture
-def proof(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
-    return importlib.import_module("proof")
-
-
-@pytest.fixture
-def compare(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
-    return importlib.import_module("compare")
-
-
 def logits() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((8, 100)).astype(np.float32)
 
 
-def test_the_same_logits_are_the_same_model(proof: ModuleType) -> None:
+def test_the_same_logits_are_the_same_model(benchmarks: Scripts) -> None:
+    proof = benchmarks("proof")
     found, reason = proof.compare(logits() + 3.0, logits(), "fp32")
     assert reason is None
     assert found["relative_difference"] < 1e-5
@@ -38,7 +26,8 @@ def test_the_same_logits_are_the_same_model(proof: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8", "int4"])
-def test_another_model_fails_in_every_precision(proof: ModuleType, precision: str) -> None:
+def test_another_model_fails_in_every_precision(benchmarks: Scripts, precision: str) -> None:
+    proof = benchmarks("proof")
     for theirs in (logits() * 32, np.roll(logits(), 1, axis=0), logits()[:, ::-1]):
         _, reason = proof.compare(theirs, logits(), precision)
         assert "it does not run the same model" in reason
@@ -46,14 +35,16 @@ def test_another_model_fails_in_every_precision(proof: ModuleType, precision: st
     assert "shape" in proof.compare(logits()[:, :50], logits(), precision)[1]
 
 
-def test_rounding_passes_in_eight_bits_and_not_in_float32(proof: ModuleType) -> None:
+def test_rounding_passes_in_eight_bits_and_not_in_float32(benchmarks: Scripts) -> None:
+    proof = benchmarks("proof")
     rounded = np.round(logits() * 20) / 20
     assert proof.compare(rounded, logits(), "int8")[1] is None
     assert proof.compare(rounded, logits(), "fp32")[1] is not None
     assert proof.compare(rounded, logits(), "fp32", tolerance=0.1) == proof.compare(rounded, logits(), "int8")
 
 
-def test_a_contender_is_proven_with_the_memory_that_it_takes(proof: ModuleType, tmp_path: Path) -> None:
+def test_a_contender_is_proven_with_the_memory_that_it_takes(benchmarks: Scripts, tmp_path: Path) -> None:
+    proof = benchmarks("proof")
     reference = proof.ReferenceLogits(fake_contender(), (0,), tmp_path)
     same = reference.prove(fake_contender())
     assert (same.status, same.contender.resident_bytes, same.versions) == ("measured", 2000, {"fake": "1.0"})
@@ -75,13 +66,14 @@ def test_a_contender_is_proven_with_the_memory_that_it_takes(proof: ModuleType, 
     ],
 )
 def test_bad_input_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917 -- fixtures
-    compare: ModuleType,
+    benchmarks: Scripts,
     options: list[str],
     said: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    compare = benchmarks("compare")
     work = tmp_path / "work"
     arguments = ["compare.py", "--output", str(tmp_path / "rows.jsonl"), "--work", str(work), *options]
     monkeypatch.setattr(sys, "argv", arguments)
@@ -94,8 +86,9 @@ def test_bad_input_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917
 
 
 def test_ours_and_a_peer_that_is_missing_make_a_whole_report(
-    compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mini_checkpoint: Path
+    benchmarks: Scripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mini_checkpoint: Path
 ) -> None:
+    compare = benchmarks("compare")
     peer = compare.PEERS[0].name
     monkeypatch.setattr(compare, "unavailable", lambda _: f"{ROOT}/.venv-peers/x is missing: make bench-peers")
     monkeypatch.setattr(compare, "_DISK_BYTES", 0)

@@ -1,13 +1,13 @@
 """The GPU's benchmark, as far as it can be run without one."""
 
 import dataclasses
-import importlib
 import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.device_session import CUDA
 from biogpt_onnx.runtime.device_step import DeviceStep
+from makers.contenders import Scripts
 from makers.devices import CapturingSession
 
 ROOT = Path(__file__).parents[2]
@@ -43,27 +44,13 @@ def dry_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return read(output)
 
 
-@pytest.fixture
-def gpu(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
-    return importlib.import_module("gpu")
-
-
-@pytest.fixture
-def gpu_parts(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
-    return importlib.import_module("gpu_parts")
-
-
-@pytest.fixture
-def gpu_alternatives(benchmarks: None) -> ModuleType:  # noqa: ARG001 -- the path
-    return importlib.import_module("gpu_alternatives")
-
-
 def read(path: Path) -> dict[str, Any]:
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return results
 
 
-def test_every_part_is_there_and_none_met_an_error(dry_run: dict[str, Any], gpu_parts: ModuleType) -> None:
+def test_every_part_is_there_and_none_met_an_error(dry_run: dict[str, Any], benchmarks: Scripts) -> None:
+    gpu_parts = benchmarks("gpu_parts")
     assert list(dry_run["parts"]) == PARTS
     assert gpu_parts.errors_in(dry_run) == []
     assert {part["status"] for part in dry_run["parts"].values()} == {"done"}
@@ -117,8 +104,9 @@ def test_other_settings_are_measured_beside_those_chosen(dry_run: dict[str, Any]
 
 
 def test_an_alternative_changes_what_it_names_and_nothing_else(
-    gpu_alternatives: ModuleType, monkeypatch: pytest.MonkeyPatch
+    benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gpu_alternatives = benchmarks("gpu_alternatives")
     chosen = gpu_alternatives.ALTERNATIVES["chosen"].applied(CUDA)
     assert chosen == CUDA
     other = gpu_alternatives.ALTERNATIVES["any attention"].applied(CUDA)
@@ -134,12 +122,14 @@ def test_an_alternative_changes_what_it_names_and_nothing_else(
 
 
 def test_a_part_that_fails_is_recorded_and_the_others_go_on(
-    gpu: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    gpu = benchmarks("gpu")
+
     def fail() -> None:
         raise OSError("no such card")
 
-    monkeypatch.setattr(importlib.import_module("gpu_environment"), "describe", fail)
+    monkeypatch.setattr(benchmarks("gpu_environment"), "describe", fail)
     output = tmp_path / "gpu.json"
     gpu.main(["--device", "cpu", "--output", str(output), "--parts", "environment", "models"])
     parts = read(output)["parts"]
@@ -151,7 +141,8 @@ def test_a_part_that_fails_is_recorded_and_the_others_go_on(
     assert not output.with_name("gpu.json.partial").exists()
 
 
-def test_what_time_is_not_left_for_is_recorded(gpu: ModuleType, tmp_path: Path) -> None:
+def test_what_time_is_not_left_for_is_recorded(benchmarks: Scripts, tmp_path: Path) -> None:
+    gpu = benchmarks("gpu")
     output = tmp_path / "gpu.json"
     gpu.main(["--device", "cpu", "--output", str(output), "--seconds", "0"])
     results = read(output)
@@ -159,7 +150,8 @@ def test_what_time_is_not_left_for_is_recorded(gpu: ModuleType, tmp_path: Path) 
     assert results["passed"] is False
 
 
-def test_a_part_that_takes_too_long_keeps_what_it_found(gpu_parts: ModuleType) -> None:
+def test_a_part_that_takes_too_long_keeps_what_it_found(benchmarks: Scripts) -> None:
+    gpu_parts = benchmarks("gpu_parts")
     seconds = iter([0.0, 1.0, 11.0, 12.0])
     clock = gpu_parts.Clock(10, lambda: next(seconds))
     results: dict[str, Any] = {}
@@ -176,7 +168,8 @@ def test_a_part_that_takes_too_long_keeps_what_it_found(gpu_parts: ModuleType) -
     assert json.loads(written[0]) == {"long": {"status": "running"}}
 
 
-def test_an_error_within_a_part_shows_in_its_status(gpu_parts: ModuleType) -> None:
+def test_an_error_within_a_part_shows_in_its_status(benchmarks: Scripts) -> None:
+    gpu_parts = benchmarks("gpu_parts")
     results: dict[str, Any] = {}
 
     def half(found: dict[str, Any]) -> None:
@@ -187,30 +180,31 @@ def test_an_error_within_a_part_shows_in_its_status(gpu_parts: ModuleType) -> No
     assert [error["type"] for error in gpu_parts.errors_in(results)] == ["KeyError"]
 
 
-def test_a_model_that_cannot_be_made_says_why(benchmarks: None, tmp_path: Path) -> None:  # noqa: ARG001 -- the path
-    making = importlib.import_module("gpu_models").Making("no-such-size", tmp_path)
+def test_a_model_that_cannot_be_made_says_why(benchmarks: Scripts, tmp_path: Path) -> None:
+    making = benchmarks("gpu_models").Making("no-such-size", tmp_path)
     with pytest.raises(RuntimeError, match=r"no-such-size was not made: .*no preset 'no-such-size'"):
         making.result(60)
 
 
-def test_goals_are_met_or_not_by_what_was_measured(benchmarks: None) -> None:  # noqa: ARG001 -- the path
+def test_goals_are_met_or_not_by_what_was_measured(benchmarks: Scripts) -> None:
     parts = {
         "speed biogpt": {"batches": {"1": {"step_to_floor": 2.5}}},
         "transformers biogpt": {"batches": {"1": {"error": {"type": "RuntimeError"}}}},
         "speed biogpt-large": {"batches": {"1": {"step_to_floor": 1.81}}},
     }
-    found = importlib.import_module("gpu_goals").reached(parts)
+    found = benchmarks("gpu_goals").reached(parts)
     assert [(goal["measured"], goal["met"]) for goal in found] == [(2.5, True), (None, None), (1.81, False)]
 
 
-def nearness(limit: float) -> Any:
+def nearness_by(benchmarks: Scripts, limit: float) -> Any:
     """Of tokens whose float32 logits are 0, 1, ... 9 wherever they stand."""
     logits = np.arange(10, dtype=np.float32)
     exact = SimpleNamespace(logits=lambda ids: np.tile(logits, (len(ids), 1)))
-    return importlib.import_module("gpu_nearness").Nearness(exact, limit)
+    return benchmarks("gpu_nearness").Nearness(exact, limit)
 
 
-def test_only_tokens_between_which_rounding_may_decide_pass_for_equal(benchmarks: None) -> None:  # noqa: ARG001 -- the path
+def test_only_tokens_between_which_rounding_may_decide_pass_for_equal(benchmarks: Scripts) -> None:
+    nearness = partial(nearness_by, benchmarks)
     # The spread of the logits is 2.87.
     found = nearness(0.2).of_tokens([[2], [2]], [[9, 8, 1], [9, 9]], [[9, 9, 2], [9, 9]])
     assert (found["passed"], found["rows"], found["equal"]) == (True, 2, 1)
@@ -225,16 +219,16 @@ def test_only_tokens_between_which_rounding_may_decide_pass_for_equal(benchmarks
 
 
 @pytest.fixture
-def subject(benchmarks: None, mini_bundle: Path, tmp_path: Path) -> Any:  # noqa: ARG001 -- the path
+def subject(benchmarks: Scripts, mini_bundle: Path, tmp_path: Path) -> Any:
     """What is checked, with a CPU in the place of the card."""
     (tmp_path / "fp32").symlink_to(mini_bundle)
     quantize_bundle(mini_bundle, tmp_path / "fp16", RECIPES["fp16"])
-    parts, models, subjects = (importlib.import_module(f"gpu_{name}") for name in ("parts", "models", "subject"))
+    parts, models, subjects = (benchmarks(f"gpu_{name}") for name in ("parts", "models", "subject"))
     return subjects.Subject.open(tmp_path, "fp16", models.ACCELERATORS["cpu"], parts.Clock(60), dry=True)
 
 
-def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any) -> None:
-    states = importlib.import_module("gpu_state_checks")
+def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any, benchmarks: Scripts) -> None:
+    states = benchmarks("gpu_state_checks")
     subject = dataclasses.replace(subject, accelerator=dataclasses.replace(subject.accelerator, captures=True))
     captures = subject.session._captures
     subject.session._captures = True
@@ -247,7 +241,9 @@ def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any
     assert not states.captured_steps(subject)["passed"]
 
 
-def test_a_device_that_computes_other_tokens_does_not_pass(subject: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_computes_other_tokens_does_not_pass(
+    subject: Any, benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     selected, logits = DeviceStep.selected, DeviceStep.logits
 
     def next_but_one(step: DeviceStep, rows: Any, count: int) -> Any:
@@ -256,7 +252,7 @@ def test_a_device_that_computes_other_tokens_does_not_pass(subject: Any, monkeyp
 
     monkeypatch.setattr(DeviceStep, "selected", next_but_one)
     monkeypatch.setattr(DeviceStep, "logits", lambda step, rows: logits(step, rows) * np.float32(1.1))
-    answers, states = (importlib.import_module(f"gpu_{kind}_checks") for kind in ("answer", "state"))
+    answers, states = (benchmarks(f"gpu_{kind}_checks") for kind in ("answer", "state"))
     assert not answers.greedy_beside_float32(subject)["passed"]
     assert not answers.samples(subject)["passed"]
     found = states.logits(subject)

@@ -1,13 +1,18 @@
 """Contenders without a model, and rows as they leave them."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.floors import ModelSize
 
 SCRIPT = Path(__file__).parents[1] / "bench" / "fake_contender.py"
+Scripts = Callable[[str], ModuleType]
+"""Imports a script of the benchmarks by its file's name."""
+
 MACHINE: dict[str, Any] = {
     "cpu": "a processor",
     "cores": 2,
