@@ -1,5 +1,6 @@
 """What the GPU's benchmark runs on, and which of a graph's nodes run there."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from biogpt_onnx.bench import machine
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.device_graphs import MOVE, SCORE, SELECT
 from biogpt_onnx.runtime.device_session import Accelerator
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.opening import open_session, session_options
@@ -25,6 +27,7 @@ _PACKAGES = (
     "torch",
     "transformers",
 )
+_SMALL_GRAPHS = {"move": MOVE, "select": SELECT, "score": SCORE}
 _GPU_FIELDS = (*machine.GPU_FIELDS, "memory.used", "power.limit", "clocks.max.sm")
 
 
@@ -44,16 +47,18 @@ def describe() -> Found:
 
 
 def node_placement(folder: Path, accelerator: Accelerator) -> Found:
-    """How many nodes of each of a bundle's graphs run where; null where ONNX Runtime does not tell.
+    """How many nodes of each graph run where; null where ONNX Runtime does not tell.
 
     Where steps are to be captured, also whether ONNX Runtime does capture the graph, or what it says of it.
     """
     # Whatever else CUDA takes to start is said, and done, by this.
     open_on(folder, accelerator)
-    found: Found = {
-        "chain": _placement(folder / bundle.CHAIN_FILE, accelerator),
-        "tree": _placement(folder / bundle.MODEL_FILE, accelerator),
-    }
+    found: Found = {"chain": _placement(folder / bundle.CHAIN_FILE, accelerator)}
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, graph in _SMALL_GRAPHS.items():
+            path = Path(temporary) / f"{name}.onnx"
+            path.write_bytes(graph)
+            found[name] = _placement(path, accelerator)
     if accelerator.captures:
         found["capture_refused"] = _refusal(folder / bundle.CHAIN_FILE, accelerator)
     return found

@@ -2,7 +2,7 @@
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,12 +125,6 @@ def token_times(
 def step_times(session: DeviceSession, prompts: Sequence[Sequence[int]], steps: int) -> list[float]:
     """Seconds of each step after the first token, greedily."""
     differences: list[float] = np.diff(token_times(session, prompts, steps + 1)).tolist()
-    return differences
-
-
-def intervals(search: Iterable[object]) -> list[float]:
-    """Seconds between what a search yields."""
-    differences: list[float] = np.diff([perf_counter() for _ in search]).tolist()
     return differences
 
 

@@ -36,7 +36,6 @@ def logits(subject: Subject) -> Found:
         "prompt": subject.ours.logits(ids),
         "prompt in two pieces": _in_two_pieces(subject.session, ids),
         "steps": _in_steps(subject.session, ids),
-        "tree": _as_a_tree(subject.session, ids),
     }
     found = {name: _differences(values, exact) for name, values in ways.items()}
     return {
@@ -181,17 +180,6 @@ def _in_two_pieces(session: DeviceSession, ids: Sequence[int]) -> npt.NDArray[np
 def _in_steps(session: DeviceSession, ids: Sequence[int]) -> npt.NDArray[np.float32]:
     cache = session.new_cache(1, len(ids))
     return np.concatenate([session.forward(np.array([[token]]), cache) for token in ids])
-
-
-def _as_a_tree(session: DeviceSession, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-    """A prompt, and behind it a tree of a single branch."""
-    cache, first = session.new_cache(1, len(ids)), len(ids) // 3
-    trunk = session.forward(np.array([ids[:first]]), cache, logits_indices=np.arange(first))
-    count = len(ids) - first
-    bias = np.zeros((1, 1, count, len(ids)), dtype=np.float32)
-    bias[0, 0, :, first:] = np.triu(np.full((count, count), -np.inf, dtype=np.float32), k=1)
-    branch = session.forward(np.array([ids[first:]]), cache, attention_bias=bias, logits_indices=np.arange(count))
-    return np.concatenate([trunk, branch])
 
 
 def _fill_caches(subject: Subject, rows: int, capacity: int) -> None:

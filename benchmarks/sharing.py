@@ -9,7 +9,7 @@ import numpy as np
 
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.scoring import choices_of, token_log_probabilities
+from biogpt_onnx.runtime.scoring import choices_of_each, token_log_probabilities
 from biogpt_onnx.runtime.session import DecoderSession
 
 PROMPT_TOKENS = 280
@@ -28,8 +28,8 @@ def measure(bundle: Path) -> Mapping[str, object]:
     prefix = Prefix(session, prompt)
     ways: dict[str, Callable[[], object]] = {
         "each_alone": lambda: [token_log_probabilities(session, prompt, None, choice) for choice in choices],
-        "shared_prompt": lambda: choices_of(session, prompt, None, texts, choices),
-        "prefix": lambda: choices_of(session, prompt, prefix, texts, choices),
+        "shared_prompt": lambda: choices_of_each(session, [(prompt, None)], texts, choices),
+        "prefix": lambda: choices_of_each(session, [(prompt, prefix)], texts, choices),
     }
     samples: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

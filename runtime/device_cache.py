@@ -22,7 +22,7 @@ class DeviceCache:
         lengths: int64 [batch], tokens held by each row.
         capacity: tokens that a row has room for.
         is_part: whether other rows, which are not this cache's, go on in the same slab.
-        bindings: what a session has bound to this memory for passes of several tokens, by the graph's file.
+        binding: what a session has bound to this memory for passes of several tokens; None before the first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- whose memory, which part of it, what is in it
@@ -43,7 +43,7 @@ class DeviceCache:
         self.lengths = lengths
         self.capacity = capacity
         self.is_part = is_part
-        self.bindings: dict[str, Any] = {}
+        self.binding: Any = None
 
     @classmethod
     def allocate(
@@ -127,21 +127,6 @@ class DeviceCache:
     def truncate(self, length: int) -> None:
         """Forgets what every row holds beyond `length` tokens."""
         np.minimum(self.lengths, length, out=self.lengths)
-
-    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
-        """Keeps these tokens (ascending) of the only row, moved together into other memory."""
-        if self.slab.rows != 1:
-            raise ValueError("tokens are moved in a cache that was made for one row alone")
-        count = len(slots)
-        if np.array_equal(slots, np.arange(count)):
-            self.lengths[0] = count
-            return
-        kept = self._pool.lease(1, self.slab.capacity)
-        indices = np.zeros(self.slab.capacity, dtype=np.int64)
-        indices[:count] = slots
-        self._mover.move(self.slab.address(0, 0, 0), self.slab.blocks, kept.slab.address(0, 0, 0), indices)
-        self._lease, self.bindings = kept, {}
-        self.lengths[0] = count
 
     def copy_from(self, source: "DeviceCache", length: int) -> None:
         """Makes the only row of this cache the first tokens of another's only row."""

@@ -1,4 +1,4 @@
-"""Two small graphs that come ready, because the runtime has nothing to build graphs with; tests hold them to this.
+"""Three small graphs that come ready, because the runtime has nothing to build graphs with; tests hold them to this.
 
 They are of opset 20, as ONNX files in base64.
 """
@@ -27,6 +27,16 @@ SELECT = base64.b64decode(
 )
 """values, ids [rows, 64] = TopK(logits [rows, vocab], axis=-1), the likeliest first, and log_probabilities [rows, 64] =
 values - ReduceLogSumExp(logits, axis=-1), of float32."""
+
+SCORE = base64.b64decode(
+    "CAo65gIKPQoGbG9naXRzCgRsYXN0Egtub3JtYWxpemVycyIPUmVkdWNlTG9nU3VtRXhwKg8KCGtlZXBkaW1zGACgAQIKNAoLbm9ybWFsaXplcnMKBHJv"
+    "d3MSCm5vcm1hbGl6ZXIiBkdhdGhlcioLCgRheGlzGACgAQIKIgoGbG9naXRzCgZwbGFjZXMSBnZhbHVlcyIIR2F0aGVyTkQKLAoGdmFsdWVzCgpub3Jt"
+    "YWxpemVyEhFsb2dfcHJvYmFiaWxpdGllcyIDU3ViEgVzY29yZSoUCAEQB0IEbGFzdEoI//////////9aIgoGbG9naXRzEhgKFggBEhIKBxIFY291bnQK"
+    "BxIFdm9jYWJaFwoEcm93cxIPCg0IBxIJCgcSBWFza2VkWh0KBnBsYWNlcxITChEIBxINCgcSBWFza2VkCgIIAmIkChFsb2dfcHJvYmFiaWxpdGllcxIP"
+    "Cg0IARIJCgcSBWFza2VkQgQKABAU"
+)
+"""log_probabilities [asked] = GatherND(logits [count, vocab], places [asked, 2]) - Gather(ReduceLogSumExp(logits,
+axis=-1), rows [asked]), of float32; a place is a row and a token, and `rows` are their rows once more."""
 
 
 def open_graph(onnxruntime: ModuleType, graph: bytes, provider: str) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types

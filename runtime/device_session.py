@@ -1,4 +1,4 @@
-"""A bundle's graphs on a device whose memory is its own: the cache stays there, and so do the logits where they can."""
+"""A bundle's graph on a device whose memory is its own: the cache stays there, and so do the logits where they can."""
 
 import threading
 import warnings
@@ -18,18 +18,23 @@ from biogpt_onnx.runtime.decoding.model import Selection
 from biogpt_onnx.runtime.device_cache import DeviceCache
 from biogpt_onnx.runtime.device_graphs import SELECT, SELECTED, open_graph
 from biogpt_onnx.runtime.device_memory import device_memory
+from biogpt_onnx.runtime.device_outputs import DeviceOutputs
 from biogpt_onnx.runtime.device_slab import DeviceSlab, SlabPool
 from biogpt_onnx.runtime.device_step import DeviceStep
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.opening import cache_element_type, check_contract, open_session, session_options
-from biogpt_onnx.runtime.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
+from biogpt_onnx.runtime.pass_inputs import pass_inputs, room_needed
 from biogpt_onnx.runtime.prompt_groups import prompt_groups
 from biogpt_onnx.runtime.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.token_mover import TokenMover
+from biogpt_onnx.runtime.token_scorer import TokenScorer
 from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
 
 _GRAPH_ID = "gpu_graph_id"
 _NOT_CAPTURED = "-1"
+
+_TOKENS_SCORED_AT_ONCE = 4_096
+"""Twice what a pass takes its time for anyway: more would be no faster, and their caches take memory."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,8 @@ class DeviceSession:
 
     It is what the searches know as a `BatchModel`.
 
-    Prompts, and steps of one token for every row, run on the graph without an attention bias, whose attention is the
-    fast one. Trees of tokens, which choices and drafts are, run on the other, which is loaded when it is first needed
-    and has its own copy of the weights: ONNX Runtime shares none between sessions of a GPU.
+    It runs the graph without an attention bias, whose attention is the fast one. So each row is one chain of tokens:
+    beams and choices have rows of their own, and a draft is one that may be cut off.
 
     Attributes:
         vocab_size: entries of a row of logits.
@@ -86,7 +90,7 @@ class DeviceSession:
     def __init__(
         self, onnxruntime: ModuleType, folder: Path, manifest: Manifest, accelerator: Accelerator = CUDA
     ) -> None:
-        """Loads the graph for prompts and steps.
+        """Loads the graph.
 
         Args:
             onnxruntime: ONNX Runtime.
@@ -104,7 +108,7 @@ class DeviceSession:
                 f"{folder} has no {bundle.CHAIN_FILE}, which runs on GPUs: quantize the float32 bundle anew, by the "
                 "recipe fp16 or bf16"
             )
-        self._onnxruntime, self._folder, self._manifest = onnxruntime, folder, manifest
+        self._onnxruntime, self._folder = onnxruntime, folder
         self._accelerator = accelerator
         self._element_type = cache_element_type(folder, manifest)
         self.vocab_size = manifest.architecture.vocab_size
@@ -113,13 +117,13 @@ class DeviceSession:
         self.most_selected = SELECTED
         self._chain, self._captures = self._open_chain(manifest.chain)
         self._not_captured = self._run_options(_NOT_CAPTURED)
-        self._tree: Any = None
         # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
         # captured step and its fixed inputs serve one run at a time.
         self._lock = threading.RLock()
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
         self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture, self._mover, self._lock)
         self._selector = open_graph(onnxruntime, SELECT, accelerator.provider)
+        self._scorer = TokenScorer(onnxruntime, accelerator.provider)
         self._counters = threading.local()
 
     @property
@@ -136,30 +140,28 @@ class DeviceSession:
         input_ids: npt.NDArray[np.int64],
         cache: DeviceCache,
         *,
-        position_ids: npt.NDArray[np.int64] | None = None,
-        attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Appends tokens to the cache and computes logits; see `DecoderSession.forward`, whose arguments these are.
+        """Appends tokens to the cache and computes logits.
+
+        Attention takes several tokens a row for one row at a time only, once the cache holds something.
+
+        Args:
+            input_ids: [batch, sequence].
+            cache: of as many rows; its lengths grow by `sequence`.
+            logits_indices: [num_logits], at least one: the rows of the flattened batch * sequence whose logits are
+                wanted; by default each row's last.
+
+        Returns:
+            Logits [num_logits, vocab].
 
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        sequence = input_ids.shape[1]
-        is_plain = attention_bias is None and logits_indices is None and position_ids is None
-        if is_plain and sequence == 1 and not cache.is_part:
-            with self._lock:
+        with self._lock:
+            if logits_indices is None and input_ids.shape[1] == 1 and not cache.is_part:
                 return self._step(input_ids, cache).logits(cache.rows)
-        inputs = pass_inputs(input_ids, cache, position_ids, logits_indices)
-        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self.vocab_size), dtype=np.float32)
-        if attention_bias is None:
-            self._run(bundle.CHAIN_FILE, self._chain, cache, inputs, logits)
-        else:
-            inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
-            inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
-            self._run(bundle.MODEL_FILE, self._tree_session(), cache, inputs, logits)
-        cache.lengths += sequence
-        return logits
+            return self._pass(input_ids, cache, logits_indices).bring_logits(slice(None))
 
     def forward_prompts(
         self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
@@ -176,14 +178,44 @@ class DeviceSession:
         logits = np.empty((len(prompts), self.vocab_size), dtype=np.float32)
         for group in groups:
             check()
-            lengths = np.array([len(prompts[row]) for row in group])
-            input_ids = np.full((len(group), lengths.max()), PAD_ID, dtype=np.int64)
-            for line, row in enumerate(group):
-                input_ids[line, : lengths[line]] = prompts[row]
+            input_ids, lengths = _padded([prompts[row] for row in group])
             lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
             logits[group] = self.forward(input_ids, cache.part(group), logits_indices=lasts)
             cache.lengths[group] = lengths
         return logits
+
+    def forward_chain(self, token_ids: Sequence[int], cache: DeviceCache) -> Selection:
+        """Appends several tokens to the only row and selects the likeliest after each; see `BatchModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        with self._lock:
+            outputs = self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(len(token_ids)))
+            ids, log_probabilities = outputs.bring_best(slice(None))
+
+        def all_logits() -> npt.NDArray[np.float32]:
+            with self._lock:
+                return outputs.bring_logits(slice(None))
+
+        return Selection(ids, log_probabilities, all_logits)
+
+    def log_probabilities(
+        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """How likely tokens are in given sequences, in nats; see `BatchModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        scores = np.empty(len(asked), dtype=np.float32)
+        for group in prompt_groups([len(sequence) for sequence in sequences], _TOKENS_SCORED_AT_ONCE):
+            lines = np.full(len(sequences), -1)
+            lines[group] = np.arange(len(group))
+            here = lines[asked[:, 0]] >= 0
+            number, place, token = asked[here].T
+            scores[here] = self._scores([sequences[row] for row in group], lines[number], place, token)
+        return scores
 
     def with_rows(self, cache: DeviceCache, rows: Sequence[int]) -> DeviceCache:
         """A cache of these rows; see `BatchModel`.
@@ -209,6 +241,22 @@ class DeviceSession:
 
         return Selection(ids, log_probabilities, all_logits)
 
+    def _scores(
+        self,
+        sequences: Sequence[Sequence[int]],
+        numbers: npt.NDArray[np.int64],
+        places: npt.NDArray[np.int64],
+        tokens: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.float32]:
+        """How likely tokens are at places of sequences, all [asked], which are read in one pass."""
+        input_ids, lengths = _padded(sequences)
+        cache = self.new_cache(len(sequences), int(lengths.max()))
+        wanted, rows = np.unique(numbers * input_ids.shape[1] + places, return_inverse=True)
+        with self._lock:
+            outputs = self._pass(input_ids, cache, wanted)
+            with device_memory(f"the scores of {len(tokens):,} tokens"):
+                return self._scorer.score(outputs.logits, rows, tokens)
+
     def _step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceStep:
         room_needed(cache, 1)
         slab = cache.slab
@@ -233,24 +281,24 @@ class DeviceSession:
         run = partial(self._chain.run_with_iobinding, binding, options)
         return DeviceStep(self._onnxruntime, run, binding, slab, self.device, self.vocab_size, self._selector)
 
-    def _run(
-        self,
-        file: str,
-        session: Any,  # noqa: ANN401 -- ONNX Runtime has no types
-        cache: DeviceCache,
-        inputs: dict[str, npt.NDArray[Any]],
-        logits: npt.NDArray[np.float32],
-    ) -> None:
-        with self._lock, device_memory(f"a pass over {inputs[bundle.INPUT_IDS].size:,} tokens"):
-            binding = cache.bindings.get(file)
-            if binding is None:
-                binding = cache.bindings[file] = session.io_binding()
-                self._bind_cache(binding, cache.slab, _first_row(cache), cache.batch_size)
-            # The arrays live as long as `inputs` and `logits` do; ONNX Runtime copies between them and the device.
+    def _pass(
+        self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
+    ) -> DeviceOutputs:
+        """Appends tokens [batch, sequence] to the cache; the lock is held."""
+        inputs = pass_inputs(input_ids, cache, None, logits_indices)
+        with device_memory(f"a pass over {input_ids.size:,} tokens"):
+            if cache.binding is None:
+                cache.binding = self._chain.io_binding()
+                self._bind_cache(cache.binding, cache.slab, _first_row(cache), cache.batch_size)
+            count = len(inputs[bundle.LOGITS_INDICES])
+            outputs = DeviceOutputs(self._onnxruntime, self.device, count, self.vocab_size)
+            outputs.bind(cache.binding)
+            # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
             for name, array in inputs.items():
-                binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
-            binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
-            session.run_with_iobinding(binding, self._not_captured)
+                cache.binding.bind_ortvalue_input(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
+            self._chain.run_with_iobinding(cache.binding, self._not_captured)
+        cache.lengths += input_ids.shape[1]
+        return outputs
 
     def _bind_cache(self, binding: Any, slab: DeviceSlab, first_row: int, rows: int) -> None:  # noqa: ANN401 -- as above
         # Past and present name the same memory: this is what makes the update happen in place.
@@ -270,23 +318,16 @@ class DeviceSession:
     def _open_chain(self, spec: GraphSpec) -> tuple[Any, bool]:
         """A session, and whether its steps are captured."""
         if not self._accelerator.captures:
-            return self._open(bundle.CHAIN_FILE, spec, captures=False), False
+            return self._open(spec, captures=False), False
         try:
-            return self._open(bundle.CHAIN_FILE, spec, captures=True), True
+            return self._open(spec, captures=True), True
         except BundleError as error:
-            session = self._open(bundle.CHAIN_FILE, spec, captures=False)
+            session = self._open(spec, captures=False)
             warnings.warn(f"steps do not run as CUDA graphs, because {error}", RuntimeWarning, stacklevel=2)
             return session, False
 
-    def _tree_session(self) -> Any:  # noqa: ANN401 -- as above
-        with self._lock:
-            if self._tree is None:
-                spec = GraphSpec(self._manifest.inputs, self._manifest.outputs)
-                self._tree = self._open(bundle.MODEL_FILE, spec, captures=False)
-            return self._tree
-
-    def _open(self, file: str, spec: GraphSpec, *, captures: bool) -> Any:  # noqa: ANN401 -- as above
-        path = self._folder / file
+    def _open(self, spec: GraphSpec, *, captures: bool) -> Any:  # noqa: ANN401 -- as above
+        path = self._folder / bundle.CHAIN_FILE
         with device_memory(str(path)):
             session = open_session(
                 self._onnxruntime,
@@ -299,6 +340,15 @@ class DeviceSession:
             )
         check_contract(self._folder, session, spec)
         return session
+
+
+def _padded(sequences: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sequences as rows that are filled up at their ends, [sequences, longest], and how long each is."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    input_ids = np.full((len(sequences), lengths.max()), PAD_ID, dtype=np.int64)
+    for line, sequence in enumerate(sequences):
+        input_ids[line, : lengths[line]] = sequence
+    return input_ids, lengths
 
 
 def _first_row(cache: DeviceCache) -> int:

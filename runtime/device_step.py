@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.device_outputs import DeviceOutputs
 from biogpt_onnx.runtime.device_slab import DeviceSlab
 from biogpt_onnx.runtime.token_selector import TokenSelector
 
@@ -44,11 +45,8 @@ class DeviceStep:
         self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
         self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
         self._device_positions = ort_value.ortvalue_from_numpy(self._positions.copy(), device, 0)
-        new = ort_value.ortvalue_from_shape_and_type
-        self._logits = new([rows, vocab_size], np.float32, device, 0)
-        self._best_ids = new([rows, 1], np.int64, device, 0)
-        self._best_log_probabilities = new([rows, 1], np.float32, device, 0)
-        self._selector = TokenSelector(onnxruntime, selector, self._logits, device)
+        self._outputs = DeviceOutputs(onnxruntime, device, rows, vocab_size)
+        self._selector = TokenSelector(onnxruntime, selector, self._outputs.logits, device)
         # The one input that is read on the CPU, and so kept in a captured graph as it is now: the most it can be.
         total = np.array(slab.capacity, dtype=np.int32)
         binding.bind_ortvalue_input(bundle.INPUT_IDS, self._device_ids)
@@ -57,9 +55,7 @@ class DeviceStep:
         binding.bind_ortvalue_input(
             bundle.LOGITS_INDICES, ort_value.ortvalue_from_numpy(np.arange(rows, dtype=np.int64), device, 0)
         )
-        binding.bind_ortvalue_output(bundle.LOGITS, self._logits)
-        binding.bind_ortvalue_output(bundle.BEST_IDS, self._best_ids)
-        binding.bind_ortvalue_output(bundle.BEST_LOG_PROBABILITIES, self._best_log_probabilities)
+        self._outputs.bind(binding)
 
     def run(self, rows: Sequence[int], token_ids: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> None:
         """Appends a token [rows] to each of these rows at its position [rows]."""
@@ -74,12 +70,11 @@ class DeviceStep:
 
     def logits(self, rows: Sequence[int]) -> npt.NDArray[np.float32]:
         """The logits of these rows, [rows, vocab], brought to the CPU: to memory of their own, which may be changed."""
-        return np.asarray(self._logits.numpy()[list(rows)], dtype=np.float32)
+        return self._outputs.bring_logits(list(rows))
 
     def selected(self, rows: Sequence[int], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """The ids of their likeliest tokens and the log-probabilities, [rows, `count` or more], likewise."""
-        if count > 1:
-            ids, log_probabilities = self._selector.select()
-        else:
-            ids, log_probabilities = self._best_ids.numpy(), self._best_log_probabilities.numpy()
+        if count == 1:
+            return self._outputs.bring_best(list(rows))
+        ids, log_probabilities = self._selector.select()
         return ids[list(rows)], log_probabilities[list(rows)]

@@ -51,7 +51,7 @@ def open_session(  # noqa: PLR0913 -- what is loaded, where it runs, and how its
     prepack: bool = True,
     share_weights: bool = False,
     cache_folder: Path | None = None,
-) -> Session:
+) -> DecoderSession | DeviceSession:
     """Opens a bundle. What was asked for by name is never replaced by another; "auto" warns of a GPU that fails.
 
     Args:

@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import SearchModel
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.search import Request, run_search
@@ -28,7 +28,7 @@ from biogpt_onnx.runtime.requests import (
     seeds,
 )
 from biogpt_onnx.runtime.results import Choices, Generation, Score
-from biogpt_onnx.runtime.scoring import check_choices, choices_of, token_log_probabilities
+from biogpt_onnx.runtime.scoring import check_choices, choices_of_each, token_log_probabilities
 from biogpt_onnx.runtime.stream import TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
@@ -48,13 +48,11 @@ class BioGPT:
         device: "cpu" or "cuda", where it runs.
     """
 
-    def __init__(
-        self, model: DecoderModel[Any], tokenizer: BioGptTokenizer, manifest: Manifest, device: str = "cpu"
-    ) -> None:
+    def __init__(self, model: SearchModel, tokenizer: BioGptTokenizer, manifest: Manifest, device: str = "cpu") -> None:
         self.tokenizer = tokenizer
         self.manifest = manifest
         self.device = device
-        self._model: DecoderModel[Cache] = model
+        self._model = model
 
     @overload
     def generate(
@@ -304,7 +302,7 @@ class BioGPT:
     def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
         ending = (self.tokenizer.eos_id,) if ends else ()
         token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
-        return [choices_of(self._model, ids, prefix, choices, token_ids) for ids, prefix in encoded]
+        return choices_of_each(self._model, encoded, choices, token_ids)
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
         config = (config or GenerationConfig()).replace(**settings)

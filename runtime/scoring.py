@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from math import fsum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in_rows
 from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities, prompt_and_branch_log_probabilities
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel, SearchModel, TreeModel
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.reading import one_prompt_read
@@ -25,6 +26,10 @@ def token_log_probabilities(
     model: DecoderModel[CacheT], prompt_ids: Sequence[int], prefix: Prefix[CacheT] | None, token_ids: Sequence[int]
 ) -> list[float]:
     """The log-probability of each token behind a prompt and the tokens before it, in nats."""
+    if isinstance(model, BatchModel):
+        ids = (*prompt_ids, *token_ids[:-1])
+        asked = [(0, len(prompt_ids) - 1 + number, token) for number, token in enumerate(token_ids)]
+        return [float(score) for score in model.log_probabilities([ids], np.array(asked, dtype=np.int64))]
     scores: list[float] = []
     for logits in _logits_before_each(model, prompt_ids, prefix, token_ids):
         following = token_ids[len(scores) : len(scores) + len(logits)]
@@ -70,30 +75,50 @@ def check_choices(name: str, texts: object, encode: Callable[[str], Sequence[int
     return list(first_with)
 
 
-def choices_of(
-    model: DecoderModel[CacheT],
-    prompt_ids: tuple[int, ...],
-    prefix: Prefix[CacheT] | None,
+def choices_of_each(
+    model: SearchModel,
+    prompts: Sequence[tuple[Sequence[int], Prefix[Any] | None]],
     texts: Sequence[str],
     token_ids: Sequence[tuple[int, ...]],
-) -> Choices:
-    """Scores continuations of one prompt, which is read once.
+) -> list[Choices]:
+    """Scores continuations of each of several prompts.
+
+    On a device the prompts are taken together, and what there is of prefixes is read again rather than copied.
+
+    Args:
+        model: the model.
+        prompts: the token ids of each, and what it begins with.
+        texts: the continuations.
+        token_ids: theirs.
 
     Raises:
-        PromptError: the prompt leaves the model no positions for the longest.
+        PromptError: a prompt leaves the model no positions for the longest.
     """
     longest = max(map(len, token_ids))
-    # The last token is never read, so it needs no position.
-    if len(prompt_ids) + longest - 1 > model.max_positions:
-        raise PromptError(
-            f"a prompt has {len(prompt_ids):,} tokens and a choice {longest:,}, the model {model.max_positions:,} "
-            "positions: shorten the prompt"
-        )
+    for prompt_ids, _ in prompts:
+        # The last token is never read, so it needs no position.
+        if len(prompt_ids) + longest - 1 > model.max_positions:
+            raise PromptError(
+                f"a prompt has {len(prompt_ids):,} tokens and a choice {longest:,}, the model {model.max_positions:,} "
+                "positions: shorten the prompt"
+            )
+    if isinstance(model, BatchModel):
+        scores = branch_log_probabilities_in_rows(model, [prompt_ids for prompt_ids, _ in prompts], token_ids)
+    else:
+        scores = [_in_a_tree(model, prompt_ids, prefix, token_ids) for prompt_ids, prefix in prompts]
+    return [Choices.of(texts, token_ids, [fsum(row) for row in rows]) for rows in scores]
+
+
+def _in_a_tree(
+    model: TreeModel[Any],
+    prompt_ids: Sequence[int],
+    prefix: Prefix[Any] | None,
+    token_ids: Sequence[tuple[int, ...]],
+) -> list[list[float]]:
+    """The log-probability of each continuation's tokens behind one prompt, which is read once."""
     room = sum(map(len, token_ids))
     if prefix is None:
         cache = model.new_cache(1, len(prompt_ids) + room)
-        scores = prompt_and_branch_log_probabilities(model, cache, prompt_ids, token_ids, Limits())
-    else:
-        with one_prompt_read(model, prompt_ids, prefix, room, Limits()) as (read, logits):
-            scores = branch_log_probabilities(model, read, logits, token_ids)
-    return Choices.of(texts, token_ids, [fsum(row) for row in scores])
+        return prompt_and_branch_log_probabilities(model, cache, prompt_ids, token_ids, Limits())
+    with one_prompt_read(model, prompt_ids, prefix, room, Limits()) as (read, logits):
+        return branch_log_probabilities(model, read, logits, token_ids)

@@ -18,7 +18,7 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.devices import open_session
+from biogpt_onnx.runtime.devices import Session, open_session
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.runtime.providers import Device, import_onnxruntime
 
@@ -42,7 +42,8 @@ class BundleModel:
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
         """See `protocol.Model`."""
-        return np.concatenate(list(logits_by_chunk(self._session, ids, self._session.new_cache(1, len(ids)))))
+        session: Session = self._session
+        return np.concatenate(list(logits_by_chunk(session, ids, session.new_cache(1, len(ids)))))
 
 
 def main() -> int:

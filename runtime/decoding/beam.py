@@ -6,19 +6,20 @@ The prompt is read and stored once, and no cache is ever reordered.
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from biogpt_onnx.runtime.decoding.branch_nodes import TRUNK
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import TreeCache, TreeModel
 from biogpt_onnx.runtime.decoding.reading import one_prompt_read
 from biogpt_onnx.runtime.decoding.running_beams import RunningBeams
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.tree import TRUNK, TokenTree
+from biogpt_onnx.runtime.decoding.tree import TokenTree
 
-CacheT = TypeVar("CacheT", bound=Cache)
+CacheT = TypeVar("CacheT", bound=TreeCache)
 
 
 def beam_search(
-    model: DecoderModel[CacheT], prompt: SequenceState, config: GenerationConfig, limits: Limits
+    model: TreeModel[CacheT], prompt: SequenceState, config: GenerationConfig, limits: Limits
 ) -> Iterator[Sequence[SequenceState]]:
     """Finds the likeliest continuations of one prompt; yields after each step the finished ones, best first.
 

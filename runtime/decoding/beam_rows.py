@@ -5,16 +5,14 @@ together.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, Selection
+from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
 from biogpt_onnx.runtime.decoding.reading import read_prompts
 from biogpt_onnx.runtime.decoding.running_beams import RunningBeams
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -67,14 +65,8 @@ def _advance(
     if len(counts) == len(enough) and max(counts) <= model.most_selected:
         selection = model.forward_selected(tokens, cache, max(counts))
         for beams, rows in zip(searches, places, strict=True):
-            beams.advance_selected(
-                Selection(selection.ids[rows], selection.log_probabilities[rows], partial(_rows_of, selection, rows))
-            )
+            beams.advance_selected(selection.part(rows))
     else:
         logits = model.forward(tokens, cache)
         for beams, rows in zip(searches, places, strict=True):
             beams.advance(logits[rows])
-
-
-def _rows_of(selection: Selection, rows: slice) -> npt.NDArray[np.float32]:
-    return selection.all_logits()[rows]

@@ -116,7 +116,7 @@ class NgramLookup:
                 return size
         return 0
 
-    def propose(self, max_tokens: int) -> Draft | None:
+    def propose(self, max_tokens: int, *, branches: bool = True) -> Draft | None:
         """Guesses the next tokens from the last three occurrences of the longest n-gram that has any.
 
         The tree takes, one by one, the token that is most likely to be accepted, which gives the largest expected
@@ -124,6 +124,7 @@ class NgramLookup:
 
         Args:
             max_tokens: most nodes.
+            branches: whether it may be a tree; if not, it is the path of the likeliest tokens.
 
         Returns:
             None where nothing matches, or `max_tokens` is 0.
@@ -137,6 +138,8 @@ class NgramLookup:
         heapq.heapify(candidates)
         while candidates and len(token_ids) < max_tokens:
             best = heapq.heappop(candidates)
+            if not branches:
+                candidates.clear()
             for child in self._children(
                 best.occurrences, parent=len(token_ids), depth=best.depth + 1, chance=-best.negated_chance
             ):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -33,16 +33,21 @@ class Cache(Protocol):
         """Forgets what every row holds beyond `length` tokens."""
         ...
 
-    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
-        """Keeps these tokens (ascending) of the only row, moved together."""
-        ...
-
     def copy_from(self, source: Self, length: int) -> None:
         """Makes the only row of this cache the first tokens of another's only row."""
         ...
 
 
+class TreeCache(Cache, Protocol):
+    """One of which tokens in the middle can be forgotten."""
+
+    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
+        """Keeps these tokens (ascending) of the only row, moved together."""
+        ...
+
+
 CacheT = TypeVar("CacheT", bound=Cache)
+TreeCacheT = TypeVar("TreeCacheT", bound=TreeCache)
 
 
 class DecoderModel(Protocol[CacheT]):
@@ -62,11 +67,25 @@ class DecoderModel(Protocol[CacheT]):
         input_ids: npt.NDArray[np.int64],
         cache: CacheT,
         *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last."""
+        ...
+
+
+class TreeModel(DecoderModel[TreeCacheT], Protocol[TreeCacheT]):
+    """A model that can be told what each token sees, so that one row of a cache holds a tree of them; see `tree`."""
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: TreeCacheT,
+        *,
         position_ids: npt.NDArray[np.int64] | None = None,
         attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last."""
+        """The same, with positions [batch, sequence] and a bias [1, 1, sequence, total] on what attention scores."""
         ...
 
 
@@ -83,6 +102,10 @@ class Selection:
     ids: npt.NDArray[np.int64]
     log_probabilities: npt.NDArray[np.float32]
     all_logits: Callable[[], npt.NDArray[np.float32]]
+
+    def part(self, rows: slice) -> "Selection":
+        """That of some rows."""
+        return Selection(self.ids[rows], self.log_probabilities[rows], lambda: self.all_logits()[rows])
 
 
 @runtime_checkable
@@ -116,6 +139,28 @@ class BatchModel(SelectingModel[CacheT], Protocol[CacheT]):
         """
         ...
 
+    def forward_chain(self, token_ids: Sequence[int], cache: CacheT) -> Selection:
+        """Appends several tokens to the only row and returns the likeliest token after each, [tokens, 1]."""
+        ...
+
+    def log_probabilities(
+        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """How likely tokens are in given sequences, in nats.
+
+        Args:
+            sequences: token ids, each read from its beginning.
+            asked: [asked, 3]: a sequence's number, a place in it, and the token that may follow there.
+
+        Returns:
+            [asked].
+        """
+        ...
+
     def with_rows(self, cache: CacheT, rows: Sequence[int]) -> CacheT:
         """A cache of these rows in this order, each any number of times; the old one must not be used again."""
         ...
+
+
+SearchModel = TreeModel[Any] | BatchModel[Any]
+"""What can make every search: its beams, drafts and choices grow in a tree, or each in a row of its own."""

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
 
 CHUNK_TOKENS = 512
-"""Tokens read at a time. Attention's scores grow with chunk x sequence; longer chunks are hardly faster."""
+"""Tokens read at a time on a CPU. Attention's scores grow with chunk x sequence; longer chunks are hardly faster."""
 
 CacheT = TypeVar("CacheT", bound=Cache)
 
@@ -23,7 +23,12 @@ def prefill(
     Raises:
         Interrupted: a limit was reached.
     """
-    unread = read_all_but_the_last_chunk(model, prompt_ids, cache, limits)
+    if isinstance(model, BatchModel):
+        # Its attention keeps no scores, and each pass costs time whatever it computes.
+        limits.check()
+        unread = prompt_ids[int(cache.lengths[0]) :]
+    else:
+        unread = read_all_but_the_last_chunk(model, prompt_ids, cache, limits)
     return model.forward(np.array([unread], dtype=np.int64), cache)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TypeVar
+from typing import Any
 
 from biogpt_onnx.runtime.decoding.beam import beam_search
 from biogpt_onnx.runtime.decoding.beam_rows import beam_search_in_rows
@@ -11,11 +11,9 @@ from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.drafts import draft_search
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import BatchModel, SearchModel, TreeModel
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
-
-CacheT = TypeVar("CacheT", bound=Cache)
 
 _MOST_BEAM_ROWS = 64
 """Beams of several prompts that are taken together: each needs memory for a whole sequence, and once more to part."""
@@ -41,47 +39,48 @@ class Request:
 
 
 def run_search(
-    model: DecoderModel[CacheT], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+    model: SearchModel, requests: Sequence[Request], config: GenerationConfig, limits: Limits
 ) -> Iterator[None]:
     """Continues every request's sequences; yields after each pass of the model, and fills in what came of it.
 
-    Greedy search and sampling take all rows together through each step. Beams on a CPU, and drafts, put several tokens
+    Greedy search and sampling take all rows together through each step. Drafts, and beams on a CPU, put several tokens
     of one prompt into a step, which ONNX Runtime's attention takes for one prompt at a time only: there the prompts are
-    done one after the other, so that an answer does not depend on its neighbours. On a device each beam has a row of
-    its own, and the beams of several prompts are taken together.
+    done one after the other. On a device each beam has a row of its own, and the beams of several prompts are taken
+    together.
 
     Raises:
         ConfigError: the rules exclude every token.
     """
     if config.num_beams == 1 and config.prompt_lookup_num_tokens == 0:
         yield from _timed(_stepwise(model, requests, config, limits), model, requests)
-        return
-    if config.num_beams > 1 and isinstance(model, BatchModel):
+    elif config.num_beams == 1:
+        for request in requests:
+            yield from _timed(_drafts(model, request, config, limits), model, [request])
+    elif isinstance(model, BatchModel):
         at_once = max(1, _MOST_BEAM_ROWS // config.num_beams)
         for first in range(0, len(requests), at_once):
             together = requests[first : first + at_once]
             yield from _timed(_beams_in_rows(model, together, config, limits), model, together)
-        return
-    for request in requests:
-        search = _beams if config.num_beams > 1 else _drafts
-        yield from _timed(search(model, request, config, limits), model, [request])
+    else:
+        for request in requests:
+            yield from _timed(_beams(model, request, config, limits), model, [request])
 
 
 def _stepwise(
-    model: DecoderModel[CacheT], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+    model: SearchModel, requests: Sequence[Request], config: GenerationConfig, limits: Limits
 ) -> Iterator[None]:
     states = [state for request in requests for state in request.states if state.finish_reason is None]
     if states:
         yield from stepwise_search(model, states, TokenChooser(config), limits)
 
 
-def _drafts(model: DecoderModel[CacheT], request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:
+def _drafts(model: SearchModel, request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:
     (state,) = request.states
     if state.finish_reason is None:
         yield from draft_search(model, state, config, limits)
 
 
-def _beams(model: DecoderModel[CacheT], request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:
+def _beams(model: TreeModel[Any], request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:
     (state,) = request.states
     if state.finish_reason is not None:
         return
@@ -91,7 +90,7 @@ def _beams(model: DecoderModel[CacheT], request: Request, config: GenerationConf
 
 
 def _beams_in_rows(
-    model: BatchModel[CacheT], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+    model: BatchModel[Any], requests: Sequence[Request], config: GenerationConfig, limits: Limits
 ) -> Iterator[None]:
     unfinished = [request for request in requests if request.states[0].finish_reason is None]
     if unfinished:
@@ -101,7 +100,7 @@ def _beams_in_rows(
             yield
 
 
-def _timed(search: Iterator[None], model: DecoderModel[CacheT], requests: Sequence[Request]) -> Iterator[None]:
+def _timed(search: Iterator[None], model: SearchModel, requests: Sequence[Request]) -> Iterator[None]:
     start, captured = perf_counter(), _captured_steps(model)
     first_token = 0.0
     for number, _ in enumerate(search):
@@ -114,6 +113,6 @@ def _timed(search: Iterator[None], model: DecoderModel[CacheT], requests: Sequen
         yield
 
 
-def _captured_steps(model: DecoderModel[CacheT]) -> int:
+def _captured_steps(model: SearchModel) -> int:
     # Only a model on a device counts them.
     return int(getattr(model, "captured_steps", 0))

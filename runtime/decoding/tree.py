@@ -11,15 +11,13 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
-
-TRUNK = -1
-"""The parent of nodes that follow what the cache held before the tree was begun."""
+from biogpt_onnx.runtime.decoding.branch_nodes import TRUNK
+from biogpt_onnx.runtime.decoding.model import TreeCache, TreeModel
 
 _LEAST_DEAD = 64
 """Dead nodes that are left where they are: to mask them costs less than to move the living."""
 
-CacheT = TypeVar("CacheT", bound=Cache)
+CacheT = TypeVar("CacheT", bound=TreeCache)
 
 
 class TokenTree(Generic[CacheT]):
@@ -33,7 +31,7 @@ class TokenTree(Generic[CacheT]):
         room: most nodes at a time; by default what the cache has room for.
     """
 
-    def __init__(self, model: DecoderModel[CacheT], cache: CacheT, room: int | None = None) -> None:
+    def __init__(self, model: TreeModel[CacheT], cache: CacheT, room: int | None = None) -> None:
         self._model = model
         self._cache = cache
         self._trunk = int(cache.lengths[0])

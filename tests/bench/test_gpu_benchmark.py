@@ -65,14 +65,14 @@ def test_all_checks_pass_where_a_cpu_stands_in(dry_run: dict[str, Any]) -> None:
     assert checks["drafts"]["steps"] < checks["drafts"]["tokens"] - 8
     assert "stop" in checks["stop strings"]["finish_reasons"]
     assert "does not fit in the device's memory" in checks["memory"]["message"]
-    assert set(checks["logits"]["differences_to_spread"]) == {"prompt", "prompt in two pieces", "steps", "tree"}
+    assert set(checks["logits"]["differences_to_spread"]) == {"prompt", "prompt in two pieces", "steps"}
 
 
 def test_the_environment_says_which_nodes_run_where(dry_run: dict[str, Any]) -> None:
     environment = dry_run["parts"]["environment"]
-    for graph in ("chain", "tree"):
+    for graph, least in {"chain": 20, "move": 1, "select": 3, "score": 4}.items():
         placement = environment["nodes"]["fp16"][graph]
-        assert placement is None or placement["nodes"]["CPUExecutionProvider"] > 20
+        assert placement is None or placement["nodes"]["CPUExecutionProvider"] >= least
     assert environment["machine"]["versions"]["numpy"] == np.__version__
     assert "CPUExecutionProvider" in environment["onnxruntime"]["providers"]
 
@@ -104,7 +104,8 @@ def test_other_settings_are_measured_beside_those_chosen(dry_run: dict[str, Any]
         assert part[name]["logits_apart_to_spread"] == 0
         assert len(part[name]["first_token"]["a new length"]["samples"]) == 2
         assert [steps[name]["to_chosen"] > 0 for steps in part["steps"].values()] == [True, True]
-    assert {len(part["beams"][way]["samples"]) for way in ("rows", "tree")} == {2}
+    assert {len(part["draft"][way]["samples"]) for way in ("pass", "steps")} == {4}
+    assert {len(part["choices"][way]["samples"]) for way in ("rows", "one_after_the_other")} == {4}
 
 
 def test_an_alternative_changes_what_it_names_and_nothing_else(

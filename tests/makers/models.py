@@ -1,7 +1,7 @@
 """A model of a few lines, which drives the searches without ONNX Runtime."""
 
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -102,8 +102,10 @@ class SelectingFake(FakeModel):
     selections = 0
 
     def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache, count: int) -> Selection:
-        logits = self.forward(input_ids, cache)
         self.selections += 1
+        return self.likeliest(self.forward(input_ids, cache), count)
+
+    def likeliest(self, logits: npt.NDArray[np.float32], count: int) -> Selection:
         if count == 1:
             ids = logits.argmax(axis=-1)[:, None]
         else:
@@ -120,7 +122,14 @@ class SelectingFake(FakeModel):
 
 
 class BatchFake(SelectingFake):
-    """One whose batches are cheap too."""
+    """One whose batches are cheap too, and whose rows hold no trees."""
+
+    def forward(
+        self, input_ids: npt.NDArray[np.int64], cache: FakeCache, **inputs: npt.NDArray[Any] | None
+    ) -> npt.NDArray[np.float32]:
+        if set(inputs) - {"logits_indices"}:
+            raise AssertionError(f"a device takes no {set(inputs)}")
+        return super().forward(input_ids, cache, **inputs)
 
     def forward_prompts(
         self, prompts: Sequence[Sequence[int]], cache: FakeCache, check: Callable[[], None]
@@ -128,6 +137,20 @@ class BatchFake(SelectingFake):
         check()
         logits = [self.forward(np.array([prompt]), cache.row(row)) for row, prompt in enumerate(prompts)]
         return np.concatenate(logits)
+
+    def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> Selection:
+        logits = self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids)))
+        return self.likeliest(logits, 1)
+
+    def log_probabilities(
+        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        found = []
+        for number, place, token in asked.tolist():
+            cache = self.new_cache(1, self.max_positions)
+            logits = self.forward(np.array([sequences[number][: place + 1]]), cache)[0]
+            found.append(logits[token] - np.log(np.exp(logits).sum()))
+        return np.array(found, dtype=np.float32)
 
     def with_rows(self, cache: FakeCache, rows: Sequence[int]) -> FakeCache:
         return FakeCache([list(cache.rows[row]) for row in rows], cache.capacity)

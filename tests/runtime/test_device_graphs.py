@@ -7,8 +7,9 @@ import onnxruntime
 import pytest
 
 from biogpt_onnx.runtime import token_mover
-from biogpt_onnx.runtime.device_graphs import MOVE, SELECT, SELECTED, open_graph
+from biogpt_onnx.runtime.device_graphs import MOVE, SCORE, SELECT, SELECTED, open_graph
 from biogpt_onnx.runtime.token_mover import TokenMover
+from biogpt_onnx.runtime.token_scorer import TokenScorer
 from biogpt_onnx.runtime.token_selector import TokenSelector
 
 CPU = "CPUExecutionProvider"
@@ -51,6 +52,15 @@ def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
         logits[:] = logits[:, ::-1].copy()
 
 
+def test_given_tokens_have_their_log_probabilities() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (3, 500)).astype(np.float32)
+    rows, tokens = np.array([2, 0, 0, 1, 2]), np.array([0, 499, 7, 7, 0])
+    scorer = TokenScorer(onnxruntime, CPU)
+    found = scorer.score(onnxruntime.OrtValue.ortvalue_from_numpy(logits), rows, tokens)
+    normalizer = np.log(np.exp(logits.astype(np.float64)).sum(axis=-1))
+    np.testing.assert_allclose(found, logits[rows, tokens] - normalizer[rows], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("graph", "expected"),
     [
@@ -63,8 +73,17 @@ def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
                 ("Sub", ["values", "normalizer"], ["log_probabilities"]),
             ],
         ),
+        (
+            SCORE,
+            [
+                ("ReduceLogSumExp", ["logits", "last"], ["normalizers"]),
+                ("Gather", ["normalizers", "rows"], ["normalizer"]),
+                ("GatherND", ["logits", "places"], ["values"]),
+                ("Sub", ["values", "normalizer"], ["log_probabilities"]),
+            ],
+        ),
     ],
-    ids=["move", "select"],
+    ids=["move", "select", "score"],
 )
 def test_the_graphs_are_those_that_are_described(
     graph: bytes, expected: list[tuple[str, list[str], list[str]]]

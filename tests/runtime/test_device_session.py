@@ -17,8 +17,8 @@ from biogpt_onnx.runtime import device_session as device_session_module
 from biogpt_onnx.runtime import opening
 from biogpt_onnx.runtime import prompt_groups as prompt_groups_module
 from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.device_outputs import DeviceOutputs
 from biogpt_onnx.runtime.device_session import CUDA, Accelerator, DeviceSession
-from biogpt_onnx.runtime.device_step import DeviceStep
 from biogpt_onnx.runtime.session import DecoderSession
 from makers.devices import STAND_IN, CapturingSession, FullMemory, device_model, device_session
 
@@ -51,19 +51,33 @@ def on_cpu(fp16: Path) -> BioGPT:
 
 @pytest.fixture
 def all_logits_brought(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """An element for each time that all logits of a step were brought to the CPU."""
+    """An element for each time that logits were brought to the CPU."""
     brought: list[int] = []
-    logits = DeviceStep.logits
+    bring_logits = DeviceOutputs.bring_logits
 
-    def counted(step: DeviceStep, rows: Any) -> Any:
+    def counted(outputs: DeviceOutputs, rows: Any) -> Any:
         brought.append(1)
-        return logits(step, rows)
+        return bring_logits(outputs, rows)
 
-    monkeypatch.setattr(DeviceStep, "logits", counted)
+    monkeypatch.setattr(DeviceOutputs, "bring_logits", counted)
     return brought
 
 
-SETTINGS = {
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes of what is read, steps of one token apart."""
+    shapes: list[tuple[int, ...]] = []
+    read = DeviceSession._pass
+
+    def counted(model: DeviceSession, input_ids: Any, *given: Any) -> Any:
+        shapes.append(input_ids.shape)
+        return read(model, input_ids, *given)
+
+    monkeypatch.setattr(DeviceSession, "_pass", counted)
+    return shapes
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
     "greedy": {},
     "beams": {"num_beams": 4},
     "several beams": {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.5},
@@ -129,11 +143,67 @@ def test_greedy_steps_and_samples_of_the_likeliest_bring_no_logits_and_rules_do(
 ) -> None:
     on_device.generate(PROMPTS, max_new_tokens=20)
     on_device.generate(PROMPTS, max_new_tokens=20, do_sample=True, top_k=50, seed=1)
-    # Only where the last of the likeliest has an equal are all brought, which half-precision logits seldom are.
-    assert len(all_logits_brought) <= 2
+    # Those behind the prompts are brought. Besides, only where the last of the likeliest has an equal, which
+    # half-precision logits seldom have.
+    assert 2 <= len(all_logits_brought) <= 2 + 2
     before = len(all_logits_brought)
     on_device.generate(PROMPTS[:1], max_new_tokens=20, repetition_penalty=1.1)
-    assert len(all_logits_brought) == before + 19
+    assert len(all_logits_brought) == before + 20
+
+
+def test_choices_and_scores_bring_no_logits_and_drafts_only_those_behind_the_prompt(
+    on_device: BioGPT, all_logits_brought: list[int]
+) -> None:
+    on_device.choose(PROMPTS, ["aspirin", "no effect"])
+    on_device.score(ABSTRACT, prompt="Drugs.")
+    assert not all_logits_brought
+    text = f"{PROMPTS[0]} {PROMPTS[0]}"
+    timings = on_device.generate(text, max_new_tokens=30, prompt_lookup_num_tokens=5).timings
+    assert timings.steps < 29
+    assert len(all_logits_brought) == 1
+
+
+def test_choices_of_several_prompts_are_read_together_and_are_those_of_each_alone(
+    on_device: BioGPT, on_cpu: BioGPT, passes: list[tuple[int, ...]]
+) -> None:
+    texts = ["aspirin", "no effect", "no", "not known"]
+    together = on_device.choose(PROMPTS, texts, ends=True)
+    # "no" is on the way to "no effect", and so needs no row of its own.
+    assert [rows for rows, _ in passes] == [len(PROMPTS) * 3]
+    for found, prompt, expected in zip(together, PROMPTS, on_cpu.choose(PROMPTS, texts, ends=True), strict=True):
+        for other in (expected, on_device.choose(prompt, texts, ends=True)):
+            ours, theirs = ({choice.text: choice.log_probability for choice in one.choices} for one in (found, other))
+            assert ours == pytest.approx(theirs, abs=0.02)
+
+
+def test_what_is_too_much_for_one_pass_is_scored_in_several(
+    session: DeviceSession, passes: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequences = [[2, 50, 60], [2, *range(500, 520)], [2], [2, 70, 90, 100], [2, *range(100, 119)]]
+    asked = np.array([(1, 20, 7), (0, 2, 5), (3, 0, 70), (1, 3, 9), (4, 19, 8), (0, 2, 6), (2, 0, 4)])
+    at_once = session.log_probabilities(sequences, asked)
+    monkeypatch.setattr(device_session_module, "_TOKENS_SCORED_AT_ONCE", 45)
+    assert passes == [(5, 21)]
+    np.testing.assert_allclose(session.log_probabilities(sequences, asked), at_once, atol=0.01)
+    assert passes[1:] == [(2, 21), (3, 4)]
+    for score, (number, place, token) in zip(at_once, asked.tolist(), strict=True):
+        logits = session.forward(np.array([sequences[number][: place + 1]]), session.new_cache(1, 32))[0]
+        assert score == pytest.approx(logits[token] - np.log(np.exp(logits.astype(np.float64)).sum()), abs=0.02)
+
+
+def test_one_graph_does_all(fp16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def open_session(onnxruntime: Any, path: Path, *given: Any, **more: Any) -> Any:
+        opened.append(path.name)
+        return opening.open_session(onnxruntime, path, *given, **more)
+
+    monkeypatch.setattr(device_session_module, "open_session", open_session)
+    model = device_model(fp16, device_session(fp16))
+    for settings in SETTINGS.values():
+        model.generate(PROMPTS[:2], **{"max_new_tokens": 24} | settings)
+    model.choose(model.prefix(ABSTRACT), ["yes", "no effect"])
+    assert opened == ["chain.onnx"]
 
 
 def test_calls_from_several_threads_answer_as_one_after_the_other(on_device: BioGPT) -> None:
@@ -224,7 +294,7 @@ def test_memory_over_which_there_was_no_step_has_no_graph_to_give_up(
     assert set(chain.released) <= stepped < set(range(1, max(stepped) + 1))
 
 
-def test_beams_replay_two_graphs_in_turns_and_need_no_second_copy_of_the_weights(
+def test_beams_replay_two_graphs_in_turns(
     capturing: tuple[BioGPT, CapturingSession],
 ) -> None:
     model, chain = capturing
@@ -233,7 +303,6 @@ def test_beams_replay_two_graphs_in_turns_and_need_no_second_copy_of_the_weights
         assert (timings.steps, timings.captured_steps) == (23, 23)
     # The first is that of the prompts alone, over which there was no step.
     assert set(chain.runs) == {"-1", "2", "3"}
-    assert model._model._tree is None  # type: ignore[attr-defined]
 
 
 def test_drafts_say_that_they_are_not_captured(capturing: tuple[BioGPT, CapturingSession]) -> None:
@@ -302,6 +371,11 @@ def test_nothing_uses_the_device_while_another_thread_may_capture(fp16: Path, mo
     model.generate(PROMPTS, max_new_tokens=4, repetition_penalty=1.2)
     model.generate(PROMPTS[0], max_new_tokens=100, num_beams=4)
     model.generate(f"{ABSTRACT} It", prefix=model.prefix(ABSTRACT), max_new_tokens=4)
+    for penalty in (1.0, 1.01):
+        model.generate(
+            f"{ABSTRACT} {ABSTRACT}", prompt_lookup_num_tokens=5, max_new_tokens=20, repetition_penalty=penalty
+        )
+    model.choose(PROMPTS, ["yes", "no effect"])
     assert set(used) == {"numpy", "update_inplace", "ortvalue_from_shape_and_type", "run_with_iobinding"}
 
 
@@ -345,16 +419,10 @@ def test_other_errors_of_a_pass_are_not_taken_for_a_full_memory(session: DeviceS
         session.forward(np.array([[2, 10**6]]), cache)
 
 
-def test_prompts_read_together_are_read_as_alone(session: DeviceSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    passes: list[tuple[int, ...]] = []
-    forward = DeviceSession.forward
-
-    def counted(model: DeviceSession, input_ids: Any, *given: Any, **more: Any) -> Any:
-        passes.append(input_ids.shape)
-        return forward(model, input_ids, *given, **more)
-
+def test_prompts_read_together_are_read_as_alone(
+    session: DeviceSession, passes: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prompt_groups_module, "_TOKENS_OF_A_PASS", 20)
-    monkeypatch.setattr(DeviceSession, "forward", counted)
     prompts = [[2, 50, 60], [2, *range(500, 540)], [2], [2, 70], [2, *range(100, 139)]]
     cache = session.new_cache(5, 64)
     together = session.forward_prompts(prompts, cache, lambda: None)

@@ -33,3 +33,8 @@ def test_every_prompt_is_read_once_and_no_pass_is_too_large(lengths: list[int]) 
         assert longest == lengths[group[0]]
         assert len(group) * longest <= 16_384
         assert sum(longest - lengths[number] for number in group) <= 2_048
+
+
+def test_fewer_tokens_may_be_taken_at_a_time_but_a_prompt_is_never_divided() -> None:
+    assert prompt_groups([1024] * 3 + [30], 2048) == [[0, 1], [2, 3]]
+    assert prompt_groups([50, 40, 5], 20) == [[0], [1], [2]]

@@ -92,7 +92,7 @@ def test_drafts_change_no_token(
 
 
 def test_rounding_would_change_tokens_if_near_ties_were_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("biogpt_onnx.runtime.decoding.drafts._NEAR_TIE", 0.0)
+    monkeypatch.setattr("biogpt_onnx.runtime.decoding.draft_tree._NEAR_TIE", 0.0)
     differing = [
         seed
         for seed in range(60)

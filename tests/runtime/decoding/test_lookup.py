@@ -91,6 +91,32 @@ def test_no_token_is_left_out_that_there_was_room_for(ids: list[int], max_ngram_
     }
 
 
+@given(texts, sizes, st.integers(1, 9))
+def test_without_branches_it_goes_on_with_the_likeliest_token_alone(
+    ids: list[int], max_ngram_size: int, max_tokens: int
+) -> None:
+    lookup = NgramLookup(ids, max_ngram_size)
+    tree, chain = lookup.propose(max_tokens), lookup.propose(max_tokens, branches=False)
+    if tree is None or chain is None:
+        assert tree is chain
+        return
+    count = len(chain.token_ids)
+    assert chain.parents == tuple(range(-1, count - 1))
+    assert (chain.token_ids[0], chain.matched) == (tree.token_ids[0], tree.matched)
+    # The tree has what the chain has as far as it goes, and the chain goes at least as far.
+    assert count >= tree.depth
+    recent = positions_after(ids, chain.matched)[-3:]
+    assert any(continuation(ids, position, count) == list(chain.token_ids) for position in recent)
+    if len(recent) == 1:
+        assert chain == tree
+
+
+def test_without_branches_the_place_of_the_past_that_counts_most_is_followed() -> None:
+    ids = [1, 2, 3, 9, 1, 2, 4, 8, 1, 2, 4, 7, 1, 2]
+    chain = NgramLookup(ids, 2).propose(4, branches=False)
+    assert chain == Draft(token_ids=(4, 7, 1, 2), parents=(-1, 0, 1, 2), matched=2)
+
+
 @given(texts, texts, sizes)
 def test_tokens_added_one_by_one_are_found_like_a_prompt(prompt: list[int], new: list[int], size: int) -> None:
     grown = NgramLookup(prompt, size)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.decoding.tree import TRUNK, TokenTree
+from biogpt_onnx.runtime.decoding.branch_nodes import TRUNK
+from biogpt_onnx.runtime.decoding.tree import TokenTree
 from makers.models import FakeCache, FakeModel
 
 VOCAB = 97

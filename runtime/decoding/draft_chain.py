@@ -1,0 +1,64 @@
+"""Drafts that are chains, read as a device reads a prompt, and checked where the logits are."""
+
+from typing import Generic, TypeVar
+
+from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.lookup import Draft
+from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+CacheT = TypeVar("CacheT", bound=Cache)
+
+
+class ChainOfDrafts(Generic[CacheT]):
+    """Takes the likeliest token of each pass, as exactly as the device rounds.
+
+    In half precision a pass over several tokens rounds so much otherwise than one over a single token that to compute
+    again what is close, as on a CPU, would be to compute again most of what was drafted. So where the two likeliest
+    tokens are within that rounding, a draft may end in another token than greedy search.
+
+    Attributes:
+        branches: that a draft is no tree, because attention that takes a mask is slow on a device.
+
+    Args:
+        model: the model.
+        cache: of one row, which has read the prompt.
+        state: the sequence, with its first token.
+        chooser: says which token comes next.
+    """
+
+    branches = False
+
+    def __init__(self, model: BatchModel[CacheT], cache: CacheT, state: SequenceState, chooser: TokenChooser) -> None:
+        self._model = model
+        self._cache = cache
+        self._state = state
+        self._chooser = chooser
+        # The rules of a sequence stay what they are.
+        self._needs_logits = chooser.enough([state]) is None
+
+    def step(self) -> None:
+        """Reads the last token and takes the next one."""
+        token = self._state.ids[None, -1:]
+        if self._needs_logits:
+            self._chooser.append([self._state], self._model.forward(token, self._cache))
+        else:
+            self._chooser.append_selected([self._state], self._model.forward_selected(token, self._cache, 1))
+
+    def read(self, draft: Draft) -> int:
+        """Reads the last token and a draft, and takes what follows; returns how many drafted tokens were right."""
+        start = int(self._cache.lengths[0])
+        found = self._model.forward_chain([int(self._state.ids[-1]), *draft.token_ids], self._cache)
+        logits = found.all_logits() if self._needs_logits else None
+        accepted = 0
+        for following in (*draft.token_ids, None):
+            here = slice(accepted, accepted + 1)
+            if logits is None:
+                self._chooser.append_selected([self._state], found.part(here))
+            else:
+                self._chooser.append([self._state], logits[here])
+            if int(self._state.ids[-1]) != following or self._state.finish_reason is not None:
+                break
+            accepted += 1
+        self._cache.truncate(start + 1 + accepted)
+        return accepted
