@@ -179,7 +179,7 @@ def _choices(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
 
     def one_after_the_other() -> None:
         cache = session.new_cache(1, sizes.prompt + _CHOICE_TOKENS)
-        session.forward_prompts([prompt], cache, lambda: None)
+        session.forward_prompts([prompt], cache, 1, lambda: None)
         for choice in choices:
             cache.truncate(sizes.prompt)
             session.forward_chain(choice[:-1], cache)

@@ -161,11 +161,11 @@ class DeviceSession:
         with self._lock:
             if logits_indices is None and input_ids.shape[1] == 1 and not cache.is_part:
                 return self._step(input_ids, cache).logits(cache.rows)
-            return self._pass(input_ids, cache, logits_indices).bring_logits(slice(None))
+            return self._pass(input_ids, cache, logits_indices).bring_logits()
 
     def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
-    ) -> npt.NDArray[np.float32]:
+        self, prompts: Sequence[Sequence[int]], cache: DeviceCache, count: int, check: Callable[[], None]
+    ) -> Selection:
         """Reads a prompt into each row of an empty cache; see `BatchModel`.
 
         Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
@@ -175,14 +175,26 @@ class DeviceSession:
         """
         groups = prompt_groups([len(prompt) for prompt in prompts])
         cache.arrange([row for group in groups for row in group])
-        logits = np.empty((len(prompts), self.vocab_size), dtype=np.float32)
+        ids = np.empty((len(prompts), 1 if count == 1 else SELECTED), dtype=np.int64)
+        log_probabilities = np.empty(ids.shape, dtype=np.float32)
+        outputs = []
         for group in groups:
             check()
             input_ids, lengths = _padded([prompts[row] for row in group])
             lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
-            logits[group] = self.forward(input_ids, cache.part(group), logits_indices=lasts)
+            with self._lock:
+                outputs.append(self._pass(input_ids, cache.part(group), lasts))
+                ids[group], log_probabilities[group] = outputs[-1].bring_selected(count)
             cache.lengths[group] = lengths
-        return logits
+
+        def all_logits() -> npt.NDArray[np.float32]:
+            logits = np.empty((len(prompts), self.vocab_size), dtype=np.float32)
+            with self._lock:
+                for group, found in zip(groups, outputs, strict=True):
+                    logits[group] = found.bring_logits()
+            return logits
+
+        return Selection(ids, log_probabilities, all_logits)
 
     def forward_chain(self, token_ids: Sequence[int], cache: DeviceCache) -> Selection:
         """Appends several tokens to the only row and selects the likeliest after each; see `BatchModel`.
@@ -192,11 +204,11 @@ class DeviceSession:
         """
         with self._lock:
             outputs = self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(len(token_ids)))
-            ids, log_probabilities = outputs.bring_best(slice(None))
+            ids, log_probabilities = outputs.bring_selected(1)
 
         def all_logits() -> npt.NDArray[np.float32]:
             with self._lock:
-                return outputs.bring_logits(slice(None))
+                return outputs.bring_logits()
 
         return Selection(ids, log_probabilities, all_logits)
 
@@ -279,7 +291,10 @@ class DeviceSession:
         self._bind_cache(binding, slab, 0, slab.rows)
         options = self._run_options(str(slab.number)) if self._captures else self._not_captured
         run = partial(self._chain.run_with_iobinding, binding, options)
-        return DeviceStep(self._onnxruntime, run, binding, slab, self.device, self.vocab_size, self._selector)
+        return DeviceStep(self._onnxruntime, run, binding, slab, self.device, self._new_outputs(slab.rows))
+
+    def _new_outputs(self, count: int) -> DeviceOutputs:
+        return DeviceOutputs(self._onnxruntime, self._selector, self.device, count, self.vocab_size)
 
     def _pass(
         self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
@@ -291,7 +306,7 @@ class DeviceSession:
                 cache.binding = self._chain.io_binding()
                 self._bind_cache(cache.binding, cache.slab, _first_row(cache), cache.batch_size)
             count = len(inputs[bundle.LOGITS_INDICES])
-            outputs = DeviceOutputs(self._onnxruntime, self.device, count, self.vocab_size)
+            outputs = self._new_outputs(count)
             outputs.bind(cache.binding)
             # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
             for name, array in inputs.items():

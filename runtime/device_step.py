@@ -10,7 +10,6 @@ import numpy.typing as npt
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.device_outputs import DeviceOutputs
 from biogpt_onnx.runtime.device_slab import DeviceSlab
-from biogpt_onnx.runtime.token_selector import TokenSelector
 
 
 class DeviceStep:
@@ -25,8 +24,7 @@ class DeviceStep:
         binding: the graph's places, of which those of the cache are bound.
         slab: the cache.
         device: the memory's name.
-        vocab_size: entries of a row of logits.
-        selector: a session that selects tokens; see `TokenSelector`.
+        outputs: for as many tokens as the slab has rows.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what is bound to what
@@ -36,8 +34,7 @@ class DeviceStep:
         binding: Any,  # noqa: ANN401 -- ONNX Runtime has no types
         slab: DeviceSlab,
         device: str,
-        vocab_size: int,
-        selector: Any,  # noqa: ANN401 -- likewise
+        outputs: DeviceOutputs,
     ) -> None:
         rows, ort_value = slab.rows, onnxruntime.OrtValue
         self._run = run
@@ -45,8 +42,7 @@ class DeviceStep:
         self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
         self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
         self._device_positions = ort_value.ortvalue_from_numpy(self._positions.copy(), device, 0)
-        self._outputs = DeviceOutputs(onnxruntime, device, rows, vocab_size)
-        self._selector = TokenSelector(onnxruntime, selector, self._outputs.logits, device)
+        self._outputs = outputs
         # The one input that is read on the CPU, and so kept in a captured graph as it is now: the most it can be.
         total = np.array(slab.capacity, dtype=np.int32)
         binding.bind_ortvalue_input(bundle.INPUT_IDS, self._device_ids)
@@ -74,7 +70,4 @@ class DeviceStep:
 
     def selected(self, rows: Sequence[int], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """The ids of their likeliest tokens and the log-probabilities, [rows, `count` or more], likewise."""
-        if count == 1:
-            return self._outputs.bring_best(list(rows))
-        ids, log_probabilities = self._selector.select()
-        return ids[list(rows)], log_probabilities[list(rows)]
+        return self._outputs.bring_selected(count, list(rows))

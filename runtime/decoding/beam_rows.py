@@ -11,9 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.following import step
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
 from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
-from biogpt_onnx.runtime.decoding.reading import read_prompts
+from biogpt_onnx.runtime.decoding.reading import read_together
 from biogpt_onnx.runtime.decoding.running_beams import RunningBeams
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
@@ -32,9 +33,9 @@ def beam_search_in_rows(
     """
     searches = [RunningBeams(prompt, config) for prompt in prompts]
     try:
-        cache, logits = read_prompts(model, prompts, limits)
+        cache, following = read_together(model, prompts, _enough_for_all(searches), limits)
         for row, beams in enumerate(searches):
-            beams.advance(logits[row : row + 1])
+            beams.advance(following[row : row + 1])
         yield [beams.finished.best_first for beams in searches]
         starts = dict(enumerate(range(len(searches))))  # where each prompt's rows begin
         while going_on := [number for number, beams in enumerate(searches) if beams.go_on()]:
@@ -60,13 +61,12 @@ def _advance(
 ) -> None:
     """Has the last token of each beam read, and each search go on by what comes after its own, at these rows."""
     tokens = np.array([token for beams in searches for token in beams.last_tokens], dtype=np.int64)[:, None]
-    enough = [beams.enough for beams in searches]
-    counts = [count for count in enough if count is not None]
-    if len(counts) == len(enough) and max(counts) <= model.most_selected:
-        selection = model.forward_selected(tokens, cache, max(counts))
-        for beams, rows in zip(searches, places, strict=True):
-            beams.advance_selected(selection.part(rows))
-    else:
-        logits = model.forward(tokens, cache)
-        for beams, rows in zip(searches, places, strict=True):
-            beams.advance(logits[rows])
+    following = step(model, tokens, cache, _enough_for_all(searches))
+    for beams, rows in zip(searches, places, strict=True):
+        beams.advance(following[rows])
+
+
+def _enough_for_all(searches: Sequence[RunningBeams]) -> int | None:
+    counts = [beams.enough for beams in searches]
+    known = [count for count in counts if count is not None]
+    return max(known) if len(known) == len(counts) else None

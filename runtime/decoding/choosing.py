@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.constraints import only_allowed
+from biogpt_onnx.runtime.decoding.following import Following
 from biogpt_onnx.runtime.decoding.model import Selection
 from biogpt_onnx.runtime.decoding.processors import distribution_rules, processors_for
 from biogpt_onnx.runtime.decoding.sampler import log_probabilities, most_likely, sample
@@ -37,37 +38,13 @@ class TokenChooser:
         # One more shows whether the last of them has equals.
         return self._top_k + 1 if self._top_k else None
 
-    def append_selected(self, states: Sequence[SequenceState], selection: Selection) -> npt.NDArray[np.int64]:
-        """Gives each sequence its next token, one that `append` would give it.
-
-        Args:
-            states: the sequences.
-            selection: for each, at least `enough` tokens; all logits are brought where equal ones leave it open.
-
-        Returns:
-            The tokens, [rows].
-        """
-        ids, scores = selection.ids, selection.log_probabilities
-        if not self._do_sample:
-            return _appended(states, ids[:, 0], scores[:, 0])
-        if np.any(scores[:, self._top_k - 1] == scores[:, -1]):
-            return self.append(states, selection.all_logits())
-        # In the order of the vocabulary, which decides between equals and in which chance goes through the tokens.
-        order = ids.argsort(axis=-1)
-        ids, scores = np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
-        shaped = scores.copy()
-        for process in self._shape:
-            process(states, shaped)
-        columns = self._pick(states, shaped)
-        rows = np.arange(len(columns))
-        return _appended(states, ids[rows, columns], scores[rows, columns])
-
-    def append(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    def append(self, states: Sequence[SequenceState], following: Following) -> npt.NDArray[np.int64]:
         """Gives each sequence its next token.
 
         Args:
             states: the sequences.
-            logits: [rows, vocab], a row for each; changed in place.
+            following: a row for each; logits are changed in place. The token is the same whichever of the two it is:
+                all logits are brought where those selected are not enough.
 
         Returns:
             The tokens, [rows].
@@ -75,7 +52,12 @@ class TokenChooser:
         Raises:
             ConfigError: the rules exclude every token.
         """
-        return _appended(states, *self.choose(states, logits))
+        if isinstance(following, Selection):
+            enough = self.enough(states)
+            if enough is not None and enough <= following.ids.shape[1]:
+                return self._append_selected(states, following)
+            following = following.all_logits()
+        return _appended(states, *self.choose(states, following))
 
     def choose(
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]
@@ -88,6 +70,23 @@ class TokenChooser:
                 process(states, logits)
         tokens = self._pick(states, logits)
         return tokens, log_probabilities(raw, tokens)
+
+    def _append_selected(self, states: Sequence[SequenceState], selection: Selection) -> npt.NDArray[np.int64]:
+        ids, scores = selection.ids, selection.log_probabilities
+        if not self._do_sample:
+            return _appended(states, ids[:, 0], scores[:, 0])
+        if np.any(scores[:, self._top_k - 1] == scores[:, -1]):
+            # Equal ones leave it open.
+            return self.append(states, selection.all_logits())
+        # In the order of the vocabulary, which decides between equals and in which chance goes through the tokens.
+        order = ids.argsort(axis=-1)
+        ids, scores = np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
+        shaped = scores.copy()
+        for process in self._shape:
+            process(states, shaped)
+        columns = self._pick(states, shaped)
+        rows = np.arange(len(columns))
+        return _appended(states, ids[rows, columns], scores[rows, columns])
 
     def _pick(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         if self._do_sample:

@@ -3,6 +3,7 @@
 from typing import Generic, TypeVar
 
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.following import Following, step
 from biogpt_onnx.runtime.decoding.lookup import Draft
 from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -34,30 +35,21 @@ class ChainOfDrafts(Generic[CacheT]):
         self._cache = cache
         self._state = state
         self._chooser = chooser
-        # The rules of a sequence stay what they are.
-        self._needs_logits = chooser.enough([state]) is None
 
     def step(self) -> None:
         """Reads the last token and takes the next one."""
-        token = self._state.ids[None, -1:]
-        if self._needs_logits:
-            self._chooser.append([self._state], self._model.forward(token, self._cache))
-        else:
-            self._chooser.append_selected([self._state], self._model.forward_selected(token, self._cache, 1))
+        enough = self._chooser.enough([self._state])
+        self._chooser.append([self._state], step(self._model, self._state.ids[None, -1:], self._cache, enough))
 
     def read(self, draft: Draft) -> int:
         """Reads the last token and a draft, and takes what follows; returns how many drafted tokens were right."""
         start = int(self._cache.lengths[0])
-        found = self._model.forward_chain([int(self._state.ids[-1]), *draft.token_ids], self._cache)
-        logits = found.all_logits() if self._needs_logits else None
+        selection = self._model.forward_chain([int(self._state.ids[-1]), *draft.token_ids], self._cache)
+        following: Following = selection if self._chooser.enough([self._state]) == 1 else selection.all_logits()
         accepted = 0
-        for following in (*draft.token_ids, None):
-            here = slice(accepted, accepted + 1)
-            if logits is None:
-                self._chooser.append_selected([self._state], found.part(here))
-            else:
-                self._chooser.append([self._state], logits[here])
-            if int(self._state.ids[-1]) != following or self._state.finish_reason is not None:
+        for drafted in (*draft.token_ids, None):
+            self._chooser.append([self._state], following[accepted : accepted + 1])
+            if int(self._state.ids[-1]) != drafted or self._state.finish_reason is not None:
                 break
             accepted += 1
         self._cache.truncate(start + 1 + accepted)

@@ -16,7 +16,7 @@ from biogpt_onnx.runtime.decoding.draft_tree import TreeOfDrafts
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
 from biogpt_onnx.runtime.decoding.lookup import Draft, NgramLookup
 from biogpt_onnx.runtime.decoding.model import BatchModel, SearchModel
-from biogpt_onnx.runtime.decoding.reading import one_prompt_read
+from biogpt_onnx.runtime.decoding.reading import prompts_read
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 
@@ -60,9 +60,9 @@ def draft_search(
     """
     chooser = TokenChooser(config)
     try:
-        room = state.max_new_tokens - 1 + config.prompt_lookup_num_tokens
-        with one_prompt_read(model, state.prompt_ids, state.prefix, room, limits) as (cache, logits):
-            chooser.append([state], logits)
+        for_drafts = config.prompt_lookup_num_tokens
+        with prompts_read(model, [state], chooser.enough([state]), limits, more_room=for_drafts) as (cache, first):
+            chooser.append([state], first)
             passes: _Passes = (
                 ChainOfDrafts(model, cache, state, chooser)
                 if isinstance(model, BatchModel)

@@ -103,7 +103,7 @@ class Selection:
     log_probabilities: npt.NDArray[np.float32]
     all_logits: Callable[[], npt.NDArray[np.float32]]
 
-    def part(self, rows: slice) -> "Selection":
+    def __getitem__(self, rows: slice) -> "Selection":
         """That of some rows."""
         return Selection(self.ids[rows], self.log_probabilities[rows], lambda: self.all_logits()[rows])
 
@@ -131,9 +131,9 @@ class BatchModel(SelectingModel[CacheT], Protocol[CacheT]):
     """A model on a device that computes several rows in the time of one."""
 
     def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: CacheT, check: Callable[[], None]
-    ) -> npt.NDArray[np.float32]:
-        """Reads a prompt into each row of an empty cache and returns the logits after their last tokens, [rows, vocab].
+        self, prompts: Sequence[Sequence[int]], cache: CacheT, count: int, check: Callable[[], None]
+    ) -> Selection:
+        """Reads a prompt into each row of an empty cache and returns what may follow, as `forward_selected` does.
 
         Calls `check` before each pass, which may raise to end it.
         """

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.following import Following
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
 from biogpt_onnx.runtime.decoding.prefill import prefill
@@ -14,6 +15,40 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 CacheT = TypeVar("CacheT", bound=Cache)
+
+
+@contextmanager
+def prompts_read(
+    model: DecoderModel[CacheT],
+    states: Sequence[SequenceState],
+    enough: int | None,
+    limits: Limits,
+    more_room: int = 0,
+) -> Iterator[tuple[CacheT, Following]]:
+    """A cache with a row for each sequence, its prompt read, and what may follow each.
+
+    On a CPU, prompts are read one by one, because rows of different lengths would be padded to the longest otherwise,
+    and because a row computed alone does not depend on its neighbours. One that several rows share is read once, and of
+    a prefix what they share with it. A device that reads many at once has read them sooner than copied.
+
+    Args:
+        model: the model.
+        states: the sequences.
+        enough: see `step`.
+        limits: looked at before each pass.
+        more_room: for so many tokens more than a row's new ones.
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
+    if isinstance(model, BatchModel) and (len(states) > 1 or states[0].prefix is None):
+        yield read_together(model, states, enough, limits, more_room)
+    elif len(states) == 1:
+        room = states[0].max_new_tokens - 1 + more_room
+        with one_prompt_read(model, states[0].prompt_ids, states[0].prefix, room, limits) as read:
+            yield read
+    else:
+        yield _read_one_by_one(model, states, limits, more_room)
 
 
 @contextmanager
@@ -34,30 +69,36 @@ def one_prompt_read(
     capacity = len(prompt_ids) + room
     if prefix is None:
         cache = model.new_cache(1, capacity)
-        if isinstance(model, BatchModel):  # as in a batch
-            yield cache, model.forward_prompts([prompt_ids], cache, limits.check)
-        else:
-            yield cache, prefill(model, prompt_ids, cache, limits)
+        yield cache, prefill(model, prompt_ids, cache, limits)
     else:
         with prefix.continued(prompt_ids, capacity, limits) as (cache, logits):
             yield cache, logits
 
 
-def read_prompts(
-    model: DecoderModel[CacheT], states: Sequence[SequenceState], limits: Limits
-) -> tuple[CacheT, npt.NDArray[np.float32]]:
-    """A cache with a row for each sequence, its prompt read, and the logits after each, [rows, vocab].
-
-    On a CPU, prompts are read one by one, because rows of different lengths would be padded to the longest otherwise,
-    and because a row computed alone does not depend on its neighbours. One that several rows share is read once, and of
-    a prefix what they share with it. A device that reads many at once has read them sooner than copied.
+def read_together(
+    model: BatchModel[CacheT],
+    states: Sequence[SequenceState],
+    enough: int | None,
+    limits: Limits,
+    more_room: int = 0,
+) -> tuple[CacheT, Following]:
+    """A cache with a row for each sequence, its whole prompt read, and what may follow each; see `prompts_read`.
 
     Raises:
         Interrupted: a limit was reached.
     """
-    cache = model.new_cache(len(states), max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states))
-    if isinstance(model, BatchModel):
-        return cache, model.forward_prompts([state.prompt_ids for state in states], cache, limits.check)
+    cache = _new_cache(model, states, more_room)
+    prompts = [state.prompt_ids for state in states]
+    if enough is None or enough > model.most_selected:
+        # The likeliest token costs next to nothing.
+        return cache, model.forward_prompts(prompts, cache, 1, limits.check).all_logits()
+    return cache, model.forward_prompts(prompts, cache, enough, limits.check)
+
+
+def _read_one_by_one(
+    model: DecoderModel[CacheT], states: Sequence[SequenceState], limits: Limits, more_room: int
+) -> tuple[CacheT, npt.NDArray[np.float32]]:
+    cache = _new_cache(model, states, more_room)
     first_rows: dict[tuple[int, ...], int] = {}
     logits: list[npt.NDArray[np.float32]] = []
     for row, state in enumerate(states):
@@ -71,3 +112,8 @@ def read_prompts(
         else:
             logits.append(prefill(model, state.prompt_ids, target, limits))
     return cache, np.concatenate(logits)
+
+
+def _new_cache(model: DecoderModel[CacheT], states: Sequence[SequenceState], more_room: int) -> CacheT:
+    capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states)
+    return model.new_cache(len(states), capacity + more_room)

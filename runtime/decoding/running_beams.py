@@ -9,6 +9,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.decoding.choosing import refuse_excluded
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.constraints import only_allowed
+from biogpt_onnx.runtime.decoding.following import Following
 from biogpt_onnx.runtime.decoding.hypotheses import Hypotheses
 from biogpt_onnx.runtime.decoding.limits import Reason
 from biogpt_onnx.runtime.decoding.model import Selection
@@ -54,15 +55,31 @@ class RunningBeams:
         best = self._states[0] if self._states else None
         return best is not None and self.finished.may_improve(best.score, best.num_new_tokens)
 
-    def advance(self, logits: npt.NDArray[np.float32]) -> None:
-        """Replaces the sequences by their best continuations, given the logits after each, [beams, vocab].
+    def advance(self, following: Following) -> None:
+        """Replaces the sequences by their best continuations, given what may follow each of them.
 
         Of twice as many candidates as beams at least one a beam goes on, as only one of them can end. One that ends
-        counts only among the first `num_beams`.
+        counts only among the first `num_beams`. They are the same whether likeliest tokens are given or logits, all of
+        which are brought where those selected are not enough.
 
         Raises:
             ConfigError: the rules exclude every token.
         """
+        if isinstance(following, Selection):
+            if self.enough is not None and self.enough <= following.ids.shape[1]:
+                self._advance_selected(following)
+                return
+            following = following.all_logits()
+        self._advance_by_logits(following)
+
+    def end(self, reason: Reason) -> None:
+        """Ends the sequences as they are."""
+        for state in self._states:
+            state.finish_reason = reason
+            self.finished.add(state)
+        self._states = []
+
+    def _advance_by_logits(self, logits: npt.NDArray[np.float32]) -> None:
         # What is added to a row's numbers to make them totals. Rules, as in transformers, see log-probabilities.
         offsets = -log_sum_exp(logits)
         if self._rules:
@@ -73,28 +90,18 @@ class RunningBeams:
         rows, tokens = _best_candidates(logits, self._scores() + offsets, 2 * self._num_beams)
         self._continue(rows, tokens, logits[rows, tokens] + offsets[rows])
 
-    def advance_selected(self, selection: Selection) -> None:
-        """Does the same, given at least `enough` of the likeliest tokens of each.
-
-        All logits are brought where equal ones leave it open.
-        """
+    def _advance_selected(self, selection: Selection) -> None:
         ids, log_probabilities = selection.ids, selection.log_probabilities
         totals = self._scores()[:, None] + log_probabilities
         # Of equal ones the first beam's first token is the first.
         order = np.lexsort((ids.ravel(), np.repeat(np.arange(len(ids)), ids.shape[1]), -totals.ravel()))
         best = order[: 2 * self._num_beams]
         if np.any(totals[:, -1] >= totals.ravel()[best[-1]]):
-            self.advance(selection.all_logits())
+            # Equal ones leave it open.
+            self._advance_by_logits(selection.all_logits())
         else:
             rows, _ = np.divmod(best, ids.shape[1])
             self._continue(rows, ids.ravel()[best], log_probabilities.ravel()[best])
-
-    def end(self, reason: Reason) -> None:
-        """Ends the sequences as they are."""
-        for state in self._states:
-            state.finish_reason = reason
-            self.finished.add(state)
-        self._states = []
 
     def _scores(self) -> npt.NDArray[np.float64]:
         return np.array([state.score for state in self._states])

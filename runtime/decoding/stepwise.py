@@ -1,16 +1,13 @@
 """Greedy search and sampling: one token at a time, for every sequence of a batch."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.decoding.following import step
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, SelectingModel
-from biogpt_onnx.runtime.decoding.reading import one_prompt_read, read_prompts
+from biogpt_onnx.runtime.decoding.reading import prompts_read
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 CacheT = TypeVar("CacheT", bound=Cache)
@@ -42,9 +39,9 @@ def stepwise_search(
 def _search(
     model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: TokenChooser, limits: Limits
 ) -> Iterator[None]:
-    with _prompts_read(model, states, limits) as (cache_of_all, first_logits):
+    with prompts_read(model, states, chooser.enough(states), limits) as (cache_of_all, first):
         cache, active = cache_of_all, list(states)
-        tokens = chooser.append(active, first_logits)
+        tokens = chooser.append(active, first)
         # Asked once: it takes longer than a comparison should in every step.
         selecting = model if isinstance(model, SelectingModel) else None
         while True:
@@ -56,17 +53,8 @@ def _search(
             if len(unfinished) < len(active):
                 cache = cache.keep(unfinished)
                 active = [active[row] for row in unfinished]
-            enough = chooser.enough(active)
-            if selecting is not None and enough is not None and enough <= selecting.most_selected:
-                selection = selecting.forward_selected(tokens[unfinished, None], cache, enough)
-                tokens = chooser.append_selected(active, selection)
+            last = tokens[unfinished, None]
+            if selecting is None:
+                tokens = chooser.append(active, model.forward(last, cache))
             else:
-                tokens = chooser.append(active, model.forward(tokens[unfinished, None], cache))
-
-
-def _prompts_read(
-    model: DecoderModel[CacheT], states: Sequence[SequenceState], limits: Limits
-) -> AbstractContextManager[tuple[CacheT, npt.NDArray[np.float32]]]:
-    if len(states) == 1:
-        return one_prompt_read(model, states[0].prompt_ids, states[0].prefix, states[0].max_new_tokens - 1, limits)
-    return nullcontext(read_prompts(model, states, limits))
+                tokens = chooser.append(active, step(selecting, last, cache, chooser.enough(active)))

@@ -132,11 +132,11 @@ class BatchFake(SelectingFake):
         return super().forward(input_ids, cache, **inputs)
 
     def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: FakeCache, check: Callable[[], None]
-    ) -> npt.NDArray[np.float32]:
+        self, prompts: Sequence[Sequence[int]], cache: FakeCache, count: int, check: Callable[[], None]
+    ) -> Selection:
         check()
         logits = [self.forward(np.array([prompt]), cache.row(row)) for row, prompt in enumerate(prompts)]
-        return np.concatenate(logits)
+        return self.likeliest(np.concatenate(logits), count)
 
     def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> Selection:
         logits = self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids)))

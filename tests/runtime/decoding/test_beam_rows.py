@@ -112,7 +112,7 @@ def test_where_equal_ones_could_decide_all_are_looked_at() -> None:
 
     model = BatchFake(flat, VOCAB)
     (found,) = in_rows(model, config, [(1,)])
-    assert model.brought == 2
+    assert model.brought == 3
     assert_same([found], in_a_tree(FakeModel(flat, VOCAB), config, [(1,)]))
 
 
