@@ -39,6 +39,7 @@ import gpu_bandwidth
 import gpu_checks
 import gpu_environment
 import gpu_goals
+import gpu_short_passes
 import gpu_speed
 import gpu_turns
 from gpu_models import ACCELERATORS, MINI, Making
@@ -51,6 +52,7 @@ _READING = {
     "checks": "`spread` is the standard deviation of float32's logits; `close` says that rounding may decide",
     "speed": "our steps, one prompt or batch after the other; `floor` is to read the file of weights once",
     "alternatives": "settings that were not chosen, beside `chosen`, in turns; `logits_apart_to_spread` is to that",
+    "short passes": "drafts and choices as they are made, beside how they might be, in turns",
     "transformers": "whole generations in turns; a step is the mean of those after the first token",
     "compiled": "likewise, with a cache of fixed size, for which transformers compiles its steps",
 }
@@ -84,6 +86,7 @@ class Run:
             plan[f"speed {model}"] = partial(self._speed, model=model)
             plan[f"transformers {model}"] = partial(self._transformers, model=model, static=False)
         plan[f"alternatives {measured[0]}"] = partial(self._alternatives, model=measured[0])
+        plan[f"short passes {measured[0]}"] = partial(self._short_passes, model=measured[0])
         for model in measured:
             plan[f"transformers compiled {model}"] = partial(self._transformers, model=model, static=True)
         return plan
@@ -127,6 +130,10 @@ class Run:
     def _alternatives(self, found: Found, model: str) -> None:
         folder = self._made(model) / "fp16"
         gpu_alternatives.measure(found, folder, ACCELERATORS[self.device], self._sizes, self.clock)
+
+    def _short_passes(self, found: Found, model: str) -> None:
+        folder = self._made(model) / "fp16"
+        gpu_short_passes.measure(found, folder, ACCELERATORS[self.device], self._sizes, self.clock)
 
     def _transformers(self, found: Found, model: str, *, static: bool) -> None:
         made = self._made(model)

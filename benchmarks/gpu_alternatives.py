@@ -6,25 +6,20 @@ Kernels are chosen by ONNX Runtime's options and environment variables, which it
 import dataclasses
 import os
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in_rows
 from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
 from gpu_models import open_on
 from gpu_parts import Clock, Found, attempt
 from gpu_speed import Sizes, median_of, random_prompts, step_times, token_times
 
 CHOSEN = "chosen"
-
-_DRAFT_TOKENS = 9
-_CHOICES, _CHOICE_TOKENS = 3, 3
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ ALTERNATIVES = {
 
 
 def measure(found: Found, folder: Path, accelerator: Accelerator, sizes: Sizes, clock: Clock) -> None:
-    """Measures steps and first tokens in every way, and drafts and choices as they are and as they might be.
+    """Measures steps and first tokens in every way.
 
     Args:
         found: takes what is measured; times are in seconds.
@@ -80,8 +75,6 @@ def measure(found: Found, folder: Path, accelerator: Accelerator, sizes: Sizes, 
         str(size): attempt(lambda size=size: _steps(sessions, size, sizes, clock))  # type: ignore[misc]
         for size in sizes.peer_batches
     }
-    found["draft"] = attempt(lambda: _draft(sessions[CHOSEN], sizes, clock))
-    found["choices"] = attempt(lambda: _choices(sessions[CHOSEN], sizes, clock))
 
 
 def _opened(
@@ -145,59 +138,3 @@ def _steps(sessions: Mapping[str, DeviceSession], size: int, sizes: Sizes, clock
     found = {name: median_of(values) for name, values in samples.items()}
     chosen = found[CHOSEN]["seconds"]
     return {name: one | {"to_chosen": one["seconds"] / chosen} for name, one in found.items()}
-
-
-def _draft(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
-    """A pass over a draft and the token before it, and as many steps, in turns."""
-    (prompt,) = random_prompts(1, sizes.prompt, session.vocab_size)
-    cache = session.new_cache(1, sizes.prompt + _DRAFT_TOKENS)
-    session.forward(np.array([prompt]), cache)
-    tokens = prompt[:_DRAFT_TOKENS]
-
-    def steps() -> None:
-        for token in tokens:
-            session.forward_selected(np.array([[token]]), cache, 1)
-
-    def again(read: Callable[[], object]) -> Callable[[], None]:
-        def way() -> None:
-            cache.truncate(sizes.prompt)
-            read()
-
-        return way
-
-    ways = {"pass": again(lambda: session.forward_chain(tokens, cache)), "steps": again(steps)}
-    return {"tokens": _DRAFT_TOKENS} | _in_turns(ways, sizes, clock)
-
-
-def _choices(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
-    """Choices behind a prompt that is read once more for each, which is what is done, and one after the other.
-
-    In turns. Their last tokens are not read.
-    """
-    prompt, *choices = random_prompts(1 + _CHOICES, sizes.prompt, session.vocab_size)
-    choices = [choice[-_CHOICE_TOKENS:] for choice in choices]
-
-    def one_after_the_other() -> None:
-        cache = session.new_cache(1, sizes.prompt + _CHOICE_TOKENS)
-        session.forward_prompts([prompt], cache, 1, lambda: None)
-        for choice in choices:
-            cache.truncate(sizes.prompt)
-            session.forward_chain(choice[:-1], cache)
-
-    ways: dict[str, Callable[[], object]] = {
-        "rows": lambda: branch_log_probabilities_in_rows(session, [prompt], choices),
-        "one_after_the_other": one_after_the_other,
-    }
-    return {"choices": _CHOICES, "tokens": _CHOICE_TOKENS} | _in_turns(ways, sizes, clock)
-
-
-def _in_turns(ways: Mapping[str, Callable[[], object]], sizes: Sizes, clock: Clock) -> Found:
-    samples: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(sizes.peer_steps + 1):
-        for name, way in ways.items():
-            clock.check()
-            start = perf_counter()
-            way()
-            if number:  # the first warms up
-                samples[name].append(perf_counter() - start)
-    return {name: median_of(values) for name, values in samples.items()}

@@ -29,6 +29,7 @@ PARTS = [
     "speed mini",
     "transformers mini",
     "alternatives mini",
+    "short passes mini",
     "transformers compiled mini",
 ]
 
@@ -104,8 +105,18 @@ def test_other_settings_are_measured_beside_those_chosen(dry_run: dict[str, Any]
         assert part[name]["logits_apart_to_spread"] == 0
         assert len(part[name]["first_token"]["a new length"]["samples"]) == 2
         assert [steps[name]["to_chosen"] > 0 for steps in part["steps"].values()] == [True, True]
-    assert {len(part["draft"][way]["samples"]) for way in ("pass", "steps")} == {4}
-    assert {len(part["choices"][way]["samples"]) for way in ("rows", "one_after_the_other")} == {4}
+
+
+def test_drafts_and_choices_are_measured_beside_how_they_might_be(dry_run: dict[str, Any]) -> None:
+    part = dry_run["parts"]["short passes mini"]
+    ways = {
+        "draft": ("pass", "steps"),
+        "choices": ("rows", "one_after_the_other"),
+        "captured_draft": ("pass", "captured_pass"),
+    }
+    for name, both in ways.items():
+        assert {len(part[name][way]["samples"]) for way in both} == {4}
+    assert part["captured_draft"]["same_tokens"] is True
 
 
 def test_an_alternative_changes_what_it_names_and_nothing_else(
