@@ -10,6 +10,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in_rows
 from biogpt_onnx.runtime.device_cache import DeviceCache
+from biogpt_onnx.runtime.device_outputs import DeviceOutputs
 from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.providers import import_onnxruntime
 from gpu_models import open_on
@@ -46,7 +47,7 @@ def _draft(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
     def steps() -> None:
         cache.truncate(sizes.prompt)
         for token in tokens:
-            session.forward_selected(np.array([[token]]), cache, 1)
+            session.step(np.array([[token]]), cache).likeliest(1)
 
     ways = {"pass": lambda: _pass(session, cache, tokens, sizes), "steps": steps}
     return {"tokens": _DRAFT_TOKENS} | _in_turns(ways, sizes, clock)
@@ -75,10 +76,10 @@ def _choices(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
 
     def one_after_the_other() -> None:
         cache = session.new_cache(1, sizes.prompt + _CHOICE_TOKENS)
-        session.forward_prompts([prompt], cache, 1, lambda: None)
+        session.forward_prompts([prompt], cache, lambda: None)
         for choice in choices:
             cache.truncate(sizes.prompt)
-            session.forward_chain(choice[:-1], cache)
+            session.forward_chain(choice[:-1], cache).likeliest(1)
 
     ways: dict[str, Callable[[], object]] = {
         "rows": lambda: branch_log_probabilities_in_rows(session, [prompt], choices),
@@ -95,7 +96,7 @@ class _CapturedPass:
         shape = (1, _DRAFT_TOKENS)
         self._session, self._binding = session, session._chain.io_binding()  # noqa: SLF001 -- what it might do
         session._bind_cache(self._binding, cache.slab, cache.rows[0], 1)  # noqa: SLF001 -- likewise
-        self._outputs = session._new_outputs(_DRAFT_TOKENS)  # noqa: SLF001 -- likewise
+        self._outputs = DeviceOutputs(session._tools, _DRAFT_TOKENS)  # noqa: SLF001 -- likewise
         self._outputs.bind(self._binding)
         self._values = {
             bundle.INPUT_IDS: ort_value.ortvalue_from_numpy(np.zeros(shape, dtype=np.int64), device, 0),
@@ -113,7 +114,7 @@ class _CapturedPass:
         self._values[bundle.INPUT_IDS].update_inplace(np.array([tokens], dtype=np.int64))
         self._values[bundle.POSITION_IDS].update_inplace(start + np.arange(_DRAFT_TOKENS)[None])
         self._session._chain.run_with_iobinding(self._binding, self._options)  # noqa: SLF001 -- likewise
-        return self._outputs.bring_selected(1)[0]
+        return self._outputs.bring_best(np.arange(_DRAFT_TOKENS))[0]
 
 
 def _prompt_and_draft(session: DeviceSession, sizes: Sizes) -> tuple[DeviceCache, list[int]]:
@@ -125,7 +126,7 @@ def _prompt_and_draft(session: DeviceSession, sizes: Sizes) -> tuple[DeviceCache
 
 def _pass(session: DeviceSession, cache: DeviceCache, tokens: list[int], sizes: Sizes) -> npt.NDArray[np.int64]:
     cache.truncate(sizes.prompt)
-    return session.forward_chain(tokens, cache).ids
+    return session.forward_chain(tokens, cache).likeliest(1)[0]
 
 
 def _in_turns(ways: Mapping[str, Callable[[], object]], sizes: Sizes, clock: Clock) -> Found:

@@ -14,11 +14,13 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.device_graphs import SELECTED
 from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
 from gpu_models import open_on, weight_bytes
 from gpu_parts import Clock, Found, attempt
 
 _START_ID, _FIRST_WORD_ID = 2, 4
+_LOOKED_UP = 256
 
 
 @dataclass(frozen=True)
@@ -179,15 +181,18 @@ def _new_thread(session: DeviceSession, sizes: Sizes) -> Found:
 
 
 def _model_alone(session: DeviceSession, sizes: Sizes) -> Found:
-    """A step without the search around it: to the best token, to a choice for samples, and to all logits, for rules."""
+    """A step without the search around it, to what greedy search, samples, allowed tokens and other rules bring."""
     (prompt,) = random_prompts(1, sizes.prompt, session.vocab_size)
     cache = session.new_cache(1, sizes.prompt + sizes.steps)
     session.forward(np.array([prompt]), cache)
     token = np.array([[prompt[-1]]])
+    some = np.arange(_LOOKED_UP)
+    row = np.zeros_like(some)
     ways: dict[str, Callable[[], object]] = {
-        "best_token": lambda: session.forward_selected(token, cache, 1),
-        f"best_{session.most_selected}_tokens": lambda: session.forward_selected(token, cache, session.most_selected),
-        "all_logits": lambda: session.forward(token, cache),
+        "best_token": lambda: session.step(token, cache).likeliest(1),
+        f"best_{SELECTED}_tokens": lambda: session.step(token, cache).likeliest(SELECTED),
+        f"{_LOOKED_UP}_given_tokens": lambda: session.step(token, cache).log_probabilities(row, some),
+        "all_logits": lambda: session.step(token, cache).logits(),
     }
     found = {}
     for name, step in ways.items():

@@ -211,7 +211,7 @@ def _row_in_a_batch(session: DeviceSession, prompts: Sequence[Sequence[int]], st
     Each row is given its own prompt over again, so that what is read does not depend on what is computed.
     """
     cache = session.new_cache(len(prompts), max(map(len, prompts)) + steps)
-    found = [session.forward_prompts(prompts, cache, 1, lambda: None).all_logits()[:1]]
+    found = [session.forward_prompts(prompts, cache, lambda: None)[:1].logits()]
     for step in range(steps):
         tokens = np.array([[prompt[step % len(prompt)]] for prompt in prompts])
         found.append(session.forward(tokens, cache)[:1])

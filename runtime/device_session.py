@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
-from biogpt_onnx.runtime.decoding.model import Selection
 from biogpt_onnx.runtime.device_cache import DeviceCache
-from biogpt_onnx.runtime.device_graphs import SELECT, SELECTED, open_graph
+from biogpt_onnx.runtime.device_following import DeviceFollowing, Place
 from biogpt_onnx.runtime.device_memory import device_memory
-from biogpt_onnx.runtime.device_outputs import DeviceOutputs
+from biogpt_onnx.runtime.device_outputs import DeviceOutputs, OutputTools
 from biogpt_onnx.runtime.device_slab import DeviceSlab, SlabPool
 from biogpt_onnx.runtime.device_step import DeviceStep
 from biogpt_onnx.runtime.errors import BundleError
@@ -27,7 +26,6 @@ from biogpt_onnx.runtime.pass_inputs import pass_inputs, room_needed
 from biogpt_onnx.runtime.prompt_groups import prompt_groups
 from biogpt_onnx.runtime.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.token_mover import TokenMover
-from biogpt_onnx.runtime.token_scorer import TokenScorer
 from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
 
 _GRAPH_ID = "gpu_graph_id"
@@ -74,7 +72,7 @@ CUDA = Accelerator(
 class DeviceSession:
     """Runs a bundle for GPUs over a cache in the device's memory.
 
-    It is what the searches know as a `BatchModel`.
+    It is what the searches know as a `DeviceModel`.
 
     It runs the graph without an attention bias, whose attention is the fast one. So each row is one chain of tokens:
     beams and choices have rows of their own, and a draft is one that may be cut off.
@@ -84,7 +82,6 @@ class DeviceSession:
         max_positions: tokens that a sequence may have.
         device: the name of its memory.
         provider: the execution provider.
-        most_selected: tokens that a selection can have.
     """
 
     def __init__(
@@ -114,7 +111,6 @@ class DeviceSession:
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
         self.device, self.provider = accelerator.name, accelerator.provider
-        self.most_selected = SELECTED
         self._chain, self._captures = self._open_chain(manifest.chain)
         self._not_captured = self._run_options(_NOT_CAPTURED)
         # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
@@ -122,8 +118,7 @@ class DeviceSession:
         self._lock = threading.RLock()
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
         self._pool = SlabPool(onnxruntime, accelerator.name, manifest.architecture, self._mover, self._lock)
-        self._selector = open_graph(onnxruntime, SELECT, accelerator.provider)
-        self._scorer = TokenScorer(onnxruntime, accelerator.provider)
+        self._tools = OutputTools(onnxruntime, accelerator.provider, accelerator.name, self.vocab_size)
         self._counters = threading.local()
 
     @property
@@ -160,13 +155,31 @@ class DeviceSession:
         """
         with self._lock:
             if logits_indices is None and input_ids.shape[1] == 1 and not cache.is_part:
-                return self._step(input_ids, cache).logits(cache.rows)
-            return self._pass(input_ids, cache, logits_indices).bring_logits()
+                return self.step(input_ids, cache).logits()
+            outputs = self._pass(input_ids, cache, logits_indices)
+            return outputs.bring_logits(np.arange(outputs.count))
+
+    def step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceFollowing:
+        """Appends a token to each row, int64 [batch, 1]; see `DeviceModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        room_needed(cache, 1)
+        slab = cache.slab
+        with self._lock, device_memory("a step"):
+            if slab.step is None:
+                slab.step = self._new_step(slab)
+            step: DeviceStep = slab.step
+            step.run(cache.rows, input_ids[:, 0], cache.lengths)
+        self._counters.captured_steps = self.captured_steps + self._captures
+        cache.lengths += 1
+        return self._at([(step.outputs, row) for row in cache.rows])
 
     def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: DeviceCache, count: int, check: Callable[[], None]
-    ) -> Selection:
-        """Reads a prompt into each row of an empty cache; see `BatchModel`.
+        self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
+    ) -> DeviceFollowing:
+        """Reads a prompt into each row of an empty cache; see `DeviceModel`.
 
         Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
 
@@ -175,47 +188,32 @@ class DeviceSession:
         """
         groups = prompt_groups([len(prompt) for prompt in prompts])
         cache.arrange([row for group in groups for row in group])
-        ids = np.empty((len(prompts), 1 if count == 1 else SELECTED), dtype=np.int64)
-        log_probabilities = np.empty(ids.shape, dtype=np.float32)
-        outputs = []
+        places: dict[int, Place] = {}
         for group in groups:
             check()
             input_ids, lengths = _padded([prompts[row] for row in group])
             lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
             with self._lock:
-                outputs.append(self._pass(input_ids, cache.part(group), lasts))
-                ids[group], log_probabilities[group] = outputs[-1].bring_selected(count)
+                outputs = self._pass(input_ids, cache.part(group), lasts)
+            places |= {row: (outputs, line) for line, row in enumerate(group)}
             cache.lengths[group] = lengths
+        return self._at([places[row] for row in range(len(prompts))])
 
-        def all_logits() -> npt.NDArray[np.float32]:
-            logits = np.empty((len(prompts), self.vocab_size), dtype=np.float32)
-            with self._lock:
-                for group, found in zip(groups, outputs, strict=True):
-                    logits[group] = found.bring_logits()
-            return logits
-
-        return Selection(ids, log_probabilities, all_logits)
-
-    def forward_chain(self, token_ids: Sequence[int], cache: DeviceCache) -> Selection:
-        """Appends several tokens to the only row and selects the likeliest after each; see `BatchModel`.
+    def forward_chain(self, token_ids: Sequence[int], cache: DeviceCache) -> DeviceFollowing:
+        """Appends several tokens to the only row; see `DeviceModel`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
+        count = len(token_ids)
         with self._lock:
-            outputs = self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(len(token_ids)))
-            ids, log_probabilities = outputs.bring_selected(1)
-
-        def all_logits() -> npt.NDArray[np.float32]:
-            with self._lock:
-                return outputs.bring_logits()
-
-        return Selection(ids, log_probabilities, all_logits)
+            outputs = self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(count))
+        return self._at([(outputs, row) for row in range(count)])
 
     def log_probabilities(
         self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """How likely tokens are in given sequences, in nats; see `BatchModel`.
+        """How likely tokens are in given sequences, in nats; see `DeviceModel`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
@@ -230,28 +228,12 @@ class DeviceSession:
         return scores
 
     def with_rows(self, cache: DeviceCache, rows: Sequence[int]) -> DeviceCache:
-        """A cache of these rows; see `BatchModel`.
+        """A cache of these rows; see `DeviceModel`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
         return cache.with_rows(rows)
-
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, count: int) -> Selection:
-        """Appends a token to each row, int64 [batch, 1], and selects where the logits are; see `SelectingModel`.
-
-        Raises:
-            DeviceMemoryError: the device's memory is full.
-        """
-        with self._lock:
-            step = self._step(input_ids, cache)
-            ids, log_probabilities = step.selected(cache.rows, count)
-
-        def all_logits() -> npt.NDArray[np.float32]:
-            with self._lock:
-                return step.logits(cache.rows)
-
-        return Selection(ids, log_probabilities, all_logits)
 
     def _scores(
         self,
@@ -267,19 +249,7 @@ class DeviceSession:
         with self._lock:
             outputs = self._pass(input_ids, cache, wanted)
             with device_memory(f"the scores of {len(tokens):,} tokens"):
-                return self._scorer.score(outputs.logits, rows, tokens)
-
-    def _step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceStep:
-        room_needed(cache, 1)
-        slab = cache.slab
-        with self._lock, device_memory("a step"):
-            if slab.step is None:
-                slab.step = self._new_step(slab)
-            step: DeviceStep = slab.step
-            step.run(cache.rows, input_ids[:, 0], cache.lengths)
-        self._counters.captured_steps = self.captured_steps + self._captures
-        cache.lengths += 1
-        return step
+                return outputs.score(rows, tokens)
 
     def _new_step(self, slab: DeviceSlab) -> DeviceStep:
         # Here, because it is no moment at which a step of another thread runs.
@@ -291,10 +261,10 @@ class DeviceSession:
         self._bind_cache(binding, slab, 0, slab.rows)
         options = self._run_options(str(slab.number)) if self._captures else self._not_captured
         run = partial(self._chain.run_with_iobinding, binding, options)
-        return DeviceStep(self._onnxruntime, run, binding, slab, self.device, self._new_outputs(slab.rows))
+        return DeviceStep(self._onnxruntime, run, binding, slab, self.device, DeviceOutputs(self._tools, slab.rows))
 
-    def _new_outputs(self, count: int) -> DeviceOutputs:
-        return DeviceOutputs(self._onnxruntime, self._selector, self.device, count, self.vocab_size)
+    def _at(self, places: Sequence[Place]) -> DeviceFollowing:
+        return DeviceFollowing(places, self.vocab_size, self._lock)
 
     def _pass(
         self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
@@ -305,8 +275,7 @@ class DeviceSession:
             if cache.binding is None:
                 cache.binding = self._chain.io_binding()
                 self._bind_cache(cache.binding, cache.slab, _first_row(cache), cache.batch_size)
-            count = len(inputs[bundle.LOGITS_INDICES])
-            outputs = self._new_outputs(count)
+            outputs = DeviceOutputs(self._tools, len(inputs[bundle.LOGITS_INDICES]))
             outputs.bind(cache.binding)
             # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
             for name, array in inputs.items():

@@ -18,6 +18,9 @@ class DeviceStep:
     Its inputs and outputs stay where they are, which is what a CUDA graph needs: such a graph repeats the addresses
     that it was captured with.
 
+    Attributes:
+        outputs: what it says, until the next run.
+
     Args:
         onnxruntime: ONNX Runtime.
         run: runs the chain graph over `binding`.
@@ -42,7 +45,7 @@ class DeviceStep:
         self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
         self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
         self._device_positions = ort_value.ortvalue_from_numpy(self._positions.copy(), device, 0)
-        self._outputs = outputs
+        self.outputs = outputs
         # The one input that is read on the CPU, and so kept in a captured graph as it is now: the most it can be.
         total = np.array(slab.capacity, dtype=np.int32)
         binding.bind_ortvalue_input(bundle.INPUT_IDS, self._device_ids)
@@ -51,7 +54,7 @@ class DeviceStep:
         binding.bind_ortvalue_input(
             bundle.LOGITS_INDICES, ort_value.ortvalue_from_numpy(np.arange(rows, dtype=np.int64), device, 0)
         )
-        self._outputs.bind(binding)
+        outputs.bind(binding)
 
     def run(self, rows: Sequence[int], token_ids: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]) -> None:
         """Appends a token [rows] to each of these rows at its position [rows]."""
@@ -62,12 +65,5 @@ class DeviceStep:
             values[:] = 0
             values[list(rows), 0] = given
             device_values.update_inplace(values)
+        self.outputs.renew()
         self._run()
-
-    def logits(self, rows: Sequence[int]) -> npt.NDArray[np.float32]:
-        """The logits of these rows, [rows, vocab], brought to the CPU: to memory of their own, which may be changed."""
-        return self._outputs.bring_logits(list(rows))
-
-    def selected(self, rows: Sequence[int], count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """The ids of their likeliest tokens and the log-probabilities, [rows, `count` or more], likewise."""
-        return self._outputs.bring_selected(count, list(rows))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in_rows
 from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities, prompt_and_branch_log_probabilities
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel, SearchModel, TreeModel
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel, SearchModel, TreeModel
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.reading import one_prompt_read
@@ -26,7 +26,7 @@ def token_log_probabilities(
     model: DecoderModel[CacheT], prompt_ids: Sequence[int], prefix: Prefix[CacheT] | None, token_ids: Sequence[int]
 ) -> list[float]:
     """The log-probability of each token behind a prompt and the tokens before it, in nats."""
-    if isinstance(model, BatchModel):
+    if isinstance(model, DeviceModel):
         ids = (*prompt_ids, *token_ids[:-1])
         asked = [(0, len(prompt_ids) - 1 + number, token) for number, token in enumerate(token_ids)]
         return [float(score) for score in model.log_probabilities([ids], np.array(asked, dtype=np.int64))]
@@ -102,7 +102,7 @@ def choices_of_each(
                 f"a prompt has {len(prompt_ids):,} tokens and a choice {longest:,}, the model {model.max_positions:,} "
                 "positions: shorten the prompt"
             )
-    if isinstance(model, BatchModel):
+    if isinstance(model, DeviceModel):
         scores = branch_log_probabilities_in_rows(model, [prompt_ids for prompt_ids, _ in prompts], token_ids)
     else:
         scores = [_in_a_tree(model, prompt_ids, prefix, token_ids) for prompt_ids, prefix in prompts]

@@ -6,24 +6,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.device_graphs import SCORE, open_graph
-
 
 class TokenScorer:
     """Computes log-probabilities of single tokens, so that no row of logits is brought to the CPU for them.
 
     Args:
         onnxruntime: ONNX Runtime.
-        provider: the execution provider of the device.
+        session: of the graph `SCORE`.
     """
 
-    def __init__(self, onnxruntime: ModuleType, provider: str) -> None:
-        self._session = open_graph(onnxruntime, SCORE, provider)
+    def __init__(self, onnxruntime: ModuleType, session: Any) -> None:  # noqa: ANN401 -- ONNX Runtime has no types
+        self._session = session
         self._ort_value = onnxruntime.OrtValue
 
     def score(
         self,
-        logits: Any,  # noqa: ANN401 -- ONNX Runtime has no types
+        logits: Any,  # noqa: ANN401 -- as above
         rows: npt.NDArray[np.int64],
         tokens: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:

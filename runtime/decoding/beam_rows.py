@@ -11,9 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.following import step
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
+from biogpt_onnx.runtime.decoding.model import Cache, DeviceModel
 from biogpt_onnx.runtime.decoding.reading import read_together
 from biogpt_onnx.runtime.decoding.running_beams import RunningBeams
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -22,7 +21,7 @@ CacheT = TypeVar("CacheT", bound=Cache)
 
 
 def beam_search_in_rows(
-    model: BatchModel[CacheT], prompts: Sequence[SequenceState], config: GenerationConfig, limits: Limits
+    model: DeviceModel[CacheT], prompts: Sequence[SequenceState], config: GenerationConfig, limits: Limits
 ) -> Iterator[list[Sequence[SequenceState]]]:
     """Finds the likeliest continuations of each prompt; yields after each step each one's finished ones, best first.
 
@@ -33,7 +32,7 @@ def beam_search_in_rows(
     """
     searches = [RunningBeams(prompt, config) for prompt in prompts]
     try:
-        cache, following = read_together(model, prompts, _enough_for_all(searches), limits)
+        cache, following = read_together(model, prompts, limits)
         for row, beams in enumerate(searches):
             beams.advance(following[row : row + 1])
         yield [beams.finished.best_first for beams in searches]
@@ -57,16 +56,10 @@ def beam_search_in_rows(
 
 
 def _advance(
-    model: BatchModel[CacheT], cache: CacheT, searches: Sequence[RunningBeams], places: Sequence[slice]
+    model: DeviceModel[CacheT], cache: CacheT, searches: Sequence[RunningBeams], places: Sequence[slice]
 ) -> None:
     """Has the last token of each beam read, and each search go on by what comes after its own, at these rows."""
     tokens = np.array([token for beams in searches for token in beams.last_tokens], dtype=np.int64)[:, None]
-    following = step(model, tokens, cache, _enough_for_all(searches))
+    following = model.step(tokens, cache)
     for beams, rows in zip(searches, places, strict=True):
         beams.advance(following[rows])
-
-
-def _enough_for_all(searches: Sequence[RunningBeams]) -> int | None:
-    counts = [beams.enough for beams in searches]
-    known = [count for count in counts if count is not None]
-    return max(known) if len(known) == len(counts) else None

@@ -6,13 +6,13 @@ from typing import TypeVar
 import numpy as np
 
 from biogpt_onnx.runtime.decoding.branch_nodes import TRUNK, BranchNodes
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
+from biogpt_onnx.runtime.decoding.model import Cache, DeviceModel
 
 CacheT = TypeVar("CacheT", bound=Cache)
 
 
 def branch_log_probabilities_in_rows(
-    model: BatchModel[CacheT], prompts: Sequence[Sequence[int]], sequences: Sequence[Sequence[int]]
+    model: DeviceModel[CacheT], prompts: Sequence[Sequence[int]], sequences: Sequence[Sequence[int]]
 ) -> list[list[list[float]]]:
     """What `branch_log_probabilities` says, for all prompts together.
 

@@ -6,13 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.constraints import only_allowed
-from biogpt_onnx.runtime.decoding.following import Following
-from biogpt_onnx.runtime.decoding.model import Selection
+from biogpt_onnx.runtime.decoding.constraints import allowed_log_probabilities, only_allowed
+from biogpt_onnx.runtime.decoding.model import Following, Scores
 from biogpt_onnx.runtime.decoding.processors import distribution_rules, processors_for
 from biogpt_onnx.runtime.decoding.sampler import log_probabilities, most_likely, sample
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import ConfigError
+
+_Chosen = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
+"""Tokens [rows] and their log-probabilities [rows]."""
 
 
 class TokenChooser:
@@ -29,22 +31,13 @@ class TokenChooser:
         # Beside these there is always the one that keeps to what is allowed.
         self._looks_at_all = len(self._process) > len(self._shape) + 1
 
-    def enough(self, states: Sequence[SequenceState]) -> int | None:
-        """How many of the likeliest tokens are enough to choose from; None where a rule may look at any."""
-        if self._looks_at_all or any(state.next_allowed is not None for state in states):
-            return None
-        if not self._do_sample:
-            return 1
-        # One more shows whether the last of them has equals.
-        return self._top_k + 1 if self._top_k else None
-
-    def append(self, states: Sequence[SequenceState], following: Following) -> npt.NDArray[np.int64]:
+    def append(self, states: Sequence[SequenceState], scores: Scores) -> npt.NDArray[np.int64]:
         """Gives each sequence its next token.
 
         Args:
             states: the sequences.
-            following: a row for each; logits are changed in place. The token is the same whichever of the two it is:
-                all logits are brought where those selected are not enough.
+            scores: a row for each; logits are changed in place. From a device no more is brought than the rules need,
+                and the token is the one that they choose from all logits.
 
         Returns:
             The tokens, [rows].
@@ -52,12 +45,10 @@ class TokenChooser:
         Raises:
             ConfigError: the rules exclude every token.
         """
-        if isinstance(following, Selection):
-            enough = self.enough(states)
-            if enough is not None and enough <= following.ids.shape[1]:
-                return self._append_selected(states, following)
-            following = following.all_logits()
-        return _appended(states, *self.choose(states, following))
+        if isinstance(scores, np.ndarray):
+            return _appended(states, *self.choose(states, scores))
+        chosen = self._choose_there(states, scores)
+        return _appended(states, *(self.choose(states, scores.logits()) if chosen is None else chosen))
 
     def choose(
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]
@@ -71,13 +62,25 @@ class TokenChooser:
         tokens = self._pick(states, logits)
         return tokens, log_probabilities(raw, tokens)
 
-    def _append_selected(self, states: Sequence[SequenceState], selection: Selection) -> npt.NDArray[np.int64]:
-        ids, scores = selection.ids, selection.log_probabilities
+    def _choose_there(self, states: Sequence[SequenceState], following: Following) -> _Chosen | None:
+        """The same, of what is on a device, if a part of it is enough."""
+        if self._looks_at_all:
+            return None
         if not self._do_sample:
-            return _appended(states, ids[:, 0], scores[:, 0])
+            return _likeliest(states, following)
+        if any(state.next_allowed is not None for state in states):
+            return None
+        # One more shows whether the last of them has equals.
+        if self._top_k and self._top_k < following.most_selected:
+            return self._sample_selected(states, *following.likeliest(self._top_k + 1))
+        return None
+
+    def _sample_selected(
+        self, states: Sequence[SequenceState], ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]
+    ) -> _Chosen | None:
+        """Samples from the likeliest tokens, unless equal ones leave open which these are."""
         if np.any(scores[:, self._top_k - 1] == scores[:, -1]):
-            # Equal ones leave it open.
-            return self.append(states, selection.all_logits())
+            return None
         # In the order of the vocabulary, which decides between equals and in which chance goes through the tokens.
         order = ids.argsort(axis=-1)
         ids, scores = np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
@@ -86,7 +89,7 @@ class TokenChooser:
             process(states, shaped)
         columns = self._pick(states, shaped)
         rows = np.arange(len(columns))
-        return _appended(states, ids[rows, columns], scores[rows, columns])
+        return ids[rows, columns], scores[rows, columns]
 
     def _pick(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         if self._do_sample:
@@ -95,6 +98,26 @@ class TokenChooser:
         tokens = most_likely(logits)
         refuse_excluded(logits[np.arange(len(tokens)), tokens])
         return tokens
+
+
+def _likeliest(states: Sequence[SequenceState], following: Following) -> _Chosen | None:
+    """The likeliest token of each row, or of those that it allows."""
+    keep_to_some = [state.next_allowed is not None for state in states]
+    if not any(keep_to_some):
+        ids, scores = following.likeliest(1)
+        return ids[:, 0], scores[:, 0]
+    allowed = allowed_log_probabilities(states, following)
+    if allowed is None:
+        return None
+    ids, scores = np.empty((len(states), 1), dtype=np.int64), np.empty((len(states), 1), dtype=np.float32)
+    if not all(keep_to_some):
+        ids, scores = following.likeliest(1)
+    rows, tokens, of_tokens = allowed
+    for row in np.unique(rows):
+        first, end = np.searchsorted(rows, [row, row + 1])
+        best = first + of_tokens[first:end].argmax()
+        ids[row], scores[row] = tokens[best], of_tokens[best]
+    return ids[:, 0], scores[:, 0]
 
 
 def _appended(

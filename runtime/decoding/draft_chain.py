@@ -3,9 +3,8 @@
 from typing import Generic, TypeVar
 
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
-from biogpt_onnx.runtime.decoding.following import Following, step
 from biogpt_onnx.runtime.decoding.lookup import Draft
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache
+from biogpt_onnx.runtime.decoding.model import Cache, DeviceModel
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 CacheT = TypeVar("CacheT", bound=Cache)
@@ -30,7 +29,7 @@ class ChainOfDrafts(Generic[CacheT]):
 
     branches = False
 
-    def __init__(self, model: BatchModel[CacheT], cache: CacheT, state: SequenceState, chooser: TokenChooser) -> None:
+    def __init__(self, model: DeviceModel[CacheT], cache: CacheT, state: SequenceState, chooser: TokenChooser) -> None:
         self._model = model
         self._cache = cache
         self._state = state
@@ -38,14 +37,12 @@ class ChainOfDrafts(Generic[CacheT]):
 
     def step(self) -> None:
         """Reads the last token and takes the next one."""
-        enough = self._chooser.enough([self._state])
-        self._chooser.append([self._state], step(self._model, self._state.ids[None, -1:], self._cache, enough))
+        self._chooser.append([self._state], self._model.step(self._state.ids[None, -1:], self._cache))
 
     def read(self, draft: Draft) -> int:
         """Reads the last token and a draft, and takes what follows; returns how many drafted tokens were right."""
         start = int(self._cache.lengths[0])
-        selection = self._model.forward_chain([int(self._state.ids[-1]), *draft.token_ids], self._cache)
-        following: Following = selection if self._chooser.enough([self._state]) == 1 else selection.all_logits()
+        following = self._model.forward_chain([int(self._state.ids[-1]), *draft.token_ids], self._cache)
         accepted = 0
         for drafted in (*draft.token_ids, None):
             self._chooser.append([self._state], following[accepted : accepted + 1])

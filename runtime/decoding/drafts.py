@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.decoding.draft_chain import ChainOfDrafts
 from biogpt_onnx.runtime.decoding.draft_tree import TreeOfDrafts
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
 from biogpt_onnx.runtime.decoding.lookup import Draft, NgramLookup
-from biogpt_onnx.runtime.decoding.model import BatchModel, SearchModel
+from biogpt_onnx.runtime.decoding.model import DeviceModel, SearchModel
 from biogpt_onnx.runtime.decoding.reading import prompts_read
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
@@ -61,11 +61,11 @@ def draft_search(
     chooser = TokenChooser(config)
     try:
         for_drafts = config.prompt_lookup_num_tokens
-        with prompts_read(model, [state], chooser.enough([state]), limits, more_room=for_drafts) as (cache, first):
+        with prompts_read(model, [state], limits, more_room=for_drafts) as (cache, first):
             chooser.append([state], first)
             passes: _Passes = (
                 ChainOfDrafts(model, cache, state, chooser)
-                if isinstance(model, BatchModel)
+                if isinstance(model, DeviceModel)
                 else TreeOfDrafts(model, cache, state, chooser)
             )
             drafting = _Drafting(passes, state, config, clock)

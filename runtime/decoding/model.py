@@ -1,7 +1,6 @@
 """What a search needs of a model: small enough that a test writes one in ten lines."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
@@ -89,58 +88,63 @@ class TreeModel(DecoderModel[TreeCacheT], Protocol[TreeCacheT]):
         ...
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The likeliest tokens of each row, chosen where the logits are.
+class Following(Protocol):
+    """What may follow each row, computed on a device, from where no more is brought than is asked for.
 
-    Attributes:
-        ids: int64 [rows, selected], the likeliest first.
-        log_probabilities: float32 [rows, selected], theirs among all tokens, in nats.
-        all_logits: brings all logits [rows, vocab], for what the selection does not decide.
+    It holds until tokens are appended to the rows.
     """
 
-    ids: npt.NDArray[np.int64]
-    log_probabilities: npt.NDArray[np.float32]
-    all_logits: Callable[[], npt.NDArray[np.float32]]
-
-    def __getitem__(self, rows: slice) -> "Selection":
-        """That of some rows."""
-        return Selection(self.ids[rows], self.log_probabilities[rows], lambda: self.all_logits()[rows])
-
-
-@runtime_checkable
-class SelectingModel(DecoderModel[CacheT], Protocol[CacheT]):
-    """A model on a device from which a few tokens are brought more cheaply than all logits."""
+    @property
+    def vocab_size(self) -> int:
+        """Entries of a row of logits."""
+        ...
 
     @property
     def most_selected(self) -> int:
-        """Tokens that a selection can have."""
+        """How many of the likeliest tokens can be selected there."""
         ...
 
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: CacheT, count: int) -> Selection:
-        """Appends a token to each row, int64 [batch, 1], and returns what may follow.
+    def likeliest(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """The ids of the likeliest tokens and their log-probabilities in nats, both [rows, `count` or more].
 
-        A selection of one token is the first of equal ones. Of more there may be any, in any order among equals, and
-        more than `count`.
+        A single one is the first of equal ones. Of more there may be any, in any order among equals.
         """
         ...
 
+    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Those of single tokens [asked] in these rows [asked], in nats."""
+        ...
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        """All of them, [rows, vocab], to be changed at will."""
+        ...
+
+    def __getitem__(self, rows: slice) -> Self:
+        """The same of some rows."""
+        ...
+
+
+Scores = Following | npt.NDArray[np.float32]
+"""What may follow each row: on a device, or as logits [rows, vocab]."""
+
 
 @runtime_checkable
-class BatchModel(SelectingModel[CacheT], Protocol[CacheT]):
-    """A model on a device that computes several rows in the time of one."""
+class DeviceModel(DecoderModel[CacheT], Protocol[CacheT]):
+    """A model on a device, which computes several rows in the time of one, and from where logits are dear."""
 
-    def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: CacheT, count: int, check: Callable[[], None]
-    ) -> Selection:
-        """Reads a prompt into each row of an empty cache and returns what may follow, as `forward_selected` does.
+    def step(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> Following:
+        """Appends a token to each row, int64 [batch, 1]."""
+        ...
+
+    def forward_prompts(self, prompts: Sequence[Sequence[int]], cache: CacheT, check: Callable[[], None]) -> Following:
+        """Reads a prompt into each row of an empty cache.
 
         Calls `check` before each pass, which may raise to end it.
         """
         ...
 
-    def forward_chain(self, token_ids: Sequence[int], cache: CacheT) -> Selection:
-        """Appends several tokens to the only row and returns the likeliest token after each, [tokens, 1]."""
+    def forward_chain(self, token_ids: Sequence[int], cache: CacheT) -> Following:
+        """Appends several tokens to the only row; what may follow each of them counts as a row."""
         ...
 
     def log_probabilities(
@@ -162,5 +166,5 @@ class BatchModel(SelectingModel[CacheT], Protocol[CacheT]):
         ...
 
 
-SearchModel = TreeModel[Any] | BatchModel[Any]
+SearchModel = TreeModel[Any] | DeviceModel[Any]
 """What can make every search: its beams, drafts and choices grow in a tree, or each in a row of its own."""

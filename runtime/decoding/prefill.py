@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel
 
 CHUNK_TOKENS = 512
 """Tokens read at a time on a CPU. Attention's scores grow with chunk x sequence; longer chunks are hardly faster."""
@@ -23,7 +23,7 @@ def prefill(
     Raises:
         Interrupted: a limit was reached.
     """
-    if isinstance(model, BatchModel):
+    if isinstance(model, DeviceModel):
         # Its attention keeps no scores, and each pass costs time whatever it computes.
         limits.check()
         unread = prompt_ids[int(cache.lengths[0]) :]

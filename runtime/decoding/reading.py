@@ -7,9 +7,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.following import Following
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel, Following, Scores
 from biogpt_onnx.runtime.decoding.prefill import prefill
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -21,10 +20,9 @@ CacheT = TypeVar("CacheT", bound=Cache)
 def prompts_read(
     model: DecoderModel[CacheT],
     states: Sequence[SequenceState],
-    enough: int | None,
     limits: Limits,
     more_room: int = 0,
-) -> Iterator[tuple[CacheT, Following]]:
+) -> Iterator[tuple[CacheT, Scores]]:
     """A cache with a row for each sequence, its prompt read, and what may follow each.
 
     On a CPU, prompts are read one by one, because rows of different lengths would be padded to the longest otherwise,
@@ -34,15 +32,14 @@ def prompts_read(
     Args:
         model: the model.
         states: the sequences.
-        enough: see `step`.
         limits: looked at before each pass.
         more_room: for so many tokens more than a row's new ones.
 
     Raises:
         Interrupted: a limit was reached.
     """
-    if isinstance(model, BatchModel) and (len(states) > 1 or states[0].prefix is None):
-        yield read_together(model, states, enough, limits, more_room)
+    if isinstance(model, DeviceModel) and (len(states) > 1 or states[0].prefix is None):
+        yield read_together(model, states, limits, more_room)
     elif len(states) == 1:
         room = states[0].max_new_tokens - 1 + more_room
         with one_prompt_read(model, states[0].prompt_ids, states[0].prefix, room, limits) as read:
@@ -76,9 +73,8 @@ def one_prompt_read(
 
 
 def read_together(
-    model: BatchModel[CacheT],
+    model: DeviceModel[CacheT],
     states: Sequence[SequenceState],
-    enough: int | None,
     limits: Limits,
     more_room: int = 0,
 ) -> tuple[CacheT, Following]:
@@ -88,11 +84,7 @@ def read_together(
         Interrupted: a limit was reached.
     """
     cache = _new_cache(model, states, more_room)
-    prompts = [state.prompt_ids for state in states]
-    if enough is None or enough > model.most_selected:
-        # The likeliest token costs next to nothing.
-        return cache, model.forward_prompts(prompts, cache, 1, limits.check).all_logits()
-    return cache, model.forward_prompts(prompts, cache, enough, limits.check)
+    return cache, model.forward_prompts([state.prompt_ids for state in states], cache, limits.check)
 
 
 def _read_one_by_one(

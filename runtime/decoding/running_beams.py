@@ -8,16 +8,18 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.choosing import refuse_excluded
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.constraints import only_allowed
-from biogpt_onnx.runtime.decoding.following import Following
+from biogpt_onnx.runtime.decoding.constraints import allowed_log_probabilities, only_allowed
 from biogpt_onnx.runtime.decoding.hypotheses import Hypotheses
 from biogpt_onnx.runtime.decoding.limits import Reason
-from biogpt_onnx.runtime.decoding.model import Selection
+from biogpt_onnx.runtime.decoding.model import Following, Scores
 from biogpt_onnx.runtime.decoding.processors import processors_for
 from biogpt_onnx.runtime.decoding.sampler import log_sum_exp
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 _BLOCK = 64
+
+_Candidates = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.floating]]
+"""A beam, a token and its log-probability, the best first, [candidates] each."""
 
 
 class RunningBeams:
@@ -44,33 +46,28 @@ class RunningBeams:
         """The token of each that the model has not read yet."""
         return [int(state.ids[-1]) for state in self._states]
 
-    @property
-    def enough(self) -> int | None:
-        """How many of the likeliest tokens of each are enough to go on; None where a rule may look at any."""
-        # One more than the candidates shows whether the last of them has equals.
-        return None if self._rules else 2 * self._num_beams + 1
-
     def go_on(self) -> bool:
         """Whether a better sequence may still come."""
         best = self._states[0] if self._states else None
         return best is not None and self.finished.may_improve(best.score, best.num_new_tokens)
 
-    def advance(self, following: Following) -> None:
+    def advance(self, scores: Scores) -> None:
         """Replaces the sequences by their best continuations, given what may follow each of them.
 
         Of twice as many candidates as beams at least one a beam goes on, as only one of them can end. One that ends
-        counts only among the first `num_beams`. They are the same whether likeliest tokens are given or logits, all of
-        which are brought where those selected are not enough.
+        counts only among the first `num_beams`. From a device no more is brought than is needed to find them.
 
         Raises:
             ConfigError: the rules exclude every token.
         """
-        if isinstance(following, Selection):
-            if self.enough is not None and self.enough <= following.ids.shape[1]:
-                self._advance_selected(following)
-                return
-            following = following.all_logits()
-        self._advance_by_logits(following)
+        if isinstance(scores, np.ndarray):
+            self._advance_by_logits(scores)
+            return
+        candidates = self._candidates_there(scores)
+        if candidates is None:
+            self._advance_by_logits(scores.logits())
+        else:
+            self._continue(*candidates)
 
     def end(self, reason: Reason) -> None:
         """Ends the sequences as they are."""
@@ -90,18 +87,28 @@ class RunningBeams:
         rows, tokens = _best_candidates(logits, self._scores() + offsets, 2 * self._num_beams)
         self._continue(rows, tokens, logits[rows, tokens] + offsets[rows])
 
-    def _advance_selected(self, selection: Selection) -> None:
-        ids, log_probabilities = selection.ids, selection.log_probabilities
-        totals = self._scores()[:, None] + log_probabilities
-        # Of equal ones the first beam's first token is the first.
-        order = np.lexsort((ids.ravel(), np.repeat(np.arange(len(ids)), ids.shape[1]), -totals.ravel()))
-        best = order[: 2 * self._num_beams]
-        if np.any(totals[:, -1] >= totals.ravel()[best[-1]]):
-            # Equal ones leave it open.
-            self._advance_by_logits(selection.all_logits())
-        else:
-            rows, _ = np.divmod(best, ids.shape[1])
-            self._continue(rows, ids.ravel()[best], log_probabilities.ravel()[best])
+    def _candidates_there(self, following: Following) -> _Candidates | None:
+        """The same candidates, of what is on a device, if a part of it is enough."""
+        if self._rules == [only_allowed]:
+            allowed = allowed_log_probabilities(self._states, following)
+            return None if allowed is None else self._best(*allowed)
+        # One more shows whether the last of them has equals.
+        count = 2 * self._num_beams + 1
+        if self._rules or count > following.most_selected:
+            return None
+        ids, log_probabilities = following.likeliest(count)
+        rows = np.repeat(np.arange(len(ids)), ids.shape[1])
+        candidates = self._best(rows, ids.ravel(), log_probabilities.ravel())
+        last = self._scores()[candidates[0][-1]] + candidates[2][-1]
+        # Equal ones leave open which these are.
+        return None if np.any(self._scores() + log_probabilities[:, -1] >= last) else candidates
+
+    def _best(
+        self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], log_probabilities: npt.NDArray[np.float32]
+    ) -> _Candidates:
+        """The best of these, [asked] each; of equal ones the first beam's first token is the first."""
+        best = np.lexsort((tokens, rows, -(self._scores()[rows] + log_probabilities)))[: 2 * self._num_beams]
+        return rows[best], tokens[best], log_probabilities[best]
 
     def _scores(self) -> npt.NDArray[np.float64]:
         return np.array([state.score for state in self._states])

@@ -11,7 +11,7 @@ from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.drafts import draft_search
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel, SearchModel, TreeModel
+from biogpt_onnx.runtime.decoding.model import DeviceModel, SearchModel, TreeModel
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
 
@@ -56,7 +56,7 @@ def run_search(
     elif config.num_beams == 1:
         for request in requests:
             yield from _timed(_drafts(model, request, config, limits), model, [request])
-    elif isinstance(model, BatchModel):
+    elif isinstance(model, DeviceModel):
         at_once = max(1, _MOST_BEAM_ROWS // config.num_beams)
         for first in range(0, len(requests), at_once):
             together = requests[first : first + at_once]
@@ -90,7 +90,7 @@ def _beams(model: TreeModel[Any], request: Request, config: GenerationConfig, li
 
 
 def _beams_in_rows(
-    model: BatchModel[Any], requests: Sequence[Request], config: GenerationConfig, limits: Limits
+    model: DeviceModel[Any], requests: Sequence[Request], config: GenerationConfig, limits: Limits
 ) -> Iterator[None]:
     unfinished = [request for request in requests if request.states[0].finish_reason is None]
     if unfinished:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
-from biogpt_onnx.runtime.decoding.following import step
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, SelectingModel
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel
 from biogpt_onnx.runtime.decoding.reading import prompts_read
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
@@ -39,11 +38,11 @@ def stepwise_search(
 def _search(
     model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: TokenChooser, limits: Limits
 ) -> Iterator[None]:
-    with prompts_read(model, states, chooser.enough(states), limits) as (cache_of_all, first):
+    with prompts_read(model, states, limits) as (cache_of_all, first):
         cache, active = cache_of_all, list(states)
         tokens = chooser.append(active, first)
         # Asked once: it takes longer than a comparison should in every step.
-        selecting = model if isinstance(model, SelectingModel) else None
+        on_device = model if isinstance(model, DeviceModel) else None
         while True:
             yield
             unfinished = [row for row, state in enumerate(active) if state.finish_reason is None]
@@ -54,7 +53,5 @@ def _search(
                 cache = cache.keep(unfinished)
                 active = [active[row] for row in unfinished]
             last = tokens[unfinished, None]
-            if selecting is None:
-                tokens = chooser.append(active, model.forward(last, cache))
-            else:
-                tokens = chooser.append(active, step(selecting, last, cache, chooser.enough(active)))
+            scores = model.forward(last, cache) if on_device is None else on_device.step(last, cache)
+            tokens = chooser.append(active, scores)

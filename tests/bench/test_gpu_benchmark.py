@@ -15,8 +15,8 @@ import pytest
 
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.device_following import DeviceFollowing
 from biogpt_onnx.runtime.device_session import CUDA
-from biogpt_onnx.runtime.device_step import DeviceStep
 from makers.contenders import Scripts
 from makers.devices import CapturingSession
 
@@ -260,14 +260,14 @@ def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any
 def test_a_device_that_computes_other_tokens_does_not_pass(
     subject: Any, benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    selected, logits = DeviceStep.selected, DeviceStep.logits
+    likeliest, logits = DeviceFollowing.likeliest, DeviceFollowing.logits
 
-    def next_but_one(step: DeviceStep, rows: Any, count: int) -> Any:
-        ids, log_probabilities = selected(step, rows, count)
+    def next_but_one(following: DeviceFollowing, count: int) -> Any:
+        ids, log_probabilities = likeliest(following, count)
         return np.roll(ids, 1) + 1, log_probabilities
 
-    monkeypatch.setattr(DeviceStep, "selected", next_but_one)
-    monkeypatch.setattr(DeviceStep, "logits", lambda step, rows: logits(step, rows) * np.float32(1.1))
+    monkeypatch.setattr(DeviceFollowing, "likeliest", next_but_one)
+    monkeypatch.setattr(DeviceFollowing, "logits", lambda following: logits(following) * np.float32(1.1))
     answers, states = (benchmarks(f"gpu_{kind}_checks") for kind in ("answer", "state"))
     assert not answers.greedy_beside_float32(subject)["passed"]
     assert not answers.samples(subject)["passed"]

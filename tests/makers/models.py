@@ -6,8 +6,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.model import Selection
-
 SELECTED = 8
 """Tokens that a fake on a device selects."""
 
@@ -94,35 +92,47 @@ class FakeModel:
         return flat[last if logits_indices is None else logits_indices]
 
 
-class SelectingFake(FakeModel):
-    """The fake model on a device that selects; it counts how often all logits were brought."""
+class FakeFollowing:
+    """What may follow, on a device; it counts with the model what is brought."""
 
     most_selected = SELECTED
-    brought = 0
-    selections = 0
 
-    def forward_selected(self, input_ids: npt.NDArray[np.int64], cache: FakeCache, count: int) -> Selection:
-        self.selections += 1
-        return self.likeliest(self.forward(input_ids, cache), count)
+    def __init__(self, model: "DeviceFake", logits: npt.NDArray[np.float32]) -> None:
+        self._model, self._logits = model, logits
+        self.vocab_size = logits.shape[1]
 
-    def likeliest(self, logits: npt.NDArray[np.float32], count: int) -> Selection:
+    def likeliest(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        self._model.selections += 1
+        logits = self._logits
         if count == 1:
             ids = logits.argmax(axis=-1)[:, None]
         else:
             # Among equals a device may take any: here the last.
             ids = self.vocab_size - 1 - np.argsort(-logits[:, ::-1], axis=-1, kind="stable")[:, :SELECTED]
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        return ids, np.take_along_axis(_log_softmax(logits), ids, axis=-1)
 
-        def all_logits() -> npt.NDArray[np.float32]:
-            self.brought += 1
-            return logits
+    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        self._model.look_ups += 1
+        return np.asarray(_log_softmax(self._logits)[rows, tokens])
 
-        return Selection(ids, np.take_along_axis(log_probabilities, ids, axis=-1), all_logits)
+    def logits(self) -> npt.NDArray[np.float32]:
+        self._model.brought += 1
+        return self._logits.copy()
+
+    def __getitem__(self, rows: slice) -> "FakeFollowing":
+        return FakeFollowing(self._model, self._logits[rows])
 
 
-class BatchFake(SelectingFake):
-    """One whose batches are cheap too, and whose rows hold no trees."""
+class DeviceFake(FakeModel):
+    """The fake model on a device, whose rows hold no trees.
+
+    Attributes:
+        selections: how often the likeliest tokens were brought.
+        look_ups: how often those of given tokens were.
+        brought: how often all logits were.
+    """
+
+    selections = look_ups = brought = 0
 
     def forward(
         self, input_ids: npt.NDArray[np.int64], cache: FakeCache, **inputs: npt.NDArray[Any] | None
@@ -131,16 +141,18 @@ class BatchFake(SelectingFake):
             raise AssertionError(f"a device takes no {set(inputs)}")
         return super().forward(input_ids, cache, **inputs)
 
+    def step(self, input_ids: npt.NDArray[np.int64], cache: FakeCache) -> FakeFollowing:
+        return FakeFollowing(self, self.forward(input_ids, cache))
+
     def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: FakeCache, count: int, check: Callable[[], None]
-    ) -> Selection:
+        self, prompts: Sequence[Sequence[int]], cache: FakeCache, check: Callable[[], None]
+    ) -> FakeFollowing:
         check()
         logits = [self.forward(np.array([prompt]), cache.row(row)) for row, prompt in enumerate(prompts)]
-        return self.likeliest(np.concatenate(logits), count)
+        return FakeFollowing(self, np.concatenate(logits))
 
-    def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> Selection:
-        logits = self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids)))
-        return self.likeliest(logits, 1)
+    def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> FakeFollowing:
+        return FakeFollowing(self, self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids))))
 
     def log_probabilities(
         self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
@@ -148,9 +160,14 @@ class BatchFake(SelectingFake):
         found = []
         for number, place, token in asked.tolist():
             cache = self.new_cache(1, self.max_positions)
-            logits = self.forward(np.array([sequences[number][: place + 1]]), cache)[0]
-            found.append(logits[token] - np.log(np.exp(logits).sum()))
+            logits = self.forward(np.array([sequences[number][: place + 1]]), cache)
+            found.append(_log_softmax(logits)[0, token])
         return np.array(found, dtype=np.float32)
 
     def with_rows(self, cache: FakeCache, rows: Sequence[int]) -> FakeCache:
         return FakeCache([list(cache.rows[row]) for row in rows], cache.capacity)
+
+
+def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)

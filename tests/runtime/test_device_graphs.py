@@ -55,7 +55,7 @@ def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
 def test_given_tokens_have_their_log_probabilities() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (3, 500)).astype(np.float32)
     rows, tokens = np.array([2, 0, 0, 1, 2]), np.array([0, 499, 7, 7, 0])
-    scorer = TokenScorer(onnxruntime, CPU)
+    scorer = TokenScorer(onnxruntime, open_graph(onnxruntime, SCORE, CPU))
     found = scorer.score(onnxruntime.OrtValue.ortvalue_from_numpy(logits), rows, tokens)
     normalizer = np.log(np.exp(logits.astype(np.float64)).sum(axis=-1))
     np.testing.assert_allclose(found, logits[rows, tokens] - normalizer[rows], atol=1e-5)

@@ -150,7 +150,9 @@ def test_greedy_steps_and_samples_of_the_likeliest_bring_no_logits_and_rules_do(
     assert len(all_logits_brought) == before + 20
 
 
-def test_choices_scores_drafts_and_beams_bring_no_logits(on_device: BioGPT, all_logits_brought: list[int]) -> None:
+def test_choices_scores_drafts_beams_and_what_is_allowed_bring_no_logits(
+    on_device: BioGPT, all_logits_brought: list[int]
+) -> None:
     on_device.choose(PROMPTS, ["aspirin", "no effect"])
     on_device.score(ABSTRACT, prompt="Drugs.")
     assert not all_logits_brought
@@ -158,6 +160,8 @@ def test_choices_scores_drafts_and_beams_bring_no_logits(on_device: BioGPT, all_
     timings = on_device.generate(text, max_new_tokens=30, prompt_lookup_num_tokens=5).timings
     assert timings.steps < 29
     on_device.generate(PROMPTS, max_new_tokens=8, num_beams=3)
+    on_device.generate(PROMPTS, allowed=["aspirin", "no effect"])
+    on_device.generate(PROMPTS, allowed=["aspirin", "no effect"], num_beams=2)
     assert not all_logits_brought
 
 
@@ -187,6 +191,33 @@ def test_what_is_too_much_for_one_pass_is_scored_in_several(
     for score, (number, place, token) in zip(at_once, asked.tolist(), strict=True):
         logits = session.forward(np.array([sequences[number][: place + 1]]), session.new_cache(1, 32))[0]
         assert score == pytest.approx(logits[token] - np.log(np.exp(logits.astype(np.float64)).sum()), abs=0.02)
+
+
+def test_rows_of_several_passes_are_one_batch(session: DeviceSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_groups_module, "_TOKENS_OF_A_PASS", 20)
+    prompts = [[2, 50, 60], [2, *range(500, 540)], [2, 70]]
+    following = session.forward_prompts(prompts, session.new_cache(3, 64), lambda: None)
+    logits = following.logits()
+    exact = logits - np.log(np.exp(logits.astype(np.float64)).sum(axis=-1, keepdims=True))
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    for count, expected in ((1, 1), (5, 64)):
+        ids, log_probabilities = following.likeliest(count)
+        assert np.array_equal(ids, order[:, :expected])
+        np.testing.assert_allclose(log_probabilities, np.take_along_axis(exact, ids, axis=-1), atol=1e-4)
+    rows, tokens = np.array([2, 0, 1, 1, 0]), np.array([9, 8, 7, 6, 5])
+    np.testing.assert_allclose(following.log_probabilities(rows, tokens), exact[rows, tokens], atol=1e-4)
+    last_two = following[1:]
+    assert np.array_equal(last_two.logits(), logits[1:])
+    assert np.array_equal(last_two.likeliest(5)[0], order[1:, :64])
+    np.testing.assert_allclose(last_two.log_probabilities(np.array([1]), np.array([4])), exact[2, 4], atol=1e-4)
+
+
+def test_what_was_selected_before_a_step_is_not_taken_for_what_is_likely_after_it(session: DeviceSession) -> None:
+    cache = session.new_cache(1, 16)
+    session.forward(np.array([[2, 50, 60]]), cache)
+    for token in (7, 8, 9):
+        following = session.step(np.array([[token]]), cache)
+        assert following.likeliest(2)[0][0, 0] == following.logits()[0].argmax()
 
 
 def test_one_graph_does_all(fp16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,6 +405,7 @@ def test_nothing_uses_the_device_while_another_thread_may_capture(fp16: Path, mo
             f"{ABSTRACT} {ABSTRACT}", prompt_lookup_num_tokens=5, max_new_tokens=20, repetition_penalty=penalty
         )
     model.choose(PROMPTS, ["yes", "no effect"])
+    model.generate(PROMPTS, allowed=["yes", "no effect"])
     assert set(used) == {"numpy", "update_inplace", "ortvalue_from_shape_and_type", "run_with_iobinding"}
 
 
@@ -423,7 +455,7 @@ def test_prompts_read_together_are_read_as_alone(
     monkeypatch.setattr(prompt_groups_module, "_TOKENS_OF_A_PASS", 20)
     prompts = [[2, 50, 60], [2, *range(500, 540)], [2], [2, 70], [2, *range(100, 139)]]
     cache = session.new_cache(5, 64)
-    together = session.forward_prompts(prompts, cache, 1, lambda: None).all_logits()
+    together = session.forward_prompts(prompts, cache, lambda: None).logits()
     assert passes == [(2, 41), (3, 3)]
     assert cache.lengths.tolist() == [3, 41, 1, 2, 40]
     steps = [session.forward(np.full((5, 1), token), cache) for token in (7, 8)]
@@ -440,7 +472,7 @@ def test_prompts_are_read_no_further_than_a_limit_allows(session: DeviceSession)
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        session.forward_prompts([[2, 5]], session.new_cache(1, 8), 1, over)
+        session.forward_prompts([[2, 5]], session.new_cache(1, 8), over)
 
 
 def test_a_new_cache_holds_zeros_whatever_was_there_before(fp16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,9 +496,9 @@ def test_a_new_cache_holds_zeros_whatever_was_there_before(fp16: Path, monkeypat
 def test_more_tokens_than_a_row_has_room_for_are_refused(session: DeviceSession) -> None:
     cache = session.new_cache(1, 4)
     session.forward(np.array([[2, 5, 6]]), cache)
-    session.forward_selected(np.array([[7]]), cache, 1)
+    session.step(np.array([[7]]), cache)
     with pytest.raises(ValueError, match="the cache holds 4 tokens a row, 5 are needed"):
-        session.forward_selected(np.array([[7]]), cache, 1)
+        session.step(np.array([[7]]), cache)
 
 
 def test_a_row_that_has_ended_changes_no_other(session: DeviceSession) -> None:

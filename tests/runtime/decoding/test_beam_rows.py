@@ -14,10 +14,10 @@ from biogpt_onnx import GenerationConfig
 from biogpt_onnx.runtime.decoding.beam import beam_search
 from biogpt_onnx.runtime.decoding.beam_rows import beam_search_in_rows
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import BatchModel
+from biogpt_onnx.runtime.decoding.model import DeviceModel
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
-from makers.models import SELECTED, BatchFake, FakeModel, SelectingFake
+from makers.models import SELECTED, DeviceFake, FakeModel
 
 EOS, VOCAB = 0, 30
 PROMPTS = ((1,), (1, 7, 8, 9), (1, 2))
@@ -41,7 +41,7 @@ def states(
 
 
 def in_rows(
-    model: BatchFake, config: GenerationConfig, prompts: Sequence[tuple[int, ...]] = PROMPTS, **more: Any
+    model: DeviceFake, config: GenerationConfig, prompts: Sequence[tuple[int, ...]] = PROMPTS, **more: Any
 ) -> Found:
     *_, found = beam_search_in_rows(model, states(config, prompts, **more), config, Limits())
     return [list(one) for one in found]
@@ -79,11 +79,11 @@ def test_they_find_the_same(seed: int, length: int, **more: Any) -> None:
     def answer(past: list[int]) -> npt.NDArray[np.float32]:
         return logits_after([seed, *past])
 
-    assert_same(in_rows(BatchFake(answer, VOCAB), config), in_a_tree(FakeModel(answer, VOCAB), config))
+    assert_same(in_rows(DeviceFake(answer, VOCAB), config), in_a_tree(FakeModel(answer, VOCAB), config))
 
 
 def test_all_prompts_go_through_each_step_together_and_those_that_are_done_leave() -> None:
-    model = BatchFake(logits_after, VOCAB)
+    model = DeviceFake(logits_after, VOCAB)
     config = GenerationConfig(num_beams=3, max_new_tokens=15, eos_token_id=EOS, early_stopping=True)
     in_rows(model, config)
     steps = model.batch_sizes[len(PROMPTS) :]
@@ -92,16 +92,39 @@ def test_all_prompts_go_through_each_step_together_and_those_that_are_done_leave
     assert steps[-1] < 9
 
 
-def test_a_few_of_the_likeliest_are_enough_without_rules() -> None:
-    model = BatchFake(logits_after, VOCAB)
-    config = GenerationConfig(num_beams=3, max_new_tokens=8, eos_token_id=EOS)
-    in_rows(model, config)
-    assert (model.selections, model.brought) == (len(model.shapes) - len(PROMPTS), 0)
-    in_rows(model, GenerationConfig(num_beams=3, max_new_tokens=8, eos_token_id=EOS, repetition_penalty=1.2))
-    in_rows(model, GenerationConfig(num_beams=(SELECTED + 1) // 2, max_new_tokens=8, eos_token_id=EOS))
-    selections = model.selections
-    in_rows(model, GenerationConfig(num_beams=3, max_new_tokens=8, eos_token_id=EOS), allowed=lambda _: [5, 6, EOS])
-    assert model.selections == selections
+def test_a_few_of_the_likeliest_or_what_is_allowed_is_enough_without_other_rules() -> None:
+    def brought(allowed: AllowedTokens | None = None, **settings: Any) -> tuple[bool, bool, bool]:
+        model = DeviceFake(logits_after, VOCAB)
+        config = GenerationConfig(max_new_tokens=8, eos_token_id=EOS, **{"num_beams": 3} | settings)
+        in_rows(model, config, allowed=allowed)
+        return model.selections > 0, model.look_ups > 0, model.brought > 0
+
+    few, many = [5, 6, EOS], list(range(10))
+    assert brought() == (True, False, False)
+    assert brought(allowed=lambda _: few) == (False, True, False)
+    assert brought(allowed=lambda _: many) == (False, False, True)
+    assert brought(repetition_penalty=1.2) == (False, False, True)
+    assert brought(repetition_penalty=1.2, allowed=lambda _: few) == (False, False, True)
+    assert brought(num_beams=(SELECTED + 1) // 2) == (False, False, True)
+
+
+some_tokens = st.sets(st.integers(0, VOCAB - 1), min_size=1, max_size=3)
+
+
+@given(st.lists(some_tokens, min_size=1, max_size=3), st.sampled_from([0, 4]))
+@settings(deadline=None, max_examples=60)
+def test_beams_of_what_is_allowed_are_those_in_a_tree(sets: list[set[int]], steps_of: int) -> None:
+    def answer(past: list[int]) -> npt.NDArray[np.float32]:
+        logits = logits_after(past)
+        return np.round(logits / steps_of).astype(np.float32) if steps_of else logits
+
+    def allowed(new: Sequence[int]) -> set[int]:
+        return sets[sum(new) % len(sets)]
+
+    config = GenerationConfig(num_beams=3, max_new_tokens=6, eos_token_id=EOS, length_penalty=0.0)
+    model = DeviceFake(answer, VOCAB)
+    assert_same(in_rows(model, config, allowed=allowed), in_a_tree(FakeModel(answer, VOCAB), config, allowed=allowed))
+    assert model.brought == 0
 
 
 def test_where_equal_ones_could_decide_all_are_looked_at() -> None:
@@ -110,7 +133,7 @@ def test_where_equal_ones_could_decide_all_are_looked_at() -> None:
     def flat(_: list[int]) -> npt.NDArray[np.float32]:
         return np.zeros(VOCAB, dtype=np.float32)
 
-    model = BatchFake(flat, VOCAB)
+    model = DeviceFake(flat, VOCAB)
     (found,) = in_rows(model, config, [(1,)])
     assert model.brought == 3
     assert_same([found], in_a_tree(FakeModel(flat, VOCAB), config, [(1,)]))
@@ -123,7 +146,7 @@ def test_equals_among_the_selected_come_in_the_order_of_beams_and_tokens() -> No
         return logits
 
     config = GenerationConfig(num_beams=2, max_new_tokens=4, eos_token_id=None)
-    model = BatchFake(two_levels, VOCAB)
+    model = DeviceFake(two_levels, VOCAB)
     assert_same(in_rows(model, config, [(1,)]), in_a_tree(FakeModel(two_levels, VOCAB), config, [(1,)]))
     assert model.brought == 0
 
@@ -135,7 +158,7 @@ def test_allowed_tokens_and_fewer_sequences_than_beams() -> None:
         return following.get(tuple(tokens), ())
 
     config = GenerationConfig(num_beams=4, max_new_tokens=5, eos_token_id=EOS)
-    ours = in_rows(BatchFake(logits_after, VOCAB), config, allowed=allowed)
+    ours = in_rows(DeviceFake(logits_after, VOCAB), config, allowed=allowed)
     assert_same(ours, in_a_tree(FakeModel(logits_after, VOCAB), config, allowed=allowed))
     assert sorted(state.token_ids for state in ours[0]) == [[5, EOS], [6, 7, EOS]]
 
@@ -151,7 +174,7 @@ def test_what_is_cancelled_comes_back_as_it_is_and_what_was_done_stays(steps: in
     config = GenerationConfig(num_beams=2, max_new_tokens=20, eos_token_id=EOS, early_stopping=True)
     prompts = [(1, 2), (1, 3)]
     running = beam_search_in_rows(
-        BatchFake(ends_behind_two, VOCAB), states(config, prompts), config, Limits(cancel=cancel)
+        DeviceFake(ends_behind_two, VOCAB), states(config, prompts), config, Limits(cancel=cancel)
     )
     for _ in range(steps):
         next(running)
@@ -168,7 +191,7 @@ def test_it_is_cancelled_before_anything_is_read() -> None:
     cancel.set()
     config = GenerationConfig(num_beams=2, max_new_tokens=20, eos_token_id=EOS)
     (found,) = beam_search_in_rows(
-        BatchFake(logits_after, VOCAB), states(config, PROMPTS), config, Limits(cancel=cancel)
+        DeviceFake(logits_after, VOCAB), states(config, PROMPTS), config, Limits(cancel=cancel)
     )
     assert [[state.token_ids for state in one] for one in found] == [[[]]] * 3
 
@@ -176,7 +199,7 @@ def test_it_is_cancelled_before_anything_is_read() -> None:
 def test_a_search_of_many_prompts_takes_them_in_groups_and_keeps_their_order() -> None:
     config = GenerationConfig(num_beams=20, max_new_tokens=3, eos_token_id=EOS, num_return_sequences=2)
     prompts = [(1, number) for number in range(2, 9)]
-    model = BatchFake(logits_after, VOCAB)
+    model = DeviceFake(logits_after, VOCAB)
     requests = [Request([state]) for state in states(config, prompts)]
     # Nothing can follow the last one: it is answered before it is read.
     requests.append(Request(states(config, [(1, 9)], allowed=lambda _: [])))
@@ -190,5 +213,5 @@ def test_a_search_of_many_prompts_takes_them_in_groups_and_keeps_their_order() -
 
 
 def test_who_is_a_batch_model() -> None:
-    assert isinstance(BatchFake(logits_after, VOCAB), BatchModel)
-    assert not isinstance(SelectingFake(logits_after, VOCAB), BatchModel)
+    assert isinstance(DeviceFake(logits_after, VOCAB), DeviceModel)
+    assert not isinstance(FakeModel(logits_after, VOCAB), DeviceModel)

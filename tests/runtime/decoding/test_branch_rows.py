@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in
 from biogpt_onnx.runtime.decoding.branches import prompt_and_branch_log_probabilities
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.scoring import choices_of_each, token_log_probabilities
-from makers.models import BatchFake, FakeCache, FakeModel
+from makers.models import DeviceFake, FakeCache, FakeModel
 
 VOCAB = 30
 
@@ -22,7 +22,7 @@ def logits_after(past: list[int]) -> npt.NDArray[np.float32]:
     return np.random.default_rng(past).normal(0, 2, VOCAB).astype(np.float32)
 
 
-class Counting(BatchFake):
+class Counting(DeviceFake):
     """Remembers what it was asked at a time."""
 
     def __init__(self) -> None:

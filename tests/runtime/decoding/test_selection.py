@@ -1,5 +1,7 @@
 """Tokens chosen from the likeliest few are those chosen from all logits."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ from hypothesis import strategies as st
 from biogpt_onnx import GenerationConfig
 from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import SelectingModel
+from biogpt_onnx.runtime.decoding.model import DeviceModel
 from biogpt_onnx.runtime.decoding.sampler import generators
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
-from makers.models import SELECTED, FakeModel, SelectingFake
+from biogpt_onnx.runtime.errors import ConfigError
+from makers.models import SELECTED, DeviceFake, FakeModel
 
 VOCAB = 40
 
@@ -51,7 +54,7 @@ def test_the_tokens_and_scores_are_those_from_all_logits(config: GenerationConfi
     def answer(past: list[int]) -> npt.NDArray[np.float32]:
         return logits_after(past, steps_of=steps_of)
 
-    selecting = SelectingFake(answer, VOCAB)
+    selecting = DeviceFake(answer, VOCAB)
     ours, theirs = (continued(model, config, 4) for model in (selecting, FakeModel(answer, VOCAB)))
     assert [state.token_ids for state in ours] == [state.token_ids for state in theirs]
     for mine, other in zip(ours, theirs, strict=True):
@@ -66,19 +69,19 @@ def test_whatever_the_logits(seed: int) -> None:
         return logits_after([seed, *past], steps_of=0.25)
 
     for config in CONFIGS.values():
-        ours, theirs = (continued(kind(answer, VOCAB), config, 2) for kind in (SelectingFake, FakeModel))
+        ours, theirs = (continued(kind(answer, VOCAB), config, 2) for kind in (DeviceFake, FakeModel))
         assert [state.token_ids for state in ours] == [state.token_ids for state in theirs]
 
 
 def test_all_logits_are_brought_only_where_equal_ones_could_decide() -> None:
-    fine = SelectingFake(logits_after, VOCAB)
+    fine = DeviceFake(logits_after, VOCAB)
     continued(fine, GenerationConfig(do_sample=True, top_k=5, seed=1), 3)
     assert fine.brought == 0
-    flat = SelectingFake(lambda _: np.zeros(VOCAB, dtype=np.float32), VOCAB)
+    flat = DeviceFake(lambda _: np.zeros(VOCAB, dtype=np.float32), VOCAB)
     continued(flat, GenerationConfig(do_sample=True, top_k=5, seed=1), 1)
-    assert flat.brought == 11
+    assert flat.brought == 12
     (state,) = continued(flat, GenerationConfig(), 1)
-    assert (state.token_ids, flat.brought) == ([0] * 12, 11)
+    assert (state.token_ids, flat.brought) == ([0] * 12, 12)
 
 
 @pytest.mark.parametrize(
@@ -93,19 +96,62 @@ def test_all_logits_are_brought_only_where_equal_ones_could_decide() -> None:
     ids=["a penalty", "no top_k", "a top_k too large", "no ending yet", "a token that is suppressed"],
 )
 def test_what_needs_all_logits_is_given_them(config: GenerationConfig) -> None:
-    model = SelectingFake(logits_after, VOCAB)
+    model = DeviceFake(logits_after, VOCAB)
     expected = [state.token_ids for state in continued(FakeModel(logits_after, VOCAB), config, 2)]
     assert [state.token_ids for state in continued(model, config, 2)] == expected
     assert model.selections == 0
 
 
-def test_so_is_a_sequence_that_must_keep_to_what_is_allowed() -> None:
-    model = SelectingFake(logits_after, VOCAB)
-    (state,) = continued(model, GenerationConfig(), 1, allowed=lambda _: [11, 12])
+@given(
+    allowed=st.lists(st.one_of(st.none(), st.lists(st.integers(0, VOCAB - 1), min_size=1)), min_size=1, max_size=4),
+    steps_of=st.sampled_from([0.0, 3.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_of_sequences_that_keep_to_what_is_allowed_only_that_is_looked_up(
+    allowed: list[list[int] | None], steps_of: float
+) -> None:
+    def answer(past: list[int]) -> npt.NDArray[np.float32]:
+        return logits_after(past, steps_of=steps_of)
+
+    found = {}
+    for model in (DeviceFake(answer, VOCAB), FakeModel(answer, VOCAB)):
+        states = [
+            SequenceState(
+                (2, 7 + row), 6, eos_token_id=None, allowed=None if tokens is None else partial(_given, tokens)
+            )
+            for row, tokens in enumerate(allowed)
+        ]
+        for _ in stepwise_search(model, states, TokenChooser(GenerationConfig()), Limits()):
+            pass
+        found[type(model)] = states
+        if isinstance(model, DeviceFake):
+            share = sum(len(set(tokens)) for tokens in allowed if tokens is not None) / VOCAB / len(allowed)
+            is_little = share <= 1 / 8
+            assert (model.brought == 0) == is_little
+            assert (model.look_ups > 0) == (is_little and allowed != [None] * len(allowed))
+    for mine, other in zip(found[DeviceFake], found[FakeModel], strict=True):
+        assert mine.token_ids == other.token_ids
+        assert mine.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-5)
+
+
+def _given(tokens: list[int], _: Sequence[int]) -> list[int]:
+    return tokens
+
+
+def test_a_sample_of_what_is_allowed_is_given_all_logits() -> None:
+    model = DeviceFake(logits_after, VOCAB)
+    config = GenerationConfig(do_sample=True, top_k=3, seed=1)
+    (state,) = continued(model, config, 1, allowed=lambda _: [11, 12])
     assert set(state.token_ids) <= {11, 12}
-    assert model.selections == 0
+    assert (model.selections, model.look_ups) == (0, 0)
+
+
+@pytest.mark.parametrize("model", [DeviceFake(logits_after, VOCAB), FakeModel(logits_after, VOCAB)])
+def test_a_token_outside_the_vocabulary_is_never_asked_for(model: FakeModel) -> None:
+    with pytest.raises(ConfigError, match="allowed names token 40, outside the vocabulary of 40"):
+        continued(model, GenerationConfig(), 1, allowed=lambda _: [11, VOCAB])
 
 
 def test_a_model_that_cannot_select_is_not_asked_to() -> None:
-    assert isinstance(SelectingFake(logits_after, VOCAB), SelectingModel)
-    assert not isinstance(FakeModel(logits_after, VOCAB), SelectingModel)
+    assert isinstance(DeviceFake(logits_after, VOCAB), DeviceModel)
+    assert not isinstance(FakeModel(logits_after, VOCAB), DeviceModel)
