@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in
 from biogpt_onnx.runtime.decoding.branches import branch_log_probabilities, prompt_and_branch_log_probabilities
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel, SearchModel, TreeModel
-from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
+from biogpt_onnx.runtime.decoding.prefill import CHUNK_TOKENS, logits_by_chunk
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.reading import one_prompt_read
 from biogpt_onnx.runtime.decoding.sampler import log_probabilities
@@ -27,9 +27,7 @@ def token_log_probabilities(
 ) -> list[float]:
     """The log-probability of each token behind a prompt and the tokens before it, in nats."""
     if isinstance(model, DeviceModel):
-        ids = (*prompt_ids, *token_ids[:-1])
-        asked = [(0, len(prompt_ids) - 1 + number, token) for number, token in enumerate(token_ids)]
-        return [float(score) for score in model.log_probabilities([ids], np.array(asked, dtype=np.int64))]
+        return _looked_up(model, prompt_ids, token_ids)
     scores: list[float] = []
     for logits in _logits_before_each(model, prompt_ids, prefix, token_ids):
         following = token_ids[len(scores) : len(scores) + len(logits)]
@@ -47,6 +45,23 @@ def _logits_before_each(
         return
     with one_prompt_read(model, prompt_ids, prefix, len(token_ids), Limits()) as (cache, logits):
         yield from chain([logits], logits_by_chunk(model, ids, cache))
+
+
+def _looked_up(model: DeviceModel[CacheT], prompt_ids: Sequence[int], token_ids: Sequence[int]) -> list[float]:
+    """The same on a device, from where only they are brought."""
+    ids = (*prompt_ids, *token_ids[:-1])
+    before_first = len(prompt_ids) - 1
+    cache = model.new_cache(1, len(ids))
+    scores: list[float] = []
+    # In pieces, because a token's logits take far more memory than its keys and values.
+    for start in range(0, len(ids), CHUNK_TOKENS):
+        piece = ids[start : start + CHUNK_TOKENS]
+        following = model.forward_chain(piece, cache)
+        places = np.arange(max(start, before_first), start + len(piece))
+        if len(places):
+            tokens = np.array(token_ids, dtype=np.int64)[places - before_first]
+            scores += following.log_probabilities(places - start, tokens).tolist()
+    return scores
 
 
 def check_choices(name: str, texts: object, encode: Callable[[str], Sequence[int]]) -> list[tuple[int, ...]]:

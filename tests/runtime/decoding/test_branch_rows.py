@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biogpt_onnx.runtime import scoring
+from biogpt_onnx.runtime.decoding import prefill
 from biogpt_onnx.runtime.decoding.branch_nodes import TRUNK, BranchNodes
 from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in_rows
 from biogpt_onnx.runtime.decoding.branches import prompt_and_branch_log_probabilities
@@ -76,7 +78,7 @@ def test_single_tokens_take_no_more_than_the_prompt() -> None:
     assert model.sequences == [[[2, 7]]]
 
 
-def test_on_a_device_choices_of_all_prompts_and_scores_bring_no_logits() -> None:
+def test_on_a_device_choices_of_all_prompts_are_asked_for_at_once_and_bring_no_logits() -> None:
     model, cpu = Counting(), FakeModel(logits_after, VOCAB, max_positions=60)
     asked, texts, token_ids = [((2, 7), None), ((2, 8, 9), None)], ["a", "b"], [(4, 5), (6,)]
     ours, theirs = (choices_of_each(one, asked, texts, token_ids) for one in (model, cpu))
@@ -84,6 +86,17 @@ def test_on_a_device_choices_of_all_prompts_and_scores_bring_no_logits() -> None
     for mine, other in zip(ours, theirs, strict=True):
         assert [choice.text for choice in mine.choices] == [choice.text for choice in other.choices]
         assert mine.best.log_probability == pytest.approx(other.best.log_probability, abs=1e-5)
-    found, expected = (token_log_probabilities(one, (2, 7), None, (4, 5, 6)) for one in (model, cpu))
-    assert found == pytest.approx(expected, abs=1e-5)
     assert model.brought == 0
+
+
+@pytest.mark.parametrize("prompt", [(2,), (2, 7), (2, 7, 8, 9, 10, 11)])
+def test_a_text_is_read_in_pieces_on_a_device_and_brings_no_logits(
+    monkeypatch: pytest.MonkeyPatch, prompt: tuple[int, ...]
+) -> None:
+    for module in (prefill, scoring):
+        monkeypatch.setattr(module, "CHUNK_TOKENS", 4)
+    model, cpu = Counting(), FakeModel(logits_after, VOCAB, max_positions=60)
+    text = (4, 5, 6, 7, 9)
+    found, expected = (token_log_probabilities(one, prompt, None, text) for one in (model, cpu))
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert (model.brought, max(tokens for _, tokens in model.shapes)) == (0, 4)
