@@ -139,8 +139,9 @@ class _Rows:
         except BioGptError as error:
             if len(good) == 1:
                 return [error]
-            # One of them is to blame; the others must not suffer for it.
-            return [answer for one in good for answer in self._answers([one])]
+            # One of them is to blame, or all together are too large; the others must not suffer for it.
+            half = len(good) // 2
+            return [*self._answers(good[:half]), *self._answers(good[half:])]
 
 
 def _identity(options: argparse.Namespace, task: RunnableTask[Any], model: BioGPT, reads: Reading) -> Mapping[str, Any]:

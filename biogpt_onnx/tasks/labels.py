@@ -1,6 +1,6 @@
 """Question answering and classification: one or several of the labels that are known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,9 @@ from biogpt_onnx.tasks.source import SourceOf, ended_sentence, question_and_cont
 
 _LABEL = "{label}"
 _CONFIG = GenerationConfig(max_new_tokens=128)
+
+_Said = tuple[tuple[str, ...], tuple[str, ...], str]
+"""Labels, what is none, and the text that says them."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,25 @@ class AnswerTask:
         for one in prepared:
             if not one.document.question.strip():
                 raise PromptError("the question is empty: give a question for each context")
-        return [self._freely(model, one) if free else self._likeliest(model, one) for one in prepared]
+        if free:
+            return [answer for group in _groups(model, prepared) for answer in self._freely(model, group)]
+        found = model.choose_ids([one.prompt_ids for one in prepared], list(self._sentences), ends=True)
+        return [self._likeliest(*pair) for pair in zip(prepared, found, strict=True)]
 
-    def _likeliest(self, model: BioGPT, prepared: Prepared) -> Answer:
-        (choices,) = model.choose_ids([prepared.prompt_ids], list(self._sentences), ends=True)
+    def _likeliest(self, prepared: Prepared, choices: Choices) -> Answer:
         best = choices.best
         label, probabilities = self._sentences[best.text], self._probabilities(choices)
         return Answer(label, probabilities, best.log_probability, best.text, prepared.read)
 
-    def _freely(self, model: BioGPT, prepared: Prepared) -> Answer:
-        prompt = model.prefix(prepared.prompt_ids)
-        probabilities = self._probabilities(model.choose(prompt, list(self._sentences), ends=True))
-        text, score = _written(model, prompt, self.config)
-        label = _after(text, self.sentence)
-        return Answer(label if label in self.labels else None, probabilities, score, text, prepared.read)
+    def _freely(self, model: BioGPT, group: Sequence[Prepared]) -> Iterator[Answer]:
+        prompts = [model.prefix(one.prompt_ids) for one in group]
+        found = model.choose(prompts, list(self._sentences), ends=True)
+        generations = model.generate(prompts, self.config)
+        for one, choices, generation in zip(group, found, generations, strict=True):
+            text = generation.text.strip()
+            label = _after(text, self.sentence)
+            known = label if label in self.labels else None
+            yield Answer(known, self._probabilities(choices), generation.score, text, one.read)
 
     @cached_property
     def _sentences(self) -> dict[str, str]:
@@ -120,34 +128,66 @@ class ClassificationTask:
             prepared: the documents.
             free: take what the model writes, instead of the likeliest labels.
         """
-        return [self._classify(model, one, free=free) for one in prepared]
+        return [
+            classification
+            for group in _groups(model, prepared)
+            for classification in self._classified(model, group, free=free)
+        ]
 
-    def _classify(self, model: BioGPT, prepared: Prepared, *, free: bool) -> Classification:
-        prompt = model.prefix(prepared.prompt_ids)
-        before, _, end = self.sentence.partition(_LABEL)
+    def _classified(self, model: BioGPT, group: Sequence[Prepared], *, free: bool) -> Iterator[Classification]:
+        prompts = [model.prefix(one.prompt_ids) for one in group]
+        before = self.sentence.partition(_LABEL)[0]
         first = {before + label: label for label in self.labels}
-        choices = model.choose(prompt, list(first))
-        probabilities = {first[choice.text]: choice.probability for choice in choices.choices}
-        if free:
-            text, _ = _written(model, prompt, self.config)
+        found = model.choose(prompts, list(first))
+        results = (
+            self._said(model, prompts)
+            if free
+            else self._likeliest(model, prompts, [first[choices.best.text] for choices in found])
+        )
+        for one, choices, (labels, unparsed, text) in zip(group, found, results, strict=True):
+            probabilities = {first[choice.text]: choice.probability for choice in choices.choices}
+            yield Classification(labels, probabilities, unparsed, text, one.read)
+
+    def _said(self, model: BioGPT, prompts: Sequence[Prefix[Any]]) -> Iterator[_Said]:
+        """What the model writes."""
+        for generation in model.generate(prompts, self.config):
+            text = generation.text.strip()
             said = [part.strip() for part in (_after(text, self.sentence) or text).split(self.separator)]
             known = tuple(dict.fromkeys(label for label in said if label in self.labels))
-            unparsed = tuple(part for part in said if part and part not in self.labels)
-            return Classification(known, probabilities, unparsed, text, prepared.read)
-        labels = [first[choices.best.text]]
-        while following := self._next(model, prompt, before, labels, end):
-            labels.append(following)
-        text = f"{before}{self.separator.join(labels)}{end}"
-        return Classification(tuple(labels), probabilities, (), text, prepared.read)
+            yield known, tuple(part for part in said if part and part not in self.labels), text
 
-    def _next(self, model: BioGPT, prompt: Prefix[Any], before: str, labels: list[str], end: str) -> str | None:
-        """The label that follows, None where the text ends."""
+    def _likeliest(self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str]) -> Iterator[_Said]:
+        """The likeliest labels, given the first of each."""
+        before, _, end = self.sentence.partition(_LABEL)
+        labels: list[tuple[str, ...]] = [(label,) for label in first]
+        going_on = list(range(len(prompts)))
+        while going_on:
+            alike: dict[tuple[str, ...], list[int]] = {}
+            for number in going_on:
+                alike.setdefault(labels[number], []).append(number)
+            going_on = []
+            for said, numbers in alike.items():
+                following = self._next(model, [prompts[number] for number in numbers], said)
+                for number, label in zip(numbers, following, strict=True):
+                    if label is not None:
+                        labels[number] = (*said, label)
+                        going_on.append(number)
+        return ((said, (), f"{before}{self.separator.join(said)}{end}") for said in labels)
+
+    def _next(self, model: BioGPT, prompts: Sequence[Prefix[Any]], labels: Sequence[str]) -> list[str | None]:
+        """The label that follows these behind each prompt, None where the text ends."""
+        before, _, end = self.sentence.partition(_LABEL)
         others = [label for label in self.labels if label not in (*labels, *self.alone)]
         if labels[-1] in self.alone or not others:
-            return None
+            return [None] * len(prompts)
         so_far = before + self.separator.join(labels)
         further = {f"{so_far}{self.separator}{label}": label for label in others}
-        return further.get(model.choose(prompt, [so_far + end, *further]).best.text)
+        return [further.get(found.best.text) for found in model.choose(prompts, [so_far + end, *further])]
+
+
+def _groups(model: BioGPT, prepared: Sequence[Prepared]) -> list[Sequence[Prepared]]:
+    """Documents that are taken together: on a GPU all, on a CPU one, whose prompt is kept for all that is asked."""
+    return [prepared] if model.device != "cpu" else [[one] for one in prepared]
 
 
 def _check(name: str, text: str, labels: Sequence[str]) -> None:
@@ -155,11 +195,6 @@ def _check(name: str, text: str, labels: Sequence[str]) -> None:
         raise ConfigError(f"task {name}: the sentence is {text!r}: give {_LABEL} in it, once")
     if len(set(labels)) < len(labels) or len(labels) < 2 or not all(map(str.strip, labels)):  # noqa: PLR2004 -- a choice
         raise ConfigError(f"task {name}: the labels are {labels!r}: give at least two, each of them once")
-
-
-def _written(model: BioGPT, prompt: Prefix[Any], config: GenerationConfig) -> tuple[str, float]:
-    generation = model.generate(prompt, config)
-    return generation.text.strip(), generation.score
 
 
 def _after(text: str, form: str) -> str | None:

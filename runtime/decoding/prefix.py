@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel
+from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel
 from biogpt_onnx.runtime.decoding.prefill import prefill
 
 _LEAST_TOKENS_READ = 2
@@ -22,7 +22,8 @@ class Prefix(Generic[CacheT]):
     """The beginning of prompts, kept as keys and values.
 
     Continuations grow behind it in the same memory and are forgotten when they end. While one is still growing, the
-    next one works on a copy.
+    next one works on a copy. On a device it is read when it is first continued, for there whole prompts are read anew
+    with most of what is asked.
 
     Attributes:
         ids: its tokens.
@@ -31,10 +32,10 @@ class Prefix(Generic[CacheT]):
     def __init__(self, model: DecoderModel[CacheT], ids: Sequence[int]) -> None:
         self.ids = tuple(ids)
         self._model = model
-        # Room beyond what one sequence can need is for branches. Memory that no token reaches is never taken.
-        self._cache = model.new_cache(1, 2 * model.max_positions)
-        self._logits = prefill(model, self.ids, self._cache, Limits())
-        self._in_use = threading.Lock()
+        self._held: tuple[CacheT, npt.NDArray[np.float32]] | None = None
+        self._being_read, self._in_use = threading.Lock(), threading.Lock()
+        if not isinstance(model, DeviceModel):
+            self._read()
 
     def __len__(self) -> int:
         """Its tokens."""
@@ -62,7 +63,7 @@ class Prefix(Generic[CacheT]):
             Interrupted: a limit was reached.
         """
         shared = self.shared_with(ids)
-        cache.copy_from(self._cache, shared)
+        cache.copy_from(self._read()[0], shared)
         return self._read_rest(cache, ids, shared, limits)
 
     @contextmanager
@@ -74,19 +75,30 @@ class Prefix(Generic[CacheT]):
         Raises:
             Interrupted: a limit was reached.
         """
-        shared = self.shared_with(ids)
+        shared, (held, _) = self.shared_with(ids), self._read()
         # What the prompt does not share would overwrite the prefix's own end.
-        fits = shared == len(self.ids) and capacity <= self._cache.capacity
+        fits = shared == len(self.ids) and capacity <= held.capacity
         if not fits or not self._in_use.acquire(blocking=False):
             cache = self._model.new_cache(1, capacity)
             yield cache, self.read_into(cache, ids, limits)
             return
         try:
-            yield self._cache, self._read_rest(self._cache, ids, shared, limits)
+            yield held, self._read_rest(held, ids, shared, limits)
         finally:
-            self._cache.truncate(len(self.ids))
+            held.truncate(len(self.ids))
             self._in_use.release()
+
+    def _read(self) -> tuple[CacheT, npt.NDArray[np.float32]]:
+        """What holds it, and the logits after its last token, [1, vocab]."""
+        with self._being_read:
+            if self._held is None:
+                # Room beyond what one sequence can need is for branches. Memory that no token reaches is never taken,
+                # but on a device, where there are no branches.
+                room = self._model.max_positions * (1 if isinstance(self._model, DeviceModel) else 2)
+                cache = self._model.new_cache(1, room)
+                self._held = cache, prefill(self._model, self.ids, cache, Limits())
+            return self._held
 
     def _read_rest(self, cache: CacheT, ids: Sequence[int], shared: int, limits: Limits) -> npt.NDArray[np.float32]:
         # A copy, because rules change logits in place.
-        return self._logits.copy() if shared == len(ids) else prefill(self._model, ids, cache, limits)
+        return self._read()[1].copy() if shared == len(ids) else prefill(self._model, ids, cache, limits)

@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import signal
@@ -5,11 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from biogpt_onnx.cli import main
+from biogpt_onnx import BioGPT, DeviceMemoryError
+from biogpt_onnx.cli import main, task_arguments
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.tasks import HOC, PUBMEDQA
@@ -85,6 +88,37 @@ def test_a_bad_row_is_named_and_the_others_are_answered(
     assert [line.partition(":")[0] for line in captured.err.splitlines()] == ["warning"] * 3
     assert [f"line {number}" in captured.err for number in (2, 3, 4)] == [True] * 3
     assert "tokens" in found[3]["error"]
+
+
+def test_documents_that_are_too_many_at_a_time_are_answered_fewer_at_a_time(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    generate_ids = BioGPT.generate_ids
+
+    def with_room_for_three(model: BioGPT, prompt_ids: Any, *given: Any, **more: Any) -> Any:
+        sizes.append(len(prompt_ids))
+        if len(prompt_ids) > 3:
+            raise DeviceMemoryError("a cache of 9.9 GB does not fit in the device's memory")
+        return generate_ids(model, prompt_ids, *given, **more)
+
+    path = lines(tmp_path / "rows.txt", [f"Lithium caused tremor {number} times." for number in range(7)])
+    assert main(relations(mini_bundle, path)) == 0
+    expected = capsys.readouterr().out
+    monkeypatch.setattr(BioGPT, "generate_ids", with_room_for_three)
+    assert main(relations(mini_bundle, path)) == 0
+    assert capsys.readouterr().out == expected
+    assert sizes == [7, 3, 4, 2, 2]
+
+
+@pytest.mark.parametrize(("device", "given", "size"), [("cpu", None, 8), ("cuda", None, 32), ("cuda", 5, 5)])
+def test_more_documents_are_taken_together_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, size: int
+) -> None:
+    monkeypatch.setattr(task_arguments, "load", lambda *_, **__: SimpleNamespace(device=device))
+    options = argparse.Namespace(batch_size=given, device="auto", threads=None)
+    task_arguments.loaded(options, Path("bundle"))
+    assert options.batch_size == size
 
 
 def test_a_document_that_is_too_long_can_be_cut(

@@ -9,15 +9,18 @@ import numpy.typing as npt
 
 from biogpt_onnx import BioGPT
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
-from makers.models import FakeModel
+from makers.models import DeviceFake, FakeModel
 
 _CERTAIN = 30.0
 
 
-def scripted(like: BioGPT, *texts: str, max_positions: int = 1024, **manifest: Any) -> BioGPT:
+def scripted(
+    like: BioGPT, *texts: str, max_positions: int = 1024, model: type[FakeModel] = FakeModel, **manifest: Any
+) -> BioGPT:
     """A bundle with another's tokenizer, whose model writes a text behind the soft prompt.
 
-    Of several texts, each is written behind a prompt that holds its number as `text 1`, `text 2` and so on.
+    Of several texts, each is written behind a prompt that holds its number as `text 1`, `text 2` and so on. It is on a
+    GPU if the model is one for devices.
     """
     tokenizer = like.tokenizer
     scripts = [[*tokenizer.encode(text)[1:], EOS_ID] for text in texts]
@@ -39,7 +42,8 @@ def scripted(like: BioGPT, *texts: str, max_positions: int = 1024, **manifest: A
 
     architecture = replace(like.manifest.architecture, max_positions=max_positions)
     changed = replace(like.manifest, architecture=architecture, **manifest)
-    return BioGPT(FakeModel(logits, tokenizer.vocab_size, max_positions), tokenizer, changed)
+    device = "cuda" if issubclass(model, DeviceFake) else "cpu"
+    return BioGPT(model(logits, tokenizer.vocab_size, max_positions), tokenizer, changed, device)
 
 
 def _holds(ids: Sequence[int], wanted: Sequence[int]) -> bool:

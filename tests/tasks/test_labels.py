@@ -1,7 +1,11 @@
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, PromptError, tasks
 from biogpt_onnx.tasks import HOC, NO_HALLMARK, PUBMEDQA, AnswerTask, ClassificationTask, Document
+from makers.models import DeviceFake, FakeModel
 from makers.scripted import scripted
 
 QUESTION = Document("Of nine patients six got better.", question="Does lithium help?")
@@ -85,6 +89,52 @@ def test_a_real_model_answers_within_what_is_known(mini: BioGPT) -> None:
     (found,) = tasks.run(ONE_ROW, mini, [SENTENCE])
     assert set(found.labels) <= set(HOC.labels)
     assert len(set(found.labels)) == len(found.labels) > 0
+
+
+class Asked(DeviceFake):
+    """Counts how many sequences were read at a time for choices."""
+
+    asked: list[int]
+
+    def log_probabilities(self, sequences: Sequence[Sequence[int]], asked: Any) -> Any:
+        self.asked = [*getattr(self, "asked", []), len(sequences)]
+        return super().log_probabilities(sequences, asked)
+
+
+BEFORE = "the type of this document is "
+CASES = {
+    "answers": (
+        PUBMEDQA,
+        [f"the answer to the question given the context is {label}." for label in ("yes", "no", "maybe", "no")],
+        [Document(f"This is text {number}.", question="Does lithium help?") for number in (1, 2, 3, 4)],
+        1,
+    ),
+    "classes": (
+        ONE_ROW,
+        [
+            f"{BEFORE}{labels}."
+            for labels in ("resisting cell death", "empty", "resisting cell death|cellular energetics")
+        ],
+        [f"This is text {number}" for number in (1, 2, 3)],
+        # First labels; what follows the two that agree; what follows the second of the last.
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("free", [False, True], ids=["likeliest", "free"])
+@pytest.mark.parametrize("name", CASES)
+def test_on_a_gpu_documents_are_taken_together_and_answered_alike(mini: BioGPT, name: str, *, free: bool) -> None:
+    task, texts, documents, passes = CASES[name]
+    on_gpu, on_cpu = (scripted(mini, *texts, model=model) for model in (Asked, FakeModel))
+    ours, theirs = (tasks.run(task, model, documents, free=free) for model in (on_gpu, on_cpu))
+    assert [one.text for one in ours] == [one.text for one in theirs]
+    assert [one.text.replace(" | ", "|") for one in ours] == texts
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+    asked = on_gpu._model.asked  # type: ignore[union-attr]
+    assert len(asked) == (1 if free else passes)
+    assert asked[0] % len(documents) == 0
 
 
 @pytest.mark.parametrize("labels", [(), ("one",), ("one", "one"), ("one", " ")])
