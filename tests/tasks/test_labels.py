@@ -102,7 +102,7 @@ class Asked(DeviceFake):
 
 
 BEFORE = "the type of this document is "
-CASES = {
+CASES: dict[str, tuple[Any, list[str], list[Any], int]] = {
     "answers": (
         PUBMEDQA,
         [f"the answer to the question given the context is {label}." for label in ("yes", "no", "maybe", "no")],
