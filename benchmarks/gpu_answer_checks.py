@@ -1,4 +1,4 @@
-"""Whether what is written on a GPU is what the CPU writes: greedily, by beams and drafts, by chance, from choices."""
+"""Whether what is written on a GPU is what the CPU writes: greedily, by beams and drafts, by chance, by rules."""
 
 import functools
 import importlib.util
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import biogpt_onnx
-from biogpt_onnx import BioGPT
+from biogpt_onnx import BioGPT, tasks
 from gpu_models import MINI_CHECKPOINT
 from gpu_parts import Found
 from gpu_peer import Peer
@@ -19,6 +19,12 @@ _TOP_K = 20
 _CHOICES = ("an effect on survival", "no effect", "no", "aspirin")
 _PREFIX = "Aspirin inhibits platelets."
 _RESTS = ("The drug", "In vitro", "It")
+_DOCUMENTS = (
+    "Lithium caused tremor in two of nine patients.",
+    "Fatal renal failure was seen after high doses of cisplatin in a child with leukemia, who had seizures before.",
+    "Cocaine-induced seizures were prevented by diazepam.",
+    "Nine rats were given caffeine and had tachycardia and hypertension.",
+)
 _TEXT = "The patient was treated with intravenous antibiotics for two weeks, after which the fever resolved."
 
 
@@ -91,6 +97,18 @@ def choices(subject: Subject) -> Found:
     }
 
 
+def allowed(subject: Subject) -> Found:
+    """Relations that keep to the words of their documents, of which only allowed tokens are looked up."""
+    prepared = [tasks.prepare_for(tasks.BC5CDR, subject.exact, tasks.Document(text)) for text in _DOCUMENTS]
+    prompts = [one.prompt_ids for one in prepared]
+    rules = [tasks.BC5CDR.rule(subject.exact.tokenizer, one) for one in prepared]
+    ours, theirs = (
+        token_ids(model.generate_ids(prompts, max_new_tokens=subject.new_tokens, allowed=rules))
+        for model in (subject.ours, subject.reference)
+    )
+    return subject.nearness.of_tokens(prompts, ours, theirs)
+
+
 def prefix(subject: Subject) -> Found:
     """A prefix that is read once and continued twice, alone and in batches, beside prompts that are read whole."""
     prompts = [f"{_PREFIX} {rest}" for rest in _RESTS]
@@ -160,6 +178,7 @@ ANSWER_CHECKS: Mapping[str, Callable[[Subject], Found]] = {
     "drafts": drafts,
     "top-k samples": samples,
     "choices": choices,
+    "allowed tokens": allowed,
     "prefix": prefix,
     "stream": stream,
     "stop strings": stop_strings,

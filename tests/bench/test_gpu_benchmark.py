@@ -61,7 +61,7 @@ def test_every_part_is_there_and_none_met_an_error(dry_run: dict[str, Any], benc
 def test_all_checks_pass_where_a_cpu_stands_in(dry_run: dict[str, Any]) -> None:
     checks = dry_run["parts"]["checks fp16"]["checks"]
     assert {name: check["passed"] for name, check in checks.items()} == dict.fromkeys(checks, True)
-    assert len(checks) == 18
+    assert len(checks) == 19
     assert dry_run["passed"] is True
     assert checks["drafts"]["steps"] < checks["drafts"]["tokens"] - 8
     assert "stop" in checks["stop strings"]["finish_reasons"]

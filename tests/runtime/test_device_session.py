@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError
+from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError, tasks
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime import device_session as device_session_module
@@ -130,6 +130,19 @@ def test_a_prefix_is_continued_any_number_of_times_alone_and_in_batches(on_devic
         assert [answer.token_ids for answer in ours] == [answer.token_ids for answer in theirs]
     first, second = (on_device.choose(prefix, ["yes", "no"]).best.log_probability for _ in range(2))
     assert first == second
+
+
+def test_the_tasks_answer_as_on_the_cpu(fp16: Path, session: DeviceSession, on_cpu: BioGPT) -> None:
+    on_gpu = device_model(fp16, session)
+    on_gpu.device = "cuda"
+    texts = [f"Of {number} patients two got better after lithium, and {number} had tremor." for number in (3, 4, 9)]
+    ours, theirs = (tasks.run(tasks.BC5CDR, model, texts) for model in (on_gpu, on_cpu))
+    assert [found.text for found in ours] == [found.text for found in theirs]
+    asked = [tasks.Document(text, question="Does lithium help?") for text in texts]
+    answers, expected = (tasks.run(tasks.PUBMEDQA, model, asked) for model in (on_gpu, on_cpu))
+    for answer, right in zip(answers, expected, strict=True):
+        assert answer.label == right.label
+        assert answer.probabilities == pytest.approx(right.probabilities, abs=0.01)
 
 
 def test_a_stream_says_what_generate_says(on_device: BioGPT) -> None:
