@@ -18,7 +18,7 @@ from gpu_parts import Clock, Found, attempt
 from gpu_speed import Sizes, median_of, random_prompts
 
 _DRAFT_TOKENS = 9
-_CHOICES, _CHOICE_TOKENS = 3, 3
+_CHOICES, _CHOICE_TOKENS = (3, 11), 4
 _GRAPH_NUMBER = 1_000_000
 """Larger than that of any slab."""
 
@@ -35,7 +35,10 @@ def measure(found: Found, folder: Path, accelerator: Accelerator, sizes: Sizes, 
     """
     session = open_on(folder, accelerator)
     found["draft"] = attempt(lambda: _draft(session, sizes, clock))
-    found["choices"] = attempt(lambda: _choices(session, sizes, clock))
+    found["choices"] = {
+        str(count): attempt(lambda count=count: _choices(session, count, sizes, clock))  # type: ignore[misc]
+        for count in _CHOICES
+    }
     # In a session of its own and at the end: whether such a pass can be captured is not known.
     found["captured_draft"] = attempt(lambda: _captured_draft(open_on(folder, accelerator), sizes, clock))
 
@@ -66,26 +69,37 @@ def _captured_draft(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found
     return {"tokens": _DRAFT_TOKENS, "same_tokens": same} | times
 
 
-def _choices(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
-    """Choices behind a prompt that is read once more for each, and behind one that is read once, one after the other.
+def _choices(session: DeviceSession, count: int, sizes: Sizes, clock: Clock) -> Found:
+    """So many choices behind a prompt that is read once more for each, and behind one that is read once.
 
-    Their last tokens are not read.
+    Then they are read one after the other, or each in a copy of the prompt's row, token by token. Their last tokens are
+    not read.
     """
-    prompt, *choices = random_prompts(1 + _CHOICES, sizes.prompt, session.vocab_size)
+    prompt, *choices = random_prompts(1 + count, sizes.prompt, session.vocab_size)
     choices = [choice[-_CHOICE_TOKENS:] for choice in choices]
 
-    def one_after_the_other() -> None:
+    def prompt_read() -> DeviceCache:
         cache = session.new_cache(1, sizes.prompt + _CHOICE_TOKENS)
         session.forward_prompts([prompt], cache, lambda: None)
+        return cache
+
+    def one_after_the_other() -> None:
+        cache = prompt_read()
         for choice in choices:
             cache.truncate(sizes.prompt)
             session.forward_chain(choice[:-1], cache).likeliest(1)
 
+    def steps_in_copies() -> None:
+        cache = session.with_rows(prompt_read(), [0] * count)
+        for tokens in np.array(choices)[:, :-1].T:
+            session.step(tokens[:, None], cache).likeliest(1)
+
     ways: dict[str, Callable[[], object]] = {
         "rows": lambda: branch_log_probabilities_in_rows(session, [prompt], choices),
         "one_after_the_other": one_after_the_other,
+        "steps_in_copies": steps_in_copies,
     }
-    return {"choices": _CHOICES, "tokens": _CHOICE_TOKENS} | _in_turns(ways, sizes, clock)
+    return {"tokens": _CHOICE_TOKENS} | _in_turns(ways, sizes, clock)
 
 
 class _CapturedPass:

@@ -109,13 +109,11 @@ def test_other_settings_are_measured_beside_those_chosen(dry_run: dict[str, Any]
 
 def test_drafts_and_choices_are_measured_beside_how_they_might_be(dry_run: dict[str, Any]) -> None:
     part = dry_run["parts"]["short passes mini"]
-    ways = {
-        "draft": ("pass", "steps"),
-        "choices": ("rows", "one_after_the_other"),
-        "captured_draft": ("pass", "captured_pass"),
-    }
-    for name, both in ways.items():
-        assert {len(part[name][way]["samples"]) for way in both} == {4}
+    assert {len(part["draft"][way]["samples"]) for way in ("pass", "steps")} == {4}
+    assert {len(part["captured_draft"][way]["samples"]) for way in ("pass", "captured_pass")} == {4}
+    for found in part["choices"].values():
+        assert {len(found[way]["samples"]) for way in ("rows", "one_after_the_other", "steps_in_copies")} == {4}
+    assert set(part["choices"]) == {"3", "11"}
     assert part["captured_draft"]["same_tokens"] is True
 
 
