@@ -20,9 +20,10 @@ class DeviceFollowing:
     Attributes:
         vocab_size: entries of a row of logits.
         most_selected: how many of the likeliest tokens can be selected.
+        places: where each row lies.
 
     Args:
-        places: where each row lies.
+        places: as above.
         vocab_size: as above.
         device_lock: held while the device works; see `DeviceSession`.
     """
@@ -31,7 +32,7 @@ class DeviceFollowing:
 
     def __init__(self, places: Sequence[Place], vocab_size: int, device_lock: AbstractContextManager[object]) -> None:
         self.vocab_size = vocab_size
-        self._places, self._lock = places, device_lock
+        self.places, self._lock = places, device_lock
 
     def likeliest(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """The ids of the likeliest tokens and their log-probabilities, [rows, `count` or more]; see `Following`.
@@ -39,7 +40,7 @@ class DeviceFollowing:
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        shape = (len(self._places), 1 if count == 1 else SELECTED)
+        shape = (len(self.places), 1 if count == 1 else SELECTED)
         ids, log_probabilities = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32)
         with self._lock, device_memory("a selection of tokens"):
             for outputs, here, rows in self._by_outputs():
@@ -56,7 +57,7 @@ class DeviceFollowing:
         scores = np.empty(len(rows), dtype=np.float32)
         with self._lock, device_memory("a look-up of tokens"):
             for outputs, here, theirs in self._by_outputs():
-                place_of = np.full(len(self._places), -1)
+                place_of = np.full(len(self.places), -1)
                 place_of[here] = theirs
                 wanted = place_of[rows] >= 0
                 if wanted.any():
@@ -65,7 +66,7 @@ class DeviceFollowing:
 
     def logits(self) -> npt.NDArray[np.float32]:
         """All of them, [rows, vocab]; see `Following`."""
-        logits = np.empty((len(self._places), self.vocab_size), dtype=np.float32)
+        logits = np.empty((len(self.places), self.vocab_size), dtype=np.float32)
         with self._lock:
             for outputs, here, rows in self._by_outputs():
                 logits[here] = outputs.bring_logits(rows)
@@ -73,11 +74,11 @@ class DeviceFollowing:
 
     def __getitem__(self, rows: slice) -> "DeviceFollowing":
         """The same of some rows."""
-        return DeviceFollowing(self._places[rows], self.vocab_size, self._lock)
+        return DeviceFollowing(self.places[rows], self.vocab_size, self._lock)
 
     def _by_outputs(self) -> Iterator[tuple[DeviceOutputs, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Each pass's outputs, which of these rows lie there, and where."""
-        for outputs in dict.fromkeys(outputs for outputs, _ in self._places):
-            found = [(here, row) for here, (other, row) in enumerate(self._places) if other is outputs]
+        for outputs in dict.fromkeys(outputs for outputs, _ in self.places):
+            found = [(here, row) for here, (other, row) in enumerate(self.places) if other is outputs]
             here, rows = np.array(found, dtype=np.int64).T
             yield outputs, here, rows

@@ -36,17 +36,14 @@ class DeviceOutputs:
 
     What is brought from here to the CPU is memory of its own.
 
-    Attributes:
-        count: how many tokens.
-
     Args:
         tools: what it needs.
-        count: as above.
+        count: how many tokens.
     """
 
     def __init__(self, tools: OutputTools, count: int) -> None:
         new, device = tools.onnxruntime.OrtValue.ortvalue_from_shape_and_type, tools.device
-        self._tools, self.count = tools, count
+        self._tools = tools
         self._logits = new([count, tools.vocab_size], np.float32, device, 0)
         self._best_ids = new([count, 1], np.int64, device, 0)
         self._best_log_probabilities = new([count, 1], np.float32, device, 0)

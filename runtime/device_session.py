@@ -153,11 +153,9 @@ class DeviceSession:
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        with self._lock:
-            if logits_indices is None and input_ids.shape[1] == 1 and not cache.is_part:
-                return self.step(input_ids, cache).logits()
-            outputs = self._pass(input_ids, cache, logits_indices)
-            return outputs.bring_logits(np.arange(outputs.count))
+        if logits_indices is None and input_ids.shape[1] == 1 and not cache.is_part:
+            return self.step(input_ids, cache).logits()
+        return self._pass(input_ids, cache, logits_indices).logits()
 
     def step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceFollowing:
         """Appends a token to each row, int64 [batch, 1]; see `DeviceModel`.
@@ -193,9 +191,7 @@ class DeviceSession:
             check()
             input_ids, lengths = _padded([prompts[row] for row in group])
             lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
-            with self._lock:
-                outputs = self._pass(input_ids, cache.part(group), lasts)
-            places |= {row: (outputs, line) for line, row in enumerate(group)}
+            places |= zip(group, self._pass(input_ids, cache.part(group), lasts).places, strict=True)
             cache.lengths[group] = lengths
         return self._at([places[row] for row in range(len(prompts))])
 
@@ -205,10 +201,7 @@ class DeviceSession:
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        count = len(token_ids)
-        with self._lock:
-            outputs = self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(count))
-        return self._at([(outputs, row) for row in range(count)])
+        return self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(len(token_ids)))
 
     def log_probabilities(
         self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
@@ -246,10 +239,7 @@ class DeviceSession:
         input_ids, lengths = _padded(sequences)
         cache = self.new_cache(len(sequences), int(lengths.max()))
         wanted, rows = np.unique(numbers * input_ids.shape[1] + places, return_inverse=True)
-        with self._lock:
-            outputs = self._pass(input_ids, cache, wanted)
-            with device_memory(f"the scores of {len(tokens):,} tokens"):
-                return outputs.score(rows, tokens)
+        return self._pass(input_ids, cache, wanted).log_probabilities(rows, tokens)
 
     def _new_step(self, slab: DeviceSlab) -> DeviceStep:
         # Here, because it is no moment at which a step of another thread runs.
@@ -268,21 +258,22 @@ class DeviceSession:
 
     def _pass(
         self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
-    ) -> DeviceOutputs:
-        """Appends tokens [batch, sequence] to the cache; the lock is held."""
+    ) -> DeviceFollowing:
+        """Appends tokens [batch, sequence] to the cache."""
         inputs = pass_inputs(input_ids, cache, None, logits_indices)
-        with device_memory(f"a pass over {input_ids.size:,} tokens"):
+        count = len(inputs[bundle.LOGITS_INDICES])
+        with self._lock, device_memory(f"a pass over {input_ids.size:,} tokens"):
             if cache.binding is None:
                 cache.binding = self._chain.io_binding()
                 self._bind_cache(cache.binding, cache.slab, _first_row(cache), cache.batch_size)
-            outputs = DeviceOutputs(self._tools, len(inputs[bundle.LOGITS_INDICES]))
+            outputs = DeviceOutputs(self._tools, count)
             outputs.bind(cache.binding)
             # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
             for name, array in inputs.items():
                 cache.binding.bind_ortvalue_input(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
             self._chain.run_with_iobinding(cache.binding, self._not_captured)
         cache.lengths += input_ids.shape[1]
-        return outputs
+        return self._at([(outputs, row) for row in range(count)])
 
     def _bind_cache(self, binding: Any, slab: DeviceSlab, first_row: int, rows: int) -> None:  # noqa: ANN401 -- as above
         # Past and present name the same memory: this is what makes the update happen in place.

@@ -134,9 +134,15 @@ class ClassificationTask:
             for classification in self._classified(model, group, free=free)
         ]
 
+    @cached_property
+    def _around(self) -> tuple[str, str]:
+        """What stands before the labels, and what behind them."""
+        before, _, end = self.sentence.partition(_LABEL)
+        return before, end
+
     def _classified(self, model: BioGPT, group: Sequence[Prepared], *, free: bool) -> Iterator[Classification]:
         prompts = [model.prefix(one.prompt_ids) for one in group]
-        before = self.sentence.partition(_LABEL)[0]
+        before, _ = self._around
         first = {before + label: label for label in self.labels}
         found = model.choose(prompts, list(first))
         results = (
@@ -158,7 +164,7 @@ class ClassificationTask:
 
     def _likeliest(self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str]) -> Iterator[_Said]:
         """The likeliest labels, given the first of each."""
-        before, _, end = self.sentence.partition(_LABEL)
+        before, end = self._around
         labels: list[tuple[str, ...]] = [(label,) for label in first]
         going_on = list(range(len(prompts)))
         while going_on:
@@ -176,7 +182,7 @@ class ClassificationTask:
 
     def _next(self, model: BioGPT, prompts: Sequence[Prefix[Any]], labels: Sequence[str]) -> list[str | None]:
         """The label that follows these behind each prompt, None where the text ends."""
-        before, _, end = self.sentence.partition(_LABEL)
+        before, end = self._around
         others = [label for label in self.labels if label not in (*labels, *self.alone)]
         if labels[-1] in self.alone or not others:
             return [None] * len(prompts)

@@ -16,7 +16,7 @@ import pytest
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.device_following import DeviceFollowing
-from biogpt_onnx.runtime.device_session import CUDA
+from biogpt_onnx.runtime.device_session import CUDA, DeviceSession
 from makers.contenders import Scripts
 from makers.devices import CapturingSession
 
@@ -258,14 +258,21 @@ def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any
 def test_a_device_that_computes_other_tokens_does_not_pass(
     subject: Any, benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    likeliest, logits = DeviceFollowing.likeliest, DeviceFollowing.logits
+    step = DeviceSession.step
 
-    def next_but_one(following: DeviceFollowing, count: int) -> Any:
-        ids, log_probabilities = likeliest(following, count)
-        return np.roll(ids, 1) + 1, log_probabilities
+    class Wrong(DeviceFollowing):
+        def likeliest(self, count: int) -> Any:
+            ids, log_probabilities = super().likeliest(count)
+            return np.roll(ids, 1) + 1, log_probabilities
 
-    monkeypatch.setattr(DeviceFollowing, "likeliest", next_but_one)
-    monkeypatch.setattr(DeviceFollowing, "logits", lambda following: logits(following) * np.float32(1.1))
+        def logits(self) -> Any:
+            return super().logits() * np.float32(1.1)
+
+    def wrong_step(session: DeviceSession, *given: Any) -> Wrong:
+        following = step(session, *given)
+        return Wrong(following.places, following.vocab_size, session._lock)
+
+    monkeypatch.setattr(DeviceSession, "step", wrong_step)
     answers, states = (benchmarks(f"gpu_{kind}_checks") for kind in ("answer", "state"))
     assert not answers.greedy_beside_float32(subject)["passed"]
     assert not answers.samples(subject)["passed"]
