@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.kv_cache import KeyValueCache
-from biogpt_onnx.runtime.session import DecoderSession
 from decoding import after_a_pause
 from workers import Samples, Worker
 
@@ -114,7 +114,7 @@ def _cache(bundle: Path) -> Mapping[str, object]:
         "most_tokens": most,
         "prompt_and_beams_times_new_tokens": allowed,
         "most_to_that": most / allowed,
-        "bytes_a_token": cache.slab.nbytes // cache.capacity,
+        "bytes_a_token": cache.buffer.nbytes // cache.capacity,
     }
 
 

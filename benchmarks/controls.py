@@ -6,10 +6,10 @@ from time import perf_counter
 
 import numpy as np
 
-from biogpt_onnx.runtime.decoding.choosing import TokenChooser
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.processors import processors_for
-from biogpt_onnx.runtime.decoding.sampler import generators
+from biogpt_onnx.runtime.decoding.selection.sampler import generators
+from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 VOCAB_SIZE = 42_384
@@ -62,7 +62,7 @@ def measure(greedy_step_seconds: float) -> Mapping[str, object]:
 
 
 def _choice_seconds(config: GenerationConfig, state: SequenceState, logits: np.ndarray) -> float:
-    chooser, seconds = TokenChooser(config), []
+    chooser, seconds = NextTokenSelector(config), []
     for row in logits:
         changed = row.copy()
         start = perf_counter()

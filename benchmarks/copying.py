@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MERGES_FILE, VOCAB_FILE, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.kv_cache import KeyValueCache
-from biogpt_onnx.runtime.session import DecoderSession
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 DRAFT_TOKENS = 10

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.session import DecoderSession
 from safetensors_source import write_safetensors
 
 _SAMPLE_SECONDS = 0.002

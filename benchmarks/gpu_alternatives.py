@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from gpu_models import open_on
 from gpu_parts import Clock, Found, attempt
 from gpu_speed import Sizes, median_of, random_prompts, step_times, token_times

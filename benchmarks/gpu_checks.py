@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from biogpt_onnx.runtime.device_session import Accelerator
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator
 from gpu_answer_checks import ANSWER_CHECKS
 from gpu_parts import Clock, Found, attempt
 from gpu_state_checks import STATE_CHECKS

@@ -8,11 +8,11 @@ from typing import Any
 
 from biogpt_onnx.bench import machine
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.device_graphs import MOVE, SCORE, SELECT
-from biogpt_onnx.runtime.device_session import Accelerator
+from biogpt_onnx.runtime.backends.cuda.graphs import MOVE, SCORE, SELECT
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator
 from biogpt_onnx.runtime.errors import BundleError
-from biogpt_onnx.runtime.opening import open_session, session_options
-from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+from biogpt_onnx.runtime.ort.sessions import open_session, session_options
 from gpu_models import open_on
 from gpu_parts import Found
 
@@ -53,14 +53,14 @@ def node_placement(folder: Path, accelerator: Accelerator) -> Found:
     """
     # Whatever else CUDA takes to start is said, and done, by this.
     open_on(folder, accelerator)
-    found: Found = {"chain": _placement(folder / bundle.CHAIN_FILE, accelerator)}
+    found: Found = {"chain": _placement(folder / bundle.CAUSAL_MODEL_FILE, accelerator)}
     with tempfile.TemporaryDirectory() as temporary:
         for name, graph in _SMALL_GRAPHS.items():
             path = Path(temporary) / f"{name}.onnx"
             path.write_bytes(graph)
             found[name] = _placement(path, accelerator)
     if accelerator.captures:
-        found["capture_refused"] = _refusal(folder / bundle.CHAIN_FILE, accelerator)
+        found["capture_refused"] = _refusal(folder / bundle.CAUSAL_MODEL_FILE, accelerator)
     return found
 
 

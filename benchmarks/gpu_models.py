@@ -17,12 +17,12 @@ from typing import Any
 
 from biogpt_onnx import BioGPT
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
+from biogpt_onnx.runtime.backends.cuda.session import CUDA, Accelerator, DeviceSession
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.cuda_diagnosis import preload, what_cuda_lacks
-from biogpt_onnx.runtime.device_session import CUDA, Accelerator, DeviceSession
 from biogpt_onnx.runtime.errors import BundleError, ProviderError
 from biogpt_onnx.runtime.loading import open_tokenizer
-from biogpt_onnx.runtime.providers import CPU_PROVIDER, CUDA_PROVIDER, import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, CUDA_PROVIDER, import_onnxruntime
 
 MINI = "mini"
 MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"

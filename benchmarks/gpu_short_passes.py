@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.decoding.branch_rows import branch_log_probabilities_in_rows
-from biogpt_onnx.runtime.device_cache import DeviceCache
-from biogpt_onnx.runtime.device_outputs import DeviceOutputs
-from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
-from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
+from biogpt_onnx.runtime.backends.cuda.continuations import continuation_log_probabilities_in_rows
+from biogpt_onnx.runtime.backends.cuda.outputs import DeviceOutputs
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from gpu_models import open_on
 from gpu_parts import Clock, Found, attempt
 from gpu_speed import Sizes, median_of, random_prompts
@@ -20,7 +20,7 @@ from gpu_speed import Sizes, median_of, random_prompts
 _DRAFT_TOKENS = 9
 _CHOICES, _CHOICE_TOKENS = (3, 11), 4
 _GRAPH_NUMBER = 1_000_000
-"""Larger than that of any slab."""
+"""Larger than that of any buffer."""
 
 
 def measure(found: Found, folder: Path, accelerator: Accelerator, sizes: Sizes, clock: Clock) -> None:
@@ -95,7 +95,7 @@ def _choices(session: DeviceSession, count: int, sizes: Sizes, clock: Clock) -> 
             session.step(tokens[:, None], cache).likeliest(1)
 
     ways: dict[str, Callable[[], object]] = {
-        "rows": lambda: branch_log_probabilities_in_rows(session, [prompt], choices),
+        "rows": lambda: continuation_log_probabilities_in_rows(session, [prompt], choices),
         "one_after_the_other": one_after_the_other,
         "steps_in_copies": steps_in_copies,
     }
@@ -108,15 +108,17 @@ class _CapturedPass:
     def __init__(self, session: DeviceSession, cache: DeviceCache) -> None:
         ort_value, device = import_onnxruntime().OrtValue, session.device
         shape = (1, _DRAFT_TOKENS)
-        self._session, self._binding = session, session._chain.io_binding()  # noqa: SLF001 -- what it might do
-        session._bind_cache(self._binding, cache.slab, cache.rows[0], 1)  # noqa: SLF001 -- likewise
+        self._session, self._binding = session, session._causal.io_binding()  # noqa: SLF001 -- what it might do
+        session._bind_cache(self._binding, cache.buffer, cache.rows[0], 1)  # noqa: SLF001 -- likewise
         self._outputs = DeviceOutputs(session._tools, _DRAFT_TOKENS)  # noqa: SLF001 -- likewise
         self._outputs.bind(self._binding)
         self._values = {
             bundle.INPUT_IDS: ort_value.ortvalue_from_numpy(np.zeros(shape, dtype=np.int64), device, 0),
             bundle.POSITION_IDS: ort_value.ortvalue_from_numpy(np.zeros(shape, dtype=np.int64), device, 0),
             bundle.LOGITS_INDICES: ort_value.ortvalue_from_numpy(np.arange(_DRAFT_TOKENS), device, 0),
-            bundle.TOTAL_SEQUENCE_LENGTH: ort_value.ortvalue_from_numpy(np.array(cache.slab.capacity, dtype=np.int32)),
+            bundle.TOTAL_SEQUENCE_LENGTH: ort_value.ortvalue_from_numpy(
+                np.array(cache.buffer.capacity, dtype=np.int32)
+            ),
         }
         for name, value in self._values.items():
             self._binding.bind_ortvalue_input(name, value)
@@ -127,7 +129,7 @@ class _CapturedPass:
         """The likeliest token after each of the tokens, which follow so many, [tokens, 1]."""
         self._values[bundle.INPUT_IDS].update_inplace(np.array([tokens], dtype=np.int64))
         self._values[bundle.POSITION_IDS].update_inplace(start + np.arange(_DRAFT_TOKENS)[None])
-        self._session._chain.run_with_iobinding(self._binding, self._options)  # noqa: SLF001 -- likewise
+        self._session._causal.run_with_iobinding(self._binding, self._options)  # noqa: SLF001 -- likewise
         return self._outputs.bring_best(np.arange(_DRAFT_TOKENS))[0]
 
 

@@ -10,12 +10,12 @@ from time import perf_counter
 
 import numpy as np
 
+from biogpt_onnx.runtime.backends.cuda.graphs import SELECTED
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.device_graphs import SELECTED
-from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
 from gpu_models import open_on, weight_bytes
 from gpu_parts import Clock, Found, attempt
 

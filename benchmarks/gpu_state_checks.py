@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from biogpt_onnx import BioGPT, DeviceMemoryError, Timings
 from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
-from biogpt_onnx.runtime.device_session import DeviceSession
-from biogpt_onnx.runtime.providers import import_onnxruntime
-from biogpt_onnx.runtime.token_mover import TokenMover
+from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
+from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from gpu_models import as_model, open_on
 from gpu_parts import Found
 from gpu_subject import PROMPTS, Subject, token_ids
@@ -188,11 +188,11 @@ def _fill_caches(subject: Subject, rows: int, capacity: int) -> None:
     onnxruntime, device = import_onnxruntime(), subject.accelerator.name
     mover = TokenMover(onnxruntime, subject.accelerator.provider, device, nullcontext())
     for cache in caches:
-        blocks, tokens, features = cache.slab.blocks
+        blocks, tokens, features = cache.buffer.blocks
         values = np.full((blocks, 1, features), _NOT_A_NUMBER, dtype=np.uint16).view(np.float16)
         source = onnxruntime.OrtValue.ortvalue_from_numpy(values, device, 0)
         indices = np.zeros(tokens, dtype=np.int64)
-        mover.move(source.data_ptr(), values.shape, cache.slab.address(0, 0, 0), indices)
+        mover.move(source.data_ptr(), values.shape, cache.buffer.address(0, 0, 0), indices)
 
 
 def _differences(values: npt.NDArray[np.float32], exact: npt.NDArray[np.float32]) -> Found:

@@ -6,7 +6,7 @@ from typing import Any
 
 import biogpt_onnx
 from biogpt_onnx import BioGPT, Generation
-from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from gpu_models import MINI_CHECKPOINT, as_model, open_on
 from gpu_nearness import LIMITS, Nearness
 from gpu_parts import Clock

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from gpu_models import open_on
 from gpu_parts import Clock, Found, attempt
 from gpu_peer import Peer

@@ -63,8 +63,8 @@ class LoadedProcess:
 
 
 def _serve(bundle: str, threads: str, cache: str | None = None) -> None:
+    from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
     from biogpt_onnx.runtime.bundle import read_manifest
-    from biogpt_onnx.runtime.session import DecoderSession
 
     folder = Path(bundle)
     start = perf_counter()

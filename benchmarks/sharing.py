@@ -7,10 +7,10 @@ from time import perf_counter
 
 import numpy as np
 
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.scoring import choices_of_each, token_log_probabilities
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_of_each, token_log_probabilities
 
 PROMPT_TOKENS = 280
 CHOICES = 11

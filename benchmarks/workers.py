@@ -41,8 +41,8 @@ class Ours:
     """A bundle, its weights rearranged while loading or used as they lie in the file."""
 
     def __init__(self, source: str, threads: int, *, prepack: bool) -> None:
+        from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
         from biogpt_onnx.runtime.bundle import read_manifest
-        from biogpt_onnx.runtime.session import DecoderSession
 
         folder = Path(source)
         self._session = DecoderSession(folder, read_manifest(folder), threads=threads, prepack=prepack)

@@ -8,8 +8,8 @@ print(model.generate("Aspirin inhibits", max_new_tokens=32).text)
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import (
     BioGptError,

@@ -16,7 +16,7 @@ from biogpt_onnx.export.graph.weights import attach_weights
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest
-from biogpt_onnx.runtime.bundle_writer import write_bundle
+from biogpt_onnx.runtime.bundle.writer import write_bundle
 
 Progress = Callable[[int, int], None]
 """Told how many of how many weights are written."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.architecture import LAYER_NORM_EPSILON, Architecture
+from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, Architecture
 from biogpt_onnx.runtime.tokenizer.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
 from biogpt_onnx.export.reference import model_of
-from biogpt_onnx.runtime.bundle_writer import atomic_folder
+from biogpt_onnx.runtime.bundle.writer import atomic_folder
 from biogpt_onnx.runtime.errors import CheckpointError
 
 TASK = "text-generation-with-past"

@@ -14,12 +14,12 @@ from biogpt_onnx.export.parity_report import (
     Tolerance,
     Verdict,
 )
-from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.backends.registry import Session
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
-from biogpt_onnx.runtime.devices import Session
+from biogpt_onnx.runtime.decoding.strategies.stepwise import stepwise_search
 from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
 
@@ -177,7 +177,7 @@ def _compare_greedy(
 
 def _greedy(session: Session, prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
     states = [SequenceState(tuple(ids), config.max_new_tokens) for ids in prompts]
-    for _ in stepwise_search(session, states, TokenChooser(config), Limits()):
+    for _ in stepwise_search(session, states, NextTokenSelector(config), Limits()):
         pass
     return [state.token_ids for state in states]
 

@@ -13,7 +13,7 @@ from biogpt_onnx.quantize.search_passages import search_passages
 from biogpt_onnx.quantize.search_text import SEARCH_TEXTS
 from biogpt_onnx.quantize.weight_pool import WeightPool
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
-from biogpt_onnx.runtime.bundle_writer import write_bundle
+from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import open_tokenizer
 

@@ -14,9 +14,9 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 # The maxima of channels settle within the first few hundred tokens.

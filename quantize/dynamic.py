@@ -11,7 +11,7 @@ import onnx
 
 from biogpt_onnx.export.exporter import Progress
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
-from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 # The session that runs bundles applies no fusions, as they come fused; this is what it would have to apply here.
 # Without the last it is slower: see `DecoderLayer`.

@@ -14,8 +14,8 @@ from biogpt_onnx.quantize.layer_errors import CacheComparison, LayerError
 from biogpt_onnx.quantize.model_pair import ModelPair, open_pair
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
-from biogpt_onnx.runtime.prompts import as_text
-from biogpt_onnx.runtime.providers import Device
+from biogpt_onnx.runtime.ort.providers import Device
+from biogpt_onnx.runtime.prompt_checks import as_text
 
 Progress = Callable[[int, int], None]
 """Told how many of how many documents and prompts are done."""

@@ -16,12 +16,12 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm, build_chain_lm
+from biogpt_onnx.export.graph.causal_lm import build_causal_graph, build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.sublayers import FUSED
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
-from biogpt_onnx.runtime.architecture import Architecture
-from biogpt_onnx.runtime.bundle import CHAIN_FILE, MODEL_FILE
+from biogpt_onnx.runtime.bundle import CAUSAL_MODEL_FILE, MODEL_FILE
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import BundleError
 
 
@@ -47,7 +47,7 @@ def half_model(architecture: Architecture, read: ReadWeight, dtype: ir.DataType)
     return model
 
 
-def save_chain(architecture: Architecture, dtype: ir.DataType, folder: Path) -> ir.Model:
+def save_causal_graph(architecture: Architecture, dtype: ir.DataType, folder: Path) -> ir.Model:
     """Writes the second graph of a bundle for GPUs beside the first, whose weights it shares.
 
     Args:
@@ -56,11 +56,11 @@ def save_chain(architecture: Architecture, dtype: ir.DataType, folder: Path) -> 
         folder: the bundle, with the first graph and its weights in it.
     """
     choices = dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype, sublayers=FUSED)
-    model = build_chain_lm(architecture, choices)
+    model = build_causal_graph(architecture, choices)
     written = ir.load(folder / MODEL_FILE).graph.initializers
     for name, parameter in _without_values(model):
         parameter.const_value = written[name].const_value
-    path = folder / CHAIN_FILE
+    path = folder / CAUSAL_MODEL_FILE
     ir.save(model, path)
     onnx.checker.check_model(path, full_check=False)
     return model

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.architecture import Architecture
-from biogpt_onnx.runtime.kv_cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CacheComparison:
 
     def add(self, baseline: KeyValueCache, ours: KeyValueCache) -> None:
         """Takes the only row of two caches that have read the same tokens."""
-        for layer in range(len(baseline.slab)):
+        for layer in range(len(baseline.buffer)):
             first, second = (cache.values(layer, row=0).astype(np.float64) for cache in (baseline, ours))
             pairs = ((first, first), (first, second), (second, second))
             self._products[:, layer] += [np.einsum("phtd,phtd->phd", *pair) for pair in pairs]

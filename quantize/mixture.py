@@ -7,7 +7,7 @@ from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.blocks import Blocks
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.quantize.rows import Rows
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 Packing = Blocks | Rows | None
 

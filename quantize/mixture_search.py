@@ -18,7 +18,7 @@ from biogpt_onnx.quantize.recipes import RECIPES, Recipe
 from biogpt_onnx.quantize.search_passages import Growth, SearchText
 from biogpt_onnx.quantize.sensitivity import ordered, sensitivities
 from biogpt_onnx.quantize.weight_pool import WeightPool
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 
 NAME = "auto"
 

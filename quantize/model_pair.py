@@ -5,13 +5,13 @@ from pathlib import Path
 
 from biogpt_onnx.quantize.evaluation_report import BundleSummary
 from biogpt_onnx.runtime import bundle as bundle_files
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.backends.registry import Session, open_session
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
-from biogpt_onnx.runtime.devices import Session, open_session
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.loading import open_tokenizer
-from biogpt_onnx.runtime.providers import Device
+from biogpt_onnx.runtime.ort.providers import Device
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 

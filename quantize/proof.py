@@ -8,7 +8,7 @@ from biogpt_onnx.quantize.evaluation import Progress, evaluate
 from biogpt_onnx.quantize.evaluation_report import Evaluation
 from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.bundle_writer import record_evaluation
+from biogpt_onnx.runtime.bundle.writer import record_evaluation
 
 _PROMPTS = 4
 """Documents whose beginnings are continued: enough to see that nothing is broken, and done in seconds."""

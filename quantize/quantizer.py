@@ -20,7 +20,7 @@ from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
 from biogpt_onnx.quantize.calibration import input_magnitudes
 from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
 from biogpt_onnx.quantize.dynamic import save_dynamic
-from biogpt_onnx.quantize.half import half_model, save_chain
+from biogpt_onnx.quantize.half import half_model, save_causal_graph
 from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.mixture import layer_precisions, precision_of
 from biogpt_onnx.quantize.packing import PackedWeights
@@ -28,11 +28,11 @@ from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.quantize.rows import Rows
 from biogpt_onnx.quantize.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_manifest
-from biogpt_onnx.runtime.bundle_writer import BundleWriter, write_bundle
+from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
 from biogpt_onnx.runtime.errors import BundleError
-from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 _COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE)
 _TOOLS = ("numpy", "onnx", "onnx-ir")
@@ -70,12 +70,12 @@ def quantize_bundle(  # noqa: PLR0913 -- what, where to, how, and three settings
         if recipe.dtype != ir.DataType.FLOAT:
             model = half_model(manifest.architecture, weights.read, recipe.dtype)
             save_model(model, model_path, progress)
-            chain = save_chain(manifest.architecture, recipe.dtype, writer.folder)
+            causal = save_causal_graph(manifest.architecture, recipe.dtype, writer.folder)
             manifest = dataclasses.replace(
                 manifest,
                 inputs=tensor_specs(model.graph.inputs),
                 outputs=tensor_specs(model.graph.outputs),
-                chain=GraphSpec(tensor_specs(chain.graph.inputs), tensor_specs(chain.graph.outputs)),
+                causal=GraphSpec(tensor_specs(causal.graph.inputs), tensor_specs(causal.graph.outputs)),
             )
         elif recipe.body is None:
             save_dynamic(source, model_path, progress)

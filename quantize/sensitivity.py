@@ -9,7 +9,7 @@ import numpy.typing as npt
 from biogpt_onnx.quantize.divergence import Logits, divergence
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.quantize.weight_pool import WeightPool
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 
 # A few hundred tokens put the layers in order: all of a token's distribution is compared, not just what came.
 _MAX_PASSAGES = 8

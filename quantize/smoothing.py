@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biogpt_onnx.quantize.bundle_weights import ReadWeight, Values
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 # Half of an outlier stays with the activation, half goes to the weights (alpha of the paper, its choice for OPT).
 _ALPHA = 0.5

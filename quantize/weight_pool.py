@@ -12,8 +12,8 @@ from biogpt_onnx.quantize.mixture import Packing, packing_of
 from biogpt_onnx.quantize.packing import PackedWeights
 from biogpt_onnx.quantize.quantizer import layer_choices
 from biogpt_onnx.quantize.recipes import Recipe
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
-from biogpt_onnx.runtime.session import DecoderSession
 
 _POOL_FILE = "pool.data"
 

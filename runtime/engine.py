@@ -8,16 +8,21 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.protocol import SearchModel
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import SearchModel
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import (
+    check_choices,
+    choices_of_each,
+    token_log_probabilities,
+)
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
-from biogpt_onnx.runtime.prompts import as_list, as_text, check_batch, check_ids, fit
+from biogpt_onnx.runtime.prompt_checks import as_list, as_text, check_batch, check_ids, fit
 from biogpt_onnx.runtime.requests import (
     Allowed,
     allowed_rules,
@@ -28,7 +33,6 @@ from biogpt_onnx.runtime.requests import (
     seeds,
 )
 from biogpt_onnx.runtime.results import Choices, Generation, Score
-from biogpt_onnx.runtime.scoring import check_choices, choices_of_each, token_log_probabilities
 from biogpt_onnx.runtime.stream import TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID

@@ -4,11 +4,11 @@ import threading
 from pathlib import Path
 
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.registry import open_session
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
-from biogpt_onnx.runtime.devices import open_session
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
-from biogpt_onnx.runtime.providers import Device
+from biogpt_onnx.runtime.ort.providers import Device
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 

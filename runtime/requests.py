@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.decoding.sampler import generators
 from biogpt_onnx.runtime.decoding.search import Request
+from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
 from biogpt_onnx.runtime.decoding.stopping import ContinuationText
 from biogpt_onnx.runtime.errors import ConfigError

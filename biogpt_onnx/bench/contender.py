@@ -9,7 +9,7 @@ from typing import Literal
 from biogpt_onnx.bench.floors import ModelSize, step_bytes
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest, check_files, hash_file, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.providers import choose_provider, import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntime
 
 OURS = "biogpt-onnx"
 

@@ -12,15 +12,15 @@ import numpy.typing as npt
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.bench.protocol import serve
+from biogpt_onnx.runtime.backends.registry import Session, open_session
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.devices import Session, open_session
 from biogpt_onnx.runtime.errors import BioGptError
-from biogpt_onnx.runtime.providers import Device, import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import Device, import_onnxruntime
 
 
 class BundleModel:

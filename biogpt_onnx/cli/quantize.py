@@ -10,7 +10,7 @@ from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.cli.text_arguments import documents, share
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
-from biogpt_onnx.runtime.providers import choose_provider, import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntime
 
 if TYPE_CHECKING:
     from biogpt_onnx.quantize.mixture_search import Choice

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         from biogpt_onnx.export.reference import open_reference
     except ImportError as error:
         raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
-    from biogpt_onnx.runtime.devices import open_session
+    from biogpt_onnx.runtime.backends.registry import open_session
 
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest)

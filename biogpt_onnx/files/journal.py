@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self, TextIO
 from biogpt_onnx.files.journal_lock import open_locked
 from biogpt_onnx.files.json_lines import json_line
 from biogpt_onnx.files.records import Record
-from biogpt_onnx.runtime.cache_folder import flush_names
+from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
 from biogpt_onnx.runtime.errors import DocumentError
 
 SUFFIX = ".journal.jsonl"

@@ -9,7 +9,7 @@ from biogpt_onnx.export.checkpoint.names import HEAD, expected_shapes
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems, check_tensors, head_is_tied
 from biogpt_onnx.export.checkpoint.vocabulary import Vocabulary, soft_prompt_size
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 
 @dataclass(frozen=True)

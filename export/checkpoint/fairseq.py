@@ -12,7 +12,7 @@ from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.torch_file import read_torch_file, torch_tensors
 from biogpt_onnx.export.checkpoint.validate import Problems, canonical_tensors, printable
 from biogpt_onnx.export.checkpoint.vocabulary import find_vocabulary
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import CheckpointError
 
 CHECKPOINT_FILES = ("checkpoint.pt", "checkpoint_avg.pt", "checkpoint_last.pt")

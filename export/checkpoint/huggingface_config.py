@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.validate import Problems, printable
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import CheckpointError
 
 MODEL_TYPE = "biogpt"

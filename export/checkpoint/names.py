@@ -6,7 +6,7 @@ the prefix, and neither form transposes anything.
 
 import re
 
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 EMBEDDING = "embed_tokens.weight"
 POSITIONS = "embed_positions.weight"

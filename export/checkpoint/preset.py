@@ -14,7 +14,7 @@ from biogpt_onnx.export.checkpoint.placeholder_vocabulary import placeholder_voc
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems
 from biogpt_onnx.export.checkpoint.vocabulary import Vocabulary, find_vocabulary, soft_prompt_size
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import CheckpointError
 
 PREFIX = "preset:"

@@ -8,7 +8,7 @@ import numpy as np
 
 from biogpt_onnx.export.checkpoint.names import EMBEDDING, HEAD, expected_shapes
 from biogpt_onnx.export.checkpoint.tensor import FLOAT_DTYPES, CheckpointTensor
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 

@@ -9,8 +9,8 @@ from biogpt_onnx.export.graph.attention import AttentionInputs
 from biogpt_onnx.export.graph.builder import Dimension, GraphBuilder
 from biogpt_onnx.export.graph.decoder import Decoder, LayerChoices
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.architecture import Architecture
 from biogpt_onnx.runtime.bundle import TensorSpec
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 _BATCH, _SEQUENCE, _CAPACITY = "batch", "sequence", "capacity"
 _IDS = (_BATCH, _SEQUENCE)
@@ -45,7 +45,7 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
     return graph.build("biogpt")
 
 
-def build_chain_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
+def build_causal_graph(architecture: Architecture, choices: LayerChoices) -> ir.Model:
     """The same network for rows that are each one chain of tokens, without weights; for GPUs.
 
     Without an attention bias the CUDA provider's attention runs its fast kernels. The likeliest token is chosen where
@@ -76,7 +76,7 @@ def build_chain_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mode
     graph.output(ids, bundle.BEST_IDS, ir.DataType.INT64, ["num_logits", 1])
     graph.output(log_probabilities, bundle.BEST_LOG_PROBABILITIES, ir.DataType.FLOAT, ["num_logits", 1])
     _present(graph, architecture, choices, present)
-    return graph.build("biogpt_chain")
+    return graph.build("biogpt_causal")
 
 
 def _ids(graph: GraphBuilder) -> tuple[ir.Value, ir.Value]:

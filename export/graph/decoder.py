@@ -17,7 +17,7 @@ from biogpt_onnx.export.graph.layers import (
     TokenTable,
 )
 from biogpt_onnx.export.graph.sublayers import PLAIN, Residual, Sublayers
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 TOKEN_EMBEDDING = "embed_tokens.weight"  # noqa: S105 -- the name of a weight
 POSITION_EMBEDDING = "embed_positions.weight"

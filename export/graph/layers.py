@@ -6,7 +6,7 @@ from typing import Protocol
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.builder import GraphBuilder
-from biogpt_onnx.runtime.architecture import LAYER_NORM_EPSILON
+from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON
 
 
 class Layer(Protocol):

@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from biogpt_onnx.export.graph.builder import MICROSOFT, GraphBuilder
 from biogpt_onnx.export.graph.layers import FeedForward, LayerNorm, LinearFactory
-from biogpt_onnx.runtime.architecture import LAYER_NORM_EPSILON
+from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON
 
 
 class Update(NamedTuple):

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from biogpt_onnx.export.checkpoint import names
 from biogpt_onnx.export.graph.decoder import POSITION_EMBEDDING, TOKEN_EMBEDDING, UNTIED_HEAD
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 
 class ReadableTensor(Protocol):

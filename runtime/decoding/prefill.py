@@ -6,8 +6,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.protocol import Cache, DecoderModel, DeviceModel
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel
 
 CHUNK_TOKENS = 512
 """Tokens read at a time on a CPU. Attention's scores grow with chunk x sequence; longer chunks are hardly faster."""

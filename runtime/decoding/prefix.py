@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.protocol import Cache, DecoderModel, DeviceModel
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel
 from biogpt_onnx.runtime.decoding.prefill import prefill
 
 _LEAST_TOKENS_READ = 2

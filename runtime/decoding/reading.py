@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.protocol import Cache, DecoderModel, DeviceModel, Scores, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import Cache, DecoderModel, DeviceModel, Following, Scores
 from biogpt_onnx.runtime.decoding.prefill import prefill
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -77,7 +77,7 @@ def read_together(
     states: Sequence[SequenceState],
     limits: Limits,
     more_room: int = 0,
-) -> tuple[CacheT, Following]:
+) -> tuple[CacheT, TokenScores]:
     """A cache with a row for each sequence, its whole prompt read, and what may follow each; see `prompts_read`.
 
     Raises:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from biogpt_onnx.runtime.decoding.beam import beam_search
-from biogpt_onnx.runtime.decoding.beam_rows import beam_search_in_rows
-from biogpt_onnx.runtime.decoding.choosing import TokenChooser
+from biogpt_onnx.runtime.backends.protocol import DeviceModel, SearchModel, TreeModel
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.drafts import draft_search
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.model import DeviceModel, SearchModel, TreeModel
+from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.stepwise import stepwise_search
+from biogpt_onnx.runtime.decoding.strategies.beam_rows import beam_search_in_rows
+from biogpt_onnx.runtime.decoding.strategies.beam_search import beam_search
+from biogpt_onnx.runtime.decoding.strategies.speculative import draft_search
+from biogpt_onnx.runtime.decoding.strategies.stepwise import stepwise_search
 
 _MOST_BEAM_ROWS = 64
 """Beams of several prompts that are taken together: each needs memory for a whole sequence, and once more to part."""
@@ -71,7 +71,7 @@ def _stepwise(
 ) -> Iterator[None]:
     states = [state for request in requests for state in request.states if state.finish_reason is None]
     if states:
-        yield from stepwise_search(model, states, TokenChooser(config), limits)
+        yield from stepwise_search(model, states, NextTokenSelector(config), limits)
 
 
 def _drafts(model: SearchModel, request: Request, config: GenerationConfig, limits: Limits) -> Iterator[None]:

@@ -15,7 +15,7 @@ AllowedTokens = Callable[[Sequence[int]], Iterable[int]]
 """Takes the new tokens of a sequence so far and returns those that may come next; none ends the sequence."""
 
 
-class StopWatch(Protocol):
+class StoppingCriterion(Protocol):
     """Reads a sequence as it grows."""
 
     def push(self, token_id: int) -> bool:
@@ -49,7 +49,7 @@ class SequenceState:
         *,
         eos_token_id: int | None = 2,
         random: np.random.Generator | None = None,
-        watch: StopWatch | None = None,
+        watch: StoppingCriterion | None = None,
         allowed: AllowedTokens | None = None,
         prefix: Prefix[Any] | None = None,
     ) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.device_following import DeviceFollowing
-from biogpt_onnx.runtime.device_session import CUDA, DeviceSession
+from biogpt_onnx.runtime.backends.cuda.session import CUDA, DeviceSession
+from biogpt_onnx.runtime.backends.cuda.token_scores import DeviceTokenScores
 from makers.contenders import Scripts
 from makers.devices import CapturingSession
 
@@ -246,7 +246,7 @@ def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any
     subject = dataclasses.replace(subject, accelerator=dataclasses.replace(subject.accelerator, captures=True))
     captures = subject.session._captures
     subject.session._captures = True
-    subject.session._chain = CapturingSession(subject.session._chain)
+    subject.session._causal = CapturingSession(subject.session._causal)
     found = states.captured_steps(subject)
     assert found["passed"]
     assert found["captured"]["5 beams"] == found["steps"]["5 beams"] > 0
@@ -260,7 +260,7 @@ def test_a_device_that_computes_other_tokens_does_not_pass(
 ) -> None:
     step = DeviceSession.step
 
-    class Wrong(DeviceFollowing):
+    class Wrong(DeviceTokenScores):
         def likeliest(self, count: int) -> Any:
             ids, log_probabilities = super().likeliest(count)
             return np.roll(ids, 1) + 1, log_probabilities

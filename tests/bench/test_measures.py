@@ -5,7 +5,7 @@ import pytest
 from biogpt_onnx.bench.floors import ModelSize, prefill_operations, step_bytes, step_operations
 from biogpt_onnx.bench.measures import floors, measures
 from biogpt_onnx.bench.scenarios import Scenario
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from makers.contenders import fake_contender
 
 SCENARIO = Scenario("test", batch_size=2, prompt_tokens=10, new_tokens=3)

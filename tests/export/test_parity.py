@@ -9,7 +9,7 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.parity import compare_with
 from biogpt_onnx.export.parity_report import ParityReport, Tolerance, Verdict
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from makers.checkpoints import lively_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 pytest.importorskip("torch")

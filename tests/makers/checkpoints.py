@@ -14,7 +14,7 @@ import numpy.typing as npt
 from biogpt_onnx.export.checkpoint.names import HEAD, expected_shapes, to_fairseq, to_huggingface
 from biogpt_onnx.export.checkpoint.placeholder_vocabulary import placeholder_vocabulary
 from biogpt_onnx.export.huggingface_files import huggingface_config as written_config
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
 
 Tensors = dict[str, npt.NDArray[np.float32]]

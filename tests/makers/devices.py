@@ -6,8 +6,8 @@ from typing import Any
 import onnxruntime
 
 from biogpt_onnx import BioGPT
+from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.device_session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.loading import open_tokenizer
 
 STAND_IN = Accelerator("cpu", "CPUExecutionProvider")

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from biogpt_onnx.runtime.bundle import CONFIG_FILE, MERGES_FILE, MODEL_FILE, VOCAB_FILE, TensorSpec, read_manifest
-from biogpt_onnx.runtime.bundle_writer import write_bundle
+from biogpt_onnx.runtime.bundle.writer import write_bundle
 
 _HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _HALF_NAMES = ("float16", "bfloat16")
@@ -32,7 +32,7 @@ def emulated(source: Path, target: Path) -> Path:
         onnx.save(emulated_graph(source / MODEL_FILE), writer.folder / MODEL_FILE)
         inputs, outputs = (tuple(map(_in_float32, specs)) for specs in (manifest.inputs, manifest.outputs))
         writer.finish(
-            dataclasses.replace(manifest, precision="fp32", recipe=None, inputs=inputs, outputs=outputs, chain=None)
+            dataclasses.replace(manifest, precision="fp32", recipe=None, inputs=inputs, outputs=outputs, causal=None)
         )
     return target
 

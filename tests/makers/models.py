@@ -92,10 +92,10 @@ class FakeModel:
         return flat[last if logits_indices is None else logits_indices]
 
 
-class FakeFollowing:
+class FakeTokenScores:
     """What may follow, on a device; it counts with the model what is brought."""
 
-    most_selected = SELECTED
+    max_selected = SELECTED
 
     def __init__(self, model: "DeviceFake", logits: npt.NDArray[np.float32]) -> None:
         self._model, self._logits = model, logits
@@ -119,8 +119,8 @@ class FakeFollowing:
         self._model.brought += 1
         return self._logits.copy()
 
-    def __getitem__(self, rows: slice) -> "FakeFollowing":
-        return FakeFollowing(self._model, self._logits[rows])
+    def __getitem__(self, rows: slice) -> "FakeTokenScores":
+        return FakeTokenScores(self._model, self._logits[rows])
 
 
 class DeviceFake(FakeModel):
@@ -141,18 +141,20 @@ class DeviceFake(FakeModel):
             raise AssertionError(f"a device takes no {set(inputs)}")
         return super().forward(input_ids, cache, **inputs)
 
-    def step(self, input_ids: npt.NDArray[np.int64], cache: FakeCache) -> FakeFollowing:
-        return FakeFollowing(self, self.forward(input_ids, cache))
+    def step(self, input_ids: npt.NDArray[np.int64], cache: FakeCache) -> FakeTokenScores:
+        return FakeTokenScores(self, self.forward(input_ids, cache))
 
     def forward_prompts(
         self, prompts: Sequence[Sequence[int]], cache: FakeCache, check: Callable[[], None]
-    ) -> FakeFollowing:
+    ) -> FakeTokenScores:
         check()
         logits = [self.forward(np.array([prompt]), cache.row(row)) for row, prompt in enumerate(prompts)]
-        return FakeFollowing(self, np.concatenate(logits))
+        return FakeTokenScores(self, np.concatenate(logits))
 
-    def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> FakeFollowing:
-        return FakeFollowing(self, self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids))))
+    def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> FakeTokenScores:
+        return FakeTokenScores(
+            self, self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids)))
+        )
 
     def log_probabilities(
         self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]

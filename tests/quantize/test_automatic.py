@@ -30,9 +30,9 @@ from biogpt_onnx.quantize.search_passages import growth_of, search_passages
 from biogpt_onnx.quantize.search_text import SEARCH_TEXTS
 from biogpt_onnx.quantize.sensitivity import ordered, sensitivities
 from biogpt_onnx.quantize.weight_pool import WeightPool
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
-from biogpt_onnx.runtime.session import DecoderSession
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 from makers.outliers import write_outlier_checkpoint

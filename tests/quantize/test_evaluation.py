@@ -17,10 +17,10 @@ from biogpt_onnx.quantize.evaluation_plot import check_plot, plot_layer_errors
 from biogpt_onnx.quantize.evaluation_report import Evaluation
 from biogpt_onnx.quantize.intervals import Estimate, ratio_of_sums, share
 from biogpt_onnx.quantize.layer_errors import CacheComparison
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
-from biogpt_onnx.runtime.kv_cache import KeyValueCache
 from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.outliers import read_tensors, write_outlier_checkpoint, write_twin
 
@@ -305,12 +305,12 @@ def cache_of(values: npt.NDArray[np.float32]) -> KeyValueCache:
 def test_the_error_of_a_layer_is_relative_and_free_of_channel_scales() -> None:
     architecture = tiny_architecture(num_layers=2, hidden_size=6, num_heads=3)
     generator = np.random.default_rng(0)
-    slab = generator.standard_normal((2, 2, 1, 3, 2000, 2)).astype(np.float32)
-    ours = slab.copy()
+    buffer = generator.standard_normal((2, 2, 1, 3, 2000, 2)).astype(np.float32)
+    ours = buffer.copy()
     ours[1, 1] += 0.1 * generator.standard_normal(ours[1, 1].shape).astype(np.float32)
     ours[:, :, :, :, :, 1] *= 8
     comparison = CacheComparison(architecture)
-    comparison.add(cache_of(slab), cache_of(ours))
+    comparison.add(cache_of(buffer), cache_of(ours))
     first, second = comparison.errors()
     assert (first.keys, first.values, second.keys) == pytest.approx((0, 0, 0), abs=1e-7)
     assert second.values == pytest.approx(0.1, rel=0.03)

@@ -18,10 +18,10 @@ from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
 from biogpt_onnx.quantize.proof import prove
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.backends.registry import open_session
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest, check_files, read_manifest
-from biogpt_onnx.runtime.devices import open_session
 from biogpt_onnx.runtime.errors import BundleError, ProviderError
-from biogpt_onnx.runtime.session import DecoderSession
 from makers.checkpoints import Tensors, random_tensors, tiny_architecture, write_huggingface
 from makers.devices import device_session
 from makers.half_emulation import emulated
@@ -148,7 +148,7 @@ def test_it_is_evaluated_where_it_runs_beside_float32_on_the_cpu(
 
 def test_its_cache_takes_half_the_memory(bundles: dict[str, Path], mini_bundle: Path) -> None:
     half, full = (DecoderSession(folder, read_manifest(folder)) for folder in (bundles["fp16"], mini_bundle))
-    assert half.new_cache(2, 64).slab.nbytes * 2 == full.new_cache(2, 64).slab.nbytes
+    assert half.new_cache(2, 64).buffer.nbytes * 2 == full.new_cache(2, 64).buffer.nbytes
 
 
 def test_the_proof_of_fp16_passes_and_is_on_record(mini_bundle: Path, tmp_path: Path) -> None:

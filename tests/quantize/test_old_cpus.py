@@ -12,8 +12,8 @@ import pytest
 
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.session import DecoderSession
 
 EMULATOR = shutil.which("qemu-x86_64")
 IDS = [2, 500, 600, 700, 123, 45, 999, 1234, 77, 31, 64, 2000, 3000, 55, 4000, 87]
@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 ids = np.array([[int(token) for token in sys.argv[2].split(",")]])
 for name in sys.argv[3:]:
     folder = Path(sys.argv[1]) / name

@@ -9,8 +9,8 @@ import pytest
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.session import DecoderSession
 from makers.checkpoints import Tensors, lively_tensors, tiny_architecture, write_huggingface
 from makers.outliers import read_tensors, with_outliers, write_outlier_checkpoint, write_twin
 

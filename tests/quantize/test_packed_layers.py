@@ -13,7 +13,7 @@ from biogpt_onnx.quantize.blocks import Blocks
 from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing import PackedWeights
 from biogpt_onnx.quantize.rows import Rows
-from biogpt_onnx.runtime.providers import import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 Array = npt.NDArray[np.float32]
 

@@ -13,9 +13,9 @@ from biogpt_onnx.quantize.calibration import input_magnitudes
 from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
 from biogpt_onnx.quantize.packing import PackedWeights
 from biogpt_onnx.quantize.smoothing import smoothed, smoothing
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.session import DecoderSession
 from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 from makers.outliers import with_outliers
 

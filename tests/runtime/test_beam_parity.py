@@ -8,11 +8,11 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.session import DecoderSession
 from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 
 torch = pytest.importorskip("torch")

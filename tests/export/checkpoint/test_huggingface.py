@@ -11,7 +11,7 @@ import pytest
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.names import EMBEDDING, HEAD
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import CheckpointError
 from makers.checkpoints import as_stored, random_tensors, tiny_architecture, tiny_vocabulary, write_huggingface
 

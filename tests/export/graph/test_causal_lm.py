@@ -13,9 +13,9 @@ from biogpt_onnx.export.graph.causal_lm import build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Linear
 from biogpt_onnx.export.graph.weights import parameter_sources
-from biogpt_onnx.runtime.architecture import Architecture
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest
-from biogpt_onnx.runtime.session import DecoderSession
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 BASE = Architecture(24, 1024, 16, 4096, 42384, 1024)
@@ -125,7 +125,7 @@ def test_the_cache_is_updated_in_place(tiny_bundle: tuple[Path, Manifest]) -> No
     session = DecoderSession(*tiny_bundle)
     cache = session.new_cache(1, 8)
     session.forward(np.array([[2, 30, 40]]), cache)
-    written = np.abs(cache.slab).sum(axis=(0, 1, 2, 3, 5))  # by position
+    written = np.abs(cache.buffer).sum(axis=(0, 1, 2, 3, 5))  # by position
     assert np.all(written[:3] > 0)
     assert np.all(written[3:] == 0)
 

@@ -1,0 +1,1 @@
+"""Backends: what computes the passes of a model, one folder for each kind of device."""

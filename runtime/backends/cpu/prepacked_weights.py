@@ -1,0 +1,229 @@
+"""Weights that ONNX Runtime has rearranged, kept in files, so that processes map one copy of them.
+
+ONNX Runtime rearranges ("prepacks") weights for the processor while it loads a model, into memory of the process. It
+can also write the model with its rearranged weights; what is read from there is mapped, and the system keeps one copy
+for all processes. Such a model is good for one kind of processor and one version of ONNX Runtime, so it is not part of
+a bundle: it is an entry of a cache, under a name made of everything that decides what is in it.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.cpu.cache_folder import (
+    INSTEAD,
+    default_cache_folder,
+    flush_folder,
+    flush_names,
+    open_cache_folder,
+    refuse_foreign,
+    remove_folder,
+    sole_writer,
+    unfinished_folder,
+    unusable,
+)
+from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
+from biogpt_onnx.runtime.bundle import Manifest, check_files, hash_file
+from biogpt_onnx.runtime.errors import ConfigError
+
+FORMAT_VERSION = 1
+
+ENTRY_FILE = "entry.json"
+
+_FILES = (bundle.MODEL_FILE, bundle.WEIGHTS_FILE)
+_NOT_OF_THE_MODEL = frozenset({bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE})
+_MAX_ENTRY_BYTES = 1024 * 1024
+_NAME_DIGITS = 32
+
+# Smaller tensors stay in the graph's own file.
+_MIN_EXTERNAL_BYTES = 1024
+# The weights as they were and rearranged, of which the widest, 4-bit blocks, take 2.14 x the bundle; half precision,
+# which becomes float32 first, takes 4.23 x.
+_MAX_GROWTH = 2.25
+_MAX_HALF_GROWTH = 4.5
+_HALF_PRECISIONS = frozenset({"fp16", "bf16"})
+_SPARE_BYTES = 16 * 1024 * 1024
+
+# What may change the graph or the layout of its weights. The number of threads is not among them: files made with one,
+# two and three threads were the same to the last byte.
+_CONFIG_ENTRIES = (
+    "optimization.disable_specified_optimizers",
+    "session.disable_prepacking",
+    "session.x64quantprecision",
+    "session.set_denormal_as_zero",
+    "mlas.disable_kleidiai",
+    "mlas.enable_gemm_fastmath_arm64_bfloat16",
+)
+
+
+@dataclass(frozen=True)
+class PrepackedWeights:
+    """A bundle's model with its weights rearranged, as a cache holds it.
+
+    Attributes:
+        onnxruntime: ONNX Runtime.
+        bundle_folder: the bundle. It is read only when the entry is made.
+        manifest: its manifest.
+        cache_folder: where entries are kept; None for `default_cache_folder()`.
+    """
+
+    onnxruntime: ModuleType
+    bundle_folder: Path
+    manifest: Manifest
+    cache_folder: Path | None = None
+
+    def model_path(self, options: Any) -> Path:  # noqa: ANN401 -- ONNX Runtime has no types
+        """The model to open instead of the bundle's; made first if the cache has none, or none that is whole.
+
+        Args:
+            options: a session's options like those that the model will be opened with. They are used up.
+
+        Raises:
+            ConfigError: the cache folder cannot be written, has too little room, or others may write to it.
+            BundleError: the bundle is not what its manifest says.
+        """
+        folder = open_cache_folder(self.cache_folder or default_cache_folder())
+        identity = self._identity(options)
+        entry = folder / _name(identity)
+        try:
+            if not _is_whole(entry, identity):
+                with sole_writer(folder):
+                    # Whoever wrote to it until now may have made this very entry.
+                    if not _is_whole(entry, identity):
+                        self._make(entry, identity, options)
+        except OSError as error:
+            raise unusable(folder, error) from error
+        return entry / bundle.MODEL_FILE
+
+    def _identity(self, options: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
+        return {
+            "format_version": FORMAT_VERSION,
+            "model_files": {
+                name: record.sha256
+                for name, record in sorted(self.manifest.files.items())
+                if name not in _NOT_OF_THE_MODEL
+            },
+            "onnxruntime": {"version": self.onnxruntime.__version__, "build": self.onnxruntime.get_build_info()},
+            "processor": describe_processor(),
+            "options": {"graph_optimization_level": options.graph_optimization_level.name}
+            | {name: _config_entry(options, name) for name in _CONFIG_ENTRIES},
+        }
+
+    def _make(self, entry: Path, identity: dict[str, Any], options: Any) -> None:  # noqa: ANN401 -- as above
+        _check_room(entry.parent, self.manifest)
+        # What is filed under these hashes must have them.
+        check_files(self.bundle_folder, self.manifest, contents=True)
+        with unfinished_folder(entry.parent) as building:
+            self._write_model(building, options)
+            record = identity | {"files": _records(building)}
+            (building / ENTRY_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            for path in building.iterdir():
+                path.chmod(0o600)
+            flush_folder(building)
+            _put(building, entry, identity)
+        flush_names(entry.parent)
+
+    def _write_model(self, folder: Path, options: Any) -> None:  # noqa: ANN401 -- as above
+        options.optimized_model_filepath = str(folder / bundle.MODEL_FILE)
+        prefix = "session.optimized_model_external_initializers"
+        options.add_session_config_entry(f"{prefix}_file_name", bundle.WEIGHTS_FILE)
+        options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(_MIN_EXTERNAL_BYTES))
+        options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
+        try:
+            self.onnxruntime.InferenceSession(
+                self.bundle_folder / bundle.MODEL_FILE, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            raise ConfigError(
+                f"prepacked weights of {self.bundle_folder} cannot be written to {folder.parent} "
+                f"({_reason(error)}); nothing is left of them: check the space there; or {INSTEAD}"
+            ) from error
+
+
+def give_back_freed_memory() -> None:
+    """Returns to the system what loading has freed but the allocator keeps: of a full-size model 20 to 200 MB."""
+    # Only the GNU library has the function, and only it needs to be told.
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _name(identity: dict[str, Any]) -> str:
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:_NAME_DIGITS]
+
+
+def _config_entry(options: Any, name: str) -> str | None:  # noqa: ANN401 -- ONNX Runtime has no types
+    try:
+        value: str = options.get_session_config_entry(name)
+    except RuntimeError:  # it has not been set
+        return None
+    return value
+
+
+def _records(folder: Path) -> dict[str, dict[str, Any]]:
+    # To hash the weights at each load would cost what the cache saves; the graph is small.
+    records: dict[str, dict[str, Any]] = {name: {"size": (folder / name).stat().st_size} for name in _FILES}
+    records[bundle.MODEL_FILE]["sha256"] = hash_file(folder / bundle.MODEL_FILE)
+    return records
+
+
+def _is_whole(entry: Path, identity: dict[str, Any]) -> bool:
+    """Whether an entry is there, is of this identity and has all that it should.
+
+    Raises:
+        ConfigError: others could have written it.
+    """
+    if entry.is_symlink() or not entry.is_dir():
+        return False
+    paths = [entry / name for name in (ENTRY_FILE, *_FILES)]
+    try:
+        for path in (entry, *paths):
+            refuse_foreign(path)
+        if any(path.is_symlink() or not path.is_file() for path in paths):
+            return False
+        if paths[0].stat().st_size > _MAX_ENTRY_BYTES:
+            return False
+        record = json.loads(paths[0].read_text(encoding="utf-8"))
+        return bool(record == identity | {"files": _records(entry)})
+    except (FileNotFoundError, ValueError, RecursionError) as error:
+        if isinstance(error, ConfigError):  # which is a ValueError too
+            raise
+        return False
+
+
+def _check_room(folder: Path, manifest: Manifest) -> None:
+    sizes = (record.size for name, record in manifest.files.items() if name not in _NOT_OF_THE_MODEL)
+    growth = _MAX_HALF_GROWTH if manifest.precision in _HALF_PRECISIONS else _MAX_GROWTH
+    needed, free = int(growth * sum(sizes)) + _SPARE_BYTES, shutil.disk_usage(folder).free
+    if free < needed:
+        raise ConfigError(
+            f"the cache folder {folder} has {free / 1e9:.2f} GB free, and prepacked weights may take "
+            f"{needed / 1e9:.2f} GB: {INSTEAD}"
+        )
+
+
+def _put(building: Path, entry: Path, identity: dict[str, Any]) -> None:
+    try:
+        # Where there are no locks another process may have been faster.
+        if _is_whole(entry, identity):
+            return
+        if entry.is_symlink() or entry.is_file():
+            entry.unlink()
+        elif entry.exists():
+            remove_folder(entry)
+        building.rename(entry)
+    except OSError:
+        if not _is_whole(entry, identity):
+            raise
+
+
+def _reason(error: Exception) -> str:
+    # ONNX Runtime puts the reason behind the places in its source that it came through.
+    return " ".join(str(error).split()).rpartition(" : ")[-1]

@@ -1,0 +1,162 @@
+"""A bundle's graph in ONNX Runtime, on the CPU."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.prepacked_weights import PrepackedWeights, give_back_freed_memory
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.ort.element_types import FLOAT32
+from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, seqlens_k
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, choose_provider, import_onnxruntime
+from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract, open_session, session_options
+
+
+class DecoderSession:
+    """Runs a bundle's graph step by step over a cache; what the searches know as a `DecoderModel`.
+
+    Attributes:
+        vocab_size: entries of a row of logits.
+        max_positions: tokens that a sequence may have.
+        device: "cpu".
+        provider: the execution provider.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights are kept
+        self,
+        folder: Path,
+        manifest: Manifest,
+        *,
+        threads: int | None = None,
+        prepack: bool = True,
+        share_weights: bool = False,
+        cache_folder: Path | None = None,
+    ) -> None:
+        """Loads the graph.
+
+        Args:
+            folder: the bundle.
+            manifest: its manifest.
+            threads: threads that compute one step; None lets ONNX Runtime take one for each core it may use.
+            prepack: whether weights are rearranged once at loading. It makes prefill and batches faster, and a row's
+                logits the same to the last bit in any batch, but takes seconds and a copy of the weights in memory;
+                without it they are mapped from the file as they are, and steps of one row are faster. Quantized
+                weights are always rearranged: ONNX Runtime would unpack them at every step otherwise.
+            share_weights: whether rearranged weights are mapped from a cache on the disk, of which all processes have
+                one copy in memory, rather than kept by each; on the CPU only. See `PrepackedWeights`.
+            cache_folder: where that cache is; None for the default place.
+
+        Raises:
+            ProviderError: ONNX Runtime cannot be had, or has no kernels for the bundle on a CPU.
+            BundleError: the graph cannot be loaded.
+            ConfigError: a bad number of threads, weights that cannot be shared, or a cache that cannot be used.
+        """
+        onnxruntime = import_onnxruntime()
+        self._onnxruntime = onnxruntime
+        self._architecture = manifest.architecture
+        self.vocab_size = manifest.architecture.vocab_size
+        self.max_positions = manifest.architecture.max_positions
+        self.device = "cpu"
+        self.provider = choose_provider(onnxruntime, "cpu", manifest.precision)
+        self._element_type = cache_element_type(folder, manifest)
+        prepack = prepack or manifest.precision != "fp32"
+        check_sharing(self.provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
+        is_half = self._element_type is not FLOAT32
+        new_options = partial(session_options, onnxruntime, threads, prepack=prepack, is_half_on_cpu=is_half)
+        path, remedy = folder / bundle.MODEL_FILE, "check it with `biogpt-onnx info --check`"
+        if share_weights:
+            path = PrepackedWeights(onnxruntime, folder, manifest, cache_folder).model_path(new_options())
+            remedy = f"delete {path.parent}, which is then made anew"
+        self._session = open_session(onnxruntime, path, new_options(), self.provider, remedy)
+        if share_weights:
+            give_back_freed_memory()
+        check_contract(folder, self._session, GraphSpec(manifest.inputs, manifest.outputs))
+
+    def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
+        """An empty cache; see `KeyValueCache.allocate`."""
+        return KeyValueCache.allocate(self._architecture, batch_size, capacity, self._element_type)
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: KeyValueCache,
+        *,
+        position_ids: npt.NDArray[np.int64] | None = None,
+        attention_bias: npt.NDArray[np.float32] | None = None,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens to the cache and computes logits.
+
+        ONNX Runtime's CPU attention takes several tokens a row for one row at a time only, once the cache holds
+        something.
+
+        Args:
+            input_ids: [batch, sequence].
+            cache: of as many rows; its lengths grow by `sequence`.
+            position_ids: [batch, sequence]; by default they go on from the cache's lengths.
+            attention_bias: [batch or 1, heads or 1, sequence, total], added to the attention scores, `total` being the
+                longest row's tokens after this step; by default none.
+            logits_indices: [num_logits], the rows of the flattened batch * sequence whose logits are wanted; by default
+                each row's last.
+
+        Returns:
+            Logits [num_logits, vocab].
+        """
+        sequence = input_ids.shape[1]
+        inputs = pass_inputs(input_ids, cache, position_ids, logits_indices)
+        if attention_bias is None:
+            total = int(inputs[bundle.TOTAL_SEQUENCE_LENGTH])
+            attention_bias = np.zeros((1, 1, sequence, total), dtype=np.float32)
+        inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
+        inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
+        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self.vocab_size), dtype=np.float32)
+        self._run(cache, inputs, logits)
+        cache.lengths += sequence
+        return logits
+
+    def _run(self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], logits: npt.NDArray[np.float32]) -> None:
+        if cache.binding is None:
+            cache.binding = self._bind_cache(cache)
+        # Nothing is copied or kept alive by binding: the arrays live as long as `inputs`, `logits` and the cache do.
+        for name, array in inputs.items():
+            cache.binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
+        cache.binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
+        self._session.run_with_iobinding(cache.binding)
+
+    def _bind_cache(self, cache: KeyValueCache) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+        # Past and present name the same memory: this is what makes the update happen in place.
+        binding = self._session.io_binding()
+        for layer in range(self._architecture.num_layers):
+            for index, part in enumerate(("key", "value")):
+                value = self._element_type.ort_value(self._onnxruntime, cache.buffer[layer, index])
+                binding.bind_ortvalue_input(bundle.past_name(layer, part), value)
+                binding.bind_ortvalue_output(bundle.present_name(layer, part), value)
+        return binding
+
+
+def check_sharing(provider: str, *, share_weights: bool, prepack: bool, cache_folder: Path | None) -> None:
+    """Refuses settings about shared weights that contradict each other or the provider.
+
+    Raises:
+        ConfigError: they do.
+    """
+    if not share_weights:
+        if cache_folder is not None:
+            raise ConfigError(f"cache_folder is {str(cache_folder)!r}, but only share_weights=True uses a cache")
+        return
+    if provider != CPU_PROVIDER:
+        raise ConfigError(
+            f"share_weights is True, but the model runs on {provider}, which keeps weights in the device's memory: "
+            "choose device cpu, or share_weights=False"
+        )
+    if not prepack:
+        raise ConfigError(
+            "share_weights is True and prepack False: without prepacking, processes share a float32 bundle's own file "
+            "already; leave out one of the two"
+        )

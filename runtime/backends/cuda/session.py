@@ -1,0 +1,333 @@
+"""A bundle's graph on a device whose memory is its own: the cache stays there, and so do the logits where they can."""
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.cuda.buffers import BufferPool, CacheBuffer
+from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
+from biogpt_onnx.runtime.backends.cuda.memory import device_memory
+from biogpt_onnx.runtime.backends.cuda.outputs import DeviceOutputs, OutputTools
+from biogpt_onnx.runtime.backends.cuda.prompt_groups import prompt_groups
+from biogpt_onnx.runtime.backends.cuda.step import DeviceStep
+from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
+from biogpt_onnx.runtime.backends.cuda.token_scores import DeviceTokenScores, Place
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.ort.pass_inputs import pass_inputs, room_needed
+from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER
+from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract, open_session, session_options
+from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
+
+_GRAPH_ID = "gpu_graph_id"
+_NOT_CAPTURED = "-1"
+
+_TOKENS_SCORED_AT_ONCE = 4_096
+"""Twice what a pass takes its time for anyway: more would be no faster, and their caches take memory."""
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """A device and how ONNX Runtime calls it.
+
+    Attributes:
+        name: of its memory.
+        provider: the execution provider.
+        options: the provider's.
+        captures: whether steps of fixed shapes and addresses are captured and replayed as CUDA graphs.
+    """
+
+    name: str
+    provider: str
+    options: tuple[tuple[str, str], ...] = ()
+    captures: bool = False
+
+
+_FLASH, _MEMORY_EFFICIENT, _UNFUSED = 1, 2, 16
+"""Bits of the option `sdpa_kernel`."""
+
+CUDA = Accelerator(
+    "cuda",
+    CUDA_PROVIDER,
+    (
+        # By default the arena would take powers of two, up to twice of what is needed.
+        ("arena_extend_strategy", "kSameAsRequested"),
+        # By default cuDNN's attention would read prompts on newer cards. It makes a plan for each length of a prompt
+        # that a thread has not met before, which by others' accounts takes longer than to read it, and keeps them all.
+        ("sdpa_kernel", str(_FLASH | _MEMORY_EFFICIENT | _UNFUSED)),
+    ),
+    captures=True,
+)
+
+
+class DeviceSession:
+    """Runs a bundle for GPUs over a cache in the device's memory.
+
+    It is what the searches know as a `DeviceModel`.
+
+    It runs the graph without an attention bias, whose attention is the fast one. So each row is one chain of tokens:
+    beams and choices have rows of their own, and a draft is one that may be cut off.
+
+    Attributes:
+        vocab_size: entries of a row of logits.
+        max_positions: tokens that a sequence may have.
+        device: the name of its memory.
+        provider: the execution provider.
+    """
+
+    def __init__(
+        self, onnxruntime: ModuleType, folder: Path, manifest: Manifest, accelerator: Accelerator = CUDA
+    ) -> None:
+        """Loads the graph.
+
+        Args:
+            onnxruntime: ONNX Runtime.
+            folder: the bundle.
+            manifest: its manifest.
+            accelerator: where it runs.
+
+        Raises:
+            BundleError: the graph cannot be loaded, or the bundle has none for GPUs.
+            ProviderError: the provider cannot be started.
+            DeviceMemoryError: the weights do not fit.
+        """
+        if manifest.causal is None:
+            raise BundleError(
+                f"{folder} has no {bundle.CAUSAL_MODEL_FILE}, which runs on GPUs: quantize the float32 bundle anew, by "
+                "the recipe fp16 or bf16"
+            )
+        self._onnxruntime, self._folder = onnxruntime, folder
+        self._accelerator = accelerator
+        self._element_type = cache_element_type(folder, manifest)
+        self.vocab_size = manifest.architecture.vocab_size
+        self.max_positions = manifest.architecture.max_positions
+        self.device, self.provider = accelerator.name, accelerator.provider
+        self._causal, self._captures = self._open_causal(manifest.causal)
+        self._not_captured = self._run_options(_NOT_CAPTURED)
+        # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
+        # captured step and its fixed inputs serve one run at a time.
+        self._lock = threading.RLock()
+        self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
+        self._pool = BufferPool(onnxruntime, accelerator.name, manifest.architecture, self._mover, self._lock)
+        self._tools = OutputTools(onnxruntime, accelerator.provider, accelerator.name, self.vocab_size)
+        self._counters = threading.local()
+
+    @property
+    def captured_steps(self) -> int:
+        """Steps that this thread has had run as a CUDA graph."""
+        return int(getattr(self._counters, "captured_steps", 0))
+
+    def new_cache(self, batch_size: int, capacity: int) -> DeviceCache:
+        """An empty cache; see `DeviceCache.allocate`."""
+        return DeviceCache.allocate(self._pool, self._mover, batch_size, capacity, self._element_type)
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: DeviceCache,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens to the cache and computes logits.
+
+        Attention takes several tokens a row for one row at a time only, once the cache holds something.
+
+        Args:
+            input_ids: [batch, sequence].
+            cache: of as many rows; its lengths grow by `sequence`.
+            logits_indices: [num_logits], at least one: the rows of the flattened batch * sequence whose logits are
+                wanted; by default each row's last.
+
+        Returns:
+            Logits [num_logits, vocab].
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        if logits_indices is None and input_ids.shape[1] == 1 and not cache.is_part:
+            return self.step(input_ids, cache).logits()
+        return self._pass(input_ids, cache, logits_indices).logits()
+
+    def step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceTokenScores:
+        """Appends a token to each row, int64 [batch, 1]; see `DeviceModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        room_needed(cache, 1)
+        buffer = cache.buffer
+        with self._lock, device_memory("a step"):
+            if buffer.step is None:
+                buffer.step = self._new_step(buffer)
+            step: DeviceStep = buffer.step
+            step.run(cache.rows, input_ids[:, 0], cache.lengths)
+        self._counters.captured_steps = self.captured_steps + self._captures
+        cache.lengths += 1
+        return self._at([(step.outputs, row) for row in cache.rows])
+
+    def forward_prompts(
+        self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
+    ) -> DeviceTokenScores:
+        """Reads a prompt into each row of an empty cache; see `DeviceModel`.
+
+        Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        groups = prompt_groups([len(prompt) for prompt in prompts])
+        cache.arrange([row for group in groups for row in group])
+        places: dict[int, Place] = {}
+        for group in groups:
+            check()
+            input_ids, lengths = _padded([prompts[row] for row in group])
+            lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
+            places |= zip(group, self._pass(input_ids, cache.part(group), lasts).places, strict=True)
+            cache.lengths[group] = lengths
+        return self._at([places[row] for row in range(len(prompts))])
+
+    def forward_chain(self, token_ids: Sequence[int], cache: DeviceCache) -> DeviceTokenScores:
+        """Appends several tokens to the only row; see `DeviceModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        return self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(len(token_ids)))
+
+    def log_probabilities(
+        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """How likely tokens are in given sequences, in nats; see `DeviceModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        scores = np.empty(len(asked), dtype=np.float32)
+        for group in prompt_groups([len(sequence) for sequence in sequences], _TOKENS_SCORED_AT_ONCE):
+            lines = np.full(len(sequences), -1)
+            lines[group] = np.arange(len(group))
+            here = lines[asked[:, 0]] >= 0
+            number, place, token = asked[here].T
+            scores[here] = self._scores([sequences[row] for row in group], lines[number], place, token)
+        return scores
+
+    def with_rows(self, cache: DeviceCache, rows: Sequence[int]) -> DeviceCache:
+        """A cache of these rows; see `DeviceModel`.
+
+        Raises:
+            DeviceMemoryError: the device's memory is full.
+        """
+        return cache.with_rows(rows)
+
+    def _scores(
+        self,
+        sequences: Sequence[Sequence[int]],
+        numbers: npt.NDArray[np.int64],
+        places: npt.NDArray[np.int64],
+        tokens: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.float32]:
+        """How likely tokens are at places of sequences, all [asked], which are read in one pass."""
+        input_ids, lengths = _padded(sequences)
+        cache = self.new_cache(len(sequences), int(lengths.max()))
+        wanted, rows = np.unique(numbers * input_ids.shape[1] + places, return_inverse=True)
+        return self._pass(input_ids, cache, wanted).log_probabilities(rows, tokens)
+
+    def _new_step(self, buffer: CacheBuffer) -> DeviceStep:
+        # Here, because it is no moment at which a step of another thread runs.
+        release = getattr(self._causal, "release_captured_graph", None)
+        for number in self._pool.take_dropped():
+            if release is not None:  # older versions keep graphs as long as the session
+                release(number)
+        binding = self._causal.io_binding()
+        self._bind_cache(binding, buffer, 0, buffer.rows)
+        options = self._run_options(str(buffer.number)) if self._captures else self._not_captured
+        run = partial(self._causal.run_with_iobinding, binding, options)
+        return DeviceStep(self._onnxruntime, run, binding, buffer, self.device, DeviceOutputs(self._tools, buffer.rows))
+
+    def _at(self, places: Sequence[Place]) -> DeviceTokenScores:
+        return DeviceTokenScores(places, self.vocab_size, self._lock)
+
+    def _pass(
+        self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
+    ) -> DeviceTokenScores:
+        """Appends tokens [batch, sequence] to the cache."""
+        inputs = pass_inputs(input_ids, cache, None, logits_indices)
+        count = len(inputs[bundle.LOGITS_INDICES])
+        with self._lock, device_memory(f"a pass over {input_ids.size:,} tokens"):
+            if cache.binding is None:
+                cache.binding = self._causal.io_binding()
+                self._bind_cache(cache.binding, cache.buffer, _first_row(cache), cache.batch_size)
+            outputs = DeviceOutputs(self._tools, count)
+            outputs.bind(cache.binding)
+            # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
+            for name, array in inputs.items():
+                cache.binding.bind_ortvalue_input(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
+            self._causal.run_with_iobinding(cache.binding, self._not_captured)
+        cache.lengths += input_ids.shape[1]
+        return self._at([(outputs, row) for row in range(count)])
+
+    def _bind_cache(self, binding: Any, buffer: CacheBuffer, first_row: int, rows: int) -> None:  # noqa: ANN401 -- as above
+        # Past and present name the same memory: this is what makes the update happen in place.
+        element_type = self._element_type.onnx_type or self._element_type.storage.type
+        place = (self._accelerator.name, 0, element_type, buffer.part_shape(rows))
+        for layer in range(buffer.shape[0]):
+            for part, name in enumerate(("key", "value")):
+                address = buffer.address(layer, part, first_row)
+                binding.bind_input(bundle.past_name(layer, name), *place, address)
+                binding.bind_output(bundle.present_name(layer, name), *place, address)
+
+    def _run_options(self, graph_id: str) -> Any:  # noqa: ANN401 -- as above
+        options = self._onnxruntime.RunOptions()
+        options.add_run_config_entry(_GRAPH_ID, graph_id)
+        return options
+
+    def _open_causal(self, spec: GraphSpec) -> tuple[Any, bool]:
+        """A session, and whether its steps are captured."""
+        if not self._accelerator.captures:
+            return self._open(spec, captures=False), False
+        try:
+            return self._open(spec, captures=True), True
+        except BundleError as error:
+            session = self._open(spec, captures=False)
+            warnings.warn(f"steps do not run as CUDA graphs, because {error}", RuntimeWarning, stacklevel=2)
+            return session, False
+
+    def _open(self, spec: GraphSpec, *, captures: bool) -> Any:  # noqa: ANN401 -- as above
+        path = self._folder / bundle.CAUSAL_MODEL_FILE
+        with device_memory(str(path)):
+            session = open_session(
+                self._onnxruntime,
+                path,
+                # All but the computation of a shape is done on the device.
+                session_options(self._onnxruntime, 1, prepack=True, is_half_on_cpu=False),
+                self.provider,
+                "check it with `biogpt-onnx info --check`",
+                provider_options=dict(self._accelerator.options) | ({"enable_cuda_graph": "1"} if captures else {}),
+            )
+        check_contract(self._folder, session, spec)
+        return session
+
+
+def _padded(sequences: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sequences as rows that are filled up at their ends, [sequences, longest], and how long each is."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    input_ids = np.full((len(sequences), lengths.max()), PAD_ID, dtype=np.int64)
+    for line, sequence in enumerate(sequences):
+        input_ids[line, : lengths[line]] = sequence
+    return input_ids, lengths
+
+
+def _first_row(cache: DeviceCache) -> int:
+    first = cache.rows[0]
+    if cache.rows != tuple(range(first, first + cache.batch_size)):
+        raise ValueError("several tokens are appended to rows that lie side by side, or to one at a time")
+    return first

@@ -1,0 +1,276 @@
+"""The manifest of a bundle, and the names of its files and of its graph's inputs and outputs.
+
+This module alone knows these names; whatever writes or reads a bundle goes through it.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.errors import BundleError
+
+FORMAT_VERSION = 1
+
+MANIFEST_FILE = "bundle.json"
+MODEL_FILE = "model.onnx"
+CAUSAL_MODEL_FILE = "causal.onnx"
+WEIGHTS_FILE = "model.onnx.data"
+CONFIG_FILE = "config.json"
+VOCAB_FILE = "vocab.json"
+MERGES_FILE = "merges.txt"
+REQUIRED_FILES = (MODEL_FILE, CONFIG_FILE, VOCAB_FILE, MERGES_FILE)
+
+INPUT_IDS = "input_ids"
+POSITION_IDS = "position_ids"
+SEQLENS_K = "seqlens_k"
+TOTAL_SEQUENCE_LENGTH = "total_sequence_length"
+ATTENTION_BIAS = "attention_bias"
+LOGITS_INDICES = "logits_indices"
+LOGITS = "logits"
+BEST_IDS = "best_ids"
+BEST_LOG_PROBABILITIES = "best_log_probabilities"
+
+LAYER_PRECISIONS = ("fp32", "int8", "int4")
+"""How a layer's weights are stored, where a bundle's manifest says it of each layer."""
+
+TASKS = ("bc5cdr", "kd-dti", "ddi", "hoc", "pubmedqa")
+"""What BioGPT's authors fine-tuned it for: relations of three kinds, classes, and answers."""
+
+_MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+_HASH_CHUNK_BYTES = 4 * 1024 * 1024
+
+
+def past_name(layer: int, part: str) -> str:
+    """The graph input that holds a layer's cache; `part` is "key" or "value"."""
+    return f"past_key_values.{layer}.{part}"
+
+
+def present_name(layer: int, part: str) -> str:
+    """The graph output that holds a layer's cache; `part` is "key" or "value"."""
+    return f"present.{layer}.{part}"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What a file of the bundle must be: its size in bytes and its sha256 as hexadecimal digits."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output of the graph; a dimension is a number or the name of one that varies."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """A graph's inputs and outputs."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle says of itself.
+
+    Attributes:
+        precision: how the weights are stored, e.g. "fp32".
+        recipe: the quantization recipe that made it; None for an export.
+        architecture: the model's shape.
+        inputs: the graph's inputs.
+        outputs: the graph's outputs.
+        source: where the weights came from, without any path of the machine that exported them.
+        tools: versions of what wrote the bundle.
+        files: every file of the bundle but the manifest itself.
+        evaluation: how a quantized bundle's answers compared with those of the float32 one; None where none was made.
+        layer_precisions: of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`; None where the
+            recipe says it all.
+        task: what the checkpoint was fine-tuned for, one of `TASKS`; None where nothing says so.
+        causal: the causal graph of a half-precision bundle: a second graph over the same weights, without attention
+            bias, that runs on GPUs. None where there is none.
+        format_version: the version of this format.
+    """
+
+    precision: str
+    recipe: str | None
+    architecture: Architecture
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    source: str
+    tools: Mapping[str, str]
+    files: Mapping[str, FileRecord]
+    evaluation: Mapping[str, Any] | None = None
+    layer_precisions: Mapping[str, str] | None = None
+    task: str | None = None
+    causal: GraphSpec | None = None
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """The manifest as it is stored."""
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all files that the manifest lists."""
+        return sum(record.size for record in self.files.values())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads and checks a bundle's manifest; the other files are not touched.
+
+    Raises:
+        BundleError: there is no bundle, its manifest is malformed, or a later version of this package wrote it.
+    """
+    path = folder / MANIFEST_FILE
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
+    if not path.is_file():
+        raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        version = fields["format_version"]
+        if type(version) is int and version > FORMAT_VERSION:
+            raise BundleError(
+                f"{path} has format version {version}, this biogpt-onnx reads up to {FORMAT_VERSION}: upgrade it"
+            )
+        return _manifest(fields)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path} is malformed ({_reason(error)}): export the bundle again") from error
+
+
+def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> None:
+    """Holds the bundle's files against its manifest: presence and size, and with `contents` every byte.
+
+    Raises:
+        BundleError: lists every file that is missing, of another size or altered.
+    """
+    problems = list(_file_problems(folder, manifest.files, contents=contents))
+    if problems:
+        raise BundleError(f"{folder}: {'; '.join(problems)}: copy or export the bundle again")
+
+
+def hash_file(path: Path) -> str:
+    """The sha256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _file_problems(folder: Path, files: Mapping[str, FileRecord], *, contents: bool) -> Iterator[str]:
+    for name, record in files.items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif (size := path.stat().st_size) != record.size:
+            yield f"{name} has {size:,} bytes where the manifest says {record.size:,}"
+        elif contents and hash_file(path) != record.sha256:
+            yield f"{name} is altered (its sha256 is not the manifest's)"
+
+
+def _manifest(fields: dict[str, Any]) -> Manifest:
+    files = {_plain_name(name): _file_record(record) for name, record in fields["files"].items()}
+    for name in REQUIRED_FILES:
+        if name not in files:
+            raise KeyError(f"files: {name}")
+    recipe = fields["recipe"]
+    return Manifest(
+        precision=_typed(fields, "precision", str),
+        recipe=None if recipe is None else _typed(fields, "recipe", str),
+        architecture=_architecture(fields["architecture"]),
+        inputs=_tensor_specs(fields["inputs"]),
+        outputs=_tensor_specs(fields["outputs"]),
+        source=_typed(fields, "source", str),
+        tools=dict(fields["tools"].items()),
+        files=files,
+        evaluation=_evaluation(fields.get("evaluation")),
+        layer_precisions=_layer_precisions(fields.get("layer_precisions")),
+        task=_task(fields.get("task")),
+        causal=_causal(fields.get("causal"), files),
+        format_version=_typed(fields, "format_version", int),
+    )
+
+
+def _evaluation(report: object) -> dict[str, Any] | None:
+    if report is not None and not isinstance(report, dict):
+        raise TypeError("evaluation is not an object")
+    return report
+
+
+def _layer_precisions(precisions: object) -> dict[str, str] | None:
+    if precisions is None:
+        return None
+    if not isinstance(precisions, dict):
+        raise TypeError("layer_precisions is not an object")
+    for layer, precision in precisions.items():
+        if precision not in LAYER_PRECISIONS:
+            known = ", ".join(LAYER_PRECISIONS)
+            raise TypeError(f"layer_precisions: {layer} is {precision!r}, this biogpt-onnx knows {known}")
+    return precisions
+
+
+def _task(task: object) -> str | None:
+    # A name of a user's own is as good as ours.
+    if task is not None and not isinstance(task, str):
+        raise TypeError("task is not a string")
+    return task
+
+
+def _causal(spec: dict[str, Any] | None, files: Mapping[str, FileRecord]) -> GraphSpec | None:
+    if spec is None:
+        return None
+    if CAUSAL_MODEL_FILE not in files:
+        raise KeyError(f"files: {CAUSAL_MODEL_FILE}")
+    return GraphSpec(_tensor_specs(spec["inputs"]), _tensor_specs(spec["outputs"]))
+
+
+def _plain_name(name: str) -> str:
+    # A manifest may come from anywhere: it must not make us read outside its folder.
+    if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
+        raise TypeError(f"{name!r} is not a file name")
+    return name
+
+
+def _file_record(record: dict[str, Any]) -> FileRecord:
+    return FileRecord(size=_typed(record, "size", int), sha256=_typed(record, "sha256", str))
+
+
+def _architecture(fields: dict[str, Any]) -> Architecture:
+    kinds = {field.name: field.type for field in dataclasses.fields(Architecture)}
+    architecture = Architecture(**{name: _typed(fields, name, kind) for name, kind in kinds.items()})
+    sizes = (value for name, value in fields.items() if kinds.get(name) is int and name != "soft_prompt_size")
+    if min(sizes) < 1 or architecture.soft_prompt_size < 0:
+        raise TypeError("architecture: sizes must be positive")
+    return architecture
+
+
+def _tensor_specs(specs: Iterable[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(_typed(spec, "name", str), _typed(spec, "dtype", str), tuple(spec["shape"])) for spec in specs
+    )
+
+
+def _typed(fields: Mapping[str, Any], name: str, kind: Any) -> Any:  # noqa: ANN401 -- JSON
+    if type(fields[name]) is not kind:
+        raise TypeError(f"{name} is not of type {kind.__name__}")
+    return fields[name]
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)

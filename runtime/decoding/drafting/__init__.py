@@ -1,0 +1,1 @@
+"""Drafts for speculative decoding: where they come from and how long they are."""

@@ -1,0 +1,97 @@
+"""Generation that keeps to what is allowed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.protocol import TokenScores
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.errors import ConfigError
+
+_Node = dict[int, Any]
+
+_LARGEST_SHARE = 1 / 8
+"""Of the vocabulary. To ask for a token takes some 28 bytes to and from a device, to bring a logit 4."""
+
+
+class TokenTrie:
+    """Sequences of tokens, of which a generation must be one; a rule for `generate(..., allowed=...)`.
+
+    Args:
+        sequences: the new tokens of each, the ending token included where one shall stand.
+
+    Raises:
+        ConfigError: there are none, or one is empty.
+    """
+
+    def __init__(self, sequences: Iterable[Sequence[int]]) -> None:
+        self._root: _Node = {}
+        for sequence in sequences:
+            if len(sequence) == 0:
+                raise ConfigError("an allowed sequence of tokens is empty: give sequences of at least one token")
+            node = self._root
+            for token in sequence:
+                node = node.setdefault(int(token), {})
+        if not self._root:
+            raise ConfigError("there are no allowed sequences: give at least one")
+
+    def __call__(self, token_ids: Sequence[int]) -> tuple[int, ...]:
+        """The tokens that may follow these; none after a whole sequence, or one that is none of them."""
+        node = self._root
+        for token in token_ids:
+            node = node.get(token, {})
+        return tuple(node)
+
+
+def only_allowed(states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> None:
+    """Excludes all tokens but those that each sequence allows; see `LogitsProcessor`.
+
+    Raises:
+        ConfigError: a token outside the vocabulary is allowed.
+    """
+    for state, row in zip(states, logits, strict=True):
+        if state.next_allowed is None:
+            continue
+        tokens = _as_tokens(state.next_allowed, len(row))
+        kept = row[tokens]
+        row[:] = -np.inf
+        row[tokens] = kept
+
+
+def allowed_log_probabilities(
+    states: Sequence[SequenceState], following: TokenScores
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]] | None:
+    """How likely the tokens are that sequences allow, where that is less to bring from a device than all logits.
+
+    Args:
+        states: the sequences; of those that allow all tokens nothing is said.
+        following: a row for each.
+
+    Returns:
+        Rows and tokens, both ascending, and the log-probabilities in nats, all [asked]. None where it would be more.
+
+    Raises:
+        ConfigError: a token outside the vocabulary is allowed.
+    """
+    size = following.vocab_size
+    # Each once, and in order: of equally likely ones the first counts.
+    tokens = {
+        row: np.unique(_as_tokens(state.next_allowed, size))
+        for row, state in enumerate(states)
+        if state.next_allowed is not None
+    }
+    lengths = [len(of_row) for of_row in tokens.values()]
+    if sum(lengths) > _LARGEST_SHARE * len(states) * size:
+        return None
+    rows, asked = np.repeat(list(tokens), lengths), np.concatenate(list(tokens.values()))
+    return rows, asked, following.log_probabilities(rows, asked)
+
+
+def _as_tokens(allowed: Sequence[int], vocab_size: int) -> npt.NDArray[np.int64]:
+    tokens = np.array(allowed, dtype=np.int64)
+    outside = (tokens < 0) | (tokens >= vocab_size)
+    if np.any(outside):
+        raise ConfigError(f"allowed names token {tokens[outside][0]}, outside the vocabulary of {vocab_size:,}")
+    return tokens

@@ -1,0 +1,1 @@
+"""Decoding strategies: greedy search and sampling, beam search, speculative decoding, continuation scoring."""

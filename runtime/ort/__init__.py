@@ -1,0 +1,1 @@
+"""ONNX Runtime: its execution providers, sessions, element types, and the inputs of a pass."""

@@ -1,0 +1,67 @@
+"""What a pass of tokens over a cache gives a graph, on whatever device."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.protocol import Cache
+from biogpt_onnx.runtime.ort.element_types import ElementType
+
+
+def room_needed(cache: Cache, sequence: int) -> int:
+    """The tokens of the longest row behind a pass of so many.
+
+    Raises:
+        ValueError: the cache has no room for them.
+    """
+    total = int(cache.lengths.max()) + sequence
+    if total > cache.capacity:
+        raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
+    return total
+
+
+def pass_inputs(
+    input_ids: npt.NDArray[np.int64],
+    cache: Cache,
+    position_ids: npt.NDArray[np.int64] | None,
+    logits_indices: npt.NDArray[np.int64] | None,
+) -> dict[str, npt.NDArray[Any]]:
+    """The inputs that every graph takes, by their names.
+
+    Args:
+        input_ids: [batch, sequence].
+        cache: of as many rows.
+        position_ids: [batch, sequence]; None to go on from the cache's lengths.
+        logits_indices: [num_logits], the rows of the flattened batch * sequence whose logits are wanted; None for each
+            row's last.
+
+    Raises:
+        ValueError: the cache has no room for the tokens.
+    """
+    batch_size, sequence = input_ids.shape
+    total = room_needed(cache, sequence)
+    if position_ids is None:
+        position_ids = cache.lengths[:, None] + np.arange(sequence)
+    if logits_indices is None:
+        logits_indices = np.arange(1, batch_size + 1) * sequence - 1
+    return {
+        bundle.INPUT_IDS: input_ids,
+        bundle.POSITION_IDS: position_ids,
+        bundle.TOTAL_SEQUENCE_LENGTH: np.array(total, dtype=np.int32),
+        bundle.LOGITS_INDICES: logits_indices,
+    }
+
+
+def seqlens_k(cache: Cache, sequence: int) -> npt.NDArray[np.int32]:
+    """What the graph with an attention bias takes for what each row's cache holds behind a pass, [batch]."""
+    return (cache.lengths + (sequence - 1)).astype(np.int32)
+
+
+def input_value(onnxruntime: ModuleType, element_type: ElementType, name: str, array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+    """An input as ONNX Runtime takes it, over the same memory. The attention bias alone may be half precision."""
+    if name == bundle.ATTENTION_BIAS:
+        return element_type.ort_value(onnxruntime, array)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)

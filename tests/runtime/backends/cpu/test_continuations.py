@@ -1,0 +1,102 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from biogpt_onnx.runtime.backends.cpu import continuations as branches
+from biogpt_onnx.runtime.backends.cpu.continuations import (
+    continuation_log_probabilities,
+    prompt_and_continuation_log_probabilities,
+)
+from biogpt_onnx.runtime.decoding import prefill
+from biogpt_onnx.runtime.decoding.limits import Limits
+from makers.models import FakeModel
+
+VOCAB = 30
+PROMPT = [2, 7]
+
+
+def random_model() -> FakeModel:
+    return FakeModel(
+        lambda past: np.random.default_rng(past).normal(0, 2, VOCAB).astype(np.float32), VOCAB, max_positions=500
+    )
+
+
+def one_by_one(sequence: Sequence[int]) -> list[float]:
+    scores = []
+    for at, token in enumerate(sequence):
+        logits = np.asarray(random_model().answer([*PROMPT, *sequence[:at]]), dtype=np.float64)
+        scores.append(float(logits[token]) - math.log(np.exp(logits).sum()))
+    return scores
+
+
+def scored(model: FakeModel, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+    cache = model.new_cache(1, 500)
+    logits = model.forward(np.array([PROMPT]), cache)
+    return continuation_log_probabilities(model, cache, logits, sequences)
+
+
+sequences_of_tokens = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, max_size=8)
+
+
+@given(sequences_of_tokens)
+@settings(deadline=None)
+def test_each_sequence_has_the_scores_that_it_has_alone(sequences: list[list[int]]) -> None:
+    for found, sequence in zip(scored(random_model(), sequences), sequences, strict=True):
+        assert found == pytest.approx(one_by_one(sequence), abs=1e-5)
+
+
+def test_what_sequences_share_is_read_once_and_last_tokens_never() -> None:
+    model = random_model()
+    scored(model, [[4, 5, 6], [4, 5, 7], [4, 8], [9]])
+    assert model.shapes == [(1, 2), (1, 2)]
+
+
+def test_single_tokens_take_no_pass_at_all() -> None:
+    model = random_model()
+    scored(model, [[4], [5], [6]])
+    assert model.shapes == [(1, 2)]
+
+
+def test_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branches, "_NODES_PER_PASS", 3)
+    sequences = [[first, second, 5] for first in range(4) for second in range(2)]
+    model = random_model()
+    for found, sequence in zip(scored(model, sequences), sequences, strict=True):
+        assert found == pytest.approx(one_by_one(sequence), abs=1e-5)
+    assert max(tokens for _, tokens in model.shapes) == 3
+
+
+def scored_with_the_prompt(
+    model: FakeModel, sequences: Sequence[Sequence[int]], prompt: Sequence[int] = PROMPT
+) -> list[list[float]]:
+    return prompt_and_continuation_log_probabilities(model, model.new_cache(1, 500), prompt, sequences, Limits())
+
+
+@given(sequences_of_tokens)
+@settings(deadline=None)
+def test_read_with_the_prompt_they_have_the_same_scores(sequences: list[list[int]]) -> None:
+    assert scored_with_the_prompt(random_model(), sequences) == scored(random_model(), sequences)
+
+
+@pytest.mark.parametrize("sequences", [[[4, 5, 6], [4, 8]], [[4], [5]]])
+def test_the_prompt_and_all_sequences_take_one_pass(sequences: list[list[int]]) -> None:
+    model = random_model()
+    scored_with_the_prompt(model, sequences)
+    assert len(model.shapes) == 1
+
+
+def test_a_long_prompt_and_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branches, "_NODES_PER_PASS", 3)
+    monkeypatch.setattr(prefill, "CHUNK_TOKENS", 4)
+    sequences = [[first, second, 5] for first in range(4) for second in range(2)]
+    prompt = [2, *range(10, 19)]
+    model, whole = random_model(), random_model()
+    logits = whole.forward(np.array([prompt]), cache := whole.new_cache(1, 500))
+    assert scored_with_the_prompt(model, sequences, prompt) == continuation_log_probabilities(
+        whole, cache, logits, sequences
+    )
+    assert [tokens for _, tokens in model.shapes] == [4, 4, 2 + 3, 3, 3, 3]
