@@ -1,4 +1,4 @@
-"""BioGPT: text in, text, a stream or a choice out."""
+"""The engine: a loaded bundle that generates, streams, chooses and scores text."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -8,21 +8,18 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.protocol import SearchModel
+from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
-from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import (
-    check_choices,
-    choices_of_each,
-    token_log_probabilities,
-)
+from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
-from biogpt_onnx.runtime.prompt_checks import as_list, as_text, check_batch, check_ids, fit
+from biogpt_onnx.runtime.prompt_checks import as_list, as_text, check_batch, check_choices, check_ids, fit
 from biogpt_onnx.runtime.requests import (
     Allowed,
     allowed_rules,
@@ -49,14 +46,17 @@ class BioGPT:
     Attributes:
         tokenizer: text to ids and back.
         manifest: what the bundle says of itself.
-        device: "cpu" or "cuda", where it runs.
     """
 
-    def __init__(self, model: SearchModel, tokenizer: BioGptTokenizer, manifest: Manifest, device: str = "cpu") -> None:
+    def __init__(self, backend: Backend[Any], tokenizer: BioGptTokenizer, manifest: Manifest) -> None:
         self.tokenizer = tokenizer
         self.manifest = manifest
-        self.device = device
-        self._model = model
+        self._backend = backend
+
+    @property
+    def device(self) -> str:
+        """The device that it runs on: "cpu" or "cuda"."""
+        return self._backend.device
 
     @overload
     def generate(
@@ -171,7 +171,7 @@ class BioGPT:
         tokenize_seconds = perf_counter() - start
         text = continuation(self.tokenizer, asked.states[0].prompt_ids, config) if config.num_beams == 1 else None
         return TextStream(
-            run_search(self._model, [asked], config, limits),
+            run_search(self._backend, [asked], config, limits),
             asked,
             text,
             limits,
@@ -199,7 +199,7 @@ class BioGPT:
             ids = tuple(self._encode(text_or_ids, config))
         else:
             ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
-        return Prefix(self._model, fit(ids, self._model.max_positions, config))
+        return Prefix(self._backend, fit(ids, self._backend.max_positions, config))
 
     def continuations(self, texts: Sequence[str], *, eos_token_id: int | None = EOS_ID) -> TokenTrie:
         """A rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
@@ -272,8 +272,8 @@ class BioGPT:
         Raises:
             PromptError: ids outside the vocabulary, or more than the model's positions.
         """
-        ids = fit(check_ids(token_ids, self.tokenizer.vocab_size), self._model.max_positions, GenerationConfig())
-        return np.concatenate(list(logits_by_chunk(self._model, ids, self._model.new_cache(1, len(ids)))))
+        ids = fit(check_ids(token_ids, self.tokenizer.vocab_size), self._backend.max_positions, GenerationConfig())
+        return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
 
     def score(
         self,
@@ -299,14 +299,14 @@ class BioGPT:
         if not targets:
             raise PromptError("the text is empty: there is nothing to score")
         prompt_ids, shared = self._encode_prompt(prompt, config, None)
-        fit((*prompt_ids, *targets), self._model.max_positions, config)
-        scores = token_log_probabilities(self._model, prompt_ids, shared, targets)
+        fit((*prompt_ids, *targets), self._backend.max_positions, config)
+        scores = self._backend.score_tokens(prompt_ids, shared, targets)
         return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
 
     def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
         ending = (self.tokenizer.eos_id,) if ends else ()
         token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
-        return choices_of_each(self._model, encoded, choices, token_ids)
+        return choices_after_each(self._backend, encoded, choices, token_ids)
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
         config = (config or GenerationConfig()).replace(**settings)
@@ -326,10 +326,10 @@ class BioGPT:
         if isinstance(prompt, Prefix):
             self._check_prefix(prompt)
             return prompt.ids, prompt
-        return fit(self._encode(prompt, config), self._model.max_positions, config), prefix
+        return fit(self._encode(prompt, config), self._backend.max_positions, config), prefix
 
     def _check_prefix(self, prefix: object) -> None:
-        if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._model)):
+        if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._backend)):
             raise ConfigError("prefix was not made by this model: make one with its method `prefix`")
 
     def _requests(self, encoded: Sequence[_Encoded], config: GenerationConfig, allowed: Allowed) -> list[Request]:
@@ -339,14 +339,14 @@ class BioGPT:
         requests = []
         rows = zip(encoded, rules, seeds(config, len(encoded)), strict=True)
         for (prompt_ids, prefix), rule, seed in rows:
-            ids = fit(prompt_ids, self._model.max_positions, config)
-            room = room_for_new_tokens(ids, self._model.max_positions, config)
+            ids = fit(prompt_ids, self._backend.max_positions, config)
+            room = room_for_new_tokens(ids, self._backend.max_positions, config)
             requests.append(request(self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed))
         return requests
 
     def _generate(
         self, requests: Sequence[Request], config: GenerationConfig, limits: Limits, *, tokenize_seconds: float
     ) -> list[Generation]:
-        for _ in run_search(self._model, requests, config, limits):
+        for _ in run_search(self._backend, requests, config, limits):
             pass
         return [generation(self.tokenizer, done, config, tokenize_seconds=tokenize_seconds) for done in requests]

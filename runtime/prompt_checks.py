@@ -1,13 +1,13 @@
 """Prompts as callers give them, to ids that a model takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
 
 
 def as_list(prompts: object) -> list[str | Prefix[Any]]:
@@ -85,3 +85,29 @@ def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tup
     # The last new token is never read, so it needs no position.
     room = max(2, max_positions - config.max_new_tokens + 1)
     return (*ids[:1], *ids[len(ids) - room + 1 :]) if config.truncation == "left" else tuple(ids[:room])
+
+
+def check_choices(name: str, texts: object, encode: Callable[[str], Sequence[int]]) -> list[tuple[int, ...]]:
+    """The token ids of each text.
+
+    Args:
+        name: what the texts are called in an error.
+        texts: what the caller gave.
+        encode: gives a text's ids.
+
+    Raises:
+        ConfigError: there are none, one is empty or not a string, or two have the same ids.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Sequence) or not texts:
+        raise ConfigError(f"{name} is {texts!r}: give a list of at least one text")
+    first_with: dict[tuple[int, ...], str] = {}
+    for text in texts:
+        if not isinstance(text, str):
+            raise ConfigError(f"{name} holds {text!r}: give strings")
+        ids = tuple(encode(text))
+        if not ids:
+            raise ConfigError(f"{name} holds {text!r}, which is empty: give texts of at least one word")
+        if ids in first_with:
+            raise ConfigError(f"{name} holds {first_with[ids]!r} and {text!r}, the same to the model: give one of them")
+        first_with[ids] = text
+    return list(first_with)

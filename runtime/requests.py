@@ -5,7 +5,7 @@ from typing import Any
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.decoding.search import Request
+from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState

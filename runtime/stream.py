@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.search import Request
+from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.stopping import ContinuationText
 from biogpt_onnx.runtime.results import Generation
 

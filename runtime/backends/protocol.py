@@ -1,14 +1,24 @@
-"""What a search needs of a model: small enough that a test writes one in ten lines."""
+"""What a decoding strategy needs of a device: `Backend`, its `Cache`, and the `TokenScores` that it answers with.
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+A strategy is written against these protocols alone, so that it runs on every device and is tested with a small fake.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.limits import Limits
+
+if TYPE_CHECKING:
+    from biogpt_onnx.runtime.decoding.prefix import Prefix
+    from biogpt_onnx.runtime.decoding.state import SequenceState
+
 
 class Cache(Protocol):
-    """The state of a batch of sequences."""
+    """The key-value cache of a batch of sequences, a row each."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -21,44 +31,87 @@ class Cache(Protocol):
         ...
 
     def row(self, index: int) -> Self:
-        """One row as a cache of its own, over the same memory."""
+        """Returns one row as a cache of its own, over the same memory."""
         ...
 
     def keep(self, rows: Sequence[int]) -> Self:
-        """A cache of these rows alone (ascending); the old one must not be used again."""
+        """Returns a cache of these rows alone (ascending); the old one must not be used again."""
         ...
 
     def truncate(self, length: int) -> None:
-        """Forgets what every row holds beyond `length` tokens."""
+        """Removes what every row holds beyond `length` tokens."""
         ...
 
     def copy_from(self, source: Self, length: int) -> None:
-        """Makes the only row of this cache the first tokens of another's only row."""
-        ...
-
-
-class TreeCache(Cache, Protocol):
-    """One of which tokens in the middle can be forgotten."""
-
-    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
-        """Keeps these tokens (ascending) of the only row, moved together."""
+        """Makes the only row of this cache the first tokens of another cache's only row."""
         ...
 
 
 CacheT = TypeVar("CacheT", bound=Cache)
-TreeCacheT = TypeVar("TreeCacheT", bound=TreeCache)
 
 
-class DecoderModel(Protocol[CacheT]):
-    """A model that appends tokens to a cache and says what may follow."""
+class TokenScores(Protocol):
+    """Next-token scores of several rows; only the requested values are copied to the host.
+
+    They are valid until tokens are appended to the rows.
+    """
+
+    @property
+    def vocab_size(self) -> int:
+        """Entries of a row of logits."""
+        ...
+
+    @property
+    def is_captured(self) -> bool:
+        """True if the pass that computed them was replayed from a CUDA graph."""
+        ...
+
+    def top_tokens(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]] | None:
+        """Returns the ids of the most likely tokens and their log-probabilities in nats, both [rows, `count` or more].
+
+        A single token is the first of equally likely ones. Of several, any may be among the selected, in any order
+        among equals. None if so many cannot be selected for less than the cost of reading all logits.
+        """
+        ...
+
+    def log_probabilities(
+        self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32] | None:
+        """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats.
+
+        None if they cannot be had for less than the cost of reading all logits.
+        """
+        ...
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        """Returns all logits, [rows, vocab], which the caller may change."""
+        ...
+
+    def __getitem__(self, rows: slice) -> Self:
+        """Returns the scores of some of the rows."""
+        ...
+
+
+class Decoder(Protocol[CacheT]):
+    """A model that appends tokens to a cache and computes logits."""
 
     @property
     def max_positions(self) -> int:
         """Tokens that a sequence may have."""
         ...
 
+    @property
+    def vocab_size(self) -> int:
+        """Entries of a row of logits."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """The name of the device on which it runs, such as "cpu"."""
+        ...
+
     def new_cache(self, batch_size: int, capacity: int) -> CacheT:
-        """An empty cache with room for `capacity` tokens a row."""
+        """Returns an empty cache with room for `capacity` tokens a row."""
         ...
 
     def forward(
@@ -72,101 +125,107 @@ class DecoderModel(Protocol[CacheT]):
         ...
 
 
-class TreeModel(DecoderModel[TreeCacheT], Protocol[TreeCacheT]):
-    """A model that can be told what each token sees, so that one row of a cache holds a tree of them; see `tree`."""
+class Beams(Protocol):
+    """The running beams of one or several prompts on a device, numbered from 0 in the order of the last step."""
 
-    def forward(
-        self,
-        input_ids: npt.NDArray[np.int64],
-        cache: TreeCacheT,
-        *,
-        position_ids: npt.NDArray[np.int64] | None = None,
-        attention_bias: npt.NDArray[np.float32] | None = None,
-        logits_indices: npt.NDArray[np.int64] | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """The same, with positions [batch, sequence] and a bias [1, 1, sequence, total] on what attention scores."""
-        ...
-
-
-class TokenScores(Protocol):
-    """What may follow each row, computed on a device, from where no more is brought than is asked for.
-
-    It holds until tokens are appended to the rows.
-    """
-
-    @property
-    def vocab_size(self) -> int:
-        """Entries of a row of logits."""
-        ...
-
-    @property
-    def max_selected(self) -> int:
-        """How many of the likeliest tokens can be selected there."""
-        ...
-
-    def likeliest(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """The ids of the likeliest tokens and their log-probabilities in nats, both [rows, `count` or more].
-
-        A single one is the first of equal ones. Of more there may be any, in any order among equals.
-        """
-        ...
-
-    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Those of single tokens [asked] in these rows [asked], in nats."""
-        ...
-
-    def logits(self) -> npt.NDArray[np.float32]:
-        """All of them, [rows, vocab], to be changed at will."""
-        ...
-
-    def __getitem__(self, rows: slice) -> Self:
-        """The same of some rows."""
-        ...
-
-
-Scores = TokenScores | npt.NDArray[np.float32]
-"""What may follow each row: on a device, or as logits [rows, vocab]."""
-
-
-@runtime_checkable
-class DeviceModel(DecoderModel[CacheT], Protocol[CacheT]):
-    """A model on a device, which computes several rows in the time of one, and from where logits are dear."""
-
-    def step(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> TokenScores:
-        """Appends a token to each row, int64 [batch, 1]."""
-        ...
-
-    def forward_prompts(
-        self, prompts: Sequence[Sequence[int]], cache: CacheT, check: Callable[[], None]
-    ) -> TokenScores:
-        """Reads a prompt into each row of an empty cache.
-
-        Calls `check` before each pass, which may raise to end it.
-        """
-        ...
-
-    def forward_chain(self, token_ids: Sequence[int], cache: CacheT) -> TokenScores:
-        """Appends several tokens to the only row; what may follow each of them counts as a row."""
-        ...
-
-    def log_probabilities(
-        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
-        """How likely tokens are in given sequences, in nats.
+    def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
+        """Replaces the beams by continuations of theirs and returns the scores after each of these.
 
         Args:
-            sequences: token ids, each read from its beginning.
-            asked: [asked, 3]: a sequence's number, a place in it, and the token that may follow there.
-
-        Returns:
-            [asked].
+            parents: for each new beam, the number of the beam that it continues; one may be continued several times,
+                and one that is not named ends.
+            token_ids: the token that each new beam appends.
         """
         ...
 
-    def with_rows(self, cache: CacheT, rows: Sequence[int]) -> CacheT:
-        """A cache of these rows in this order, each any number of times; the old one must not be used again."""
+
+class Backend(Decoder[CacheT], Protocol[CacheT]):
+    """A device that reads prompts, steps rows, verifies drafts, continues beams and scores continuations."""
+
+    @property
+    def reads_prefixes_ahead(self) -> bool:
+        """True if a prefix is read when it is made, False if when it is first continued."""
         ...
 
+    @property
+    def prefix_capacity(self) -> int:
+        """Tokens for which the cache of a prefix has room, the prefix's own included."""
+        ...
 
-SearchModel = TreeModel[Any] | DeviceModel[Any]
-"""What can make every search: its beams, drafts and choices grow in a tree, or each in a row of its own."""
+    @property
+    def near_tie(self) -> float | None:
+        """Difference of logits below which a pass over several tokens may order two tokens otherwise than single steps.
+
+        A draft is verified again step by step where the two most likely tokens are closer. None if drafts are accepted
+        as the device rounds.
+        """
+        ...
+
+    def read(self, prompt_ids: Sequence[int], cache: CacheT, limits: Limits) -> TokenScores:
+        """Reads what a cache of one row does not hold yet of a prompt, and returns the scores after its last token.
+
+        Raises:
+            Interrupted: a limit was reached.
+        """
+        ...
+
+    def read_prompts(
+        self, states: "Sequence[SequenceState]", limits: Limits, extra_room: int = 0
+    ) -> AbstractContextManager[tuple[CacheT, TokenScores]]:
+        """Reads the prompts of sequences into a cache with a row for each, and gives the scores after each prompt.
+
+        Args:
+            states: the sequences; a row has room for the new tokens that its sequence may get.
+            limits: checked before each pass.
+            extra_room: tokens for which each row has room besides.
+
+        Raises:
+            Interrupted: a limit was reached.
+        """
+        ...
+
+    def step(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> TokenScores:
+        """Appends a token to each row, int64 [batch, 1], and returns the scores after it."""
+        ...
+
+    def verify(self, token_ids: Sequence[int], cache: CacheT) -> TokenScores:
+        """Appends several tokens to the only row; the scores have a row for each of them."""
+        ...
+
+    def max_beam_prompts(self, num_beams: int) -> int:
+        """Returns how many prompts with so many beams each are searched together."""
+        ...
+
+    def beams(
+        self, states: "Sequence[SequenceState]", num_beams: int, limits: Limits
+    ) -> AbstractContextManager[tuple[Beams, TokenScores]]:
+        """Reads the prompts of sequences, each of which becomes a beam, and gives the scores after each prompt.
+
+        Args:
+            states: at most `max_beam_prompts(num_beams)` sequences.
+            num_beams: beams that each prompt may have from the first step on.
+            limits: checked before each pass.
+
+        Raises:
+            Interrupted: a limit was reached.
+        """
+        ...
+
+    def score_continuations(
+        self,
+        prompts: "Sequence[tuple[Sequence[int], Prefix[CacheT] | None]]",
+        continuations: Sequence[Sequence[int]],
+    ) -> list[list[list[float]]]:
+        """Returns the log-probability of each token of each continuation after each prompt, in nats.
+
+        Args:
+            prompts: the token ids of each, at least one, and the prefix that they may begin with.
+            continuations: token ids, at least one each, the same for all prompts.
+        """
+        ...
+
+    def score_tokens(
+        self, prompt_ids: Sequence[int], prefix: "Prefix[CacheT] | None", token_ids: Sequence[int]
+    ) -> Iterator[float]:
+        """Yields the log-probability of each token after a prompt and the tokens before it, in nats."""
+        ...

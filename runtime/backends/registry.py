@@ -1,104 +1,79 @@
-"""A bundle opened on the device that was asked for, or on the best that there is."""
+"""All backends, and the choice among them.
+
+A new execution provider is a folder beside `cpu` and `cuda` with a `BackendSpec`, and a line in `BACKENDS`.
+"""
 
 import warnings
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, check_sharing
-from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
-from biogpt_onnx.runtime.backends.cuda.memory import device_memory
-from biogpt_onnx.runtime.backends.cuda.session import CUDA, DeviceSession
-from biogpt_onnx.runtime.backends.protocol import DecoderModel
+from biogpt_onnx.runtime.backends.cpu.opening import CPU
+from biogpt_onnx.runtime.backends.cuda.opening import CUDA
+from biogpt_onnx.runtime.backends.protocol import Backend
+from biogpt_onnx.runtime.backends.spec import BackendSpec
 from biogpt_onnx.runtime.bundle import Manifest
-from biogpt_onnx.runtime.errors import DeviceMemoryError, ProviderError
-from biogpt_onnx.runtime.ort.providers import (
-    CPU_PROVIDER,
-    Device,
-    choose_provider,
-    import_onnxruntime,
-    runs_on_cpu,
-    runs_on_gpu,
-    warn_of_two_runtimes,
-)
+from biogpt_onnx.runtime.errors import ConfigError, DeviceMemoryError, ProviderError
+from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime, warn_of_two_runtimes
 
-_WARNING, _FATAL = 2, 4
-"""Levels of ONNX Runtime's log; the first is its default."""
+BACKENDS = (CUDA, CPU)
+"""In the order in which device "auto" takes them. The last runs everywhere."""
+
+_AUTO = "auto"
 
 
-class Session(DecoderModel[Any], Protocol):
-    """A bundle that runs, wherever it does."""
+def open_backend(folder: Path, manifest: Manifest, options: LoadOptions | None = None) -> Backend[Any]:
+    """Opens a bundle on the device that the options name.
 
-    @property
-    def vocab_size(self) -> int:
-        """Entries of a row of logits."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """The name of the device."""
-        ...
-
-
-def open_session(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights are kept
-    folder: Path,
-    manifest: Manifest,
-    *,
-    device: Device = "auto",
-    threads: int | None = None,
-    prepack: bool = True,
-    share_weights: bool = False,
-    cache_folder: Path | None = None,
-) -> DecoderSession | DeviceSession:
-    """Opens a bundle. What was asked for by name is never replaced by another; "auto" warns of a GPU that fails.
+    A device that was asked for by name is never replaced by another; "auto" takes the next backend where one fails, and
+    warns.
 
     Args:
         folder: the bundle.
         manifest: its manifest.
-        device: see `load`.
-        threads: see `DecoderSession`, as the rest; a GPU needs none of it.
-        prepack: likewise.
-        share_weights: likewise.
-        cache_folder: likewise.
+        options: by default `LoadOptions()`.
 
     Raises:
         ProviderError: ONNX Runtime or the device cannot be had.
         BundleError: a graph cannot be loaded, or the device needs one that the bundle does not have.
-        ConfigError: a bad setting.
+        ConfigError: a bad option.
         DeviceMemoryError: the weights do not fit in the device's memory.
     """
+    options = options or LoadOptions()
     onnxruntime = import_onnxruntime()
     warn_of_two_runtimes()
-    if device != "cpu" and runs_on_gpu(manifest.precision):
-        preload(onnxruntime)
-    provider = choose_provider(onnxruntime, device, manifest.precision)
-    if provider != CPU_PROVIDER:
-        check_sharing(provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
-        try:
-            return _on_gpu(onnxruntime, folder, manifest)
-        except (ProviderError, DeviceMemoryError) as error:
-            if device != "auto" or not runs_on_cpu(manifest.precision):
-                raise
-            warnings.warn(f"the CPU is used, because {error}", RuntimeWarning, stacklevel=3)
-    return DecoderSession(
-        folder, manifest, threads=threads, prepack=prepack, share_weights=share_weights, cache_folder=cache_folder
-    )
-
-
-def _on_gpu(onnxruntime: ModuleType, folder: Path, manifest: Manifest) -> DeviceSession:
-    # What fails is found out here, by the smallest thing that can: with a model, ONNX Runtime would take the CPU
-    # instead. It tells the log too, in colours, and no setting of a session keeps it from that.
-    onnxruntime.set_default_logger_severity(_FATAL)
+    spec = choose_backend(onnxruntime, options.device, manifest.precision)
     try:
-        with device_memory("a single number"):
-            onnxruntime.OrtValue.ortvalue_from_shape_and_type([1], np.float32, CUDA.name, 0)
-    except DeviceMemoryError:
-        raise
-    except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-        first_line = str(error).strip().partition("\n")[0]
-        raise ProviderError(f"the GPU cannot be used: {what_cuda_lacks(onnxruntime) or first_line}") from error
-    finally:
-        onnxruntime.set_default_logger_severity(_WARNING)
-    return DeviceSession(onnxruntime, folder, manifest)
+        return spec.open(onnxruntime, folder, manifest, options)
+    except (ProviderError, DeviceMemoryError) as error:
+        fallbacks = [other for other in BACKENDS[BACKENDS.index(spec) + 1 :] if other.runs(manifest.precision)]
+        if options.device != _AUTO or not fallbacks:
+            raise
+        warnings.warn(f"{fallbacks[0].title} is used, because {error}", RuntimeWarning, stacklevel=3)
+    return fallbacks[0].open(onnxruntime, folder, manifest, options)
+
+
+def choose_backend(onnxruntime: OnnxRuntime, device: str, precision: str) -> BackendSpec:
+    """Returns the backend for a device and a bundle's precision.
+
+    Raises:
+        ConfigError: there is no such device.
+        ProviderError: the device was asked for by name and cannot be had, or there is none that runs the bundle.
+    """
+    by_name = {spec.device: spec for spec in BACKENDS}
+    if device == _AUTO:
+        for spec in BACKENDS:
+            if spec.runs(precision) and spec.is_available(onnxruntime):
+                return spec
+        lacking = next(spec for spec in BACKENDS if spec.runs(precision))
+        last = BACKENDS[-1]
+        raise ProviderError(last.not_run(precision, f"the installed one has no {lacking.device.upper()} provider"))
+    if device not in by_name:
+        raise ConfigError(f"device is {device!r}: choose one of {', '.join([_AUTO, *sorted(by_name)])}")
+    spec = by_name[device]
+    if not spec.is_available(onnxruntime):
+        raise ProviderError(f"device is {device}, but {spec.no_provider}; or choose device {BACKENDS[-1].device}")
+    if not spec.runs(precision):
+        raise ProviderError(spec.not_run(precision, f"device is {device}"))
+    return spec

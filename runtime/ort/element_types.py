@@ -1,11 +1,12 @@
-"""How the numbers that a graph computes in lie in numpy's memory, which knows no bfloat16."""
+"""Element types of a graph and their storage in numpy, which has no bfloat16."""
 
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, OrtValue
 
 _BFLOAT16 = 16
 """ONNX's number of the type, TensorProto.BFLOAT16."""
@@ -26,7 +27,7 @@ class ElementType:
     onnx_type: int | None = None
 
     def store(self, values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-        """Values rounded to this type; what it cannot reach becomes infinite."""
+        """Returns values rounded to this type; those beyond its range become infinite."""
         if self.onnx_type is None:
             with np.errstate(over="ignore"):
                 return values.astype(self.storage, copy=False)
@@ -35,14 +36,14 @@ class ElementType:
         rounded: npt.NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
         return rounded
 
-    def ort_value(self, onnxruntime: ModuleType, stored: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
-        """Stored values as ONNX Runtime takes them, over the same memory."""
+    def ort_value(self, onnxruntime: OnnxRuntime, stored: npt.NDArray[Any]) -> OrtValue:
+        """Returns stored values as a tensor over the same memory."""
         if self.onnx_type is None:
             return onnxruntime.OrtValue.ortvalue_from_numpy(stored)
         return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(stored, self.onnx_type)
 
     def load(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Stored values as float32, which holds each of them."""
+        """Returns stored values as float32, which represents each exactly."""
         if self.onnx_type is None:
             return stored.astype(np.float32, copy=False)
         return np.left_shift(stored.astype(np.uint32), 16).view(np.float32)

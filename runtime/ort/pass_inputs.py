@@ -1,6 +1,5 @@
-"""What a pass of tokens over a cache gives a graph, on whatever device."""
+"""Inputs of a pass of tokens over a cache, the same on every device."""
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,11 @@ import numpy.typing as npt
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.protocol import Cache
 from biogpt_onnx.runtime.ort.element_types import ElementType
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, OrtValue
 
 
 def room_needed(cache: Cache, sequence: int) -> int:
-    """The tokens of the longest row behind a pass of so many.
+    """Returns how many tokens the longest row holds after a pass of `sequence` tokens.
 
     Raises:
         ValueError: the cache has no room for them.
@@ -29,7 +29,7 @@ def pass_inputs(
     position_ids: npt.NDArray[np.int64] | None,
     logits_indices: npt.NDArray[np.int64] | None,
 ) -> dict[str, npt.NDArray[Any]]:
-    """The inputs that every graph takes, by their names.
+    """Returns the inputs that every graph takes, by their names.
 
     Args:
         input_ids: [batch, sequence].
@@ -56,12 +56,12 @@ def pass_inputs(
 
 
 def seqlens_k(cache: Cache, sequence: int) -> npt.NDArray[np.int32]:
-    """What the graph with an attention bias takes for what each row's cache holds behind a pass, [batch]."""
+    """Returns the input `seqlens_k` of the graph with attention bias: each row's last position, [batch]."""
     return (cache.lengths + (sequence - 1)).astype(np.int32)
 
 
-def input_value(onnxruntime: ModuleType, element_type: ElementType, name: str, array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
-    """An input as ONNX Runtime takes it, over the same memory. The attention bias alone may be half precision."""
+def input_value(onnxruntime: OnnxRuntime, element_type: ElementType, name: str, array: npt.NDArray[Any]) -> OrtValue:
+    """Returns an input as a tensor over the same memory. Only the attention bias may be in half precision."""
     if name == bundle.ATTENTION_BIAS:
         return element_type.ort_value(onnxruntime, array)
     return onnxruntime.OrtValue.ortvalue_from_numpy(array)

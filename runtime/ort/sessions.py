@@ -1,19 +1,26 @@
-"""A bundle's graph opened in ONNX Runtime, and held against its manifest."""
+"""Sessions: a bundle's graph opened in ONNX Runtime, and compared with its manifest."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.element_types import ELEMENT_TYPES, FLOAT32, ElementType
+from biogpt_onnx.runtime.ort.protocols import InferenceSession, OnnxRuntime, SessionOptions
 
 
-def session_options(onnxruntime: ModuleType, threads: int | None, *, prepack: bool, is_half_on_cpu: bool) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
-    """How every graph is run.
+def session_options(
+    onnxruntime: OnnxRuntime, threads: int | None, *, prepack: bool, is_half_on_cpu: bool
+) -> SessionOptions:
+    """Returns the options with which every graph is opened.
+
+    Args:
+        onnxruntime: ONNX Runtime.
+        threads: threads that compute one pass; None for one a core that the process may use.
+        prepack: whether ONNX Runtime rearranges the weights while loading.
+        is_half_on_cpu: whether the graph computes in half precision on a CPU.
 
     Raises:
         ConfigError: a bad number of threads.
@@ -31,7 +38,7 @@ def session_options(onnxruntime: ModuleType, threads: int | None, *, prepack: bo
     return options
 
 
-def _compute_half_in_float32(onnxruntime: ModuleType, options: Any) -> None:  # noqa: ANN401 -- as above
+def _compute_half_in_float32(onnxruntime: OnnxRuntime, options: SessionOptions) -> None:
     # Products and sums of 16 bits have no kernels for the CPU, so that ONNX Runtime converts what they read. Only its
     # highest level does that once for the weights, instead of at every step, and then rearranges them.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -49,15 +56,23 @@ def _num_threads(threads: int | None) -> int:
 
 
 def open_session(  # noqa: PLR0913 -- what is opened, how and where
-    onnxruntime: ModuleType,
+    onnxruntime: OnnxRuntime,
     path: Path,
-    options: Any,  # noqa: ANN401 -- as above
+    options: SessionOptions,
     provider: str,
     remedy: str,
     *,
     provider_options: Mapping[str, str] | None = None,
-) -> Any:  # noqa: ANN401 -- as above
-    """A session that runs on this provider, and on no other in its place.
+) -> InferenceSession:
+    """Opens a session that runs on this provider, and on no other in its place.
+
+    Args:
+        onnxruntime: ONNX Runtime.
+        path: the graph's file.
+        options: of the session.
+        provider: the execution provider.
+        remedy: ends the error if the graph cannot be loaded.
+        provider_options: of the execution provider.
 
     Raises:
         BundleError: the graph cannot be loaded.
@@ -75,8 +90,8 @@ def open_session(  # noqa: PLR0913 -- what is opened, how and where
     return session
 
 
-def check_contract(folder: Path, session: Any, spec: GraphSpec) -> None:  # noqa: ANN401 -- as above
-    """Holds a graph's inputs and outputs against what the manifest says of them.
+def check_contract(folder: Path, session: InferenceSession, spec: GraphSpec) -> None:
+    """Compares a graph's inputs and outputs with what the manifest says of them.
 
     Raises:
         BundleError: they differ.
@@ -89,7 +104,7 @@ def check_contract(folder: Path, session: Any, spec: GraphSpec) -> None:  # noqa
 
 
 def cache_element_type(folder: Path, manifest: Manifest) -> ElementType:
-    """What a bundle's cache holds.
+    """Returns the element type of a bundle's cache.
 
     Raises:
         BundleError: numbers of a type that this version does not know.

@@ -4,7 +4,7 @@ import contextlib
 import math
 import mmap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.ort.element_types import FLOAT32, ElementType
+
+if TYPE_CHECKING:
+    from biogpt_onnx.runtime.ort.protocols import IoBinding
 
 
 class KeyValueCache:
@@ -31,7 +34,7 @@ class KeyValueCache:
         self.buffer = buffer
         self.lengths = lengths
         self.element_type = element_type
-        self.binding: Any = None
+        self.binding: IoBinding | None = None
 
     @classmethod
     def allocate(

@@ -1,84 +1,83 @@
-"""The log-probabilities of several continuations of a prompt, read as branches of one tree."""
+"""Log-probabilities of continuations of a prompt, read as branches of one tree."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTree
+from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
+from biogpt_onnx.runtime.backends.cpu.prompts import read_all_but_the_last_chunk
 from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
-from biogpt_onnx.runtime.backends.protocol import TreeCache, TreeModel
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.prefill import read_all_but_the_last_chunk
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
-from biogpt_onnx.runtime.decoding.strategies.continuation_tree import ROOT, ContinuationTree
 
 _NODES_PER_PASS = 128
 """Bounds the logits that are in memory at once."""
 
-CacheT = TypeVar("CacheT", bound=TreeCache)
 
-
-def continuation_log_probabilities(
-    model: TreeModel[CacheT],
-    cache: CacheT,
+def score_in_tree(
+    decoder: TreeDecoder[TreeCacheT],
+    cache: TreeCacheT,
     logits: npt.NDArray[np.float32],
-    sequences: Sequence[Sequence[int]],
+    continuations: Sequence[Sequence[int]],
 ) -> list[list[float]]:
-    """The log-probability of each token of each sequence, given the prompt and the sequence's tokens before, in nats.
+    """Returns the log-probability of each token of each continuation of a prompt that has been read, in nats.
 
     Args:
-        model: the model.
-        cache: of one row, which has read the prompt; room for the tokens of all sequences.
+        decoder: computes the passes.
+        cache: of one row, which has read the prompt; with room for the tokens of all continuations.
         logits: after the prompt, [1, vocab].
-        sequences: continuations of at least one token each.
+        continuations: token ids, at least one each.
     """
-    nodes = ContinuationTree(sequences)
-    return nodes.along_paths(_scored(nodes, ROOT, logits[0]) | _scores(model, cache, (), nodes))
+    tree = ContinuationTree(continuations)
+    return tree.by_continuation(_scored(tree, ROOT, logits[0]) | _scores(decoder, cache, (), tree))
 
 
-def prompt_and_continuation_log_probabilities(
-    model: TreeModel[CacheT],
-    cache: CacheT,
+def score_with_prompt(
+    decoder: TreeDecoder[TreeCacheT],
+    cache: TreeCacheT,
     prompt_ids: Sequence[int],
-    sequences: Sequence[Sequence[int]],
+    continuations: Sequence[Sequence[int]],
     limits: Limits,
 ) -> list[list[float]]:
-    """The same of a prompt that the cache has not read: its end and the sequences are read in one pass.
+    """Returns the log-probabilities that `score_in_tree` gives, for a prompt that the cache has not read.
+
+    The prompt's end and the continuations are read in one pass.
 
     Raises:
         Interrupted: a limit was reached.
     """
-    unread = read_all_but_the_last_chunk(model, prompt_ids, cache, limits)
-    nodes = ContinuationTree(sequences)
-    return nodes.along_paths(_scores(model, cache, unread, nodes))
+    unread = read_all_but_the_last_chunk(decoder, prompt_ids, cache, limits)
+    tree = ContinuationTree(continuations)
+    return tree.by_continuation(_scores(decoder, cache, unread, tree))
 
 
 def _scores(
-    model: TreeModel[CacheT], cache: CacheT, unread: Sequence[int], nodes: ContinuationTree
+    decoder: TreeDecoder[TreeCacheT], cache: TreeCacheT, unread: Sequence[int], tree: ContinuationTree
 ) -> dict[tuple[int, int], float]:
-    """The log-probability of each node and token that is asked for after it.
+    """Returns the log-probability of each node and token that is scored after it.
 
-    The trunk is among the nodes if its end is unread, which then becomes nodes.
+    The root is among the nodes if the prompt's end is unread, whose tokens then become nodes, too.
     """
     before = len(unread)
-    tokens = [*unread, *nodes.tokens]
-    # A node that follows the trunk has -1 for its parent, which here becomes the last unread token.
-    parents = [*range(ROOT, before - 1), *(before + parent for parent in nodes.parents)]
-    tree = TokenTree(model, cache, len(tokens))
+    tokens = [*unread, *tree.tokens]
+    # A node that follows the root has -1 for its parent, which here becomes the last unread token.
+    parents = [*range(ROOT, before - 1), *(before + parent for parent in tree.parents)]
+    nodes = TokenTree(decoder, cache, len(tokens))
     scores: dict[tuple[int, int], float] = {}
     passes = range(before + _NODES_PER_PASS, len(tokens), _NODES_PER_PASS)
     for start, end in pairwise([0, *passes, len(tokens)] if tokens else []):
         first = max(start, before - 1)
-        rows = tree.append(tokens[start:end], parents[start:end], range(first - start, end - start))
-        for at, row in zip(range(first, end), rows, strict=True):
-            scores |= _scored(nodes, at - before, row)
+        rows = nodes.append(tokens[start:end], parents[start:end], range(first - start, end - start))
+        for position, row in zip(range(first, end), rows, strict=True):
+            scores |= _scored(tree, position - before, row)
     return scores
 
 
-def _scored(nodes: ContinuationTree, node: int, logits: npt.NDArray[np.float32]) -> dict[tuple[int, int], float]:
-    """The log-probabilities of the tokens that are asked for after a node, from the logits there, [vocab]."""
-    asked = nodes.asked_after(node)
-    scores = (logits[asked] - log_sum_exp(logits[None])).tolist()
-    return {(node, token): score for token, score in zip(asked, scores, strict=True)}
+def _scored(tree: ContinuationTree, node: int, logits: npt.NDArray[np.float32]) -> dict[tuple[int, int], float]:
+    """Returns the log-probabilities of the tokens that are scored after a node, from the logits there, [vocab]."""
+    tokens = tree.scored_after(node)
+    scores = (logits[tokens] - log_sum_exp(logits[None])).tolist()
+    return {(node, token): score for token, score in zip(tokens, scores, strict=True)}

@@ -13,7 +13,6 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from biogpt_onnx.runtime import bundle
@@ -32,6 +31,7 @@ from biogpt_onnx.runtime.backends.cpu.cache_folder import (
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
 from biogpt_onnx.runtime.bundle import Manifest, check_files, hash_file
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, SessionOptions
 
 FORMAT_VERSION = 1
 
@@ -74,12 +74,12 @@ class PrepackedWeights:
         cache_folder: where entries are kept; None for `default_cache_folder()`.
     """
 
-    onnxruntime: ModuleType
+    onnxruntime: OnnxRuntime
     bundle_folder: Path
     manifest: Manifest
     cache_folder: Path | None = None
 
-    def model_path(self, options: Any) -> Path:  # noqa: ANN401 -- ONNX Runtime has no types
+    def model_path(self, options: SessionOptions) -> Path:
         """The model to open instead of the bundle's; made first if the cache has none, or none that is whole.
 
         Args:
@@ -102,7 +102,7 @@ class PrepackedWeights:
             raise unusable(folder, error) from error
         return entry / bundle.MODEL_FILE
 
-    def _identity(self, options: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
+    def _identity(self, options: SessionOptions) -> dict[str, Any]:
         return {
             "format_version": FORMAT_VERSION,
             "model_files": {
@@ -116,7 +116,7 @@ class PrepackedWeights:
             | {name: _config_entry(options, name) for name in _CONFIG_ENTRIES},
         }
 
-    def _make(self, entry: Path, identity: dict[str, Any], options: Any) -> None:  # noqa: ANN401 -- as above
+    def _make(self, entry: Path, identity: dict[str, Any], options: SessionOptions) -> None:
         _check_room(entry.parent, self.manifest)
         # What is filed under these hashes must have them.
         check_files(self.bundle_folder, self.manifest, contents=True)
@@ -130,7 +130,7 @@ class PrepackedWeights:
             _put(building, entry, identity)
         flush_names(entry.parent)
 
-    def _write_model(self, folder: Path, options: Any) -> None:  # noqa: ANN401 -- as above
+    def _write_model(self, folder: Path, options: SessionOptions) -> None:
         options.optimized_model_filepath = str(folder / bundle.MODEL_FILE)
         prefix = "session.optimized_model_external_initializers"
         options.add_session_config_entry(f"{prefix}_file_name", bundle.WEIGHTS_FILE)
@@ -159,7 +159,7 @@ def _name(identity: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:_NAME_DIGITS]
 
 
-def _config_entry(options: Any, name: str) -> str | None:  # noqa: ANN401 -- ONNX Runtime has no types
+def _config_entry(options: SessionOptions, name: str) -> str | None:
     try:
         value: str = options.get_session_config_entry(name)
     except RuntimeError:  # it has not been set

@@ -1,4 +1,4 @@
-"""A bundle's graph in ONNX Runtime, on the CPU."""
+"""A bundle's graph in ONNX Runtime on the CPU."""
 
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,33 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.prepacked_weights import PrepackedWeights, give_back_freed_memory
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
-from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.errors import ConfigError, ProviderError
+from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.element_types import FLOAT32
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, seqlens_k
-from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, choose_provider, import_onnxruntime
+from biogpt_onnx.runtime.ort.protocols import IoBinding
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
 from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract, open_session, session_options
+
+_NOT_ON_CPU = frozenset({"bf16"})
+"""Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
+
+
+def runs_on_cpu(precision: str) -> bool:
+    """Returns True if ONNX Runtime can run a bundle of this precision on a CPU."""
+    return precision not in _NOT_ON_CPU
+
+
+def not_run_on_cpu(precision: str, reason: str) -> str:
+    """Returns the message of the error for a precision that does not run on a CPU."""
+    return (
+        f"ONNX Runtime runs {precision} bundles on an NVIDIA GPU only, and {reason}: choose device cuda with "
+        "biogpt-onnx[gpu] installed, or quantize the fp32 bundle by another recipe, such as fp16"
+    )
 
 
 class DecoderSession:
-    """Runs a bundle's graph step by step over a cache; what the searches know as a `DecoderModel`.
+    """Runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
 
     Attributes:
         vocab_size: entries of a row of logits.
@@ -28,58 +46,52 @@ class DecoderSession:
         provider: the execution provider.
     """
 
-    def __init__(  # noqa: PLR0913 -- what is loaded, where it runs, and how its weights are kept
-        self,
-        folder: Path,
-        manifest: Manifest,
-        *,
-        threads: int | None = None,
-        prepack: bool = True,
-        share_weights: bool = False,
-        cache_folder: Path | None = None,
+    def __init__(
+        self, folder: Path, manifest: Manifest, options: LoadOptions | None = None, *, as_stored: bool = False
     ) -> None:
         """Loads the graph.
 
         Args:
             folder: the bundle.
             manifest: its manifest.
-            threads: threads that compute one step; None lets ONNX Runtime take one for each core it may use.
-            prepack: whether weights are rearranged once at loading. It makes prefill and batches faster, and a row's
-                logits the same to the last bit in any batch, but takes seconds and a copy of the weights in memory;
-                without it they are mapped from the file as they are, and steps of one row are faster. Quantized
-                weights are always rearranged: ONNX Runtime would unpack them at every step otherwise.
-            share_weights: whether rearranged weights are mapped from a cache on the disk, of which all processes have
-                one copy in memory, rather than kept by each; on the CPU only. See `PrepackedWeights`.
-            cache_folder: where that cache is; None for the default place.
+            options: threads, and how the weights are kept; by default `LoadOptions()`.
+            as_stored: map all weights from the file as they are, quantized ones too. The session opens at once, but
+                unpacks blocks and multiplies them in float32 at every pass.
 
         Raises:
             ProviderError: ONNX Runtime cannot be had, or has no kernels for the bundle on a CPU.
             BundleError: the graph cannot be loaded.
             ConfigError: a bad number of threads, weights that cannot be shared, or a cache that cannot be used.
         """
+        options = options or LoadOptions()
         onnxruntime = import_onnxruntime()
+        if not runs_on_cpu(manifest.precision):
+            raise ProviderError(not_run_on_cpu(manifest.precision, "device is cpu"))
         self._onnxruntime = onnxruntime
         self._architecture = manifest.architecture
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
-        self.device = "cpu"
-        self.provider = choose_provider(onnxruntime, "cpu", manifest.precision)
+        self.device, self.provider = "cpu", CPU_PROVIDER
         self._element_type = cache_element_type(folder, manifest)
-        prepack = prepack or manifest.precision != "fp32"
-        check_sharing(self.provider, share_weights=share_weights, prepack=prepack, cache_folder=cache_folder)
+        prepack = not as_stored and (options.prepack or manifest.precision != "fp32")
+        if options.share_weights and not prepack:
+            raise ConfigError(
+                "share_weights is True and prepack False: without prepacking, processes share a float32 bundle's own "
+                "file already; leave out one of the two"
+            )
         is_half = self._element_type is not FLOAT32
-        new_options = partial(session_options, onnxruntime, threads, prepack=prepack, is_half_on_cpu=is_half)
+        new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
         path, remedy = folder / bundle.MODEL_FILE, "check it with `biogpt-onnx info --check`"
-        if share_weights:
-            path = PrepackedWeights(onnxruntime, folder, manifest, cache_folder).model_path(new_options())
+        if options.share_weights:
+            path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder).model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
         self._session = open_session(onnxruntime, path, new_options(), self.provider, remedy)
-        if share_weights:
+        if options.share_weights:
             give_back_freed_memory()
         check_contract(folder, self._session, GraphSpec(manifest.inputs, manifest.outputs))
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
-        """An empty cache; see `KeyValueCache.allocate`."""
+        """Returns an empty cache; see `KeyValueCache.allocate`."""
         return KeyValueCache.allocate(self._architecture, batch_size, capacity, self._element_type)
 
     def forward(
@@ -129,7 +141,7 @@ class DecoderSession:
         cache.binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
         self._session.run_with_iobinding(cache.binding)
 
-    def _bind_cache(self, cache: KeyValueCache) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+    def _bind_cache(self, cache: KeyValueCache) -> IoBinding:
         # Past and present name the same memory: this is what makes the update happen in place.
         binding = self._session.io_binding()
         for layer in range(self._architecture.num_layers):
@@ -138,25 +150,3 @@ class DecoderSession:
                 binding.bind_ortvalue_input(bundle.past_name(layer, part), value)
                 binding.bind_ortvalue_output(bundle.present_name(layer, part), value)
         return binding
-
-
-def check_sharing(provider: str, *, share_weights: bool, prepack: bool, cache_folder: Path | None) -> None:
-    """Refuses settings about shared weights that contradict each other or the provider.
-
-    Raises:
-        ConfigError: they do.
-    """
-    if not share_weights:
-        if cache_folder is not None:
-            raise ConfigError(f"cache_folder is {str(cache_folder)!r}, but only share_weights=True uses a cache")
-        return
-    if provider != CPU_PROVIDER:
-        raise ConfigError(
-            f"share_weights is True, but the model runs on {provider}, which keeps weights in the device's memory: "
-            "choose device cpu, or share_weights=False"
-        )
-    if not prepack:
-        raise ConfigError(
-            "share_weights is True and prepack False: without prepacking, processes share a float32 bundle's own file "
-            "already; leave out one of the two"
-        )

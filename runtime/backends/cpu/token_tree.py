@@ -6,21 +6,19 @@ et al. 2023, https://arxiv.org/abs/2305.09781), here for beams, drafts and choic
 """
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.protocol import TreeCache, TreeModel
-from biogpt_onnx.runtime.decoding.strategies.continuation_tree import ROOT
+from biogpt_onnx.runtime.backends.continuation_tree import ROOT
+from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 
 _LEAST_DEAD = 64
 """Dead nodes that are left where they are: to mask them costs less than to move the living."""
 
-CacheT = TypeVar("CacheT", bound=TreeCache)
 
-
-class TokenTree(Generic[CacheT]):
+class TokenTree(Generic[TreeCacheT]):
     """Branches that grow from what a cache of one row holds.
 
     Nodes are numbered in the order in which they were appended.
@@ -31,7 +29,7 @@ class TokenTree(Generic[CacheT]):
         room: most nodes at a time; by default what the cache has room for.
     """
 
-    def __init__(self, model: TreeModel[CacheT], cache: CacheT, room: int | None = None) -> None:
+    def __init__(self, model: TreeDecoder[TreeCacheT], cache: TreeCacheT, room: int | None = None) -> None:
         self._model = model
         self._cache = cache
         self._trunk = int(cache.lengths[0])

@@ -1,10 +1,9 @@
-"""Blocks of a device's memory that hold caches, and a pool from which they are taken again."""
+"""Cache buffers: blocks of a device's memory that hold caches, and the pool that reuses them."""
 
 import threading
 import weakref
 from collections import OrderedDict
 from contextlib import AbstractContextManager
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from biogpt_onnx.runtime.backends.cuda.memory import device_memory
 from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 
 _LEAST_CAPACITY = 256
 _MOST_IDLE = 4
@@ -30,7 +30,7 @@ class CacheBuffer:
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- where it is, how large, and what it is called
-        self, onnxruntime: ModuleType, device: str, architecture: Architecture, rows: int, capacity: int, number: int
+        self, onnxruntime: OnnxRuntime, device: str, architecture: Architecture, rows: int, capacity: int, number: int
     ) -> None:
         heads, size = architecture.num_heads, architecture.head_size
         self.shape = (architecture.num_layers, 2, rows, heads, capacity, size)
@@ -92,7 +92,7 @@ class BufferPool:
 
     def __init__(
         self,
-        onnxruntime: ModuleType,
+        onnxruntime: OnnxRuntime,
         device: str,
         architecture: Architecture,
         mover: TokenMover,
@@ -146,7 +146,7 @@ class BufferPool:
     def _made_buffer(self, rows: int, capacity: int, number: int) -> CacheBuffer:
         with self._device_lock:
             buffer = CacheBuffer(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
-            # What lay there before may be no numbers, and a kernel that masks these by a factor of 0 would spread them.
+            # Stale memory may hold NaN, which a multiplicative mask would propagate.
             with device_memory("what fills a cache"):
                 self._mover.clear(buffer.address(0, 0, 0), buffer.blocks)
             return buffer

@@ -1,7 +1,7 @@
 """The keys and values of the tokens so far, in a device's memory."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,9 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.backends.cuda.buffers import BufferPool, CacheBuffer, Lease
 from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
 from biogpt_onnx.runtime.ort.element_types import ElementType
+
+if TYPE_CHECKING:
+    from biogpt_onnx.runtime.ort.protocols import IoBinding
 
 
 class DeviceCache:
@@ -43,7 +46,7 @@ class DeviceCache:
         self.lengths = lengths
         self.capacity = capacity
         self.is_part = is_part
-        self.binding: Any = None
+        self.binding: IoBinding | None = None
 
     @classmethod
     def allocate(
@@ -73,7 +76,7 @@ class DeviceCache:
         *_, heads, capacity, size = self.buffer.shape
         tokens = np.arange(self.lengths[row])
         brought = [
-            self._mover.bring(self.buffer.address(layer, part, self.rows[row]), (heads, capacity, size), tokens)
+            self._mover.read(self.buffer.address(layer, part, self.rows[row]), (heads, capacity, size), tokens)
             for part in range(2)
         ]
         return self._element_type.load(np.stack(brought).view(self._element_type.storage))

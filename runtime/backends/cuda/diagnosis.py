@@ -7,9 +7,9 @@ import platform
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER, TWO_RUNTIMES, installed_runtimes
 
 _DRIVER = "libcuda.so.1"
@@ -22,7 +22,7 @@ _IS_MISSING = "cannot open shared object file"
 _INSTALL = 'pip install "biogpt-onnx[gpu]"'
 
 
-def preload(onnxruntime: ModuleType) -> None:
+def preload(onnxruntime: OnnxRuntime) -> None:
     """Loads the libraries of CUDA and cuDNN that pip installed, which the system's loader does not find by itself.
 
     To be called once before the first session on a GPU. What is missing is not said here: see `what_cuda_lacks`.
@@ -35,7 +35,7 @@ def preload(onnxruntime: ModuleType) -> None:
         onnxruntime.preload_dlls()
 
 
-def what_cuda_lacks(onnxruntime: ModuleType, load: Callable[[str], Any] = ctypes.CDLL) -> str | None:
+def what_cuda_lacks(onnxruntime: OnnxRuntime, load: Callable[[str], Any] = ctypes.CDLL) -> str | None:
     """What keeps ONNX Runtime from using an NVIDIA GPU, once it has failed to.
 
     Args:
@@ -54,7 +54,7 @@ def what_cuda_lacks(onnxruntime: ModuleType, load: Callable[[str], Any] = ctypes
     return _what_the_driver_lacks(onnxruntime, load) or _missing_library(onnxruntime, load)
 
 
-def _what_the_driver_lacks(onnxruntime: ModuleType, load: Callable[[str], Any]) -> str | None:
+def _what_the_driver_lacks(onnxruntime: OnnxRuntime, load: Callable[[str], Any]) -> str | None:
     try:
         driver = load(_DRIVER)
     except OSError as error:
@@ -92,7 +92,7 @@ def _old_driver(driver: Any, built_for: str) -> str | None:  # noqa: ANN401 -- a
     )
 
 
-def _missing_library(onnxruntime: ModuleType, load: Callable[[str], Any]) -> str | None:
+def _missing_library(onnxruntime: OnnxRuntime, load: Callable[[str], Any]) -> str | None:
     preload(onnxruntime)
     provider_library = Path(onnxruntime.__file__ or "").parent / "capi" / _PROVIDER_LIBRARY
     for library in (str(provider_library), _CUDNN):

@@ -1,14 +1,14 @@
-"""Three small graphs that come ready, because the runtime has nothing to build graphs with; tests hold them to this.
+"""Three small graphs that are stored ready-made, because the runtime has nothing to build graphs with.
 
-They are of opset 20, as ONNX files in base64.
+They are ONNX files of opset 20 in base64; tests compare them with the formulas beside them.
 """
 
 import base64
-from types import ModuleType
-from typing import Any
+
+from biogpt_onnx.runtime.ort.protocols import InferenceSession, OnnxRuntime
 
 SELECTED = 64
-"""Tokens that `SELECT` selects."""
+"""Number of tokens that `SELECT` selects."""
 
 MOVE = base64.b64decode(
     "CAo6rwEKLgoGc291cmNlCgdpbmRpY2VzEgZ0YXJnZXQiBkdhdGhlcioLCgRheGlzGAGgAQISBG1vdmVaLQoGc291cmNlEiMKIQgHEh0KCBIGYmxv"
@@ -39,8 +39,8 @@ SCORE = base64.b64decode(
 axis=-1), rows [asked]), of float32; a place is a row and a token, and `rows` are their rows once more."""
 
 
-def open_graph(onnxruntime: ModuleType, graph: bytes, provider: str) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
-    """A session of one of these."""
+def open_graph(onnxruntime: OnnxRuntime, graph: bytes, provider: str) -> InferenceSession:
+    """Opens a session of one of these graphs."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1

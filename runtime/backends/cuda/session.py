@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +14,14 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cuda.buffers import BufferPool, CacheBuffer
 from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
 from biogpt_onnx.runtime.backends.cuda.memory import device_memory
-from biogpt_onnx.runtime.backends.cuda.outputs import DeviceOutputs, OutputTools
+from biogpt_onnx.runtime.backends.cuda.outputs import DeviceTokenScores, OutputGraphs, OutputRow, PassOutputs
 from biogpt_onnx.runtime.backends.cuda.prompt_groups import prompt_groups
 from biogpt_onnx.runtime.backends.cuda.step import DeviceStep
 from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
-from biogpt_onnx.runtime.backends.cuda.token_scores import DeviceTokenScores, Place
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.ort.pass_inputs import pass_inputs, room_needed
+from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime, RunOptions
 from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER
 from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract, open_session, session_options
 from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
@@ -55,7 +53,7 @@ class Accelerator:
 _FLASH, _MEMORY_EFFICIENT, _UNFUSED = 1, 2, 16
 """Bits of the option `sdpa_kernel`."""
 
-CUDA = Accelerator(
+CUDA_DEVICE = Accelerator(
     "cuda",
     CUDA_PROVIDER,
     (
@@ -85,7 +83,7 @@ class DeviceSession:
     """
 
     def __init__(
-        self, onnxruntime: ModuleType, folder: Path, manifest: Manifest, accelerator: Accelerator = CUDA
+        self, onnxruntime: OnnxRuntime, folder: Path, manifest: Manifest, accelerator: Accelerator = CUDA_DEVICE
     ) -> None:
         """Loads the graph.
 
@@ -118,13 +116,7 @@ class DeviceSession:
         self._lock = threading.RLock()
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
         self._pool = BufferPool(onnxruntime, accelerator.name, manifest.architecture, self._mover, self._lock)
-        self._tools = OutputTools(onnxruntime, accelerator.provider, accelerator.name, self.vocab_size)
-        self._counters = threading.local()
-
-    @property
-    def captured_steps(self) -> int:
-        """Steps that this thread has had run as a CUDA graph."""
-        return int(getattr(self._counters, "captured_steps", 0))
+        self._output_graphs = OutputGraphs(onnxruntime, accelerator.provider, accelerator.name, self.vocab_size)
 
     def new_cache(self, batch_size: int, capacity: int) -> DeviceCache:
         """An empty cache; see `DeviceCache.allocate`."""
@@ -158,7 +150,7 @@ class DeviceSession:
         return self._pass(input_ids, cache, logits_indices).logits()
 
     def step(self, input_ids: npt.NDArray[np.int64], cache: DeviceCache) -> DeviceTokenScores:
-        """Appends a token to each row, int64 [batch, 1]; see `DeviceModel`.
+        """Appends a token to each row, int64 [batch, 1]; see `RowDecoder`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
@@ -170,14 +162,13 @@ class DeviceSession:
                 buffer.step = self._new_step(buffer)
             step: DeviceStep = buffer.step
             step.run(cache.rows, input_ids[:, 0], cache.lengths)
-        self._counters.captured_steps = self.captured_steps + self._captures
         cache.lengths += 1
-        return self._at([(step.outputs, row) for row in cache.rows])
+        return self._scores_of([(step.outputs, row) for row in cache.rows], is_captured=self._captures)
 
     def forward_prompts(
         self, prompts: Sequence[Sequence[int]], cache: DeviceCache, check: Callable[[], None]
     ) -> DeviceTokenScores:
-        """Reads a prompt into each row of an empty cache; see `DeviceModel`.
+        """Reads a prompt into each row of an empty cache; see `RowDecoder`.
 
         Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
 
@@ -186,42 +177,45 @@ class DeviceSession:
         """
         groups = prompt_groups([len(prompt) for prompt in prompts])
         cache.arrange([row for group in groups for row in group])
-        places: dict[int, Place] = {}
+        output_rows: dict[int, OutputRow] = {}
         for group in groups:
             check()
             input_ids, lengths = _padded([prompts[row] for row in group])
             lasts = np.arange(len(group)) * input_ids.shape[1] + lengths - 1
-            places |= zip(group, self._pass(input_ids, cache.part(group), lasts).places, strict=True)
+            output_rows |= zip(group, self._pass(input_ids, cache.part(group), lasts).rows, strict=True)
             cache.lengths[group] = lengths
-        return self._at([places[row] for row in range(len(prompts))])
+        return self._scores_of([output_rows[row] for row in range(len(prompts))])
 
-    def forward_chain(self, token_ids: Sequence[int], cache: DeviceCache) -> DeviceTokenScores:
-        """Appends several tokens to the only row; see `DeviceModel`.
+    def forward_row(
+        self, token_ids: Sequence[int], cache: DeviceCache, *, last_only: bool = False
+    ) -> DeviceTokenScores:
+        """Appends several tokens to the only row; see `RowDecoder`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        return self._pass(np.array([token_ids], dtype=np.int64), cache, np.arange(len(token_ids)))
+        wanted = None if last_only else np.arange(len(token_ids))
+        return self._pass(np.array([token_ids], dtype=np.int64), cache, wanted)
 
     def log_probabilities(
-        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+        self, sequences: Sequence[Sequence[int]], requested: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """How likely tokens are in given sequences, in nats; see `DeviceModel`.
+        """How likely tokens are in given sequences, in nats; see `RowDecoder`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        scores = np.empty(len(asked), dtype=np.float32)
+        scores = np.empty(len(requested), dtype=np.float32)
         for group in prompt_groups([len(sequence) for sequence in sequences], _TOKENS_SCORED_AT_ONCE):
             lines = np.full(len(sequences), -1)
             lines[group] = np.arange(len(group))
-            here = lines[asked[:, 0]] >= 0
-            number, place, token = asked[here].T
+            here = lines[requested[:, 0]] >= 0
+            number, place, token = requested[here].T
             scores[here] = self._scores([sequences[row] for row in group], lines[number], place, token)
         return scores
 
     def with_rows(self, cache: DeviceCache, rows: Sequence[int]) -> DeviceCache:
-        """A cache of these rows; see `DeviceModel`.
+        """A cache of these rows; see `RowDecoder`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
@@ -251,10 +245,12 @@ class DeviceSession:
         self._bind_cache(binding, buffer, 0, buffer.rows)
         options = self._run_options(str(buffer.number)) if self._captures else self._not_captured
         run = partial(self._causal.run_with_iobinding, binding, options)
-        return DeviceStep(self._onnxruntime, run, binding, buffer, self.device, DeviceOutputs(self._tools, buffer.rows))
+        return DeviceStep(
+            self._onnxruntime, run, binding, buffer, self.device, PassOutputs(self._output_graphs, buffer.rows)
+        )
 
-    def _at(self, places: Sequence[Place]) -> DeviceTokenScores:
-        return DeviceTokenScores(places, self.vocab_size, self._lock)
+    def _scores_of(self, rows: Sequence[OutputRow], *, is_captured: bool = False) -> DeviceTokenScores:
+        return DeviceTokenScores(rows, self.vocab_size, self._lock, is_captured=is_captured)
 
     def _pass(
         self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
@@ -266,16 +262,16 @@ class DeviceSession:
             if cache.binding is None:
                 cache.binding = self._causal.io_binding()
                 self._bind_cache(cache.binding, cache.buffer, _first_row(cache), cache.batch_size)
-            outputs = DeviceOutputs(self._tools, count)
+            outputs = PassOutputs(self._output_graphs, count)
             outputs.bind(cache.binding)
             # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
             for name, array in inputs.items():
                 cache.binding.bind_ortvalue_input(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
             self._causal.run_with_iobinding(cache.binding, self._not_captured)
         cache.lengths += input_ids.shape[1]
-        return self._at([(outputs, row) for row in range(count)])
+        return self._scores_of([(outputs, row) for row in range(count)])
 
-    def _bind_cache(self, binding: Any, buffer: CacheBuffer, first_row: int, rows: int) -> None:  # noqa: ANN401 -- as above
+    def _bind_cache(self, binding: IoBinding, buffer: CacheBuffer, first_row: int, rows: int) -> None:
         # Past and present name the same memory: this is what makes the update happen in place.
         element_type = self._element_type.onnx_type or self._element_type.storage.type
         place = (self._accelerator.name, 0, element_type, buffer.part_shape(rows))
@@ -285,12 +281,12 @@ class DeviceSession:
                 binding.bind_input(bundle.past_name(layer, name), *place, address)
                 binding.bind_output(bundle.present_name(layer, name), *place, address)
 
-    def _run_options(self, graph_id: str) -> Any:  # noqa: ANN401 -- as above
+    def _run_options(self, graph_id: str) -> RunOptions:
         options = self._onnxruntime.RunOptions()
         options.add_run_config_entry(_GRAPH_ID, graph_id)
         return options
 
-    def _open_causal(self, spec: GraphSpec) -> tuple[Any, bool]:
+    def _open_causal(self, spec: GraphSpec) -> tuple[InferenceSession, bool]:
         """A session, and whether its steps are captured."""
         if not self._accelerator.captures:
             return self._open(spec, captures=False), False
@@ -301,7 +297,7 @@ class DeviceSession:
             warnings.warn(f"steps do not run as CUDA graphs, because {error}", RuntimeWarning, stacklevel=2)
             return session, False
 
-    def _open(self, spec: GraphSpec, *, captures: bool) -> Any:  # noqa: ANN401 -- as above
+    def _open(self, spec: GraphSpec, *, captures: bool) -> InferenceSession:
         path = self._folder / bundle.CAUSAL_MODEL_FILE
         with device_memory(str(path)):
             session = open_session(

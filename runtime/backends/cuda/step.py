@@ -1,43 +1,42 @@
-"""One token for every row, over fixed memory, so that the whole step can be captured and replayed."""
+"""A step over fixed memory: one token for every row, which can be captured and replayed as a CUDA graph."""
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cuda.buffers import CacheBuffer
-from biogpt_onnx.runtime.backends.cuda.outputs import DeviceOutputs
+from biogpt_onnx.runtime.backends.cuda.outputs import PassOutputs
+from biogpt_onnx.runtime.ort.protocols import IoBinding, OnnxRuntime
 
 
 class DeviceStep:
-    """A step of all rows of a buffer.
+    """A step of all rows of a cache buffer.
 
     Its inputs and outputs stay where they are, which is what a CUDA graph needs: such a graph repeats the addresses
     that it was captured with.
 
     Attributes:
-        outputs: what it says, until the next run.
+        outputs: the step's outputs, valid until the next run.
 
     Args:
         onnxruntime: ONNX Runtime.
         run: runs the causal graph over `binding`.
-        binding: the graph's places, of which those of the cache are bound.
-        buffer: the cache.
-        device: the memory's name.
-        outputs: for as many tokens as the buffer has rows.
+        binding: of the graph; the cache is bound already.
+        buffer: the cache buffer.
+        device: name of the device's memory.
+        outputs: with as many rows as the buffer.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what is bound to what
         self,
-        onnxruntime: ModuleType,
+        onnxruntime: OnnxRuntime,
         run: Callable[[], object],
-        binding: Any,  # noqa: ANN401 -- ONNX Runtime has no types
+        binding: IoBinding,
         buffer: CacheBuffer,
         device: str,
-        outputs: DeviceOutputs,
+        outputs: PassOutputs,
     ) -> None:
         rows, ort_value = buffer.rows, onnxruntime.OrtValue
         self._run = run

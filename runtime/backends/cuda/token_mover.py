@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.cuda.graphs import MOVE, open_graph
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, OrtValue
 
 _HALF_BYTES = np.dtype(np.float16).itemsize
 _NUMBERS_OF_A_WORD = np.dtype(np.int64).itemsize // _HALF_BYTES
@@ -28,7 +27,7 @@ class TokenMover:
     """
 
     def __init__(
-        self, onnxruntime: ModuleType, provider: str, device: str, device_lock: AbstractContextManager[object]
+        self, onnxruntime: OnnxRuntime, provider: str, device: str, device_lock: AbstractContextManager[object]
     ) -> None:
         self._session = open_graph(onnxruntime, MOVE, provider)
         self._ort_value = onnxruntime.OrtValue
@@ -52,10 +51,10 @@ class TokenMover:
                 before = first * features * _HALF_BYTES
                 self._run(source + before * tokens, shape, target + before * len(indices), value)
 
-    def _run(self, source: int, source_shape: Sequence[int], target: int, indices: Any) -> None:  # noqa: ANN401 -- ONNX Runtime has no types
+    def _run(self, source: int, source_shape: Sequence[int], target: int, indices: OrtValue) -> None:
         blocks, tokens, features = source_shape
         words = features // _NUMBERS_OF_A_WORD
-        binding: Any = self._session.io_binding()
+        binding = self._session.io_binding()
         binding.bind_input("source", self._device, 0, np.int64, [blocks, tokens, words], source)
         binding.bind_ortvalue_input("indices", indices)
         binding.bind_output("target", self._device, 0, np.int64, [blocks, indices.shape()[0], words], target)
@@ -68,10 +67,8 @@ class TokenMover:
             zeros = self._ort_value.ortvalue_from_numpy(np.zeros((blocks, 1, features), np.float16), self._device, 0)
             self.move(zeros.data_ptr(), (blocks, 1, features), target, np.zeros(tokens, dtype=np.int64))
 
-    def bring(
-        self, source: int, source_shape: Sequence[int], indices: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float16]:
-        """Tokens of a block of memory, brought to the CPU, [blocks, len(indices), features]."""
+    def read(self, source: int, source_shape: Sequence[int], indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
+        """Returns tokens of a block of memory, copied to the host, [blocks, len(indices), features]."""
         blocks, _, features = source_shape
         shape = [blocks, len(indices), features]
         if len(indices) == 0:

@@ -87,7 +87,7 @@ class DraftBudget:
         self._credit = _STARTING_CREDIT
 
     def allowance(self, matched: int) -> int:
-        """Tokens to draft for the next pass; 0 where a plain pass is better.
+        """Returns how many tokens to draft for the next pass; 0 where a plain pass is better.
 
         Args:
             matched: tokens of the match, see `NgramLookup.matched`.
@@ -126,7 +126,7 @@ class DraftBudget:
         self._row_cost.add(cost, len(draft.token_ids))
         self._first(draft.matched).add(accepted > 0, 1)
         if accepted:
-            refused = accepted < draft.depth
+            refused = accepted < len(draft.token_ids)
             self._accepted_next.add(accepted - 1, accepted - 1 + refused)
 
     def _book(self, tokens: int, passes: float) -> None:

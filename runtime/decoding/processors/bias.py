@@ -16,6 +16,8 @@ class SequenceBias:
         biases: sequences of tokens, none empty, each with what is added: a number or -inf.
     """
 
+    needs_all_logits = True
+
     def __init__(self, biases: Iterable[tuple[Sequence[int], float]]) -> None:
         # By what must stand before them, so that a step costs as many look-ups as there are lengths, not sequences.
         completions: dict[tuple[int, ...], list[tuple[int, float]]] = {}

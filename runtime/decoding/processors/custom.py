@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ class CustomRule:
         position: where it stands in `logits_processors`, for messages.
     """
 
+    needs_all_logits: ClassVar[bool] = True
     function: CustomProcessor
     position: int
 

@@ -8,6 +8,7 @@ than with transformers.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ _NUM_BINS = 2048
 class Temperature:
     """Divides the logits: below 1 sharpens the distribution, above 1 flattens it."""
 
+    needs_all_logits: ClassVar[bool] = False
     temperature: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -37,6 +39,7 @@ class Temperature:
 class TopK:
     """Keeps the `top_k` most likely tokens, and any as likely as the last (Fan et al. 2018, arXiv:1805.04833)."""
 
+    needs_all_logits: ClassVar[bool] = False
     top_k: int
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -52,6 +55,7 @@ class TopK:
 class TopP:
     """Keeps the fewest most likely tokens that have `top_p` together (Holtzman et al. 2019, arXiv:1904.09751)."""
 
+    needs_all_logits: ClassVar[bool] = False
     top_p: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -70,6 +74,7 @@ class TopP:
 class MinP:
     """Keeps tokens at least `min_p` times as likely as the most likely one (Nguyen et al. 2024, arXiv:2407.01082)."""
 
+    needs_all_logits: ClassVar[bool] = False
     min_p: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -85,6 +90,7 @@ class Typical:
     (Meister et al. 2022, arXiv:2202.00666.)
     """
 
+    needs_all_logits: ClassVar[bool] = False
     typical_p: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -101,6 +107,7 @@ class Typical:
 class EpsilonCutoff:
     """Keeps the most likely token, and those of at least this probability (Hewitt et al. 2022, arXiv:2210.15191)."""
 
+    needs_all_logits: ClassVar[bool] = False
     epsilon: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -116,6 +123,7 @@ class EtaCutoff:
     (Hewitt et al. 2022, arXiv:2210.15191.)
     """
 
+    needs_all_logits: ClassVar[bool] = False
     epsilon: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:

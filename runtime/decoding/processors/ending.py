@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 class MinNewTokens:
     """Forbids the end of a sequence before it has `min_new_tokens` tokens."""
 
+    needs_all_logits: ClassVar[bool] = True
     min_new_tokens: int
     eos_token_id: int
 
@@ -26,6 +28,7 @@ class MinNewTokens:
 class ForcedBos:
     """Makes this the first new token of a prompt of one token."""
 
+    needs_all_logits: ClassVar[bool] = True
     token_id: int
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -37,6 +40,7 @@ class ForcedBos:
 class ForcedEos:
     """Makes this the last token that a sequence may get."""
 
+    needs_all_logits: ClassVar[bool] = True
     token_id: int
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:

@@ -1,4 +1,4 @@
-"""What every rule about the next token looks like."""
+"""The protocol of a decoding rule."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,7 +14,16 @@ LARGEST = 1e12
 
 
 class LogitsProcessor(Protocol):
-    """One rule about what may come next."""
+    """A rule about the next token."""
+
+    @property
+    def needs_all_logits(self) -> bool:
+        """True if the rule needs a row of logits of the whole vocabulary.
+
+        False if it gives the same result on a row of only some tokens, as long as these are all that may be kept: a
+        device then need not copy all logits to the host.
+        """
+        ...
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
         """Changes logits [rows, vocab], or with beams log-probabilities, in place.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ class RepetitionPenalty:
     Positive logits are divided by the penalty and negative ones multiplied (Keskar et al. 2019, arXiv:1909.05858).
     """
 
+    needs_all_logits: ClassVar[bool] = True
     penalty: float
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
@@ -35,6 +37,7 @@ class NoRepeatNgram:
     (Paulus et al. 2017, arXiv:1705.04304, section 2.5.)
     """
 
+    needs_all_logits: ClassVar[bool] = True
     size: int
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:

@@ -15,6 +15,8 @@ class SuppressTokens:
         token_ids: the tokens.
     """
 
+    needs_all_logits = True
+
     def __init__(self, token_ids: Sequence[int]) -> None:
         self._token_ids = np.array(token_ids, dtype=np.int64)
 
@@ -30,6 +32,8 @@ class BeginSuppressTokens:
         token_ids: the tokens.
         has_forced_bos: whether the first new token of a prompt of one token is forced.
     """
+
+    needs_all_logits = True
 
     def __init__(self, token_ids: Sequence[int], *, has_forced_bos: bool) -> None:
         self._token_ids = np.array(token_ids, dtype=np.int64)

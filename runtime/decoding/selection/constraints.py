@@ -1,4 +1,4 @@
-"""Generation that keeps to what is allowed."""
+"""Constrained decoding: generation that keeps to allowed tokens."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,11 +13,12 @@ from biogpt_onnx.runtime.errors import ConfigError
 _Node = dict[int, Any]
 
 _LARGEST_SHARE = 1 / 8
-"""Of the vocabulary. To ask for a token takes some 28 bytes to and from a device, to bring a logit 4."""
+"""Of the vocabulary: above it, all logits are read. To request a token moves some 28 bytes to and from a device, to
+read a logit 4."""
 
 
 class TokenTrie:
-    """Sequences of tokens, of which a generation must be one; a rule for `generate(..., allowed=...)`.
+    """A set of token sequences, of which a generation must be one; a rule for `generate(..., allowed=...)`.
 
     Args:
         sequences: the new tokens of each, the ending token included where one shall stand.
@@ -38,44 +39,54 @@ class TokenTrie:
             raise ConfigError("there are no allowed sequences: give at least one")
 
     def __call__(self, token_ids: Sequence[int]) -> tuple[int, ...]:
-        """The tokens that may follow these; none after a whole sequence, or one that is none of them."""
+        """Returns the tokens that may follow these; none after a whole sequence, or after any other tokens."""
         node = self._root
         for token in token_ids:
             node = node.get(token, {})
         return tuple(node)
 
 
-def only_allowed(states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> None:
-    """Excludes all tokens but those that each sequence allows; see `LogitsProcessor`.
+class OnlyAllowed:
+    """Excludes all tokens but those that each sequence allows.
 
-    Raises:
-        ConfigError: a token outside the vocabulary is allowed.
+    Attributes:
+        needs_all_logits: False, because the scores of the allowed tokens are enough.
     """
-    for state, row in zip(states, logits, strict=True):
-        if state.next_allowed is None:
-            continue
-        tokens = _as_tokens(state.next_allowed, len(row))
-        kept = row[tokens]
-        row[:] = -np.inf
-        row[tokens] = kept
+
+    needs_all_logits = False
+
+    def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """Changes logits in place; see `LogitsProcessor`.
+
+        Raises:
+            ConfigError: a token outside the vocabulary is allowed.
+        """
+        for state, row in zip(states, logits, strict=True):
+            if state.next_allowed is None:
+                continue
+            tokens = _as_tokens(state.next_allowed, len(row))
+            kept = row[tokens]
+            row[:] = -np.inf
+            row[tokens] = kept
 
 
 def allowed_log_probabilities(
-    states: Sequence[SequenceState], following: TokenScores
+    states: Sequence[SequenceState], scores: TokenScores
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]] | None:
-    """How likely the tokens are that sequences allow, where that is less to bring from a device than all logits.
+    """Returns the log-probabilities of the tokens that sequences allow, if they cost less to read than all logits.
 
     Args:
-        states: the sequences; of those that allow all tokens nothing is said.
-        following: a row for each.
+        states: the sequences; those that allow all tokens are left out.
+        scores: a row for each sequence.
 
     Returns:
-        Rows and tokens, both ascending, and the log-probabilities in nats, all [asked]. None where it would be more.
+        Rows and tokens, both ascending, and their log-probabilities in nats, all [requested]. None if all logits cost
+        less.
 
     Raises:
         ConfigError: a token outside the vocabulary is allowed.
     """
-    size = following.vocab_size
+    size = scores.vocab_size
     # Each once, and in order: of equally likely ones the first counts.
     tokens = {
         row: np.unique(_as_tokens(state.next_allowed, size))
@@ -85,8 +96,9 @@ def allowed_log_probabilities(
     lengths = [len(of_row) for of_row in tokens.values()]
     if sum(lengths) > _LARGEST_SHARE * len(states) * size:
         return None
-    rows, asked = np.repeat(list(tokens), lengths), np.concatenate(list(tokens.values()))
-    return rows, asked, following.log_probabilities(rows, asked)
+    rows, requested = np.repeat(list(tokens), lengths), np.concatenate(list(tokens.values()))
+    found = scores.log_probabilities(rows, requested)
+    return None if found is None else (rows, requested, found)
 
 
 def _as_tokens(allowed: Sequence[int], vocab_size: int) -> npt.NDArray[np.int64]:

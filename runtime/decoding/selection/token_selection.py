@@ -1,43 +1,42 @@
-"""The next token of each sequence: the rules applied, then the most likely token or a random one."""
+"""Selection of each sequence's next token: the rules are applied, then the most likely token is taken or one drawn."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.protocol import Scores, TokenScores
+from biogpt_onnx.runtime.backends.protocol import TokenScores
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.processors import distribution_rules, processors_for
-from biogpt_onnx.runtime.decoding.selection.constraints import allowed_log_probabilities, only_allowed
+from biogpt_onnx.runtime.decoding.selection.constraints import OnlyAllowed, allowed_log_probabilities
 from biogpt_onnx.runtime.decoding.selection.sampler import log_probabilities, most_likely, sample
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import ConfigError
 
-_Chosen = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
+_Selected = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
 """Tokens [rows] and their log-probabilities [rows]."""
 
 
 class NextTokenSelector:
-    """What a configuration says about the next token, for greedy search and sampling.
+    """Selects next tokens as a configuration says, for greedy search and sampling.
 
     Args:
         config: the rules, and whether tokens are sampled.
     """
 
     def __init__(self, config: GenerationConfig) -> None:
-        self._process = processors_for(config, only_allowed)
+        self._rules = processors_for(config, OnlyAllowed())
+        self._distribution_rules = distribution_rules(config)
         self._do_sample, self._top_k = config.do_sample, config.top_k
-        self._shape = distribution_rules(config)
-        # Beside these there is always the one that keeps to what is allowed.
-        self._looks_at_all = len(self._process) > len(self._shape) + 1
+        self._needs_all_logits = any(rule.needs_all_logits for rule in self._rules)
 
-    def append(self, states: Sequence[SequenceState], scores: Scores) -> npt.NDArray[np.int64]:
+    def append(self, states: Sequence[SequenceState], scores: TokenScores) -> npt.NDArray[np.int64]:
         """Gives each sequence its next token.
 
         Args:
             states: the sequences.
-            scores: a row for each; logits are changed in place. From a device no more is brought than the rules need,
-                and the token is the one that they choose from all logits.
+            scores: a row for each. Only what the rules need is requested; the token is the one that they select from
+                all logits.
 
         Returns:
             The tokens, [rows].
@@ -45,48 +44,53 @@ class NextTokenSelector:
         Raises:
             ConfigError: the rules exclude every token.
         """
-        if isinstance(scores, np.ndarray):
-            return _appended(states, *self.choose(states, scores))
-        chosen = self._choose_there(states, scores)
-        return _appended(states, *(self.choose(states, scores.logits()) if chosen is None else chosen))
+        selected = self._select_from_part(states, scores)
+        return _appended(states, *(self.select(states, scores.logits()) if selected is None else selected))
 
-    def choose(
+    def select(
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """The tokens [rows] and their log-probabilities [rows] by the model's own reckoning, before any rule."""
+        """Returns the tokens [rows] and their log-probabilities [rows] by the model alone, before any rule.
+
+        Args:
+            states: the sequences.
+            logits: [rows, vocab], changed in place by the rules.
+
+        Raises:
+            ConfigError: the rules exclude every token.
+        """
         raw = logits
-        if len(self._process) > 1 or any(state.next_allowed is not None for state in states):
+        if len(self._rules) > 1 or any(state.next_allowed is not None for state in states):
             raw = logits.copy()
-            for process in self._process:
-                process(states, logits)
+            for rule in self._rules:
+                rule(states, logits)
         tokens = self._pick(states, logits)
         return tokens, log_probabilities(raw, tokens)
 
-    def _choose_there(self, states: Sequence[SequenceState], following: TokenScores) -> _Chosen | None:
-        """The same, of what is on a device, if a part of it is enough."""
-        if self._looks_at_all:
+    def _select_from_part(self, states: Sequence[SequenceState], scores: TokenScores) -> _Selected | None:
+        """Selects the tokens if a part of the scores is enough."""
+        if self._needs_all_logits:
             return None
         if not self._do_sample:
-            return _likeliest(states, following)
-        if any(state.next_allowed is not None for state in states):
+            return _most_likely(states, scores)
+        if not self._top_k or any(state.next_allowed is not None for state in states):
             return None
         # One more shows whether the last of them has equals.
-        if self._top_k and self._top_k < following.max_selected:
-            return self._sample_selected(states, *following.likeliest(self._top_k + 1))
-        return None
+        top = scores.top_tokens(self._top_k + 1)
+        return None if top is None else self._sample_from_top(states, *top)
 
-    def _sample_selected(
+    def _sample_from_top(
         self, states: Sequence[SequenceState], ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]
-    ) -> _Chosen | None:
-        """Samples from the likeliest tokens, unless equal ones leave open which these are."""
+    ) -> _Selected | None:
+        """Samples from the most likely tokens, unless equally likely ones leave open which these are."""
         if np.any(scores[:, self._top_k - 1] == scores[:, -1]):
             return None
-        # In the order of the vocabulary, which decides between equals and in which chance goes through the tokens.
+        # In the vocabulary's order, which decides between equals, and in which sampling adds up the probabilities.
         order = ids.argsort(axis=-1)
         ids, scores = np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
         shaped = scores.copy()
-        for process in self._shape:
-            process(states, shaped)
+        for rule in self._distribution_rules:
+            rule(states, shaped)
         columns = self._pick(states, shaped)
         rows = np.arange(len(columns))
         return ids[rows, columns], scores[rows, columns]
@@ -100,24 +104,25 @@ class NextTokenSelector:
         return tokens
 
 
-def _likeliest(states: Sequence[SequenceState], following: TokenScores) -> _Chosen | None:
-    """The likeliest token of each row, or of those that it allows."""
-    keep_to_some = [state.next_allowed is not None for state in states]
-    if not any(keep_to_some):
-        ids, scores = following.likeliest(1)
-        return ids[:, 0], scores[:, 0]
-    allowed = allowed_log_probabilities(states, following)
-    if allowed is None:
+def _most_likely(states: Sequence[SequenceState], scores: TokenScores) -> _Selected | None:
+    """Selects the most likely token of each row, or of the tokens that the row allows."""
+    is_constrained = [state.next_allowed is not None for state in states]
+    allowed = allowed_log_probabilities(states, scores) if any(is_constrained) else None
+    if allowed is None and any(is_constrained):
         return None
-    ids, scores = np.empty((len(states), 1), dtype=np.int64), np.empty((len(states), 1), dtype=np.float32)
-    if not all(keep_to_some):
-        ids, scores = following.likeliest(1)
-    rows, tokens, of_tokens = allowed
-    for row in np.unique(rows):
-        first, end = np.searchsorted(rows, [row, row + 1])
-        best = first + of_tokens[first:end].argmax()
-        ids[row], scores[row] = tokens[best], of_tokens[best]
-    return ids[:, 0], scores[:, 0]
+    ids, log_probs = np.empty(len(states), dtype=np.int64), np.empty(len(states), dtype=np.float32)
+    if not all(is_constrained):
+        top = scores.top_tokens(1)
+        if top is None:
+            return None
+        ids, log_probs = top[0][:, 0], top[1][:, 0]
+    if allowed is not None:
+        rows, tokens, of_tokens = allowed
+        for row in np.unique(rows):
+            first, end = np.searchsorted(rows, [row, row + 1])
+            best = first + of_tokens[first:end].argmax()
+            ids[row], log_probs[row] = tokens[best], of_tokens[best]
+    return ids, log_probs
 
 
 def _appended(
@@ -129,7 +134,7 @@ def _appended(
 
 
 def refuse_excluded(best: npt.NDArray[np.floating]) -> None:
-    """Refuses rules that leave a sequence no token.
+    """Raises an error if the rules leave a sequence no token.
 
     Args:
         best: the largest logit of each row.

@@ -1,54 +1,60 @@
-"""Beam search over a tree: all beams of a prompt are branches in one row of a cache.
+"""Beam search: the most likely continuations of prompts, followed side by side."""
 
-The prompt is read and stored once, and no cache is ever reordered.
-"""
+from collections.abc import Generator, Sequence
+from itertools import accumulate
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
-
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
-from biogpt_onnx.runtime.backends.protocol import TreeCache, TreeModel
+from biogpt_onnx.runtime.backends.protocol import Backend, CacheT
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.reading import one_prompt_read
+from biogpt_onnx.runtime.decoding.request import StepStatistics
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.strategies.beam_state import BeamState
-from biogpt_onnx.runtime.decoding.strategies.continuation_tree import ROOT
-
-CacheT = TypeVar("CacheT", bound=TreeCache)
 
 
 def beam_search(
-    model: TreeModel[CacheT], prompt: SequenceState, config: GenerationConfig, limits: Limits
-) -> Iterator[Sequence[SequenceState]]:
-    """Finds the likeliest continuations of one prompt; yields after each step the finished ones, best first.
-
-    What was yielded last is the answer: at least one sequence, and `config.num_beams` of them unless the rules allow
-    fewer. Their scores are log-probabilities divided by length ** `config.length_penalty`.
+    backend: Backend[CacheT], prompts: Sequence[SequenceState], config: GenerationConfig, limits: Limits
+) -> Generator[list[Sequence[SequenceState]], None, StepStatistics]:
+    """Finds the most likely continuations of each prompt.
 
     Args:
-        model: the model.
-        prompt: the sequence to continue; it stays as it is.
+        backend: where the model runs.
+        prompts: the sequences to continue, at most `backend.max_beam_prompts`; they stay as they are.
         config: how many beams, which rules, when to stop.
         limits: when reached, the running beams end as they are.
+
+    Yields:
+        After each pass, the finished sequences of each prompt, best first. The last are the answer: at least one for
+        each prompt, and `config.num_beams` unless the rules allow fewer. Their scores are log-probabilities divided by
+        length ** `config.length_penalty`.
+
+    Returns:
+        The passes that it took.
 
     Raises:
         ConfigError: the rules exclude every token.
     """
-    beams = BeamState(prompt, config)
-    room = config.num_beams * (prompt.max_new_tokens - 1)
+    searches = [BeamState(prompt, config) for prompt in prompts]
+    statistics = StepStatistics()
     try:
-        with one_prompt_read(model, prompt.prompt_ids, prompt.prefix, room, limits) as (cache, logits):
-            tree = TokenTree(model, cache)
-            nodes = [ROOT]  # where in the tree each beam's last token stands
-            beams.advance(logits)
-            yield beams.finished.best_first
-            while beams.go_on():
+        with backend.beams(prompts, config.num_beams, limits) as (beams, first_scores):
+            for number, search in enumerate(searches):
+                search.advance(first_scores[number : number + 1])
+            yield [search.finished.best_first for search in searches]
+            first_beams = {number: number for number in range(len(searches))}
+            while running := [number for number, search in enumerate(searches) if search.go_on()]:
                 limits.check()
-                parents = tree.keep([nodes[parent] for parent in beams.parents])
-                beams.advance(tree.append(beams.last_tokens, parents))
-                nodes = list(range(tree.num_nodes - len(parents), tree.num_nodes))
-                yield beams.finished.best_first
+                parents = [first_beams[number] + parent for number in running for parent in searches[number].parents]
+                tokens = [token for number in running for token in searches[number].last_tokens]
+                scores = beams.step(parents, tokens)
+                statistics = statistics.after(is_captured=scores.is_captured)
+                ends = list(accumulate(len(searches[number].parents) for number in running))
+                first_beams = dict(zip(running, [0, *ends[:-1]], strict=True))
+                for number, end in zip(running, ends, strict=True):
+                    searches[number].advance(scores[first_beams[number] : end])
+                yield [search.finished.best_first for search in searches]
     except Interrupted as interruption:
-        beams.end(interruption.reason)
-        yield beams.finished.best_first
+        for search in searches:
+            if search.go_on():
+                search.end(interruption.reason)
+        yield [search.finished.best_first for search in searches]
+    return statistics

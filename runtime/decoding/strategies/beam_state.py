@@ -1,29 +1,30 @@
-"""The beams of one prompt as they go on: which continuations are kept, whatever computes the logits.
+"""The beams of one prompt: which continuations go on, which are finished, and when to stop.
 
-Which sequences are found, and in which order, is what transformers' beam search finds.
+Sequences, their order, ranking and the rule for stopping are those of transformers' beam search.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.protocol import Scores, TokenScores
+from biogpt_onnx.runtime.backends.protocol import TokenScores
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Reason
 from biogpt_onnx.runtime.decoding.processors import processors_for
-from biogpt_onnx.runtime.decoding.selection.constraints import allowed_log_probabilities, only_allowed
+from biogpt_onnx.runtime.decoding.selection.constraints import OnlyAllowed, allowed_log_probabilities
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
 from biogpt_onnx.runtime.decoding.selection.token_selection import refuse_excluded
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.strategies.hypotheses import Hypotheses
 
 _BLOCK = 64
 
 _Candidates = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.floating]]
-"""A beam, a token and its log-probability, the best first, [candidates] each."""
+"""A beam, a token and its log-probability, best first, [candidates] each."""
 
 
 class BeamState:
-    """The sequences that go on, the likeliest first, and those that have ended.
+    """The running beams of a prompt, best first, and its finished sequences.
 
     Args:
         prompt: the sequence to continue; it stays as it is.
@@ -31,53 +32,53 @@ class BeamState:
 
     Attributes:
         finished: the sequences that have ended.
-        parents: the place that each one's past had before the last step; 0 for the prompt.
+        parents: for each running beam, the number that the beam which it continues had before; 0 for the prompt.
     """
 
     def __init__(self, prompt: SequenceState, config: GenerationConfig) -> None:
         self.finished = Hypotheses(config, prompt.max_new_tokens)
         self.parents = [0]
         self._num_beams = config.num_beams
-        self._rules = processors_for(config, None if prompt.next_allowed is None else only_allowed)
+        self._rules = processors_for(config, None if prompt.next_allowed is None else OnlyAllowed())
         self._states = [prompt.branch()]
 
     @property
     def last_tokens(self) -> list[int]:
-        """The token of each that the model has not read yet."""
+        """Token of each running beam that the model has not read yet."""
         return [int(state.ids[-1]) for state in self._states]
 
     def go_on(self) -> bool:
-        """Whether a better sequence may still come."""
+        """Returns True while a better sequence may still come."""
         best = self._states[0] if self._states else None
         return best is not None and self.finished.may_improve(best.score, best.num_new_tokens)
 
-    def advance(self, scores: Scores) -> None:
-        """Replaces the sequences by their best continuations, given what may follow each of them.
+    def advance(self, scores: TokenScores) -> None:
+        """Replaces the beams by their best continuations.
 
-        Of twice as many candidates as beams at least one a beam goes on, as only one of them can end. One that ends
-        counts only among the first `num_beams`. From a device no more is brought than is needed to find them.
+        Twice as many candidates as beams are looked at: at most one for each beam ends, so that enough go on. One that
+        ends counts only among the first `num_beams`. Only the scores that are needed to find them are requested.
+
+        Args:
+            scores: next-token scores of each beam.
 
         Raises:
             ConfigError: the rules exclude every token.
         """
-        if isinstance(scores, np.ndarray):
-            self._advance_by_logits(scores)
-            return
-        candidates = self._candidates_there(scores)
+        candidates = self._candidates_from_part(scores)
         if candidates is None:
             self._advance_by_logits(scores.logits())
         else:
             self._continue(*candidates)
 
     def end(self, reason: Reason) -> None:
-        """Ends the sequences as they are."""
+        """Ends the beams as they are."""
         for state in self._states:
             state.finish_reason = reason
             self.finished.add(state)
         self._states = []
 
     def _advance_by_logits(self, logits: npt.NDArray[np.float32]) -> None:
-        # What is added to a row's numbers to make them totals. Rules, as in transformers, see log-probabilities.
+        # Added to a row's logits, they give log-probabilities, which is what rules see, as in transformers.
         offsets = -log_sum_exp(logits)
         if self._rules:
             logits = logits + offsets[:, None].astype(np.float32)
@@ -87,16 +88,18 @@ class BeamState:
         rows, tokens = _best_candidates(logits, self._scores() + offsets, 2 * self._num_beams)
         self._continue(rows, tokens, logits[rows, tokens] + offsets[rows])
 
-    def _candidates_there(self, following: TokenScores) -> _Candidates | None:
-        """The same candidates, of what is on a device, if a part of it is enough."""
-        if self._rules == [only_allowed]:
-            allowed = allowed_log_probabilities(self._states, following)
+    def _candidates_from_part(self, scores: TokenScores) -> _Candidates | None:
+        """Returns the candidates if a part of the scores is enough to find them."""
+        if any(rule.needs_all_logits for rule in self._rules):
+            return None
+        if self._rules:
+            allowed = allowed_log_probabilities(self._states, scores)
             return None if allowed is None else self._best(*allowed)
         # One more shows whether the last of them has equals.
-        count = 2 * self._num_beams + 1
-        if self._rules or count > following.max_selected:
+        top = scores.top_tokens(2 * self._num_beams + 1)
+        if top is None:
             return None
-        ids, log_probabilities = following.likeliest(count)
+        ids, log_probabilities = top
         rows = np.repeat(np.arange(len(ids)), ids.shape[1])
         candidates = self._best(rows, ids.ravel(), log_probabilities.ravel())
         last = self._scores()[candidates[0][-1]] + candidates[2][-1]
@@ -106,7 +109,7 @@ class BeamState:
     def _best(
         self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], log_probabilities: npt.NDArray[np.float32]
     ) -> _Candidates:
-        """The best of these, [asked] each; of equal ones the first beam's first token is the first."""
+        """Returns the best of these, [requested] each; of equal ones the first beam's first token comes first."""
         best = np.lexsort((tokens, rows, -(self._scores()[rows] + log_probabilities)))[: 2 * self._num_beams]
         return rows[best], tokens[best], log_probabilities[best]
 
@@ -116,7 +119,7 @@ class BeamState:
     def _continue(
         self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], log_probabilities: npt.NDArray[np.floating]
     ) -> None:
-        """Goes on with candidates, the best first: a row each, what comes after it, and how likely that is there."""
+        """Goes on with candidates, best first: a row each, its next token, and the token's log-probability."""
         going_on: list[tuple[SequenceState, int]] = []
         candidates = zip(rows.tolist(), tokens.tolist(), log_probabilities.tolist(), strict=True)
         for rank, (row, token, log_probability) in enumerate(candidates):
@@ -132,10 +135,58 @@ class BeamState:
         self.parents = [row for _, row in going_on]
 
 
+class Hypotheses:
+    """The best finished sequences of one prompt, as many as there are beams.
+
+    With `early_stopping` True the search stops when there are enough; with False when the running beams, at the length
+    that they have now, are no better than the worst kept; with "never" when they could not become better at any length.
+
+    Args:
+        config: how sequences are ranked, how many are kept, and when to stop.
+        max_length: most new tokens of a sequence.
+    """
+
+    def __init__(self, config: GenerationConfig, max_length: int) -> None:
+        self._size = config.num_beams
+        self._length_penalty = config.length_penalty
+        self._early_stopping = config.early_stopping
+        self._max_length = max_length
+        self._kept: list[SequenceState] = []
+
+    @property
+    def best_first(self) -> Sequence[SequenceState]:
+        """Finished sequences, best first; their scores are those by which they are ranked."""
+        return self._kept
+
+    def add(self, state: SequenceState) -> None:
+        """Keeps a finished sequence, whose score is the sum of its log-probabilities, if it is among the best."""
+        state.score = self._ranked(state.score, max(1, state.num_new_tokens))
+        # Of equal scores the older one stays before.
+        self._kept = sorted([*self._kept, state], key=lambda kept: -kept.score)[: self._size]
+
+    def may_improve(self, best_running: float, length: int) -> bool:
+        """Returns True if the search should go on.
+
+        Args:
+            best_running: largest sum of log-probabilities of the sequences that go on.
+            length: new tokens that they have.
+        """
+        if len(self._kept) < self._size:
+            return True
+        if self._early_stopping is True:
+            return False
+        if self._early_stopping == "never" and self._length_penalty > 0:
+            length = self._max_length
+        return self._ranked(best_running, length) > self._kept[-1].score
+
+    def _ranked(self, log_probability: float, length: int) -> float:
+        return float(log_probability / length**self._length_penalty)
+
+
 def _best_candidates(
     values: npt.NDArray[np.float32], offsets: npt.NDArray[np.float64], count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The largest of all rows' values [rows, vocab] + offsets [rows], the largest first and of equal ones the first.
+    """Finds the largest of all rows' values [rows, vocab] + offsets [rows], largest first, of equal ones the first.
 
     Only the blocks with the largest maxima can hold them; to look at those alone takes a tenth of the time.
 
@@ -160,7 +211,7 @@ def _best_candidates(
 
 
 def _largest(values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int64]:
-    """Indices of the largest values, the largest first and of equal ones the first."""
+    """Returns the indices of the largest values, largest first, of equal ones the first."""
     if len(values) > count:
         least = np.partition(values, -count)[-count]
         at_least = np.flatnonzero(values >= least)

@@ -1,108 +1,165 @@
-"""Greedy search that guesses several tokens and checks them in one step.
+"""Speculative decoding: greedy search that guesses several tokens and verifies them in one pass.
 
-A draft is what followed the same words before, in the prompt or in the text so far; see `lookup`. One pass reads the
-last token and the whole draft, and as much of the draft is kept as is what greedy search would have chosen.
+A draft is what followed the same words before, in the prompt or in the text so far; see `NgramLookup`. One pass reads
+the last token and the whole draft, and the part of the draft is kept that greedy search would have selected.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from time import perf_counter
-from typing import Protocol
+from typing import Generic
 
-from biogpt_onnx.runtime.backends.cpu.tree_verifier import TreeVerifier
-from biogpt_onnx.runtime.backends.cuda.linear_verifier import LinearVerifier
-from biogpt_onnx.runtime.backends.protocol import DeviceModel, SearchModel
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, TokenScores
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.drafting.budget import DraftBudget
 from biogpt_onnx.runtime.decoding.drafting.lookup import Draft, NgramLookup
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.reading import prompts_read
+from biogpt_onnx.runtime.decoding.request import StepStatistics
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 
-class _Passes(Protocol):
-    """How tokens are read and chosen behind what a cache holds."""
-
-    @property
-    def branches(self) -> bool:
-        """Whether a draft may be a tree."""
-        ...
-
-    def step(self) -> None:
-        """Reads the last token and takes the next one."""
-        ...
-
-    def read(self, draft: Draft) -> int:
-        """Reads the last token and a draft, and takes what follows; returns how many drafted tokens were right."""
-        ...
-
-
-def draft_search(
-    model: SearchModel,
+def speculative_search(
+    backend: Backend[CacheT],
     state: SequenceState,
     config: GenerationConfig,
     limits: Limits,
     clock: Callable[[], float] = perf_counter,
-) -> Iterator[None]:
+) -> Generator[None, None, StepStatistics]:
     """Continues a sequence as `stepwise_search` does; yields after each pass of the model.
 
-    On a CPU to the same tokens, see `TreeVerifier`; on a device, see `LinearVerifier`.
-
     Args:
-        model: the model.
+        backend: where the model runs; its `near_tie` says whether the tokens are exactly those of `stepwise_search`.
         state: the sequence; its tokens, score and reason to end are filled in.
         config: the rules, and how drafts are made.
         limits: when reached, the sequence ends as it is.
-        clock: tells the time in seconds; what it says decides how much is drafted.
+        clock: tells the time in seconds, from which the length of drafts is decided.
+
+    Returns:
+        The passes that it took.
 
     Raises:
         ConfigError: the rules exclude every token.
     """
-    chooser = NextTokenSelector(config)
+    selector = NextTokenSelector(config)
+    statistics = StepStatistics()
     try:
-        for_drafts = config.prompt_lookup_num_tokens
-        with prompts_read(model, [state], limits, more_room=for_drafts) as (cache, first):
-            chooser.append([state], first)
-            passes: _Passes = (
-                LinearVerifier(model, cache, state, chooser)
-                if isinstance(model, DeviceModel)
-                else TreeVerifier(model, cache, state, chooser)
-            )
-            drafting = _Drafting(passes, state, config, clock)
+        extra_room = config.prompt_lookup_num_tokens
+        with backend.read_prompts([state], limits, extra_room) as (cache, first):
+            selector.append([state], first)
+            drafting = _Drafting(Verifier(backend, cache, state, selector), state, config, clock)
             yield
             while state.finish_reason is None:
                 limits.check()
-                drafting.advance()
+                statistics = statistics.after(is_captured=drafting.advance())
                 yield
     except Interrupted as interruption:
         state.finish_reason = interruption.reason
+    return statistics
+
+
+class Verifier(Generic[CacheT]):
+    """Reads tokens behind what a cache holds and accepts those that greedy search selects.
+
+    Where the two most likely tokens are closer than the backend's `near_tie`, everything since the first draft is
+    computed again token by token, so that rounding decides nothing.
+
+    Args:
+        backend: where the model runs.
+        cache: of one row, which has read the prompt.
+        state: the sequence, with its first token.
+        selector: selects the next token.
+    """
+
+    def __init__(
+        self, backend: Backend[CacheT], cache: CacheT, state: SequenceState, selector: NextTokenSelector
+    ) -> None:
+        self._backend = backend
+        self._cache = cache
+        self._state = state
+        self._selector = selector
+        # Up to here the cache holds exactly what greedy search would hold.
+        self._exact = int(cache.lengths[0])
+
+    def step(self) -> bool:
+        """Reads the last token and appends the next one; returns True if the pass was replayed from a CUDA graph."""
+        is_exact = self._exact == self._cache.lengths[0]
+        scores = self._backend.step(self._state.ids[None, -1:], self._cache)
+        self._exact += is_exact
+        self._append(scores)
+        return scores.is_captured
+
+    def verify(self, draft: Draft) -> int:
+        """Reads the last token and a draft, and appends what follows; returns how many drafted tokens were right."""
+        start = int(self._cache.lengths[0])
+        scores = self._backend.verify([int(self._state.ids[-1]), *draft.token_ids], self._cache)
+        accepted = 0
+        for drafted in (*draft.token_ids, None):
+            if not self._append(scores[accepted : accepted + 1]):
+                return accepted
+            if int(self._state.ids[-1]) != drafted or self._state.finish_reason is not None:
+                break
+            accepted += 1
+        self._cache.truncate(start + 1 + accepted)
+        return accepted
+
+    def _append(self, scores: TokenScores) -> bool:
+        """Appends the next token; returns False if everything had to be computed again for it."""
+        near_tie = self._backend.near_tie
+        if near_tie is None or self._exact == self._cache.lengths[0]:
+            self._selector.append([self._state], scores)
+            return True
+        logits = scores.logits()
+        tokens, log_probabilities = self._selector.select([self._state], logits)
+        is_certain = _margin(logits[0], int(tokens[0])) >= near_tie
+        if not is_certain:
+            tokens, log_probabilities = self._selector.select([self._state], self._exact_scores().logits())
+        self._state.append(int(tokens[0]), float(log_probabilities[0]))
+        return is_certain
+
+    def _exact_scores(self) -> TokenScores:
+        self._cache.truncate(self._exact)
+        ids = self._state.ids[None]
+        for position in range(self._exact, ids.shape[1]):
+            scores = self._backend.step(ids[:, position : position + 1], self._cache)
+        self._exact = ids.shape[1]
+        return scores
 
 
 class _Drafting:
-    """One pass of the model after the other, behind the first token."""
+    """Takes one pass of the model after the other, behind the first token."""
 
     def __init__(
-        self, passes: _Passes, state: SequenceState, config: GenerationConfig, clock: Callable[[], float]
+        self, verifier: Verifier[CacheT], state: SequenceState, config: GenerationConfig, clock: Callable[[], float]
     ) -> None:
-        self._passes = passes
+        self._verifier = verifier
         self._state = state
         self._clock = clock
         self._lookup = NgramLookup(state.ids, config.max_matching_ngram_size)
         self._budget = DraftBudget(config.prompt_lookup_num_tokens)
 
-    def advance(self) -> None:
-        """Takes as many tokens as one pass yields."""
+    def advance(self) -> bool:
+        """Appends as many tokens as one pass gives; returns True if the pass was replayed from a CUDA graph."""
         before = self._state.num_new_tokens
         start = self._clock()
-        draft, accepted = self._draft(), 0
+        draft, accepted, is_captured = self._draft(), 0, False
         if draft is None:
-            self._passes.step()
+            is_captured = self._verifier.step()
         else:
-            accepted = self._passes.read(draft)
+            accepted = self._verifier.verify(draft)
         self._budget.record(draft, accepted, self._clock() - start)
         self._lookup.extend(self._state.token_ids[before:])
+        return is_captured
 
     def _draft(self) -> Draft | None:
         left = self._state.max_new_tokens - self._state.num_new_tokens - 1
-        allowance = min(self._budget.allowance(self._lookup.matched()), left)
-        return self._lookup.propose(allowance, branches=self._passes.branches) if allowance > 0 else None
+        return self._lookup.propose(min(self._budget.allowance(self._lookup.matched()), left))
+
+
+def _margin(logits: npt.NDArray[np.float32], best: int) -> float:
+    """Returns by how much a row's largest logit exceeds the second; the row is changed."""
+    largest = logits[best]
+    logits[best] = -np.inf
+    return float(largest - logits.max())

@@ -1,57 +1,51 @@
 """Greedy search and sampling: one token at a time, for every sequence of a batch."""
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Generator, Sequence
 
-from biogpt_onnx.runtime.backends.protocol import Cache, DecoderModel, DeviceModel
+from biogpt_onnx.runtime.backends.protocol import Backend, CacheT
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
-from biogpt_onnx.runtime.decoding.reading import prompts_read
+from biogpt_onnx.runtime.decoding.request import StepStatistics
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
-CacheT = TypeVar("CacheT", bound=Cache)
-
 
 def stepwise_search(
-    model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: NextTokenSelector, limits: Limits
-) -> Iterator[None]:
+    backend: Backend[CacheT], states: Sequence[SequenceState], selector: NextTokenSelector, limits: Limits
+) -> Generator[None, None, StepStatistics]:
     """Continues each sequence in its state; yields after every token that the unfinished sequences were given.
 
     A row that ends leaves the batch.
 
     Args:
-        model: the model.
+        backend: where the model runs.
         states: the sequences, none of them finished; their tokens, scores and reasons to end are filled in.
-        chooser: says which token comes next.
+        selector: selects the next token.
         limits: when reached, the unfinished sequences end as they are.
+
+    Returns:
+        The passes that it took.
 
     Raises:
         ConfigError: the rules exclude every token.
     """
+    statistics = StepStatistics()
     try:
-        yield from _search(model, states, chooser, limits)
+        with backend.read_prompts(states, limits) as (cache_of_all, first):
+            cache, active = cache_of_all, list(states)
+            tokens = selector.append(active, first)
+            while True:
+                yield
+                unfinished = [row for row, state in enumerate(active) if state.finish_reason is None]
+                if not unfinished:
+                    return statistics
+                limits.check()
+                if len(unfinished) < len(active):
+                    cache = cache.keep(unfinished)
+                    active = [active[row] for row in unfinished]
+                scores = backend.step(tokens[unfinished, None], cache)
+                statistics = statistics.after(is_captured=scores.is_captured)
+                tokens = selector.append(active, scores)
     except Interrupted as interruption:
         for state in states:
             state.finish_reason = state.finish_reason or interruption.reason
-
-
-def _search(
-    model: DecoderModel[CacheT], states: Sequence[SequenceState], chooser: NextTokenSelector, limits: Limits
-) -> Iterator[None]:
-    with prompts_read(model, states, limits) as (cache_of_all, first):
-        cache, active = cache_of_all, list(states)
-        tokens = chooser.append(active, first)
-        # Asked once: it takes longer than a comparison should in every step.
-        on_device = model if isinstance(model, DeviceModel) else None
-        while True:
-            yield
-            unfinished = [row for row, state in enumerate(active) if state.finish_reason is None]
-            if not unfinished:
-                return
-            limits.check()
-            if len(unfinished) < len(active):
-                cache = cache.keep(unfinished)
-                active = [active[row] for row in unfinished]
-            last = tokens[unfinished, None]
-            scores = model.forward(last, cache) if on_device is None else on_device.step(last, cache)
-            tokens = chooser.append(active, scores)
+    return statistics

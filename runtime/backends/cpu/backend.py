@@ -1,0 +1,186 @@
+"""The CPU backend: strategies over a model that takes an attention bias."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import Generic
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.continuation_tree import ROOT
+from biogpt_onnx.runtime.backends.cpu.continuations import (
+    score_in_tree,
+    score_with_prompt,
+)
+from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
+from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill, read_one_by_one
+from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
+from biogpt_onnx.runtime.backends.protocol import TokenScores
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.selection.sampler import log_probabilities
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+_NEAR_TIE = 1e-3
+"""Logits that differ by less may change places when several tokens are computed in one pass, which rounds otherwise.
+
+Float32 logits of BioGPT's size were seen to differ by 3e-6 at most. Where activations are quantized, a last digit that
+falls on the other side moves logits by up to 0.06, seldom: to be certain there too, nearly every draft would have to be
+computed again.
+"""
+
+
+class CpuBackend(Generic[TreeCacheT]):
+    """Runs a model whose beams and continuations share one row of a cache, as branches of a tree of tokens.
+
+    ONNX Runtime's CPU attention takes several tokens a row for one row at a time only, and a step of many rows costs
+    many times a step of one. So prompts are read and searched with beams one after the other. See `Backend`.
+
+    Attributes:
+        max_positions: tokens that a sequence may have.
+        vocab_size: entries of a row of logits.
+        device: the name of the device.
+        reads_prefixes_ahead: True.
+        near_tie: see `Backend`.
+
+    Args:
+        decoder: computes the passes.
+    """
+
+    reads_prefixes_ahead = True
+    near_tie: float | None = _NEAR_TIE
+
+    def __init__(self, decoder: TreeDecoder[TreeCacheT]) -> None:
+        self._decoder = decoder
+        self.max_positions, self.vocab_size, self.device = decoder.max_positions, decoder.vocab_size, decoder.device
+
+    @property
+    def prefix_capacity(self) -> int:
+        """Twice what one sequence can need, for continuations in a tree; memory that no token reaches is not taken."""
+        return 2 * self.max_positions
+
+    def new_cache(self, batch_size: int, capacity: int) -> TreeCacheT:
+        """Returns an empty cache with room for `capacity` tokens a row.
+
+        Raises:
+            ConfigError: the memory cannot be had.
+        """
+        return self._decoder.new_cache(batch_size, capacity)
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: TreeCacheT,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last."""
+        return self._decoder.forward(input_ids, cache, logits_indices=logits_indices)
+
+    def read(self, prompt_ids: Sequence[int], cache: TreeCacheT, limits: Limits) -> TokenScores:
+        """Reads what a cache of one row does not hold yet of a prompt; see `Backend`."""
+        return HostTokenScores(prefill(self._decoder, prompt_ids, cache, limits))
+
+    @contextmanager
+    def read_prompts(
+        self, states: Sequence[SequenceState], limits: Limits, extra_room: int = 0
+    ) -> Iterator[tuple[TreeCacheT, TokenScores]]:
+        """Reads prompts one by one, a single one in the cache of its prefix; see `Backend`."""
+        if len(states) == 1:
+            room = states[0].max_new_tokens - 1 + extra_room
+            with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
+                yield read
+        else:
+            capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states) + extra_room
+            cache = self.new_cache(len(states), capacity)
+            yield cache, read_one_by_one(self, states, cache, limits)
+
+    def step(self, input_ids: npt.NDArray[np.int64], cache: TreeCacheT) -> TokenScores:
+        """Appends a token to each row, int64 [batch, 1], and returns the scores after it."""
+        return HostTokenScores(self._decoder.forward(input_ids, cache))
+
+    def verify(self, token_ids: Sequence[int], cache: TreeCacheT) -> TokenScores:
+        """Appends several tokens to the only row; the scores have a row for each of them."""
+        ids = np.array([token_ids], dtype=np.int64)
+        return HostTokenScores(self._decoder.forward(ids, cache, logits_indices=np.arange(ids.shape[1])))
+
+    def max_beam_prompts(self, num_beams: int) -> int:
+        """Returns 1: attention takes the beams of one prompt at a time."""
+        del num_beams
+        return 1
+
+    @contextmanager
+    def beams(
+        self, states: Sequence[SequenceState], num_beams: int, limits: Limits
+    ) -> Iterator[tuple["TreeBeams[TreeCacheT]", TokenScores]]:
+        """Reads one prompt, whose beams become branches of one tree; see `Backend`."""
+        (state,) = states
+        room = num_beams * (state.max_new_tokens - 1)
+        with one_prompt_read(self, state.prompt_ids, state.prefix, room, limits) as (cache, scores):
+            yield TreeBeams(TokenTree(self._decoder, cache)), scores
+
+    def score_continuations(
+        self,
+        prompts: Sequence[tuple[Sequence[int], Prefix[TreeCacheT] | None]],
+        continuations: Sequence[Sequence[int]],
+    ) -> list[list[list[float]]]:
+        """Reads each prompt once, and all continuations behind it as a tree; see `Backend`."""
+        return [self._score_behind(prompt_ids, prefix, continuations) for prompt_ids, prefix in prompts]
+
+    def score_tokens(
+        self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]
+    ) -> Iterator[float]:
+        """Yields the log-probability of each token after a prompt and the tokens before it, in nats."""
+        first = 0
+        for logits in self._logits_before_each(prompt_ids, prefix, token_ids):
+            tokens = np.array(token_ids[first : first + len(logits)], dtype=np.int64)
+            first += len(logits)
+            yield from log_probabilities(logits, tokens).tolist()
+
+    def _logits_before_each(
+        self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        # The last token is never read.
+        ids = (*prompt_ids, *token_ids[:-1])
+        if prefix is None:
+            yield from logits_by_chunk(self, ids, self.new_cache(1, len(ids)), first=len(prompt_ids) - 1)
+            return
+        with one_prompt_read(self, prompt_ids, prefix, len(token_ids), Limits()) as (cache, scores):
+            yield from chain([scores.logits()], logits_by_chunk(self, ids, cache))
+
+    def _score_behind(
+        self,
+        prompt_ids: Sequence[int],
+        prefix: Prefix[TreeCacheT] | None,
+        continuations: Sequence[Sequence[int]],
+    ) -> list[list[float]]:
+        room = sum(map(len, continuations))
+        if prefix is None:
+            cache = self.new_cache(1, len(prompt_ids) + room)
+            return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
+        with one_prompt_read(self, prompt_ids, prefix, room, Limits()) as (cache, scores):
+            return score_in_tree(self._decoder, cache, scores.logits(), continuations)
+
+
+class TreeBeams(Generic[TreeCacheT]):
+    """The beams of one prompt as branches of a tree: the prompt is stored once, and no cache is reordered.
+
+    See `Beams`.
+
+    Args:
+        tree: grows from the prompt.
+    """
+
+    def __init__(self, tree: TokenTree[TreeCacheT]) -> None:
+        self._tree = tree
+        self._nodes = [ROOT]  # of each beam's last token
+
+    def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
+        """Replaces the beams by continuations of theirs; see `Beams`."""
+        nodes = self._tree.keep([self._nodes[parent] for parent in parents])
+        logits = self._tree.append(token_ids, nodes)
+        self._nodes = list(range(self._tree.num_nodes - len(nodes), self._tree.num_nodes))
+        return HostTokenScores(logits)

@@ -1,0 +1,43 @@
+"""What the CPU backend needs of a model: single passes in which each token may see a part of the cache."""
+
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.protocol import Cache, Decoder
+
+
+class TreeCache(Cache, Protocol):
+    """A cache from whose middle tokens can be removed."""
+
+    def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
+        """Keeps these tokens (ascending) of the only row, moved together."""
+        ...
+
+
+TreeCacheT = TypeVar("TreeCacheT", bound=TreeCache)
+
+
+class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
+    """A model that takes an attention bias, so that one row of a cache can hold a tree of tokens; see `TokenTree`."""
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: TreeCacheT,
+        *,
+        position_ids: npt.NDArray[np.int64] | None = None,
+        attention_bias: npt.NDArray[np.float32] | None = None,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last.
+
+        Args:
+            input_ids: the tokens.
+            cache: of as many rows.
+            position_ids: [batch, sequence]; by default they go on from the cache's lengths.
+            attention_bias: [1, 1, sequence, total], added to the attention scores; by default none.
+            logits_indices: [num_logits], rows of the flattened batch * sequence.
+        """
+        ...

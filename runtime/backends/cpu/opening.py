@@ -1,0 +1,37 @@
+"""The CPU backend's entry in the registry."""
+
+from pathlib import Path
+
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, not_run_on_cpu, runs_on_cpu
+from biogpt_onnx.runtime.backends.spec import BackendSpec
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER
+
+
+def open_on_cpu(
+    onnxruntime: OnnxRuntime, folder: Path, manifest: Manifest, options: LoadOptions
+) -> CpuBackend[KeyValueCache]:
+    """Opens a bundle on the CPU.
+
+    Raises:
+        ProviderError: ONNX Runtime has no kernels for the bundle on a CPU.
+        BundleError: the graph cannot be loaded.
+        ConfigError: a bad option, weights that cannot be shared, or a cache that cannot be used.
+    """
+    del onnxruntime  # the session imports it
+    return CpuBackend(DecoderSession(folder, manifest, options))
+
+
+CPU = BackendSpec(
+    device="cpu",
+    title="the CPU",
+    provider=CPU_PROVIDER,
+    runs=runs_on_cpu,
+    no_provider='the installed ONNX Runtime has no CPU provider: pip install "biogpt-onnx[cpu]"',
+    not_run=not_run_on_cpu,
+    open=open_on_cpu,
+)

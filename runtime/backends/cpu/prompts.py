@@ -1,0 +1,98 @@
+"""Prompts read on a CPU: one by one, in chunks.
+
+Rows of different lengths would be padded to the longest otherwise, and a row that is computed alone does not depend on
+its neighbours.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
+from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
+from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, Decoder, TokenScores
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+
+def prefill(
+    decoder: Decoder[CacheT], prompt_ids: Sequence[int], cache: CacheT, limits: Limits
+) -> npt.NDArray[np.float32]:
+    """Reads what a cache of one row does not hold yet of a prompt; returns the logits after its last token, [1, vocab].
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
+    unread = read_all_but_the_last_chunk(decoder, prompt_ids, cache, limits)
+    return decoder.forward(np.array([unread], dtype=np.int64), cache)
+
+
+def read_all_but_the_last_chunk(
+    decoder: Decoder[CacheT], prompt_ids: Sequence[int], cache: CacheT, limits: Limits
+) -> Sequence[int]:
+    """Reads what a cache of one row does not hold yet of a prompt, but for its last chunk, which is returned.
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
+    held = int(cache.lengths[0])
+    # No chunk of a single token is left over: it would be computed by another kernel, which rounds otherwise.
+    last_chunk = held + max(0, (len(prompt_ids) - held - 2) // CHUNK_TOKENS * CHUNK_TOKENS)
+    for start in range(held, last_chunk, CHUNK_TOKENS):
+        limits.check()
+        chunk = np.array([prompt_ids[start : start + CHUNK_TOKENS]], dtype=np.int64)
+        decoder.forward(chunk, cache, logits_indices=np.empty(0, dtype=np.int64))
+    limits.check()
+    return prompt_ids[last_chunk:]
+
+
+@contextmanager
+def one_prompt_read(
+    backend: Backend[CacheT],
+    prompt_ids: Sequence[int],
+    prefix: Prefix[CacheT] | None,
+    room: int,
+    limits: Limits,
+) -> Iterator[tuple[CacheT, TokenScores]]:
+    """Gives a cache that has read a prompt, with room for `room` tokens more, and the scores after the prompt.
+
+    If the prompt begins with a prefix, the cache is the prefix's own wherever that is free.
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
+    capacity = len(prompt_ids) + room
+    if prefix is None:
+        cache = backend.new_cache(1, capacity)
+        yield cache, backend.read(prompt_ids, cache, limits)
+    else:
+        with prefix.continued(prompt_ids, capacity, limits) as read:
+            yield read
+
+
+def read_one_by_one(
+    backend: Backend[CacheT], states: Sequence[SequenceState], cache: CacheT, limits: Limits
+) -> HostTokenScores:
+    """Reads the prompt of each sequence into its row of an empty cache, and returns the scores after each prompt.
+
+    A prompt that several rows share is read once, and what a prompt shares with its prefix is copied.
+
+    Raises:
+        Interrupted: a limit was reached.
+    """
+    first_rows: dict[tuple[int, ...], int] = {}
+    logits: list[npt.NDArray[np.float32]] = []
+    for row, state in enumerate(states):
+        first = first_rows.setdefault(state.prompt_ids, row)
+        target = cache.row(row)
+        if first < row:
+            target.copy_from(cache.row(first), len(state.prompt_ids))
+            logits.append(logits[first])
+        elif state.prefix is not None:
+            logits.append(state.prefix.read_into(target, state.prompt_ids, limits).logits())
+        else:
+            logits.append(backend.read(state.prompt_ids, target, limits).logits())
+    return HostTokenScores(np.concatenate(logits))

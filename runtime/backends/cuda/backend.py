@@ -1,0 +1,162 @@
+"""The CUDA backend: strategies over a model whose sequences have rows of their own in a device's memory."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Generic
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
+from biogpt_onnx.runtime.backends.cuda.continuations import score_in_rows
+from biogpt_onnx.runtime.backends.cuda.decoder import RowDecoder
+from biogpt_onnx.runtime.backends.protocol import CacheT, TokenScores
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.state import SequenceState
+
+_MAX_BEAM_ROWS = 64
+"""Beams of several prompts that are taken together: each needs memory for a whole sequence, and once more to part."""
+
+
+class CudaBackend(Generic[CacheT]):
+    """Runs a model whose beams and continuations have a cache row each, because a step of many rows costs that of one.
+
+    See `Backend`.
+
+    Attributes:
+        max_positions: tokens that a sequence may have.
+        vocab_size: entries of a row of logits.
+        device: the name of the device.
+        reads_prefixes_ahead: False, because most requests read whole prompts anew.
+        near_tie: None. In half precision a pass over several tokens rounds so much otherwise than one over a single
+            token that to compute again what is close would be to compute again most drafts. So where the two most
+            likely tokens are within that rounding, a draft may end in another token than greedy search.
+
+    Args:
+        decoder: computes the passes.
+    """
+
+    reads_prefixes_ahead = False
+    near_tie: float | None = None
+
+    def __init__(self, decoder: RowDecoder[CacheT]) -> None:
+        self._decoder = decoder
+        self.max_positions, self.vocab_size, self.device = decoder.max_positions, decoder.vocab_size, decoder.device
+
+    @property
+    def prefix_capacity(self) -> int:
+        """What one sequence can need: memory on a device is taken at once, whether tokens reach it or not."""
+        return self.max_positions
+
+    def new_cache(self, batch_size: int, capacity: int) -> CacheT:
+        """Returns an empty cache with room for `capacity` tokens a row.
+
+        Raises:
+            DeviceMemoryError: the memory cannot be had.
+        """
+        return self._decoder.new_cache(batch_size, capacity)
+
+    def forward(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: CacheT,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last."""
+        return self._decoder.forward(input_ids, cache, logits_indices=logits_indices)
+
+    def read(self, prompt_ids: Sequence[int], cache: CacheT, limits: Limits) -> TokenScores:
+        """Reads what a cache of one row does not hold yet of a prompt, in one pass; see `Backend`."""
+        # Its attention keeps no scores, and each pass costs time whatever it computes.
+        limits.check()
+        return self._decoder.forward_row(prompt_ids[int(cache.lengths[0]) :], cache, last_only=True)
+
+    @contextmanager
+    def read_prompts(
+        self, states: Sequence[SequenceState], limits: Limits, extra_room: int = 0
+    ) -> Iterator[tuple[CacheT, TokenScores]]:
+        """Reads prompts together, which takes less time than copying prefixes; see `Backend`.
+
+        A single sequence goes on in the cache of its prefix.
+        """
+        capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states) + extra_room
+        if len(states) == 1 and states[0].prefix is not None:
+            with states[0].prefix.continued(states[0].prompt_ids, capacity, limits) as read:
+                yield read
+        else:
+            yield self._read_together(states, capacity, limits)
+
+    def step(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> TokenScores:
+        """Appends a token to each row, int64 [batch, 1], and returns the scores after it."""
+        return self._decoder.step(input_ids, cache)
+
+    def verify(self, token_ids: Sequence[int], cache: CacheT) -> TokenScores:
+        """Appends several tokens to the only row; the scores have a row for each of them."""
+        return self._decoder.forward_row(token_ids, cache)
+
+    def max_beam_prompts(self, num_beams: int) -> int:
+        """Returns how many prompts with so many beams each are searched together."""
+        return max(1, _MAX_BEAM_ROWS // num_beams)
+
+    @contextmanager
+    def beams(
+        self, states: Sequence[SequenceState], num_beams: int, limits: Limits
+    ) -> Iterator[tuple["RowBeams[CacheT]", TokenScores]]:
+        """Reads the prompts together, each into a row; see `Backend`."""
+        del num_beams
+        capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states)
+        cache, scores = self._read_together(states, capacity, limits)
+        yield RowBeams(self._decoder, cache), scores
+
+    def score_continuations(
+        self,
+        prompts: Sequence[tuple[Sequence[int], Prefix[CacheT] | None]],
+        continuations: Sequence[Sequence[int]],
+    ) -> list[list[list[float]]]:
+        """Reads all prompts with all continuations in rows of their own; see `Backend`."""
+        return score_in_rows(self._decoder, [prompt_ids for prompt_ids, _ in prompts], continuations)
+
+    def score_tokens(
+        self, prompt_ids: Sequence[int], prefix: Prefix[CacheT] | None, token_ids: Sequence[int]
+    ) -> Iterator[float]:
+        """Yields the log-probability of each token after a prompt and the tokens before it, in nats.
+
+        Only these are copied to the host. A prefix is read again.
+        """
+        del prefix
+        ids = (*prompt_ids, *token_ids[:-1])
+        before_first = len(prompt_ids) - 1
+        cache = self.new_cache(1, len(ids))
+        # In chunks, because a token's logits take far more memory than its keys and values.
+        for start in range(0, len(ids), CHUNK_TOKENS):
+            chunk = ids[start : start + CHUNK_TOKENS]
+            scores = self._decoder.forward_row(chunk, cache)
+            positions = np.arange(max(start, before_first), start + len(chunk))
+            if len(positions):
+                tokens = np.array(token_ids, dtype=np.int64)[positions - before_first]
+                yield from scores.log_probabilities(positions - start, tokens).tolist()
+
+    def _read_together(
+        self, states: Sequence[SequenceState], capacity: int, limits: Limits
+    ) -> tuple[CacheT, TokenScores]:
+        cache = self.new_cache(len(states), capacity)
+        return cache, self._decoder.forward_prompts([state.prompt_ids for state in states], cache, limits.check)
+
+
+class RowBeams(Generic[CacheT]):
+    """Beams in rows of their own, which are copied where beams part; see `Beams`.
+
+    Args:
+        decoder: computes the steps.
+        cache: a row for each beam.
+    """
+
+    def __init__(self, decoder: RowDecoder[CacheT], cache: CacheT) -> None:
+        self._decoder, self._cache = decoder, cache
+
+    def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
+        """Replaces the beams by continuations of theirs; see `Beams`."""
+        self._cache = self._decoder.with_rows(self._cache, parents)
+        return self._decoder.step(np.array(token_ids, dtype=np.int64)[:, None], self._cache)

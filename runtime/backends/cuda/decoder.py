@@ -1,0 +1,53 @@
+"""What the CUDA backend needs of a model: passes over rows in a device's memory."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.protocol import CacheT, Decoder, TokenScores
+
+
+class RowScores(TokenScores, Protocol):
+    """Scores on a device, which can look up any tokens there."""
+
+    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats."""
+        ...
+
+
+class RowDecoder(Decoder[CacheT], Protocol[CacheT]):
+    """A model on a device, which computes several rows in the time of one, and from which logits are slow to copy."""
+
+    def step(self, input_ids: npt.NDArray[np.int64], cache: CacheT) -> TokenScores:
+        """Appends a token to each row, int64 [batch, 1], and returns the scores after it."""
+        ...
+
+    def forward_prompts(
+        self, prompts: Sequence[Sequence[int]], cache: CacheT, check: Callable[[], None]
+    ) -> TokenScores:
+        """Reads a prompt into each row of an empty cache, and returns the scores after each prompt.
+
+        Calls `check` before each pass, which may raise to end it.
+        """
+        ...
+
+    def forward_row(self, token_ids: Sequence[int], cache: CacheT, *, last_only: bool = False) -> RowScores:
+        """Appends several tokens to the only row; the scores have a row for each of them, or for the last only."""
+        ...
+
+    def log_probabilities(
+        self, sequences: Sequence[Sequence[int]], requested: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Returns the log-probabilities of tokens in given sequences, in nats, [requested].
+
+        Args:
+            sequences: token ids, each read from its beginning.
+            requested: [requested, 3]: a sequence's number, a position in it, and the token that may follow there.
+        """
+        ...
+
+    def with_rows(self, cache: CacheT, rows: Sequence[int]) -> CacheT:
+        """Returns a cache of these rows in this order, each any number of times; the old one must not be used again."""
+        ...

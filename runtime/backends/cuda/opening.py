@@ -1,0 +1,83 @@
+"""The CUDA backend's entry in the registry."""
+
+from pathlib import Path
+
+import numpy as np
+
+from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
+from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
+from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
+from biogpt_onnx.runtime.backends.cuda.memory import device_memory
+from biogpt_onnx.runtime.backends.cuda.session import CUDA_DEVICE, DeviceSession
+from biogpt_onnx.runtime.backends.spec import BackendSpec
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.errors import ConfigError, DeviceMemoryError, ProviderError
+from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
+from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER
+
+_PRECISIONS = frozenset({"fp16", "bf16"})
+"""The attention operator of ONNX Runtime's CUDA provider computes in half precision only."""
+
+_WARNING, _FATAL = 2, 4
+"""Levels of ONNX Runtime's log; the first is its default."""
+
+
+def runs_on_cuda(precision: str) -> bool:
+    """Returns True if ONNX Runtime can run a bundle of this precision on an NVIDIA GPU."""
+    return precision in _PRECISIONS
+
+
+def open_on_cuda(
+    onnxruntime: OnnxRuntime, folder: Path, manifest: Manifest, options: LoadOptions
+) -> CudaBackend[DeviceCache]:
+    """Opens a bundle on an NVIDIA GPU, which needs none of the options.
+
+    Raises:
+        ProviderError: the GPU cannot be used; says why.
+        BundleError: the graph cannot be loaded, or the bundle has none for GPUs.
+        ConfigError: weights are to be shared between processes.
+        DeviceMemoryError: the weights do not fit in the GPU's memory.
+    """
+    if options.share_weights:
+        raise ConfigError(
+            f"share_weights is True, but the model runs on {CUDA_PROVIDER}, which keeps weights in the device's "
+            "memory: choose device cpu, or share_weights=False"
+        )
+    preload(onnxruntime)
+    _try_gpu(onnxruntime)
+    return CudaBackend(DeviceSession(onnxruntime, folder, manifest))
+
+
+def _try_gpu(onnxruntime: OnnxRuntime) -> None:
+    # What fails is found out here, by the smallest thing that can: with a model, ONNX Runtime would take the CPU
+    # instead. It tells the log too, in colours, and no setting of a session keeps it from that.
+    onnxruntime.set_default_logger_severity(_FATAL)
+    try:
+        with device_memory("a single number"):
+            onnxruntime.OrtValue.ortvalue_from_shape_and_type([1], np.float32, CUDA_DEVICE.name, 0)
+    except DeviceMemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+        first_line = str(error).strip().partition("\n")[0]
+        raise ProviderError(f"the GPU cannot be used: {what_cuda_lacks(onnxruntime) or first_line}") from error
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNING)
+
+
+def _not_run(precision: str, reason: str) -> str:
+    return (
+        f"{reason}, but {precision} bundles run on the CPU only: choose device cpu or auto, or quantize the fp32 "
+        "bundle by the recipe fp16"
+    )
+
+
+CUDA = BackendSpec(
+    device="cuda",
+    title="the GPU",
+    provider=CUDA_PROVIDER,
+    runs=runs_on_cuda,
+    no_provider=NO_CUDA_PROVIDER,
+    not_run=_not_run,
+    open=open_on_cuda,
+)
