@@ -13,7 +13,8 @@ from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from decoding import after_a_pause
 from workers import Samples, Worker

@@ -22,7 +22,8 @@ from biogpt_onnx.runtime.bundle import MERGES_FILE, VOCAB_FILE, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 

@@ -43,7 +43,7 @@ def _measure_preset(folder: Path, preset: str) -> Mapping[str, object]:
     write_safetensors(open_checkpoint(preset), source, "float16")
     peak = peak_of_export(str(source), bundle)
     manifest = read_manifest(bundle)
-    session = DecoderSession(bundle, manifest, prepack=False)
+    session = DecoderSession(bundle, manifest, as_stored=True)
     logits = session.forward(np.array([[2, 4, 5]]), session.new_cache(1, 3))
     shutil.rmtree(source)
     shutil.rmtree(bundle)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
 from biogpt_onnx.runtime.backends.cuda.continuations import continuation_log_probabilities_in_rows
-from biogpt_onnx.runtime.backends.cuda.outputs import DeviceOutputs
+from biogpt_onnx.runtime.backends.cuda.outputs import PassOutputs
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from gpu_models import open_on
@@ -50,7 +50,7 @@ def _draft(session: DeviceSession, sizes: Sizes, clock: Clock) -> Found:
     def steps() -> None:
         cache.truncate(sizes.prompt)
         for token in tokens:
-            session.step(np.array([[token]]), cache).likeliest(1)
+            session.step(np.array([[token]]), cache).top_tokens(1)
 
     ways = {"pass": lambda: _pass(session, cache, tokens, sizes), "steps": steps}
     return {"tokens": _DRAFT_TOKENS} | _in_turns(ways, sizes, clock)
@@ -87,12 +87,12 @@ def _choices(session: DeviceSession, count: int, sizes: Sizes, clock: Clock) -> 
         cache = prompt_read()
         for choice in choices:
             cache.truncate(sizes.prompt)
-            session.forward_chain(choice[:-1], cache).likeliest(1)
+            session.forward_row(choice[:-1], cache).top_tokens(1)
 
     def steps_in_copies() -> None:
         cache = session.with_rows(prompt_read(), [0] * count)
         for tokens in np.array(choices)[:, :-1].T:
-            session.step(tokens[:, None], cache).likeliest(1)
+            session.step(tokens[:, None], cache).top_tokens(1)
 
     ways: dict[str, Callable[[], object]] = {
         "rows": lambda: continuation_log_probabilities_in_rows(session, [prompt], choices),
@@ -110,7 +110,7 @@ class _CapturedPass:
         shape = (1, _DRAFT_TOKENS)
         self._session, self._binding = session, session._causal.io_binding()  # noqa: SLF001 -- what it might do
         session._bind_cache(self._binding, cache.buffer, cache.rows[0], 1)  # noqa: SLF001 -- likewise
-        self._outputs = DeviceOutputs(session._tools, _DRAFT_TOKENS)  # noqa: SLF001 -- likewise
+        self._outputs = PassOutputs(session._tools, _DRAFT_TOKENS)  # noqa: SLF001 -- likewise
         self._outputs.bind(self._binding)
         self._values = {
             bundle.INPUT_IDS: ort_value.ortvalue_from_numpy(np.zeros(shape, dtype=np.int64), device, 0),
@@ -130,7 +130,7 @@ class _CapturedPass:
         self._values[bundle.INPUT_IDS].update_inplace(np.array([tokens], dtype=np.int64))
         self._values[bundle.POSITION_IDS].update_inplace(start + np.arange(_DRAFT_TOKENS)[None])
         self._session._causal.run_with_iobinding(self._binding, self._options)  # noqa: SLF001 -- likewise
-        return self._outputs.bring_best(np.arange(_DRAFT_TOKENS))[0]
+        return self._outputs.read_best(np.arange(_DRAFT_TOKENS))[0]
 
 
 def _prompt_and_draft(session: DeviceSession, sizes: Sizes) -> tuple[DeviceCache, list[int]]:
@@ -142,7 +142,7 @@ def _prompt_and_draft(session: DeviceSession, sizes: Sizes) -> tuple[DeviceCache
 
 def _pass(session: DeviceSession, cache: DeviceCache, tokens: list[int], sizes: Sizes) -> npt.NDArray[np.int64]:
     cache.truncate(sizes.prompt)
-    return session.forward_chain(tokens, cache).likeliest(1)[0]
+    return session.forward_row(tokens, cache).top_tokens(1)[0]
 
 
 def _in_turns(ways: Mapping[str, Callable[[], object]], sizes: Sizes, clock: Clock) -> Found:

@@ -14,7 +14,8 @@ from biogpt_onnx.runtime.backends.cuda.graphs import SELECTED
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from gpu_models import open_on, weight_bytes
 from gpu_parts import Clock, Found, attempt
@@ -189,8 +190,8 @@ def _model_alone(session: DeviceSession, sizes: Sizes) -> Found:
     some = np.arange(_LOOKED_UP)
     row = np.zeros_like(some)
     ways: dict[str, Callable[[], object]] = {
-        "best_token": lambda: session.step(token, cache).likeliest(1),
-        f"best_{SELECTED}_tokens": lambda: session.step(token, cache).likeliest(SELECTED),
+        "best_token": lambda: session.step(token, cache).top_tokens(1),
+        f"best_{SELECTED}_tokens": lambda: session.step(token, cache).top_tokens(SELECTED),
         f"{_LOOKED_UP}_given_tokens": lambda: session.step(token, cache).log_probabilities(row, some),
         "all_logits": lambda: session.step(token, cache).logits(),
     }

@@ -43,9 +43,10 @@ class Ours:
     def __init__(self, source: str, threads: int, *, prepack: bool) -> None:
         from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
         from biogpt_onnx.runtime.bundle import read_manifest
+        from biogpt_onnx.runtime.options import LoadOptions
 
         folder = Path(source)
-        self._session = DecoderSession(folder, read_manifest(folder), threads=threads, prepack=prepack)
+        self._session = DecoderSession(folder, read_manifest(folder), LoadOptions(threads=threads, prepack=prepack))
         self._cache = self._session.new_cache(1, 1)
 
     def prefill(self, ids: list[int]) -> None:
@@ -61,7 +62,8 @@ class Ours:
         """See `Model`."""
         from biogpt_onnx.runtime.decoding.config import GenerationConfig
         from biogpt_onnx.runtime.decoding.limits import Limits
-        from biogpt_onnx.runtime.decoding.search import Request, run_search
+        from biogpt_onnx.runtime.decoding.request import Request
+        from biogpt_onnx.runtime.decoding.search import run_search
         from biogpt_onnx.runtime.decoding.state import SequenceState
 
         config = GenerationConfig(max_new_tokens=steps + 1, num_beams=num_beams, eos_token_id=None)

@@ -1,7 +1,7 @@
 """The graph against transformers, in every way in which the runtime uses it."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from biogpt_onnx.export.parity_report import (
     Tolerance,
     Verdict,
 )
-from biogpt_onnx.runtime.backends.registry import Session
+from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
@@ -53,7 +53,7 @@ class Reference(Protocol):
 
 
 def compare_with(
-    session: Session,
+    session: Backend[Any],
     reference: Reference,
     *,
     tolerance: Tolerance | None = None,
@@ -109,7 +109,7 @@ def _thirds(length: int) -> list[int]:
     return [size for size in (third, third, length - 2 * third) if size]
 
 
-def _in_chunks(session: Session, ids: Sequence[int], sizes: Sequence[int]) -> Logits:
+def _in_chunks(session: Backend[Any], ids: Sequence[int], sizes: Sequence[int]) -> Logits:
     cache = session.new_cache(1, len(ids))
     row = np.array([ids], dtype=np.int64)
     parts, start = [], 0
@@ -119,7 +119,7 @@ def _in_chunks(session: Session, ids: Sequence[int], sizes: Sequence[int]) -> Lo
     return np.concatenate(parts)
 
 
-def _in_one_batch(session: Session, batch: Sequence[Sequence[int]]) -> list[Logits]:
+def _in_one_batch(session: Backend[Any], batch: Sequence[Sequence[int]]) -> list[Logits]:
     # Rows of unequal lengths, as the greedy search leaves them: the shortest ends first, and the batch shrinks.
     results: list[list[Logits]] = [[] for _ in batch]
     cache, active = session.new_cache(len(batch), max(map(len, batch))), list(range(len(batch)))
@@ -157,7 +157,7 @@ def _margins(logits: Logits) -> Logits:
 
 
 def _compare_greedy(
-    session: Session,
+    session: Backend[Any],
     reference: Reference,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
@@ -175,7 +175,7 @@ def _compare_greedy(
     )
 
 
-def _greedy(session: Session, prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
+def _greedy(session: Backend[Any], prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
     states = [SequenceState(tuple(ids), config.max_new_tokens) for ids in prompts]
     for _ in stepwise_search(session, states, NextTokenSelector(config), Limits()):
         pass

@@ -12,9 +12,9 @@ from biogpt_onnx.quantize.evaluation_report import Evaluation
 from biogpt_onnx.quantize.intervals import ratio_of_sums
 from biogpt_onnx.quantize.layer_errors import CacheComparison, LayerError
 from biogpt_onnx.quantize.model_pair import ModelPair, open_pair
-from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
+from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
-from biogpt_onnx.runtime.ort.providers import Device
+from biogpt_onnx.runtime.options import Device
 from biogpt_onnx.runtime.prompt_checks import as_text
 
 Progress = Callable[[int, int], None]

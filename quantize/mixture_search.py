@@ -135,7 +135,7 @@ class MixtureSearch:
 
     def _growth(self, recipe: Recipe) -> Growth:
         if self._text is None:
-            baseline = DecoderSession(self._source, self._pool.manifest, prepack=False)
+            baseline = DecoderSession(self._source, self._pool.manifest, as_stored=True)
             self._text = SearchText(self._passages, baseline)
         return self._text.growth(self._pool.open(recipe, prepack=True))
 

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from biogpt_onnx.quantize.evaluation_report import BundleSummary
 from biogpt_onnx.runtime import bundle as bundle_files
-from biogpt_onnx.runtime.backends.registry import Session, open_session
+from biogpt_onnx.runtime.backends.protocol import Backend
+from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.loading import open_tokenizer
-from biogpt_onnx.runtime.ort.providers import Device
+from biogpt_onnx.runtime.options import Device, LoadOptions
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 
@@ -28,7 +30,7 @@ class LoadedBundle:
 
     folder: Path
     manifest: Manifest
-    session: Session
+    session: Backend[Any]
     engine: BioGPT
 
     @property
@@ -71,8 +73,8 @@ def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads:
     tokenizer = open_tokenizer(baseline, manifests[1])
 
     def loaded(folder: Path, manifest: Manifest) -> LoadedBundle:
-        session = open_session(folder, manifest, device=device, threads=threads)
-        return LoadedBundle(folder, manifest, session, BioGPT(session, tokenizer, manifest))
+        backend = open_backend(folder, manifest, LoadOptions(device=device, threads=threads))
+        return LoadedBundle(folder, manifest, backend, BioGPT(backend, tokenizer, manifest))
 
     return ModelPair(loaded(bundle, manifests[0]), loaded(baseline, manifests[1]), tokenizer)
 

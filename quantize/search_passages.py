@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from biogpt_onnx.quantize.intervals import ratio_of_sums
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
-from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import token_log_probabilities
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
@@ -78,7 +78,8 @@ class SearchText:
         return growth_of(differences, [len(ids) - 1 for ids in self._passages])
 
     def _negative_log_likelihoods(self, model: DecoderSession) -> list[float]:
-        return [-math.fsum(token_log_probabilities(model, ids[:1], None, ids[1:])) for ids in self._passages]
+        backend = CpuBackend(model)
+        return [-math.fsum(backend.score_tokens(ids[:1], None, ids[1:])) for ids in self._passages]
 
 
 def growth_of(differences: Sequence[float], num_tokens: Sequence[int]) -> Growth:

@@ -59,9 +59,8 @@ class WeightPool:
         """
         graph: bytes = ir.serde.serialize_model(self.model(recipe)).SerializeToString()
         (self._folder / MODEL_FILE).write_bytes(graph)
-        # Of what does not say that it is float32 the weights are always rearranged.
-        manifest = dataclasses.replace(self.manifest, precision=recipe.precision if prepack else "fp32")
-        return DecoderSession(self._folder, manifest, prepack=prepack)
+        manifest = dataclasses.replace(self.manifest, precision=recipe.precision)
+        return DecoderSession(self._folder, manifest, as_stored=not prepack)
 
     def _written(self, name: str, values: ir.TensorProtocol) -> ir.ExternalTensor:
         array = np.ascontiguousarray(values.numpy())

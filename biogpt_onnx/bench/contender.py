@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from biogpt_onnx.bench.floors import ModelSize, step_bytes
+from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest, check_files, hash_file, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 OURS = "biogpt-onnx"
 
@@ -89,7 +90,7 @@ def bundle_contender(
     """
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    choose_provider(import_onnxruntime(), device, manifest.precision)
+    choose_backend(import_onnxruntime(), device, manifest.precision)
     more = [] if prepack else ["--no-prepack"]
     if device != "cpu":
         more += ["--device", device]

@@ -12,15 +12,17 @@ import numpy.typing as npt
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.bench.protocol import serve
-from biogpt_onnx.runtime.backends.registry import Session, open_session
+from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import BioGptError
-from biogpt_onnx.runtime.ort.providers import Device, import_onnxruntime
+from biogpt_onnx.runtime.options import Device, LoadOptions
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 
 class BundleModel:
@@ -29,21 +31,20 @@ class BundleModel:
     def __init__(self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu") -> None:
         manifest = read_manifest(folder)
         check_files(folder, manifest)
-        self._session = open_session(folder, manifest, device=device, threads=threads, prepack=prepack)
+        self._backend = open_backend(folder, manifest, LoadOptions(device=device, threads=threads, prepack=prepack))
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
         """See `protocol.Model`."""
         config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
         requests = [Request([SequenceState(tuple(ids), new_tokens, eos_token_id=None)]) for ids in prompts]
-        times = [perf_counter() for _ in run_search(self._session, requests, config, Limits())]
+        times = [perf_counter() for _ in run_search(self._backend, requests, config, Limits())]
         # Beams of several prompts are searched one prompt, or one group of them, after the other: all have a token when
         # the last one has it.
         return times[-new_tokens:]
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
         """See `protocol.Model`."""
-        session: Session = self._session
-        return np.concatenate(list(logits_by_chunk(session, ids, session.new_cache(1, len(ids)))))
+        return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
 
 
 def main() -> int:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.cli.text_arguments import documents, share
+from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
-from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntime
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 if TYPE_CHECKING:
     from biogpt_onnx.quantize.mixture_search import Choice
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
 def _check_runnable(precision: str) -> None:
     # Before anything is written: the comparison runs the result.
     try:
-        choose_provider(import_onnxruntime(), "auto", precision)
+        choose_backend(import_onnxruntime(), "auto", precision)
     except ProviderError as error:
         raise ProviderError(f"{error}; or leave out the comparison with --no-evaluation") from error
 

@@ -32,13 +32,14 @@ def run(options: argparse.Namespace) -> int:
         from biogpt_onnx.export.reference import open_reference
     except ImportError as error:
         raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
-    from biogpt_onnx.runtime.backends.registry import open_session
+    from biogpt_onnx.runtime.backends.registry import open_backend
+    from biogpt_onnx.runtime.options import LoadOptions
 
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest)
     reference = open_reference(options.against, revision=options.revision, seed=options.seed)
-    session = open_session(options.bundle, manifest, device=options.device, threads=options.threads)
-    report = compare_with(session, reference, tolerance=Tolerance(absolute=options.atol))
+    backend = open_backend(options.bundle, manifest, LoadOptions(device=options.device, threads=options.threads))
+    report = compare_with(backend, reference, tolerance=Tolerance(absolute=options.atol))
     if options.json:
         print(json.dumps(dataclasses.asdict(report) | {"passed": report.passed}, indent=2))
     else:

@@ -160,6 +160,7 @@ class InferenceSessionFactory(Protocol):
         *,
         providers: Sequence[str | tuple[str, Mapping[str, str]]],
         enable_fallback: int = 1,
+        disabled_optimizers: Sequence[str] | None = None,
     ) -> InferenceSession:
         """Opens a graph."""
         ...

@@ -15,8 +15,8 @@ import pytest
 
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends.cuda.session import CUDA, DeviceSession
-from biogpt_onnx.runtime.backends.cuda.token_scores import DeviceTokenScores
+from biogpt_onnx.runtime.backends.cuda.outputs import DeviceTokenScores
+from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
 from makers.contenders import Scripts
 from makers.devices import CapturingSession
 
@@ -121,10 +121,10 @@ def test_an_alternative_changes_what_it_names_and_nothing_else(
     benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu_alternatives = benchmarks("gpu_alternatives")
-    chosen = gpu_alternatives.ALTERNATIVES["chosen"].applied(CUDA)
-    assert chosen == CUDA
-    other = gpu_alternatives.ALTERNATIVES["any attention"].applied(CUDA)
-    assert set(CUDA.options) - set(other.options) == {("sdpa_kernel", dict(CUDA.options)["sdpa_kernel"])}
+    chosen = gpu_alternatives.ALTERNATIVES["chosen"].applied(CUDA_DEVICE)
+    assert chosen == CUDA_DEVICE
+    other = gpu_alternatives.ALTERNATIVES["any attention"].applied(CUDA_DEVICE)
+    assert set(CUDA_DEVICE.options) - set(other.options) == {("sdpa_kernel", dict(CUDA_DEVICE.options)["sdpa_kernel"])}
     monkeypatch.setenv("ORT_ENABLE_XQA", "1")
     monkeypatch.delenv("ORT_CUDA_GEMM_AUTO_TUNE", raising=False)
     for name in ("no XQA", "tuned products"):
@@ -261,8 +261,8 @@ def test_a_device_that_computes_other_tokens_does_not_pass(
     step = DeviceSession.step
 
     class Wrong(DeviceTokenScores):
-        def likeliest(self, count: int) -> Any:
-            ids, log_probabilities = super().likeliest(count)
+        def top_tokens(self, count: int) -> Any:
+            ids, log_probabilities = super().top_tokens(count) or (np.empty(0), np.empty(0))
             return np.roll(ids, 1) + 1, log_probabilities
 
         def logits(self) -> Any:
@@ -270,7 +270,7 @@ def test_a_device_that_computes_other_tokens_does_not_pass(
 
     def wrong_step(session: DeviceSession, *given: Any) -> Wrong:
         following = step(session, *given)
-        return Wrong(following.places, following.vocab_size, session._lock)
+        return Wrong(following.rows, following.vocab_size, session._lock)
 
     monkeypatch.setattr(DeviceSession, "step", wrong_step)
     answers, states = (benchmarks(f"gpu_{kind}_checks") for kind in ("answer", "state"))

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,9 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.parity import compare_with
 from biogpt_onnx.export.parity_report import ParityReport, Tolerance, Verdict
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.backends.protocol import Backend
 from makers.checkpoints import lively_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 pytest.importorskip("torch")
@@ -18,8 +21,8 @@ pytest.importorskip("transformers")
 from biogpt_onnx.export.reference import TransformersReference, open_reference
 
 
-def session_of(source: Path | str, target: Path) -> DecoderSession:
-    return DecoderSession(target, export_bundle(open_checkpoint(source), target))
+def session_of(source: Path | str, target: Path) -> Backend[Any]:
+    return CpuBackend(DecoderSession(target, export_bundle(open_checkpoint(source), target)))
 
 
 ODD = {
@@ -60,7 +63,7 @@ def test_a_fairseq_checkpoint_agrees_with_transformers(tmp_path: Path) -> None:
 def test_the_embedded_checkpoint_agrees_with_transformers(mini_bundle: Path, mini_checkpoint: Path) -> None:
     from biogpt_onnx.runtime.bundle import read_manifest  # noqa: PLC0415
 
-    session = DecoderSession(mini_bundle, read_manifest(mini_bundle))
+    session = CpuBackend(DecoderSession(mini_bundle, read_manifest(mini_bundle)))
     report = compare_with(session, open_reference(str(mini_checkpoint)))
     assert report.passed, report.table()
     assert {row.verdict for row in report.tokens} == {Verdict.PASS}
@@ -78,7 +81,7 @@ def test_full_size_logits_are_within_a_ten_thousandth_of_transformers(tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[DecoderSession, TransformersReference]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Backend[Any], TransformersReference]:
     folder = tmp_path_factory.mktemp("tiny")
     write_huggingface(folder / "checkpoint", tiny_architecture(), lively_tensors(tiny_architecture()))
     return session_of(folder / "checkpoint", folder / "bundle"), open_reference(str(folder / "checkpoint"))
@@ -107,19 +110,19 @@ class Shifted:
         return tokens if self.token is None else [*tokens[:-1], self.token]
 
 
-def report_of(tiny: tuple[DecoderSession, TransformersReference], shift: float, token: int | None) -> ParityReport:
+def report_of(tiny: tuple[Backend[Any], TransformersReference], shift: float, token: int | None) -> ParityReport:
     session, reference = tiny
     return compare_with(session, Shifted(reference, shift, token), max_new_tokens=8)
 
 
-def test_one_wrong_logit_fails_the_report(tiny: tuple[DecoderSession, TransformersReference]) -> None:
+def test_one_wrong_logit_fails_the_report(tiny: tuple[Backend[Any], TransformersReference]) -> None:
     report = report_of(tiny, 2e-3, None)
     assert not report.passed
     assert report.logits[0].verdict is Verdict.FAIL
     assert "FAIL" in report.table()
 
 
-def test_one_wrong_token_fails_the_report(tiny: tuple[DecoderSession, TransformersReference]) -> None:
+def test_one_wrong_token_fails_the_report(tiny: tuple[Backend[Any], TransformersReference]) -> None:
     report = report_of(tiny, 0, 33)
     assert [row.verdict for row in report.tokens] == [Verdict.FAIL, Verdict.FAIL]
     assert report.tokens[0].num_equal < report.tokens[0].num_tokens
@@ -127,7 +130,7 @@ def test_one_wrong_token_fails_the_report(tiny: tuple[DecoderSession, Transforme
 
 
 def test_another_token_where_two_are_equally_likely_is_not_taken_for_a_fault(
-    tiny: tuple[DecoderSession, TransformersReference],
+    tiny: tuple[Backend[Any], TransformersReference],
 ) -> None:
     session, reference = tiny
 

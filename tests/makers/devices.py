@@ -6,6 +6,7 @@ from typing import Any
 import onnxruntime
 
 from biogpt_onnx import BioGPT
+from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.loading import open_tokenizer
@@ -19,7 +20,7 @@ def device_session(folder: Path, accelerator: Accelerator = STAND_IN) -> DeviceS
 
 def device_model(folder: Path, session: DeviceSession) -> BioGPT:
     manifest = read_manifest(folder)
-    return BioGPT(session, open_tokenizer(folder, manifest), manifest, session.device)
+    return BioGPT(CudaBackend(session), open_tokenizer(folder, manifest), manifest)
 
 
 class CapturingSession:

@@ -1,10 +1,14 @@
-"""A model of a few lines, which drives the searches without ONNX Runtime."""
+"""Small fake models, which drive the backends and searches without ONNX Runtime."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
+from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 
 SELECTED = 8
 """Tokens that a fake on a device selects."""
@@ -44,6 +48,8 @@ class FakeModel:
     A token's past is what the mask lets it see. A next token has the logit 1 and all others 0.
     """
 
+    device = "cpu"
+
     def __init__(
         self,
         answer: Callable[[list[int]], int | npt.NDArray[np.float32]],
@@ -55,6 +61,10 @@ class FakeModel:
         self.max_positions = max_positions
         self.shapes: list[tuple[int, ...]] = []
         self.caches: list[FakeCache] = []
+
+    @cached_property
+    def backend(self) -> Any:
+        return CpuBackend(self)
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -93,15 +103,17 @@ class FakeModel:
 
 
 class FakeTokenScores:
-    """What may follow, on a device; it counts with the model what is brought."""
+    """Scores on a device; they count with the model what is copied to the host."""
 
-    max_selected = SELECTED
+    is_captured = False
 
     def __init__(self, model: "DeviceFake", logits: npt.NDArray[np.float32]) -> None:
         self._model, self._logits = model, logits
         self.vocab_size = logits.shape[1]
 
-    def likeliest(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def top_tokens(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]] | None:
+        if count > SELECTED:
+            return None
         self._model.selections += 1
         logits = self._logits
         if count == 1:
@@ -127,10 +139,12 @@ class DeviceFake(FakeModel):
     """The fake model on a device, whose rows hold no trees.
 
     Attributes:
-        selections: how often the likeliest tokens were brought.
+        selections: how often the most likely tokens were copied to the host.
         look_ups: how often those of given tokens were.
         brought: how often all logits were.
     """
+
+    device = "cuda"
 
     selections = look_ups = brought = 0
 
@@ -140,6 +154,10 @@ class DeviceFake(FakeModel):
         if set(inputs) - {"logits_indices"}:
             raise AssertionError(f"a device takes no {set(inputs)}")
         return super().forward(input_ids, cache, **inputs)
+
+    @cached_property
+    def backend(self) -> Any:
+        return CudaBackend(self)
 
     def step(self, input_ids: npt.NDArray[np.int64], cache: FakeCache) -> FakeTokenScores:
         return FakeTokenScores(self, self.forward(input_ids, cache))
@@ -151,16 +169,15 @@ class DeviceFake(FakeModel):
         logits = [self.forward(np.array([prompt]), cache.row(row)) for row, prompt in enumerate(prompts)]
         return FakeTokenScores(self, np.concatenate(logits))
 
-    def forward_chain(self, token_ids: Sequence[int], cache: FakeCache) -> FakeTokenScores:
-        return FakeTokenScores(
-            self, self.forward(np.array([token_ids]), cache, logits_indices=np.arange(len(token_ids)))
-        )
+    def forward_row(self, token_ids: Sequence[int], cache: FakeCache, *, last_only: bool = False) -> FakeTokenScores:
+        wanted = None if last_only else np.arange(len(token_ids))
+        return FakeTokenScores(self, self.forward(np.array([token_ids]), cache, logits_indices=wanted))
 
     def log_probabilities(
-        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+        self, sequences: Sequence[Sequence[int]], requested: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         found = []
-        for number, place, token in asked.tolist():
+        for number, place, token in requested.tolist():
             cache = self.new_cache(1, self.max_positions)
             logits = self.forward(np.array([sequences[number][: place + 1]]), cache)
             found.append(_log_softmax(logits)[0, token])

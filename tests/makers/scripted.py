@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from biogpt_onnx import BioGPT
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
-from makers.models import DeviceFake, FakeModel
+from makers.models import FakeModel
 
 _CERTAIN = 30.0
 
@@ -42,8 +42,7 @@ def scripted(
 
     architecture = replace(like.manifest.architecture, max_positions=max_positions)
     changed = replace(like.manifest, architecture=architecture, **manifest)
-    device = "cuda" if issubclass(model, DeviceFake) else "cpu"
-    return BioGPT(model(logits, tokenizer.vocab_size, max_positions), tokenizer, changed, device)
+    return BioGPT(model(logits, tokenizer.vocab_size, max_positions).backend, tokenizer, changed)
 
 
 def _holds(ids: Sequence[int], wanted: Sequence[int]) -> bool:

@@ -19,9 +19,11 @@ from biogpt_onnx.quantize.proof import prove
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
-from biogpt_onnx.runtime.backends.registry import open_session
+from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
+from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ProviderError
+from biogpt_onnx.runtime.options import LoadOptions
 from makers.checkpoints import Tensors, random_tensors, tiny_architecture, write_huggingface
 from makers.devices import device_session
 from makers.half_emulation import emulated
@@ -137,10 +139,12 @@ def test_fp16_runs_on_the_cpu_and_writes_the_tokens_of_float32(
 def test_it_is_evaluated_where_it_runs_beside_float32_on_the_cpu(
     bundles: dict[str, Path], mini_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_on_a_device(folder: Path, manifest: Manifest, **settings: Any) -> Any:
-        return device_session(folder) if manifest.precision == "fp16" else open_session(folder, manifest, **settings)
+    def open_on_a_device(folder: Path, manifest: Manifest, options: LoadOptions) -> Any:
+        if manifest.precision == "fp16":
+            return CudaBackend(device_session(folder))
+        return open_backend(folder, manifest, options)
 
-    monkeypatch.setattr(model_pair, "open_session", open_on_a_device)
+    monkeypatch.setattr(model_pair, "open_backend", open_on_a_device)
     evaluation = evaluate(bundles["fp16"], mini_bundle, EVALUATION_TEXTS[:3], prompts=2)
     assert evaluation.passed(0.001), evaluation.table()
     assert 0 < max(error.keys for error in evaluation.layer_errors) < 0.005

@@ -14,6 +14,7 @@ from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.options import LoadOptions
 
 EMULATOR = shutil.which("qemu-x86_64")
 IDS = [2, 500, 600, 700, 123, 45, 999, 1234, 77, 31, 64, 2000, 3000, 55, 4000, 87]
@@ -31,7 +32,7 @@ from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 ids = np.array([[int(token) for token in sys.argv[2].split(",")]])
 for name in sys.argv[3:]:
     folder = Path(sys.argv[1]) / name
-    session = DecoderSession(folder, read_manifest(folder), threads=1)
+    session = DecoderSession(folder, read_manifest(folder), LoadOptions(threads=1))
     logits = session.forward(ids, session.new_cache(1, ids.size), logits_indices=np.arange(ids.size))
     np.save(folder.with_suffix(".npy"), logits)
 """
@@ -49,7 +50,7 @@ def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def logits_here(folder: Path) -> npt.NDArray[np.float32]:
-    session = DecoderSession(folder, read_manifest(folder), threads=1)
+    session = DecoderSession(folder, read_manifest(folder), LoadOptions(threads=1))
     return session.forward(np.array([IDS]), session.new_cache(1, len(IDS)), logits_indices=np.arange(len(IDS)))
 
 

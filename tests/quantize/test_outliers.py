@@ -11,6 +11,7 @@ from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.options import LoadOptions
 from makers.checkpoints import Tensors, lively_tensors, tiny_architecture, write_huggingface
 from makers.outliers import read_tensors, with_outliers, write_outlier_checkpoint, write_twin
 
@@ -23,7 +24,7 @@ def exported(checkpoint: Path, target: Path) -> Path:
 
 
 def logits_of(folder: Path) -> npt.NDArray[np.float32]:
-    session = DecoderSession(folder, read_manifest(folder), threads=1)
+    session = DecoderSession(folder, read_manifest(folder), LoadOptions(threads=1))
     length = TEXT_IDS.shape[1]
     return session.forward(TEXT_IDS, session.new_cache(1, length), logits_indices=np.arange(length))
 

@@ -69,9 +69,8 @@ def run(
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     proto = ir.serde.serialize_model(model).SerializeToString()
-    outputs: list[Array] = onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"]).run(
-        None, inputs
-    )
+    session: Any = onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+    outputs: list[Array] = session.run(None, inputs)
     return outputs
 
 

@@ -12,9 +12,9 @@ from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
-from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, runs_on_cpu
 from biogpt_onnx.runtime.bundle import MODEL_FILE, check_files, read_manifest
-from biogpt_onnx.runtime.ort.providers import runs_on_cpu
+from biogpt_onnx.runtime.options import LoadOptions
 from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 IDS = np.array([[2, 500, 600, 700, 41, 42, 3000, 8, 150, 6, 77, 900]])
@@ -171,5 +171,5 @@ def test_recipes_cannot_be_changed() -> None:
 
 
 def test_quantized_weights_are_rearranged_whatever_is_said(name: str, quantized: Path, session: DecoderSession) -> None:
-    unpacked = DecoderSession(quantized, read_manifest(quantized), prepack=False)
+    unpacked = DecoderSession(quantized, read_manifest(quantized), LoadOptions(prepack=False))
     np.testing.assert_array_equal(every_logit(unpacked, IDS), every_logit(session, IDS), err_msg=name)

@@ -8,10 +8,12 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 
@@ -39,7 +41,7 @@ def ours(
     config = GenerationConfig(**settings)
     states = [SequenceState(tuple(ids), config.max_new_tokens, eos_token_id=config.eos_token_id) for ids in prompts]
     requests = [Request([state]) for state in states]
-    for _ in run_search(session, requests, config, Limits()):
+    for _ in run_search(CpuBackend(session), requests, config, Limits()):
         pass
     return [[(state.token_ids, state.score) for state in request.states] for request in requests]
 

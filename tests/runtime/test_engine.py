@@ -212,7 +212,7 @@ def fake(mini_bundle: Path) -> BioGPT:
         mini_bundle / VOCAB_FILE, mini_bundle / MERGES_FILE, soft_prompt_size=manifest.architecture.soft_prompt_size
     )
     word = tokenizer.encode("the")[1]
-    return BioGPT(FakeModel(lambda _: word, tokenizer.vocab_size, 100), tokenizer, manifest)
+    return BioGPT(FakeModel(lambda _: word, tokenizer.vocab_size, 100).backend, tokenizer, manifest)
 
 
 def test_the_engine_needs_no_onnxruntime(fake: BioGPT) -> None:

@@ -96,9 +96,9 @@ class Asked(DeviceFake):
 
     asked: list[int]
 
-    def log_probabilities(self, sequences: Sequence[Sequence[int]], asked: Any) -> Any:
+    def log_probabilities(self, sequences: Sequence[Sequence[int]], requested: Any) -> Any:
         self.asked = [*getattr(self, "asked", []), len(sequences)]
-        return super().log_probabilities(sequences, asked)
+        return super().log_probabilities(sequences, requested)
 
 
 BEFORE = "the type of this document is "
@@ -132,7 +132,7 @@ def test_on_a_gpu_documents_are_taken_together_and_answered_alike(mini: BioGPT, 
     assert [one.text.replace(" | ", "|") for one in ours] == texts
     for mine, other in zip(ours, theirs, strict=True):
         assert mine.probabilities == pytest.approx(other.probabilities, abs=1e-4)
-    asked = on_gpu._model.asked  # type: ignore[union-attr]
+    asked = on_gpu._backend._decoder.asked  # type: ignore[attr-defined]
     assert len(asked) == (1 if free else passes)
     assert asked[0] % len(documents) == 0
 

@@ -48,7 +48,7 @@ class PassOutputs:
         self._logits = new([count, graphs.vocab_size], np.float32, device, 0)
         self._best_ids = new([count, 1], np.int64, device, 0)
         self._best_log_probabilities = new([count, 1], np.float32, device, 0)
-        self._selection: _Selection | None = None
+        self._selection: TopTokenSelection | None = None
         self._top_tokens: _TopTokens | None = None
 
     def bind(self, binding: IoBinding) -> None:
@@ -72,7 +72,7 @@ class PassOutputs:
     def read_top_tokens(self, rows: _Ids) -> _TopTokens:
         """Returns the most likely tokens of these rows and their log-probabilities in nats, both [rows, `SELECTED`]."""
         if self._top_tokens is None:
-            self._selection = self._selection or _Selection(self._graphs, self._logits)
+            self._selection = self._selection or TopTokenSelection(self._graphs, self._logits)
             self._top_tokens = self._selection.run()
         ids, log_probabilities = self._top_tokens
         return ids[rows], log_probabilities[rows]
@@ -82,8 +82,13 @@ class PassOutputs:
         return look_up(self._graphs.onnxruntime, self._graphs.score, self._logits, rows, tokens)
 
 
-class _Selection:
-    """The graph `SELECT` bound to fixed logits."""
+class TopTokenSelection:
+    """Selection of the most likely tokens from fixed logits.
+
+    Args:
+        graphs: the session of the graph `SELECT`.
+        logits: float32 [rows, vocab] in the device's memory.
+    """
 
     def __init__(self, graphs: OutputGraphs, logits: OrtValue) -> None:
         new, shape = graphs.onnxruntime.OrtValue.ortvalue_from_shape_and_type, [logits.shape()[0], SELECTED]

@@ -16,6 +16,7 @@ from biogpt_onnx.export.graph.weights import parameter_sources
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.options import LoadOptions
 from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 BASE = Architecture(24, 1024, 16, 4096, 42384, 1024)
@@ -164,6 +165,6 @@ def test_weights_used_from_the_file_give_the_same_answer(tiny_bundle: tuple[Path
     ids = np.array([[2, 30, 40]])
     answers = []
     for prepack in (True, False):
-        session = DecoderSession(*tiny_bundle, prepack=prepack, threads=1)
+        session = DecoderSession(*tiny_bundle, LoadOptions(prepack=prepack, threads=1))
         answers.append(session.forward(ids, session.new_cache(1, 3)))
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)

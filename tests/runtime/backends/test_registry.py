@@ -13,8 +13,13 @@ from biogpt_onnx import DeviceMemoryError, ProviderError
 from biogpt_onnx.cli import main
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends import registry as devices
+from biogpt_onnx.runtime.backends import registry
+from biogpt_onnx.runtime.backends.cuda import opening
+from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
+from biogpt_onnx.runtime.backends.registry import choose_backend
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.options import Device
 from makers.devices import STAND_IN
 
 FULL = "CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc"
@@ -56,9 +61,9 @@ def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 def with_gpu(monkeypatch: pytest.MonkeyPatch, failure: str | None, lacking: str | None = None) -> RuntimeWithGpu:
     runtime = RuntimeWithGpu(failure)
-    monkeypatch.setattr(devices, "import_onnxruntime", lambda: runtime)
-    monkeypatch.setattr(devices, "preload", lambda _: None)
-    monkeypatch.setattr(devices, "what_cuda_lacks", lambda _: lacking)
+    monkeypatch.setattr(registry, "import_onnxruntime", lambda: runtime)
+    monkeypatch.setattr(opening, "preload", lambda _: None)
+    monkeypatch.setattr(opening, "what_cuda_lacks", lambda _: lacking)
     return runtime
 
 
@@ -117,12 +122,12 @@ def test_the_command_line_says_it_in_one_line(
 def test_a_gpu_that_works_is_taken_and_named(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = with_gpu(monkeypatch, None)
     monkeypatch.setattr(
-        devices, "DeviceSession", lambda _, folder, manifest: DeviceSession(onnxruntime, folder, manifest, STAND_IN)
+        opening, "DeviceSession", lambda _, folder, manifest: DeviceSession(onnxruntime, folder, manifest, STAND_IN)
     )
     with warnings.catch_warnings(action="error"):
         model = biogpt_onnx.load(bundles["fp16"])
     assert model.device == STAND_IN.name
-    assert isinstance(model._model, DeviceSession)
+    assert isinstance(model._backend, CudaBackend)
     # ONNX Runtime's log is silenced for the trial alone.
     assert runtime.severities == [4, 2]
 
@@ -130,3 +135,49 @@ def test_a_gpu_that_works_is_taken_and_named(bundles: dict[str, Path], monkeypat
 def test_a_float32_bundle_stays_on_the_cpu(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with_gpu(monkeypatch, "never to be seen")
     assert biogpt_onnx.load(bundles["fp32"]).device == "cpu"
+
+
+def runtime_with(*names: str) -> Any:
+    return SimpleNamespace(get_available_providers=lambda: list(names))
+
+
+def test_auto_takes_the_cpu_where_there_is_nothing_else() -> None:
+    assert choose_backend(runtime_with("CPUExecutionProvider"), "auto", "fp32").provider == "CPUExecutionProvider"
+
+
+def test_auto_does_not_take_a_gpu_that_cannot_run_the_bundle() -> None:
+    runtime = runtime_with("CUDAExecutionProvider", "CPUExecutionProvider")
+    assert choose_backend(runtime, "auto", "fp32").provider == "CPUExecutionProvider"
+
+
+def test_cuda_that_cannot_be_had_is_an_error_and_never_replaced() -> None:
+    with pytest.raises(ProviderError, match=r"biogpt-onnx\[gpu\]"):
+        choose_backend(runtime_with("CPUExecutionProvider"), "cuda", "fp32")
+    with pytest.raises(ProviderError, match=r"fp32 bundles run on the CPU only: .* recipe fp16"):
+        choose_backend(runtime_with("CUDAExecutionProvider"), "cuda", "fp32")
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_half_precision_runs_on_a_gpu_where_there_is_one(precision: str, device: Device) -> None:
+    runtime = runtime_with("CUDAExecutionProvider", "CPUExecutionProvider")
+    assert choose_backend(runtime, device, precision).provider == "CUDAExecutionProvider"
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_without_a_gpu_fp16_runs_on_the_cpu_and_bf16_is_an_error(device: Device) -> None:
+    runtime = runtime_with("CPUExecutionProvider")
+    assert choose_backend(runtime, device, "fp16").provider == "CPUExecutionProvider"
+    why = "device is cpu" if device == "cpu" else "the installed one has no CUDA provider"
+    with pytest.raises(ProviderError, match=f"bf16 bundles on an NVIDIA GPU only, and {why}: .*such as fp16"):
+        choose_backend(runtime, device, "bf16")
+
+
+def test_half_precision_asked_onto_a_gpu_that_cannot_be_had_is_an_error() -> None:
+    with pytest.raises(ProviderError, match=r"biogpt-onnx\[gpu\]"):
+        choose_backend(runtime_with("CPUExecutionProvider"), "cuda", "bf16")
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ConfigError, match="device is 'tpu'"):
+        choose_backend(runtime_with("CPUExecutionProvider"), "tpu", "fp32")

@@ -4,59 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from biogpt_onnx.runtime.errors import ConfigError, ProviderError
+from biogpt_onnx.runtime.errors import ProviderError
 from biogpt_onnx.runtime.ort import providers
-
-
-def runtime_with(*names: str) -> Any:
-    return SimpleNamespace(get_available_providers=lambda: list(names))
-
-
-def test_auto_takes_the_cpu_where_there_is_nothing_else() -> None:
-    assert providers.choose_provider(runtime_with("CPUExecutionProvider"), "auto", "fp32") == "CPUExecutionProvider"
-
-
-def test_auto_does_not_take_a_gpu_that_cannot_run_the_bundle() -> None:
-    runtime = runtime_with("CUDAExecutionProvider", "CPUExecutionProvider")
-    assert providers.choose_provider(runtime, "auto", "fp32") == "CPUExecutionProvider"
-
-
-def test_cuda_that_cannot_be_had_is_an_error_and_never_replaced() -> None:
-    with pytest.raises(ProviderError, match=r"biogpt-onnx\[gpu\]"):
-        providers.choose_provider(runtime_with("CPUExecutionProvider"), "cuda", "fp32")
-    with pytest.raises(ProviderError, match=r"fp32 bundles run on the CPU only: .* recipe fp16"):
-        providers.choose_provider(runtime_with("CUDAExecutionProvider"), "cuda", "fp32")
-
-
-@pytest.mark.parametrize("precision", ["fp16", "bf16"])
-@pytest.mark.parametrize("device", ["cuda", "auto"])
-def test_half_precision_runs_on_a_gpu_where_there_is_one(precision: str, device: providers.Device) -> None:
-    runtime = runtime_with("CUDAExecutionProvider", "CPUExecutionProvider")
-    assert providers.choose_provider(runtime, device, precision) == "CUDAExecutionProvider"
-
-
-@pytest.mark.parametrize("device", ["cpu", "auto"])
-def test_without_a_gpu_fp16_runs_on_the_cpu_and_bf16_is_an_error(device: providers.Device) -> None:
-    runtime = runtime_with("CPUExecutionProvider")
-    assert providers.choose_provider(runtime, device, "fp16") == "CPUExecutionProvider"
-    why = "device is cpu" if device == "cpu" else "the installed one has no CUDA provider"
-    with pytest.raises(ProviderError, match=f"bf16 bundles on an NVIDIA GPU only, and {why}: .*such as fp16"):
-        providers.choose_provider(runtime, device, "bf16")
-
-
-def test_half_precision_asked_onto_a_gpu_that_cannot_be_had_is_an_error() -> None:
-    with pytest.raises(ProviderError, match=r"biogpt-onnx\[gpu\]"):
-        providers.choose_provider(runtime_with("CPUExecutionProvider"), "cuda", "bf16")
-
-
-def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(ConfigError, match="device is 'tpu'"):
-        providers.choose_provider(runtime_with("CPUExecutionProvider"), "tpu", "fp32")  # type: ignore[arg-type]
 
 
 def test_a_missing_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

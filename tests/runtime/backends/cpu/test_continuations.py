@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.backends.cpu import continuations as branches
-from biogpt_onnx.runtime.backends.cpu.continuations import (
-    continuation_log_probabilities,
-    prompt_and_continuation_log_probabilities,
-)
-from biogpt_onnx.runtime.decoding import prefill
+from biogpt_onnx.runtime.backends.cpu import continuations, prompts
+from biogpt_onnx.runtime.backends.cpu.continuations import score_in_tree, score_with_prompt
 from biogpt_onnx.runtime.decoding.limits import Limits
 from makers.models import FakeModel
 
@@ -36,7 +32,7 @@ def one_by_one(sequence: Sequence[int]) -> list[float]:
 def scored(model: FakeModel, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
     cache = model.new_cache(1, 500)
     logits = model.forward(np.array([PROMPT]), cache)
-    return continuation_log_probabilities(model, cache, logits, sequences)
+    return score_in_tree(model, cache, logits, sequences)
 
 
 sequences_of_tokens = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, max_size=8)
@@ -62,7 +58,7 @@ def test_single_tokens_take_no_pass_at_all() -> None:
 
 
 def test_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(branches, "_NODES_PER_PASS", 3)
+    monkeypatch.setattr(continuations, "_NODES_PER_PASS", 3)
     sequences = [[first, second, 5] for first in range(4) for second in range(2)]
     model = random_model()
     for found, sequence in zip(scored(model, sequences), sequences, strict=True):
@@ -73,7 +69,7 @@ def test_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
 def scored_with_the_prompt(
     model: FakeModel, sequences: Sequence[Sequence[int]], prompt: Sequence[int] = PROMPT
 ) -> list[list[float]]:
-    return prompt_and_continuation_log_probabilities(model, model.new_cache(1, 500), prompt, sequences, Limits())
+    return score_with_prompt(model, model.new_cache(1, 500), prompt, sequences, Limits())
 
 
 @given(sequences_of_tokens)
@@ -90,13 +86,11 @@ def test_the_prompt_and_all_sequences_take_one_pass(sequences: list[list[int]]) 
 
 
 def test_a_long_prompt_and_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(branches, "_NODES_PER_PASS", 3)
-    monkeypatch.setattr(prefill, "CHUNK_TOKENS", 4)
+    monkeypatch.setattr(continuations, "_NODES_PER_PASS", 3)
+    monkeypatch.setattr(prompts, "CHUNK_TOKENS", 4)
     sequences = [[first, second, 5] for first in range(4) for second in range(2)]
     prompt = [2, *range(10, 19)]
     model, whole = random_model(), random_model()
     logits = whole.forward(np.array([prompt]), cache := whole.new_cache(1, 500))
-    assert scored_with_the_prompt(model, sequences, prompt) == continuation_log_probabilities(
-        whole, cache, logits, sequences
-    )
+    assert scored_with_the_prompt(model, sequences, prompt) == score_in_tree(whole, cache, logits, sequences)
     assert [tokens for _, tokens in model.shapes] == [4, 4, 2 + 3, 3, 3, 3]

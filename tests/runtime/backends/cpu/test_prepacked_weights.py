@@ -16,21 +16,23 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends import registry as devices
+from biogpt_onnx.runtime.backends import registry
 from biogpt_onnx.runtime.backends.cpu import cache_folder, prepacked_weights
 from biogpt_onnx.runtime.backends.cpu.prepacked_weights import ENTRY_FILE, PrepackedWeights
-from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, runs_on_cpu
+from biogpt_onnx.runtime.backends.cuda.opening import CUDA
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
-from biogpt_onnx.runtime.ort.providers import runs_on_cpu
+from biogpt_onnx.runtime.options import LoadOptions
 
 LOAD = """
 import sys
 from pathlib import Path
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.options import LoadOptions
 bundle, cache = map(Path, sys.argv[1:])
-DecoderSession(bundle, read_manifest(bundle), threads=1, share_weights=True, cache_folder=cache)
+DecoderSession(bundle, read_manifest(bundle), LoadOptions(threads=1, share_weights=True, cache_folder=cache))
 """
 DIE_WHILE_WRITING = """
 import os, signal
@@ -63,7 +65,8 @@ def cache(tmp_path: Path) -> Path:
 def open_session(bundle: Path, cache: Path | None = None, threads: int = 1) -> DecoderSession:
     """A session that shares its weights where there is a cache."""
     manifest = read_manifest(bundle)
-    return DecoderSession(bundle, manifest, threads=threads, share_weights=cache is not None, cache_folder=cache)
+    options = LoadOptions(threads=threads, share_weights=cache is not None, cache_folder=cache)
+    return DecoderSession(bundle, manifest, options)
 
 
 def some_logits(session: DecoderSession) -> npt.NDArray[np.float32]:
@@ -438,7 +441,7 @@ def test_weights_that_cannot_be_shared_are_refused(
         biogpt_onnx.load(mini_bundle, cache_folder=cache)
     # Quantized weights are always rearranged.
     biogpt_onnx.load(int8, share_weights=True, prepack=False, cache_folder=cache)
-    monkeypatch.setattr(devices, "choose_provider", lambda *_: "CUDAExecutionProvider")
+    monkeypatch.setattr(registry, "choose_backend", lambda *_: CUDA)
     with pytest.raises(ConfigError, match="share_weights is True, but the model runs on CUDAExecutionProvider"):
         biogpt_onnx.load(mini_bundle, share_weights=True)
 

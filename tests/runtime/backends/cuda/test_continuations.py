@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.backends.cpu.continuations import prompt_and_continuation_log_probabilities
-from biogpt_onnx.runtime.backends.cuda.continuations import continuation_log_probabilities_in_rows
-from biogpt_onnx.runtime.decoding import prefill
+from biogpt_onnx.runtime.backends import chunks
+from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTree
+from biogpt_onnx.runtime.backends.cpu.continuations import score_with_prompt
+from biogpt_onnx.runtime.backends.cuda import backend as cuda_backend
+from biogpt_onnx.runtime.backends.cuda.continuations import score_in_rows
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.strategies import continuation_scoring as scoring
-from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_of_each, token_log_probabilities
-from biogpt_onnx.runtime.decoding.strategies.continuation_tree import ROOT, ContinuationTree
+from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from makers.models import DeviceFake, FakeCache, FakeModel
 
 VOCAB = 30
@@ -32,10 +32,10 @@ class Counting(DeviceFake):
         self.sequences: list[list[Sequence[int]]] = []
 
     def log_probabilities(
-        self, sequences: Sequence[Sequence[int]], asked: npt.NDArray[np.int64]
+        self, sequences: Sequence[Sequence[int]], requested: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         self.sequences.append(list(sequences))
-        return super().log_probabilities(sequences, asked)
+        return super().log_probabilities(sequences, requested)
 
 
 sequences_of_tokens = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, max_size=8)
@@ -46,10 +46,10 @@ prompts = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=6), min_size
 @settings(deadline=None, max_examples=60)
 def test_each_prompt_has_the_scores_that_it_has_in_a_tree(prompts: list[list[int]], sequences: list[list[int]]) -> None:
     model, tree = Counting(), FakeModel(logits_after, VOCAB, max_positions=60)
-    found = continuation_log_probabilities_in_rows(model, prompts, sequences)
+    found = score_in_rows(model, prompts, sequences)
     for prompt, rows in zip(prompts, found, strict=True):
         cache: FakeCache = tree.new_cache(1, 60)
-        expected = prompt_and_continuation_log_probabilities(tree, cache, prompt, sequences, Limits())
+        expected = score_with_prompt(tree, cache, prompt, sequences, Limits())
         for scores, right in zip(rows, expected, strict=True):
             assert scores == pytest.approx(right, abs=1e-5)
     assert len(model.sequences) == 1
@@ -58,7 +58,7 @@ def test_each_prompt_has_the_scores_that_it_has_in_a_tree(prompts: list[list[int
 @given(sequences_of_tokens)
 def test_chains_lead_through_every_node_from_parents_to_children(sequences: list[list[int]]) -> None:
     nodes = ContinuationTree(sequences)
-    chains = nodes.chains()
+    chains = nodes.paths_to_leaves()
     assert {node for chain in chains for node in chain} == set(range(len(nodes.tokens)))
     for chain in chains:
         assert [nodes.parents[node] for node in chain] == [ROOT, *chain][: len(chain)]
@@ -68,20 +68,20 @@ def test_chains_lead_through_every_node_from_parents_to_children(sequences: list
 
 def test_a_row_is_read_for_each_end_and_last_tokens_are_not_read() -> None:
     model = Counting()
-    continuation_log_probabilities_in_rows(model, [[2, 7], [2]], [[4, 5, 6], [4, 5, 7], [4, 8], [9], [3, 3]])
+    score_in_rows(model, [[2, 7], [2]], [[4, 5, 6], [4, 5, 7], [4, 8], [9], [3, 3]])
     assert model.sequences == [[[2, 7, 4, 5], [2, 7, 3], [2, 4, 5], [2, 3]]]
 
 
 def test_single_tokens_take_no_more_than_the_prompt() -> None:
     model = Counting()
-    continuation_log_probabilities_in_rows(model, [[2, 7]], [[4], [5], [6]])
+    score_in_rows(model, [[2, 7]], [[4], [5], [6]])
     assert model.sequences == [[[2, 7]]]
 
 
 def test_on_a_device_choices_of_all_prompts_are_asked_for_at_once_and_bring_no_logits() -> None:
     model, cpu = Counting(), FakeModel(logits_after, VOCAB, max_positions=60)
     asked, texts, token_ids = [((2, 7), None), ((2, 8, 9), None)], ["a", "b"], [(4, 5), (6,)]
-    ours, theirs = (choices_of_each(one, asked, texts, token_ids) for one in (model, cpu))
+    ours, theirs = (choices_after_each(one.backend, asked, texts, token_ids) for one in (model, cpu))
     assert len(model.sequences) == 1
     for mine, other in zip(ours, theirs, strict=True):
         assert [choice.text for choice in mine.choices] == [choice.text for choice in other.choices]
@@ -93,10 +93,10 @@ def test_on_a_device_choices_of_all_prompts_are_asked_for_at_once_and_bring_no_l
 def test_a_text_is_read_in_pieces_on_a_device_and_brings_no_logits(
     monkeypatch: pytest.MonkeyPatch, prompt: tuple[int, ...]
 ) -> None:
-    for module in (prefill, scoring):
+    for module in (chunks, cuda_backend):
         monkeypatch.setattr(module, "CHUNK_TOKENS", 4)
     model, cpu = Counting(), FakeModel(logits_after, VOCAB, max_positions=60)
     text = (4, 5, 6, 7, 9)
-    found, expected = (token_log_probabilities(one, prompt, None, text) for one in (model, cpu))
+    found, expected = (list(one.backend.score_tokens(prompt, None, text)) for one in (model, cpu))
     assert found == pytest.approx(expected, abs=1e-5)
     assert (model.brought, max(tokens for _, tokens in model.shapes)) == (0, 4)

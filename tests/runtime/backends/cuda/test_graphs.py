@@ -8,9 +8,8 @@ import pytest
 
 from biogpt_onnx.runtime.backends.cuda import token_mover
 from biogpt_onnx.runtime.backends.cuda.graphs import MOVE, SCORE, SELECT, SELECTED, open_graph
-from biogpt_onnx.runtime.backends.cuda.token_lookup import TokenLookup
+from biogpt_onnx.runtime.backends.cuda.outputs import OutputGraphs, TopTokenSelection, look_up
 from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
-from biogpt_onnx.runtime.backends.cuda.top_tokens import TopTokens
 
 CPU = "CPUExecutionProvider"
 
@@ -22,7 +21,7 @@ def test_tokens_come_in_the_order_in_which_they_are_asked_for() -> None:
     slots = np.array([0, 9, 3, 3, 1])
     mover.move(source.ctypes.data, source.shape, target.ctypes.data, slots)
     assert np.array_equal(target, source[:, slots])
-    assert np.array_equal(mover.bring(source.ctypes.data, source.shape, slots), target)
+    assert np.array_equal(mover.read(source.ctypes.data, source.shape, slots), target)
 
 
 @pytest.mark.parametrize("most_words", [1, 10, 17, 1000])
@@ -41,9 +40,9 @@ def test_what_is_too_much_for_one_run_is_moved_in_several(monkeypatch: pytest.Mo
 def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (3, 500)).astype(np.float32)
     value = onnxruntime.OrtValue.ortvalue_from_numpy(logits)
-    selector = TopTokens(onnxruntime, open_graph(onnxruntime, SELECT, CPU), value, "cpu")
+    selection = TopTokenSelection(OutputGraphs(onnxruntime, CPU, "cpu", 500), value)
     for _ in range(2):
-        ids, log_probabilities = selector.select()
+        ids, log_probabilities = selection.run()
         order = np.argsort(-logits, axis=-1, kind="stable")[:, :SELECTED]
         assert np.array_equal(ids, order)
         normalizer = np.log(np.exp(logits.astype(np.float64)).sum(axis=-1, keepdims=True))
@@ -55,8 +54,8 @@ def test_the_likeliest_tokens_come_with_their_log_probabilities() -> None:
 def test_given_tokens_have_their_log_probabilities() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (3, 500)).astype(np.float32)
     rows, tokens = np.array([2, 0, 0, 1, 2]), np.array([0, 499, 7, 7, 0])
-    scorer = TokenLookup(onnxruntime, open_graph(onnxruntime, SCORE, CPU))
-    found = scorer.score(onnxruntime.OrtValue.ortvalue_from_numpy(logits), rows, tokens)
+    session = open_graph(onnxruntime, SCORE, CPU)
+    found = look_up(onnxruntime, session, onnxruntime.OrtValue.ortvalue_from_numpy(logits), rows, tokens)
     normalizer = np.log(np.exp(logits.astype(np.float64)).sum(axis=-1))
     np.testing.assert_allclose(found, logits[rows, tokens] - normalizer[rows], atol=1e-5)
 

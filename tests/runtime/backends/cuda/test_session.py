@@ -16,8 +16,8 @@ from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.backends.cuda import prompt_groups as prompt_groups_module
 from biogpt_onnx.runtime.backends.cuda import session as device_session_module
-from biogpt_onnx.runtime.backends.cuda.outputs import DeviceOutputs
-from biogpt_onnx.runtime.backends.cuda.session import CUDA, Accelerator, DeviceSession
+from biogpt_onnx.runtime.backends.cuda.outputs import PassOutputs
+from biogpt_onnx.runtime.backends.cuda.session import CUDA_DEVICE, Accelerator, DeviceSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.ort import sessions as opening
 from makers.devices import STAND_IN, CapturingSession, FullMemory, device_model, device_session
@@ -53,13 +53,13 @@ def on_cpu(fp16: Path) -> BioGPT:
 def all_logits_brought(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """An element for each time that logits were brought to the CPU."""
     brought: list[int] = []
-    bring_logits = DeviceOutputs.bring_logits
+    read_logits = PassOutputs.read_logits
 
-    def counted(outputs: DeviceOutputs, *rows: Any) -> Any:
+    def counted(outputs: PassOutputs, *rows: Any) -> Any:
         brought.append(1)
-        return bring_logits(outputs, *rows)
+        return read_logits(outputs, *rows)
 
-    monkeypatch.setattr(DeviceOutputs, "bring_logits", counted)
+    monkeypatch.setattr(PassOutputs, "read_logits", counted)
     return brought
 
 
@@ -134,7 +134,7 @@ def test_a_prefix_is_continued_any_number_of_times_alone_and_in_batches(on_devic
 
 def test_the_tasks_answer_as_on_the_cpu(fp16: Path, session: DeviceSession, on_cpu: BioGPT) -> None:
     on_gpu = device_model(fp16, session)
-    on_gpu.device = "cuda"
+    on_gpu._backend.device = "cuda"  # type: ignore[misc]
     texts = [f"Of {number} patients two got better after lithium, and {number} had tremor." for number in (3, 4, 9)]
     ours, theirs = (tasks.run(tasks.BC5CDR, model, texts) for model in (on_gpu, on_cpu))
     assert [found.text for found in ours] == [found.text for found in theirs]
@@ -214,14 +214,19 @@ def test_rows_of_several_passes_are_one_batch(session: DeviceSession, monkeypatc
     exact = logits - np.log(np.exp(logits.astype(np.float64)).sum(axis=-1, keepdims=True))
     order = np.argsort(-logits, axis=-1, kind="stable")
     for count, expected in ((1, 1), (5, 64)):
-        ids, log_probabilities = following.likeliest(count)
+        top = following.top_tokens(count)
+        assert top is not None
+        ids, log_probabilities = top
         assert np.array_equal(ids, order[:, :expected])
         np.testing.assert_allclose(log_probabilities, np.take_along_axis(exact, ids, axis=-1), atol=1e-4)
     rows, tokens = np.array([2, 0, 1, 1, 0]), np.array([9, 8, 7, 6, 5])
     np.testing.assert_allclose(following.log_probabilities(rows, tokens), exact[rows, tokens], atol=1e-4)
     last_two = following[1:]
     assert np.array_equal(last_two.logits(), logits[1:])
-    assert np.array_equal(last_two.likeliest(5)[0], order[1:, :64])
+    top = last_two.top_tokens(5)
+    assert top is not None
+    assert np.array_equal(top[0], order[1:, :64])
+    assert following.top_tokens(65) is None
     np.testing.assert_allclose(last_two.log_probabilities(np.array([1]), np.array([4])), exact[2, 4], atol=1e-4)
 
 
@@ -230,7 +235,9 @@ def test_what_was_selected_before_a_step_is_not_taken_for_what_is_likely_after_i
     session.forward(np.array([[2, 50, 60]]), cache)
     for token in (7, 8, 9):
         following = session.step(np.array([[token]]), cache)
-        assert following.likeliest(2)[0][0, 0] == following.logits()[0].argmax()
+        top = following.top_tokens(2)
+        assert top is not None
+        assert top[0][0, 0] == following.logits()[0].argmax()
 
 
 def test_one_graph_does_all(fp16: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,8 +275,9 @@ def capturing(fp16: Path) -> tuple[BioGPT, CapturingSession]:
     """A model whose steps would be captured, held to what that demands."""
     session = device_session(fp16)
     session._captures = True
-    session._causal = CapturingSession(session._causal)
-    return device_model(fp16, session), session._causal
+    causal = CapturingSession(session._causal)
+    session._causal = causal  # type: ignore[assignment]
+    return device_model(fp16, session), causal
 
 
 def test_every_greedy_step_replays_what_was_captured_and_prompts_are_not_captured(
@@ -542,10 +550,10 @@ def test_a_bundle_without_the_graph_for_gpus_says_how_to_make_it(mini_bundle: Pa
 
 
 def test_the_providers_settings_for_a_gpu() -> None:
-    assert isinstance(CUDA, Accelerator)
-    assert (CUDA.name, CUDA.provider, CUDA.captures) == ("cuda", "CUDAExecutionProvider", True)
+    assert isinstance(CUDA_DEVICE, Accelerator)
+    assert (CUDA_DEVICE.name, CUDA_DEVICE.provider, CUDA_DEVICE.captures) == ("cuda", "CUDAExecutionProvider", True)
     # cuDNN's attention, which is bit 8, makes a plan for each length of a prompt.
-    assert int(dict(CUDA.options)["sdpa_kernel"]) & 8 == 0
+    assert int(dict(CUDA_DEVICE.options)["sdpa_kernel"]) & 8 == 0
 
 
 def test_the_cpus_session_needs_nothing_of_it(fp16: Path) -> None:

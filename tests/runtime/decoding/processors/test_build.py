@@ -37,8 +37,11 @@ def names(allowed: object = None, **settings: object) -> list[str]:
     return [type(rule).__name__ for rule in rules]
 
 
-def only_token_one(_states: Sequence[SequenceState], logits: npt.NDArray[np.float32]) -> None:
-    logits[:, np.arange(logits.shape[1]) != 1] = -np.inf
+class OnlyTokenOne:
+    needs_all_logits = True
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        logits[:, np.arange(logits.shape[1]) != 1] = -np.inf
 
 
 def test_plain_greedy_search_costs_nothing() -> None:
@@ -63,13 +66,13 @@ def test_a_setting_that_changes_nothing_makes_no_rule(settings: dict[str, object
 
 
 def test_the_rules_stand_in_their_order() -> None:
-    assert names(only_token_one, do_sample=True, **EVERYTHING, **SAMPLING) == [
+    assert names(OnlyTokenOne(), do_sample=True, **EVERYTHING, **SAMPLING) == [
         "SequenceBias",
         "RepetitionPenalty",
         "NoRepeatNgram",
         "SequenceBias",
         "MinNewTokens",
-        "function",
+        "OnlyTokenOne",
         "ForcedBos",
         "ForcedEos",
         "SuppressTokens",
@@ -88,7 +91,7 @@ def test_the_rules_stand_in_their_order() -> None:
 def test_a_forced_token_comes_though_it_is_not_allowed_and_a_suppressed_one_does_not_though_it_is() -> None:
     logits = np.zeros((2, 8), dtype=np.float32)
     config = GenerationConfig(forced_eos_token_id=2, suppress_tokens=[1])
-    for process in processors_for(config, only_token_one):
+    for process in processors_for(config, OnlyTokenOne()):
         process([sequence_state([3], max_new_tokens=1), sequence_state([3])], logits)
     assert np.flatnonzero(logits[0] > -np.inf).tolist() == [2]
     assert np.isneginf(logits[1]).all()

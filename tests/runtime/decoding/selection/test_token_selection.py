@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biogpt_onnx import GenerationConfig
-from biogpt_onnx.runtime.backends.protocol import DeviceModel
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
@@ -34,7 +33,7 @@ def continued(model: FakeModel, config: GenerationConfig, rows: int, **more: Any
         SequenceState((2, 7 + row), 12, random=generators(5, 1)[0] if config.do_sample else None, **more)
         for row in range(rows)
     ]
-    for _ in stepwise_search(model, states, NextTokenSelector(config), Limits()):
+    for _ in stepwise_search(model.backend, states, NextTokenSelector(config), Limits()):
         pass
     return states
 
@@ -121,7 +120,7 @@ def test_of_sequences_that_keep_to_what_is_allowed_only_that_is_looked_up(
             )
             for row, tokens in enumerate(allowed)
         ]
-        for _ in stepwise_search(model, states, NextTokenSelector(GenerationConfig()), Limits()):
+        for _ in stepwise_search(model.backend, states, NextTokenSelector(GenerationConfig()), Limits()):
             pass
         found[type(model)] = states
         if isinstance(model, DeviceFake):
@@ -150,8 +149,3 @@ def test_a_sample_of_what_is_allowed_is_given_all_logits() -> None:
 def test_a_token_outside_the_vocabulary_is_never_asked_for(model: FakeModel) -> None:
     with pytest.raises(ConfigError, match="allowed names token 40, outside the vocabulary of 40"):
         continued(model, GenerationConfig(), 1, allowed=lambda _: [11, VOCAB])
-
-
-def test_a_model_that_cannot_select_is_not_asked_to() -> None:
-    assert isinstance(DeviceFake(logits_after, VOCAB), DeviceModel)
-    assert not isinstance(FakeModel(logits_after, VOCAB), DeviceModel)

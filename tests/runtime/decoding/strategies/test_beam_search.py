@@ -35,7 +35,7 @@ def random_model(seed: int, vocab_size: int) -> FakeModel:
 def search(model: FakeModel, prompt: Sequence[int] = (1,), **settings: Any) -> list[SequenceState]:
     config = GenerationConfig(**({"eos_token_id": EOS} | settings))
     state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.eos_token_id)
-    *_, found = beam_search(model, state, config, Limits())
+    *_, (found,) = beam_search(model.backend, [state], config, Limits())
     return list(found)
 
 
@@ -121,7 +121,7 @@ def test_fewer_sequences_come_back_where_the_rules_allow_fewer() -> None:
     config = GenerationConfig(num_beams=4, max_new_tokens=5, eos_token_id=EOS)
     allowed = {(): (5, 6), (5,): (EOS,), (6,): (7,), (6, 7): (EOS,)}
     state = SequenceState((1,), 5, eos_token_id=EOS, allowed=lambda tokens: allowed.get(tuple(tokens), ()))
-    *_, found = beam_search(model, state, config, Limits())
+    *_, (found,) = beam_search(model.backend, [state], config, Limits())
     assert sorted(state.token_ids for state in found) == [[5, EOS], [6, 7, EOS]]
 
 
@@ -135,11 +135,11 @@ def test_cancelled_beams_come_back_as_they_are(steps: int) -> None:
     cancel = threading.Event()
     config = GenerationConfig(num_beams=3, max_new_tokens=20, eos_token_id=None)
     state = SequenceState((1,), 20, eos_token_id=None)
-    running = beam_search(random_model(1, 30), state, config, Limits(cancel=cancel))
+    running = beam_search(random_model(1, 30).backend, [state], config, Limits(cancel=cancel))
     for _ in range(steps):
         next(running)
     cancel.set()
-    *_, found = running
+    *_, (found,) = running
     assert [len(state.token_ids) for state in found] == [steps] * 3
     assert {state.finish_reason for state in found} == {"cancelled"}
 
@@ -166,7 +166,7 @@ def test_each_beam_stops_by_its_own_text() -> None:
 
     state = SequenceState((1,), 12, eos_token_id=None, watch=StopAt())
     config = GenerationConfig(num_beams=4, max_new_tokens=12, eos_token_id=None)
-    *_, found = beam_search(FakeModel(likes_seven, 10), state, config, Limits())
+    *_, (found,) = beam_search(FakeModel(likes_seven, 10).backend, [state], config, Limits())
     stopped = [state for state in found if state.finish_reason == "stop"]
     assert stopped
     for state in stopped:

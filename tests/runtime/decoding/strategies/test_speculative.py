@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.strategies.speculative import draft_search
+from biogpt_onnx.runtime.decoding.strategies.speculative import speculative_search
 from biogpt_onnx.runtime.decoding.strategies.stepwise import stepwise_search
 from makers.models import FakeCache, FakeModel
 
@@ -56,7 +56,7 @@ def copying_model(seed: int, share: float, *, ties: bool = False) -> RoundingMod
 def greedy(model: FakeModel, prompt: Sequence[int], **settings: Any) -> SequenceState:
     config = GenerationConfig(**settings)
     state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.eos_token_id)
-    for _ in stepwise_search(model, [state], NextTokenSelector(config), Limits()):
+    for _ in stepwise_search(model.backend, [state], NextTokenSelector(config), Limits()):
         pass
     return state
 
@@ -66,7 +66,7 @@ def drafted(model: FakeModel, prompt: Sequence[int], **settings: Any) -> Sequenc
     state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.eos_token_id)
     # A clock that ticks once a reading makes all passes equally long, so that drafts seem to cost nothing.
     ticks = itertools.count()
-    for _ in draft_search(model, state, config, Limits(), clock=lambda: float(next(ticks))):
+    for _ in speculative_search(model.backend, state, config, Limits(), clock=lambda: float(next(ticks))):
         pass
     return state
 
@@ -92,7 +92,7 @@ def test_drafts_change_no_token(
 
 
 def test_rounding_would_change_tokens_if_near_ties_were_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.tree_verifier._NEAR_TIE", 0.0)
+    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.backend.CpuBackend.near_tie", 0.0)
     differing = [
         seed
         for seed in range(60)
@@ -119,7 +119,7 @@ def test_what_was_generated_before_a_cancellation_is_kept() -> None:
     cancel = threading.Event()
     state = SequenceState(tuple(SOURCE), 40, eos_token_id=None)
     config = GenerationConfig(prompt_lookup_num_tokens=6, max_new_tokens=40, eos_token_id=None)
-    search = draft_search(copying_model(1, 1.0), state, config, Limits(cancel=cancel))
+    search = speculative_search(copying_model(1, 1.0).backend, state, config, Limits(cancel=cancel))
     for _ in range(3):
         next(search)
     cancel.set()

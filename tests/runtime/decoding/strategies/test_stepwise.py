@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.prefill import CHUNK_TOKENS
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
@@ -35,7 +35,7 @@ def search(model: FakeModel, prompts: Sequence[Sequence[int]], **settings: Any) 
 
 
 def run(model: FakeModel, states: Sequence[SequenceState], config: GenerationConfig | None = None) -> None:
-    for _ in stepwise_search(model, states, NextTokenSelector(config or GenerationConfig()), Limits()):
+    for _ in stepwise_search(model.backend, states, NextTokenSelector(config or GenerationConfig()), Limits()):
         pass
 
 
@@ -139,7 +139,7 @@ def test_a_sample_depends_on_its_seed_and_prompt_alone() -> None:
 
 def interrupted(after: int, limits: Limits, cancel: threading.Event) -> list[SequenceState]:
     states = [SequenceState((EOS, 9), 8), SequenceState((EOS, 4), 8)]
-    search = stepwise_search(FakeModel(count_up), states, NextTokenSelector(GenerationConfig()), limits)
+    search = stepwise_search(FakeModel(count_up).backend, states, NextTokenSelector(GenerationConfig()), limits)
     for _ in range(after):
         next(search)
     cancel.set()
@@ -167,7 +167,7 @@ def test_generation_ends_when_its_time_is_over() -> None:
     times = iter(range(100))
     state = SequenceState((EOS, 4), 30)
     limits = Limits(max_time=4.5, clock=lambda: float(next(times)))
-    for _ in stepwise_search(FakeModel(lambda _: 7), [state], NextTokenSelector(GenerationConfig()), limits):
+    for _ in stepwise_search(FakeModel(lambda _: 7).backend, [state], NextTokenSelector(GenerationConfig()), limits):
         pass
     assert state.finish_reason == "time"
     assert 0 < len(state.token_ids) < 6
@@ -175,7 +175,7 @@ def test_generation_ends_when_its_time_is_over() -> None:
 
 def test_a_single_sequence_goes_on_in_its_prefix_and_leaves_it_as_it_was() -> None:
     model = FakeModel(count_up)
-    prefix = Prefix(model, [EOS, 3, 4])
+    prefix = Prefix(model.backend, [EOS, 3, 4])
     for _ in range(2):
         states = [SequenceState((EOS, 3, 4, 30, 31), 3, prefix=prefix)]
         run(model, states)
@@ -202,5 +202,5 @@ def test_a_prompt_longer_than_a_chunk_is_read_whole() -> None:
 
 def test_each_step_can_be_seen_as_it_is_taken() -> None:
     state = SequenceState((EOS, 4), 3)
-    search = stepwise_search(FakeModel(count_up), [state], NextTokenSelector(GenerationConfig()), Limits())
+    search = stepwise_search(FakeModel(count_up).backend, [state], NextTokenSelector(GenerationConfig()), Limits())
     assert [len(state.token_ids) for _ in search] == [1, 2, 3]

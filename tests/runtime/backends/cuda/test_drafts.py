@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
-from biogpt_onnx.runtime.decoding.strategies.speculative import draft_search
+from biogpt_onnx.runtime.decoding.strategies.speculative import speculative_search
 from biogpt_onnx.runtime.decoding.strategies.stepwise import stepwise_search
 from makers.models import DeviceFake
 
@@ -44,7 +44,7 @@ def drafted(model: DeviceFake, allowed: AllowedTokens | None = None, **settings:
     found = state(config, allowed)
     # A clock that ticks once a reading makes all passes equally long, so that drafts seem to cost nothing.
     ticks = itertools.count()
-    for _ in draft_search(model, found, config, Limits(), clock=lambda: float(next(ticks))):
+    for _ in speculative_search(model.backend, found, config, Limits(), clock=lambda: float(next(ticks))):
         pass
     return found
 
@@ -52,7 +52,7 @@ def drafted(model: DeviceFake, allowed: AllowedTokens | None = None, **settings:
 def greedy(model: DeviceFake, allowed: AllowedTokens | None = None, **settings: Any) -> SequenceState:
     config = GenerationConfig(**settings)
     found = state(config, allowed)
-    for _ in stepwise_search(model, [found], NextTokenSelector(config), Limits()):
+    for _ in stepwise_search(model.backend, [found], NextTokenSelector(config), Limits()):
         pass
     return found
 
@@ -108,7 +108,7 @@ def test_what_was_generated_before_a_cancellation_is_kept() -> None:
     cancel = threading.Event()
     config = GenerationConfig(prompt_lookup_num_tokens=6, max_new_tokens=40, eos_token_id=None)
     found = state(config)
-    search = draft_search(copying_model(1, 1.0), found, config, Limits(cancel=cancel))
+    search = speculative_search(copying_model(1, 1.0).backend, found, config, Limits(cancel=cancel))
     for _ in range(3):
         next(search)
     cancel.set()

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biogpt_onnx import GenerationConfig
-from biogpt_onnx.runtime.backends.protocol import DeviceModel
 from biogpt_onnx.runtime.decoding.limits import Limits
-from biogpt_onnx.runtime.decoding.search import Request, run_search
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
-from biogpt_onnx.runtime.decoding.strategies.beam_rows import beam_search_in_rows
 from biogpt_onnx.runtime.decoding.strategies.beam_search import beam_search
 from makers.models import SELECTED, DeviceFake, FakeModel
 
@@ -43,7 +42,7 @@ def states(
 def in_rows(
     model: DeviceFake, config: GenerationConfig, prompts: Sequence[tuple[int, ...]] = PROMPTS, **more: Any
 ) -> Found:
-    *_, found = beam_search_in_rows(model, states(config, prompts, **more), config, Limits())
+    *_, found = beam_search(model.backend, states(config, prompts, **more), config, Limits())
     return [list(one) for one in found]
 
 
@@ -52,7 +51,7 @@ def in_a_tree(
 ) -> Found:
     found = []
     for state in states(config, prompts, **more):
-        *_, last = beam_search(model, state, config, Limits())
+        *_, (last,) = beam_search(model.backend, [state], config, Limits())
         found.append(list(last))
     return found
 
@@ -173,8 +172,8 @@ def test_what_is_cancelled_comes_back_as_it_is_and_what_was_done_stays(steps: in
     cancel = threading.Event()
     config = GenerationConfig(num_beams=2, max_new_tokens=20, eos_token_id=EOS, early_stopping=True)
     prompts = [(1, 2), (1, 3)]
-    running = beam_search_in_rows(
-        DeviceFake(ends_behind_two, VOCAB), states(config, prompts), config, Limits(cancel=cancel)
+    running = beam_search(
+        DeviceFake(ends_behind_two, VOCAB).backend, states(config, prompts), config, Limits(cancel=cancel)
     )
     for _ in range(steps):
         next(running)
@@ -190,8 +189,8 @@ def test_it_is_cancelled_before_anything_is_read() -> None:
     cancel = threading.Event()
     cancel.set()
     config = GenerationConfig(num_beams=2, max_new_tokens=20, eos_token_id=EOS)
-    (found,) = beam_search_in_rows(
-        DeviceFake(logits_after, VOCAB), states(config, PROMPTS), config, Limits(cancel=cancel)
+    (found,) = beam_search(
+        DeviceFake(logits_after, VOCAB).backend, states(config, PROMPTS), config, Limits(cancel=cancel)
     )
     assert [[state.token_ids for state in one] for one in found] == [[[]]] * 3
 
@@ -203,15 +202,10 @@ def test_a_search_of_many_prompts_takes_them_in_groups_and_keeps_their_order() -
     requests = [Request([state]) for state in states(config, prompts)]
     # Nothing can follow the last one: it is answered before it is read.
     requests.append(Request(states(config, [(1, 9)], allowed=lambda _: [])))
-    for _ in run_search(model, requests, config, Limits()):
+    for _ in run_search(model.backend, requests, config, Limits()):
         pass
     assert max(model.batch_sizes) == 60
     expected = in_a_tree(FakeModel(logits_after, VOCAB), config, prompts)
     assert_same([request.states for request in requests[:-1]], [found[:2] for found in expected])
     assert requests[-1].states[0].finish_reason == "stop"
     assert all(request.steps > 0 for request in requests[:-1])
-
-
-def test_who_is_a_batch_model() -> None:
-    assert isinstance(DeviceFake(logits_after, VOCAB), DeviceModel)
-    assert not isinstance(FakeModel(logits_after, VOCAB), DeviceModel)
