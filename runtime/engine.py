@@ -58,6 +58,16 @@ class BioGPT:
         """The device that it runs on: "cpu" or "cuda"."""
         return self._backend.device
 
+    @property
+    def default_batch_size(self) -> int:
+        """Number of prompts that are best generated from together on its device."""
+        return self._backend.default_batch_size
+
+    @property
+    def chooses_together(self) -> bool:
+        """True if `choose` scores all prompts of a call in one pass, False if it takes one after the other."""
+        return self._backend.scores_prompts_together
+
     @overload
     def generate(
         self,

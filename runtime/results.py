@@ -16,8 +16,8 @@ class Timings:
         prefill: reading the prompts, to the first token.
         decode: all tokens after the first; of a stream also what the caller did meanwhile.
         steps: forward passes in `decode`; with drafts fewer than tokens.
-        captured_steps: those of them that ran as a CUDA graph. On a GPU all steps of greedy search and of sampling
-            should; beams and drafts are of shapes that cannot.
+        captured_steps: those of them that were replayed from a CUDA graph. On a GPU all steps of greedy search, of
+            sampling and of beams should be; passes that verify drafts are not.
     """
 
     tokenize: float

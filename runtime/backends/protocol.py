@@ -153,6 +153,16 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
         ...
 
     @property
+    def default_batch_size(self) -> int:
+        """Number of prompts that are best generated from together, if nothing else is said."""
+        ...
+
+    @property
+    def scores_prompts_together(self) -> bool:
+        """True if continuations of many prompts are scored in one pass, False if prompt by prompt."""
+        ...
+
+    @property
     def near_tie(self) -> float | None:
         """Difference of logits below which a pass over several tokens may order two tokens otherwise than single steps.
 

@@ -44,6 +44,8 @@ class CpuBackend(Generic[TreeCacheT]):
         vocab_size: entries of a row of logits.
         device: the name of the device.
         reads_prefixes_ahead: True.
+        default_batch_size: see `Backend`.
+        scores_prompts_together: False.
         near_tie: see `Backend`.
 
     Args:
@@ -51,6 +53,8 @@ class CpuBackend(Generic[TreeCacheT]):
     """
 
     reads_prefixes_ahead = True
+    default_batch_size = 8
+    scores_prompts_together = False
     near_tie: float | None = _NEAR_TIE
 
     def __init__(self, decoder: TreeDecoder[TreeCacheT]) -> None:

@@ -29,6 +29,8 @@ class CudaBackend(Generic[CacheT]):
         vocab_size: entries of a row of logits.
         device: the name of the device.
         reads_prefixes_ahead: False, because most requests read whole prompts anew.
+        default_batch_size: see `Backend`.
+        scores_prompts_together: True.
         near_tie: None. In half precision a pass over several tokens rounds so much otherwise than one over a single
             token that to compute again what is close would be to compute again most drafts. So where the two most
             likely tokens are within that rounding, a draft may end in another token than greedy search.
@@ -38,6 +40,8 @@ class CudaBackend(Generic[CacheT]):
     """
 
     reads_prefixes_ahead = False
+    default_batch_size = 32
+    scores_prompts_together = True
     near_tie: float | None = None
 
     def __init__(self, decoder: RowDecoder[CacheT]) -> None:
