@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -173,3 +174,17 @@ def test_recipes_cannot_be_changed() -> None:
 def test_quantized_weights_are_rearranged_whatever_is_said(name: str, quantized: Path, session: DecoderSession) -> None:
     unpacked = DecoderSession(quantized, read_manifest(quantized), LoadOptions(prepack=False))
     np.testing.assert_array_equal(every_logit(unpacked, IDS), every_logit(session, IDS), err_msg=name)
+
+
+@pytest.mark.parametrize(("as_stored", "entry"), [(False, None), (True, "1")])
+def test_weights_are_left_as_they_are_stored_only_where_that_is_asked_for(
+    quantized: Path, *, as_stored: bool, entry: str | None
+) -> None:
+    session = DecoderSession(quantized, read_manifest(quantized), as_stored=as_stored)
+    options: Any = session._session
+    try:
+        found = options.get_session_options().get_session_config_entry("session.disable_prepacking")
+    except RuntimeError:  # it has not been set
+        found = None
+    assert found == entry
+    assert np.isfinite(every_logit(session, IDS)).all()
