@@ -15,18 +15,18 @@ from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
-from biogpt_onnx.quantize.blocks import Blocks
+from biogpt_onnx.quantize.auto.mixed_precision import layer_precisions, precision_of
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
-from biogpt_onnx.quantize.calibration import input_magnitudes
-from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
+from biogpt_onnx.quantize.data.texts import calibration_texts
 from biogpt_onnx.quantize.dynamic import save_dynamic
 from biogpt_onnx.quantize.half import half_model, save_causal_graph
-from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
-from biogpt_onnx.quantize.mixture import layer_precisions, precision_of
-from biogpt_onnx.quantize.packing import PackedWeights
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import Recipe
-from biogpt_onnx.quantize.rows import Rows
-from biogpt_onnx.quantize.smoothing import smoothed, smoothing
+from biogpt_onnx.quantize.smoothing.calibration import input_magnitudes
+from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -128,7 +128,7 @@ def smoothed_weights(
     Raises:
         ConfigError: there is no text to calibrate with.
     """
-    magnitudes = input_magnitudes(source, architecture, weights, CALIBRATION_TEXTS if texts is None else texts)
+    magnitudes = input_magnitudes(source, architecture, weights, calibration_texts() if texts is None else texts)
     return smoothed(weights.read, smoothing(architecture, weights.read, magnitudes))
 
 

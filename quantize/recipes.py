@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from biogpt_onnx.quantize.blocks import Blocks
-from biogpt_onnx.quantize.rows import Rows
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.rows import Rows
 
 
 @dataclass(frozen=True)

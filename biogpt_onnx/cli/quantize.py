@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntime
 
 if TYPE_CHECKING:
-    from biogpt_onnx.quantize.mixture_search import Choice
+    from biogpt_onnx.quantize.auto.search import Choice
     from biogpt_onnx.runtime.bundle import Manifest
 
 NAME = "quantize"
@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command: 1 where the result was written but is worse than allowed."""
     try:
         # Imported here, as the runtime's commands must not need what only quantization needs.
-        from biogpt_onnx.quantize.automatic import MAX_PERPLEXITY_INCREASE
-        from biogpt_onnx.quantize.proof import prove
+        from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE
+        from biogpt_onnx.quantize.evaluate.quality_gate import prove
         from biogpt_onnx.quantize.quantizer import quantize_bundle
         from biogpt_onnx.quantize.recipes import RECIPES
     except ImportError as error:
@@ -116,11 +116,11 @@ class _Stages:
 def _quantize_automatically(
     options: argparse.Namespace, calibration: Sequence[str] | None, texts: Sequence[str] | None, most: float
 ) -> None:
-    from biogpt_onnx.quantize.automatic import check_apart, quantize_automatically
-    from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+    from biogpt_onnx.quantize.auto.automatic import check_apart, quantize_automatically
+    from biogpt_onnx.quantize.data.texts import evaluation_texts
 
     if not options.no_evaluation:
-        check_apart(calibration, EVALUATION_TEXTS if texts is None else texts)
+        check_apart(calibration, evaluation_texts() if texts is None else texts)
     with ExitStack() as stack:
         manifest, choice = quantize_automatically(
             options.bundle,

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.checkpoint.fairseq import CHECKPOINT_FILES, open_fairseq
-from biogpt_onnx.export.checkpoint.hub import open_hub
-from biogpt_onnx.export.checkpoint.huggingface import WEIGHT_FILES, open_huggingface
+from biogpt_onnx.export.checkpoint.formats.fairseq import CHECKPOINT_FILES, open_fairseq
+from biogpt_onnx.export.checkpoint.formats.hub import open_hub
+from biogpt_onnx.export.checkpoint.formats.huggingface import WEIGHT_FILES, open_huggingface
 from biogpt_onnx.export.checkpoint.preset import PREFIX, open_preset
 from biogpt_onnx.runtime.errors import CheckpointError
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.files.source_file import check_is_data
 from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS, VocabularyError, read_merges, read_symbols
 

@@ -5,22 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from biogpt_onnx.export.exporter import save_model
+from biogpt_onnx.quantize.auto.passages import search_passages
+from biogpt_onnx.quantize.auto.search import Choice, MixtureSearch, Report
+from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
-from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
-from biogpt_onnx.quantize.mixture_search import Choice, MixtureSearch, Report
+from biogpt_onnx.quantize.data.texts import calibration_texts, search_texts
 from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights
-from biogpt_onnx.quantize.search_passages import search_passages
-from biogpt_onnx.quantize.search_text import SEARCH_TEXTS
-from biogpt_onnx.quantize.weight_pool import WeightPool
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import open_tokenizer
 
 MAX_PERPLEXITY_INCREASE = 0.005
-
-# The more text, the less of the allowed growth is lost to chance.
-_BUILT_IN = CALIBRATION_TEXTS + SEARCH_TEXTS
 
 
 def quantize_automatically(  # noqa: PLR0913 -- what, where to, how good, and three settings
@@ -55,7 +51,7 @@ def quantize_automatically(  # noqa: PLR0913 -- what, where to, how good, and th
     """
     if not max_perplexity_increase >= 0:
         raise ConfigError(f"max_perplexity_increase is {max_perplexity_increase!r}: give a share such as 0.005")
-    searched = _BUILT_IN if texts is None else texts
+    searched = _texts_to_search_with(texts)
     report = report or _silent
     manifest, weights = read_source(source, target), BundleWeights(source)
     architecture = manifest.architecture
@@ -81,13 +77,18 @@ def check_apart(texts: Sequence[str] | None, evaluation_texts: Sequence[str]) ->
     Raises:
         ConfigError: says how many texts are among both.
     """
-    searched = {text.strip() for text in (_BUILT_IN if texts is None else texts)}
+    searched = {text.strip() for text in _texts_to_search_with(texts)}
     shared = sum(text.strip() in searched for text in evaluation_texts)
     if shared:
         raise ConfigError(
             f"{shared} of {len(evaluation_texts)} documents to evaluate with are searched with too, and would prove "
             "nothing: give --text, or --calibration, other text"
         )
+
+
+def _texts_to_search_with(texts: Sequence[str] | None) -> Sequence[str]:
+    # The more text, the less of the allowed growth is lost to chance.
+    return calibration_texts() + search_texts() if texts is None else texts
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

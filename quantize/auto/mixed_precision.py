@@ -4,9 +4,9 @@ import math
 from collections.abc import Collection
 
 from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
-from biogpt_onnx.quantize.blocks import Blocks
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import Recipe
-from biogpt_onnx.quantize.rows import Rows
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 Packing = Blocks | Rows | None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from biogpt_onnx.quantize.mixture import (
+from biogpt_onnx.quantize.auto.mixed_precision import (
     EMBEDDING,
     Packing,
     bytes_a_step,
@@ -14,10 +14,10 @@ from biogpt_onnx.quantize.mixture import (
     packed_bytes,
     table_shape,
 )
+from biogpt_onnx.quantize.auto.passages import Growth, SearchText
+from biogpt_onnx.quantize.auto.sensitivity import ordered, sensitivities
+from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.recipes import RECIPES, Recipe
-from biogpt_onnx.quantize.search_passages import Growth, SearchText
-from biogpt_onnx.quantize.sensitivity import ordered, sensitivities
-from biogpt_onnx.quantize.weight_pool import WeightPool
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 
 NAME = "auto"

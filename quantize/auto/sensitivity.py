@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.quantize.divergence import Logits, divergence
+from biogpt_onnx.quantize.auto.weight_pool import WeightPool
+from biogpt_onnx.quantize.evaluate.divergence import Logits, divergence
 from biogpt_onnx.quantize.recipes import Recipe
-from biogpt_onnx.quantize.weight_pool import WeightPool
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 
 # A few hundred tokens put the layers in order: all of a token's distribution is compared, not just what came.

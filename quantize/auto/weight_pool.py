@@ -7,9 +7,9 @@ import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
+from biogpt_onnx.quantize.auto.mixed_precision import Packing, packing_of
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
-from biogpt_onnx.quantize.mixture import Packing, packing_of
-from biogpt_onnx.quantize.packing import PackedWeights
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.quantizer import layer_choices
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from biogpt_onnx.quantize.intervals import Estimate, ratio_of_sums, share
+from biogpt_onnx.quantize.evaluate.intervals import Estimate, ratio_of_sums, share
 from biogpt_onnx.runtime.engine import BioGPT
 
 NUM_BEAMS = 5

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from biogpt_onnx.quantize.evaluation_report import BundleSummary
+from biogpt_onnx.quantize.evaluate.report import BundleSummary
 from biogpt_onnx.runtime import bundle as bundle_files
 from biogpt_onnx.runtime.backends.registry import Session, open_session
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from biogpt_onnx.quantize.evaluation_report import Evaluation
+from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.runtime.errors import ConfigError
 
 SUFFIXES = (".svg", ".png")

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from biogpt_onnx.quantize.evaluation import Progress, evaluate
-from biogpt_onnx.quantize.evaluation_report import Evaluation
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate.evaluation import Progress, evaluate
+from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.bundle.writer import record_evaluation
 
@@ -35,7 +35,7 @@ def prove(
         BundleError: a bundle cannot be used, or the manifest not be written.
         PromptError: the texts hold nothing.
     """
-    documents = EVALUATION_TEXTS if texts is None else texts
+    documents = evaluation_texts() if texts is None else texts
     evaluation = evaluate(target, source, documents, prompts=_PROMPTS, progress=progress)
     report = json.loads(evaluation.to_json(max_perplexity_increase))
     # A summary: the figures of each document say nothing to whoever loads the bundle, nor do the bundles' own sizes.

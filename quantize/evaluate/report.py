@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from biogpt_onnx.quantize.continuations import NUM_BEAMS, Continuations
-from biogpt_onnx.quantize.divergence import TOP_K, Divergence
-from biogpt_onnx.quantize.intervals import Estimate
-from biogpt_onnx.quantize.layer_errors import LayerError
+from biogpt_onnx.quantize.evaluate.continuations import NUM_BEAMS, Continuations
+from biogpt_onnx.quantize.evaluate.divergence import TOP_K, Divergence
+from biogpt_onnx.quantize.evaluate.intervals import Estimate
+from biogpt_onnx.quantize.evaluate.layer_errors import LayerError
 
 
 @dataclass(frozen=True)

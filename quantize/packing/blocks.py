@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from biogpt_onnx.quantize.bundle_weights import Values
-from biogpt_onnx.quantize.packing import Codes
+from biogpt_onnx.quantize.packing.packed_weights import Codes
 
 _Bytes = npt.NDArray[np.uint8]
 

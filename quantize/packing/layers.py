@@ -6,9 +6,9 @@ import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.builder import MICROSOFT, GraphBuilder
-from biogpt_onnx.quantize.blocks import Blocks
-from biogpt_onnx.quantize.packing import PackedWeights
-from biogpt_onnx.quantize.rows import Rows
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.packing.rows import Rows
 
 # Activations in 8 bits too, a scale a block. The levels below it unpack the whole matrix at each call.
 _ACCURACY_LEVEL = 4

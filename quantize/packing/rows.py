@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.quantize.bundle_weights import Values
-from biogpt_onnx.quantize.packing import Codes
+from biogpt_onnx.quantize.packing.packed_weights import Codes
 
 
 @dataclass(frozen=True)

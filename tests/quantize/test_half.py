@@ -12,10 +12,10 @@ import biogpt_onnx
 from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize import model_pair
-from biogpt_onnx.quantize.evaluation import evaluate
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
-from biogpt_onnx.quantize.proof import prove
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate import model_pair
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+from biogpt_onnx.quantize.evaluate.quality_gate import prove
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
@@ -116,7 +116,7 @@ def test_rounding_after_every_operation_costs_no_quality_even_with_outliers(
     fp32: Path = request.getfixturevalue(source)
     quantize_bundle(fp32, tmp_path / name, RECIPES[name])
     rounding = emulated(tmp_path / name, tmp_path / "emulated")
-    evaluation = evaluate(rounding, fp32, EVALUATION_TEXTS, prompts=0)
+    evaluation = evaluate(rounding, fp32, evaluation_texts(), prompts=0)
     assert evaluation.passed(0.001), evaluation.table()
     assert evaluation.top_1_agreement.value > (0.995 if name == "fp16" else 0.98)
     # That the rounding was done: float32 differs from itself by far less.
@@ -141,7 +141,7 @@ def test_it_is_evaluated_where_it_runs_beside_float32_on_the_cpu(
         return device_session(folder) if manifest.precision == "fp16" else open_session(folder, manifest, **settings)
 
     monkeypatch.setattr(model_pair, "open_session", open_on_a_device)
-    evaluation = evaluate(bundles["fp16"], mini_bundle, EVALUATION_TEXTS[:3], prompts=2)
+    evaluation = evaluate(bundles["fp16"], mini_bundle, evaluation_texts()[:3], prompts=2)
     assert evaluation.passed(0.001), evaluation.table()
     assert 0 < max(error.keys for error in evaluation.layer_errors) < 0.005
 

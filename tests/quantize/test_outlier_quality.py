@@ -6,9 +6,9 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.evaluation import evaluate
-from biogpt_onnx.quantize.evaluation_report import Evaluation
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.ort.providers import runs_on_cpu
@@ -26,7 +26,7 @@ def twin(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def evaluated(source: Path, target: Path, name: str) -> Evaluation:
     quantize_bundle(source, target, RECIPES[name])
-    return evaluate(target, source, EVALUATION_TEXTS, prompts=0)
+    return evaluate(target, source, evaluation_texts(), prompts=0)
 
 
 # What only a GPU runs is held to the same by `test_half`.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.files.source_file import check_is_data
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.runtime.errors import CheckpointError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.export.checkpoint.inert_pickle import stand_ins
-from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.files.inert_pickle import stand_ins
+from biogpt_onnx.export.checkpoint.files.source_file import check_is_data
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.runtime.errors import CheckpointError
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.assemble import Findings, assemble
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.checkpoint.fairseq_config import Settings, model_settings
+from biogpt_onnx.export.checkpoint.files.torch_file import read_torch_file, torch_tensors
+from biogpt_onnx.export.checkpoint.formats.fairseq_config import Settings, model_settings
 from biogpt_onnx.export.checkpoint.names import EMBEDDING, POSITION_OFFSET, POSITIONS, from_fairseq
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
-from biogpt_onnx.export.checkpoint.torch_file import read_torch_file, torch_tensors
 from biogpt_onnx.export.checkpoint.validate import Problems, canonical_tensors, printable
 from biogpt_onnx.export.checkpoint.vocabulary import find_vocabulary
 from biogpt_onnx.runtime.bundle.architecture import Architecture

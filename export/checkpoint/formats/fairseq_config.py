@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from biogpt_onnx.export.checkpoint.inert_pickle import Inert
+from biogpt_onnx.export.checkpoint.files.inert_pickle import Inert
 
 _ABSENT = object()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.checkpoint.huggingface import open_huggingface
+from biogpt_onnx.export.checkpoint.formats.huggingface import open_huggingface
 from biogpt_onnx.runtime.errors import CheckpointError
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from pathlib import Path, PurePosixPath
 
 from biogpt_onnx.export.checkpoint.assemble import Findings, assemble
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.checkpoint.huggingface_config import check_model_type, read_architecture
+from biogpt_onnx.export.checkpoint.files.safetensors_file import read_safetensors
+from biogpt_onnx.export.checkpoint.files.source_file import read_json_object
+from biogpt_onnx.export.checkpoint.files.torch_file import read_torch_file, torch_tensors
+from biogpt_onnx.export.checkpoint.formats.huggingface_config import check_model_type, read_architecture
 from biogpt_onnx.export.checkpoint.names import from_huggingface
-from biogpt_onnx.export.checkpoint.safetensors_file import read_safetensors
-from biogpt_onnx.export.checkpoint.source_file import read_json_object
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
-from biogpt_onnx.export.checkpoint.torch_file import read_torch_file, torch_tensors
 from biogpt_onnx.export.checkpoint.validate import Problems, canonical_tensors, printable
 from biogpt_onnx.export.checkpoint.vocabulary import find_vocabulary
 from biogpt_onnx.runtime.errors import CheckpointError

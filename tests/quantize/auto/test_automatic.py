@@ -9,13 +9,8 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.automatic import check_apart, quantize_automatically
-from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
-from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
-from biogpt_onnx.quantize.divergence import divergence
-from biogpt_onnx.quantize.evaluation import evaluate
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
-from biogpt_onnx.quantize.mixture import (
+from biogpt_onnx.quantize.auto.automatic import check_apart, quantize_automatically
+from biogpt_onnx.quantize.auto.mixed_precision import (
     Packing,
     bytes_a_step,
     layer_precisions,
@@ -23,13 +18,16 @@ from biogpt_onnx.quantize.mixture import (
     mixture_precision,
     packed_bytes,
 )
-from biogpt_onnx.quantize.mixture_search import largest_within
+from biogpt_onnx.quantize.auto.passages import growth_of, search_passages
+from biogpt_onnx.quantize.auto.search import largest_within
+from biogpt_onnx.quantize.auto.sensitivity import ordered, sensitivities
+from biogpt_onnx.quantize.auto.weight_pool import WeightPool
+from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
+from biogpt_onnx.quantize.data.texts import calibration_texts, evaluation_texts, search_texts
+from biogpt_onnx.quantize.evaluate.divergence import divergence
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.quantizer import quantize_bundle, smoothed_weights
 from biogpt_onnx.quantize.recipes import RECIPES, Recipe
-from biogpt_onnx.quantize.search_passages import growth_of, search_passages
-from biogpt_onnx.quantize.search_text import SEARCH_TEXTS
-from biogpt_onnx.quantize.sensitivity import ordered, sensitivities
-from biogpt_onnx.quantize.weight_pool import WeightPool
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
@@ -38,7 +36,7 @@ from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingf
 from makers.outliers import write_outlier_checkpoint
 
 FOUR, EIGHT, TABLE = RECIPES["int4"].body, RECIPES["int8"].body, RECIPES["int8"].table
-TEXTS = [*CALIBRATION_TEXTS[:4], "Insulin lowers glucose.", "Aspirin inhibits platelets."]
+TEXTS = [*calibration_texts()[:4], "Insulin lowers glucose.", "Aspirin inhibits platelets."]
 ALL_MAY_GO = 1e9
 LAYERS = list(linear_shapes(tiny_architecture()))
 
@@ -158,7 +156,7 @@ def test_outliers_cost_what_is_chosen_nothing(mini_checkpoint: Path, tmp_path: P
     checkpoint = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", factor=100, channels=6)
     export_bundle(open_checkpoint(str(checkpoint)), tmp_path / "twin")
     _, choice = quantize_automatically(tmp_path / "twin", tmp_path / "auto", 0.005)
-    evaluation = evaluate(tmp_path / "auto", tmp_path / "twin", EVALUATION_TEXTS, prompts=0)
+    evaluation = evaluate(tmp_path / "auto", tmp_path / "twin", evaluation_texts(), prompts=0)
     assert evaluation.passed(0.005), evaluation.table()
     assert choice.bytes_a_step < 0.3 * choice.float32_bytes_a_step
 
@@ -241,10 +239,10 @@ def test_the_bytes_of_a_step_are_those_of_the_matrices_it_reads(tiny_bundle: Pat
 
 
 def test_nothing_that_is_evaluated_on_is_searched_with() -> None:
-    check_apart(None, EVALUATION_TEXTS)
-    assert len(SEARCH_TEXTS) == len(set(SEARCH_TEXTS)) > 20
+    check_apart(None, evaluation_texts())
+    assert len(search_texts()) == len(set(search_texts())) > 20
     with pytest.raises(ConfigError, match="1 of 2 documents to evaluate with are searched with too"):
-        check_apart(None, ["Insulin", SEARCH_TEXTS[3]])
+        check_apart(None, ["Insulin", search_texts()[3]])
     with pytest.raises(ConfigError, match="give --text, or --calibration, other text"):
         check_apart(["Aspirin \n"], ["Aspirin"])
 

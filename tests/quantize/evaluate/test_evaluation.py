@@ -10,13 +10,13 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.continuations import equal_tokens
-from biogpt_onnx.quantize.divergence import Divergence, divergence, kl_divergence, log_softmax, top_k_overlap
-from biogpt_onnx.quantize.evaluation import evaluate
-from biogpt_onnx.quantize.evaluation_plot import check_plot, plot_layer_errors
-from biogpt_onnx.quantize.evaluation_report import Evaluation
-from biogpt_onnx.quantize.intervals import Estimate, ratio_of_sums, share
-from biogpt_onnx.quantize.layer_errors import CacheComparison
+from biogpt_onnx.quantize.evaluate.continuations import equal_tokens
+from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence, kl_divergence, log_softmax, top_k_overlap
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+from biogpt_onnx.quantize.evaluate.intervals import Estimate, ratio_of_sums, share
+from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison
+from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
+from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.engine import BioGPT

@@ -9,10 +9,10 @@ import pytest
 
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.layers import EmbeddingFactory, HeadFactory, Layer
-from biogpt_onnx.quantize.blocks import Blocks
-from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
-from biogpt_onnx.quantize.packing import PackedWeights
-from biogpt_onnx.quantize.rows import Rows
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 Array = npt.NDArray[np.float32]

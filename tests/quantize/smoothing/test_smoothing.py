@@ -9,10 +9,10 @@ from biogpt_onnx.export.exporter import export_bundle, save_model
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
-from biogpt_onnx.quantize.calibration import input_magnitudes
-from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
-from biogpt_onnx.quantize.packing import PackedWeights
-from biogpt_onnx.quantize.smoothing import smoothed, smoothing
+from biogpt_onnx.quantize.data.texts import calibration_texts
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.smoothing.calibration import input_magnitudes
+from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
@@ -34,7 +34,7 @@ def with_large_channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def magnitudes_of(bundle: Path) -> dict[str, npt.NDArray[np.float32]]:
-    return input_magnitudes(bundle, ARCHITECTURE, BundleWeights(bundle), CALIBRATION_TEXTS)
+    return input_magnitudes(bundle, ARCHITECTURE, BundleWeights(bundle), calibration_texts())
 
 
 def logits_of(folder: Path, bundle: Path) -> npt.NDArray[np.float32]:
