@@ -8,7 +8,7 @@ from biogpt_onnx.export.checkpoint.assemble import Findings, assemble
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.files.torch_file import read_torch_file, torch_tensors
 from biogpt_onnx.export.checkpoint.formats.fairseq_config import Settings, model_settings
-from biogpt_onnx.export.checkpoint.names import EMBEDDING, POSITION_OFFSET, POSITIONS, from_fairseq
+from biogpt_onnx.export.checkpoint.names import EMBEDDING, FIRST_FC1, POSITION_OFFSET, POSITIONS, from_fairseq
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems, canonical_tensors, printable
 from biogpt_onnx.export.checkpoint.vocabulary import find_vocabulary
@@ -88,7 +88,7 @@ def _check_settings(settings: Settings, problems: Problems) -> None:
 def _architecture(tensors: Mapping[str, CheckpointTensor], settings: Settings) -> Architecture:
     vocab_size, hidden_size = _matrix_shape(tensors, EMBEDDING)
     num_positions, _ = _matrix_shape(tensors, POSITIONS)
-    intermediate_size, _ = _matrix_shape(tensors, "layers.0.fc1.weight")
+    intermediate_size, _ = _matrix_shape(tensors, FIRST_FC1)
     return Architecture(
         num_layers=1 + max(int(match[1]) for name in tensors if (match := _FIRST_LAYER.match(name))),
         hidden_size=hidden_size,
