@@ -1,8 +1,8 @@
-"""Inert stand-ins for the classes that a pickle names, so that nothing of it runs and none of them need be installed.
+"""Inert stand-ins for the classes that a pickle names: none of its code runs, and no class need be installed.
 
 fairseq's checkpoints hold configuration and training state as objects of fairseq, omegaconf, hydra, numpy and others.
-torch's `weights_only` unpickler builds only what it is told to allow, and here it is told to build the stand-ins, which
-keep what they are given and do nothing. What is neither torch's own nor given a stand-in, torch refuses.
+torch's `weights_only` unpickler builds only allowed classes, and here it is allowed the stand-ins, which keep their
+arguments and do nothing. torch refuses every class that is neither its own nor a stand-in.
 """
 
 import pickletools
@@ -18,31 +18,37 @@ _HARMLESS_PACKAGES = frozenset(
     {
         *("argparse", "collections", "datetime", "enum", "pathlib", "typing"),
         *("fairseq", "fairseq_cli", "hydra", "numpy", "omegaconf"),
-        "src",  # where BioGPT's own plug-in for fairseq lives
+        "src",  # the package of BioGPT's plug-in for fairseq
     }
 )
-_PLUG_IN_PREFIX = "fairseq_user_dir"  # what fairseq calls a plug-in whose folder's name is taken
+_PLUG_IN_PREFIX = "fairseq_user_dir"  # fairseq's name for a plug-in whose folder's name is taken
 _HARMLESS_BUILTINS = frozenset(
     {
         *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range"),
         *("set", "slice", "str", "tuple"),
     }
 )
-# A pickle of protocol 2, which torch writes, has Python 2's names.
+# Pickles of protocol 2, which torch writes, have Python 2's names.
 _PYTHON_2_BUILTINS = {"long": "int", "unicode": "str", "xrange": "range"}
-# What unpickling fills item by item, which torch allows for the plain types alone.
+# Containers that unpickling fills item by item, which torch allows for the plain types alone.
 _PLAIN_CONTAINERS: dict[tuple[str, str], type] = {
     ("collections", "defaultdict"): dict,
     ("collections", "deque"): list,
 }
-# torch before 1.6 wrote five pickles in a row: a number, a version, the machine, the content, the storages' keys.
+# Files of torch before 1.6 are five pickles in a row: a number, a version, the machine, the content, the storages'
+# keys.
 _NUM_LEGACY_PICKLES = 5
-# The structure without the weights; a fairseq checkpoint of BioGPT-Large has under 1 MB.
+# Of the structure without the weights, which has under 1 MB in a fairseq checkpoint of BioGPT-Large.
 _MAX_PICKLE_BYTES = 256 * 1024 * 1024
 
 
 class Inert:
-    """What a pickle wanted to be an object of its own class: the arguments it was made with, and its state."""
+    """Stand-in for an object of a class that a pickle names.
+
+    Attributes:
+        arguments: arguments that the object was made with.
+        state: state that was set after that; None where there is none.
+    """
 
     arguments: tuple[object, ...] = ()
     state: object = None
@@ -54,15 +60,15 @@ class Inert:
         return made
 
     def __setstate__(self, state: object) -> None:
-        """Keeps the state, where unpickling would set attributes."""
+        """Keeps the state, instead of setting attributes as unpickling does by default."""
         self.state = state
 
 
 def stand_ins(path: Path) -> Sequence[type[Inert]]:
-    """Makes a stand-in for each harmless class that a file of torch names.
+    """Makes a stand-in for each harmless class that a torch file names.
 
     Raises:
-        CheckpointError: the file is malformed, or names something that no checkpoint has reason to.
+        CheckpointError: the file is malformed, or names a class or function that no checkpoint needs.
     """
     named = _named_globals(path)
     refused = sorted(f"{module}.{name}" for module, name in named if not _is_tolerated(module, name))
@@ -75,7 +81,7 @@ def stand_ins(path: Path) -> Sequence[type[Inert]]:
 
 
 def _is_tolerated(module: str, name: str) -> bool:
-    # torch itself judges its own names, and refuses most of them.
+    # torch itself judges its names, and refuses most of them.
     return module.partition(".")[0] == "torch" or (module, name) == ("_codecs", "encode") or _is_harmless(module, name)
 
 
@@ -87,7 +93,7 @@ def _is_harmless(module: str, name: str) -> bool:
 
 
 def _stand_in(module: str, name: str) -> type[Inert]:
-    # The unpickler knows a class by its module and name. Where it allows a class of that name itself, its own wins.
+    # The unpickler knows a class by its module and name, and prefers its own class of that name where it has one.
     content: dict[str, object] = {"__module__": module}
     container = _PLAIN_CONTAINERS.get((module, name))
     if container is not None:
@@ -117,7 +123,7 @@ def _globals_in_zip(path: Path) -> set[tuple[str, str]]:
 
 
 def _globals_in_pickle(file_name: str, file: IO[bytes]) -> set[tuple[str, str]]:
-    """The modules and names that a pickle asks for, under Python 3's names; reads it and runs nothing."""
+    """Returns the modules and names that a pickle refers to, as Python 3 names them, without running any of it."""
     named = set()
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name == "GLOBAL":

@@ -1,4 +1,4 @@
-"""Reading `.safetensors` files: mapped, never through torch."""
+"""Reader of `.safetensors` files, which are mapped into memory; torch is not needed."""
 
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,10 @@ _DTYPE_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 def read_safetensors(path: Path) -> dict[str, CheckpointTensor]:
-    """Lists the tensors of a file by stored name.
+    """Returns the tensors of a file by stored name; their values stay in the file.
 
-    The library checks on opening that the header's shapes, types and offsets cover the file exactly; so a header that
-    claims more than is there allocates nothing.
+    The library checks on opening that the header's shapes, types and offsets cover the file exactly; a header that
+    claims more than the file holds thereby allocates nothing.
 
     Raises:
         CheckpointError: the file is absent, truncated or not a safetensors file.
@@ -43,11 +43,11 @@ def read_safetensors(path: Path) -> dict[str, CheckpointTensor]:
 
 
 def _read_rows(path: Path, name: str, start: int, stop: int) -> npt.NDArray[Any]:
-    import ml_dtypes  # noqa: F401, PLC0415 -- an extra; tells NumPy of bfloat16
+    import ml_dtypes  # noqa: F401, PLC0415 -- an extra; registers bfloat16 with NumPy
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 -- an extra
 
     try:
-        # Opened for each read: a mapping that outlived it would hold the file, and every page read of it.
+        # Opened for each read: a mapping kept longer would hold the file open, and every page read of it in memory.
         with safe_open(path, framework="numpy") as file:
             rows: npt.NDArray[Any] = file.get_slice(name)[start:stop]
             return rows

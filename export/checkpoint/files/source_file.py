@@ -1,4 +1,4 @@
-"""Opening files that came from elsewhere: what each might be instead of what its name says."""
+"""Checks of files that came from elsewhere, and may be something else than their names say."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from biogpt_onnx.runtime.errors import CheckpointError
 
 _LFS_POINTER = b"version https://git-lfs"
-# The largest real one, a Large's index, is under 1 MB.
+# The largest real file, the index of BioGPT-Large's shards, is under 1 MB.
 _MAX_JSON_BYTES = 64 * 1024 * 1024
 
 
 def check_is_data(path: Path) -> None:
-    """Refuses a file that cannot be read, is empty, or stands in for another.
+    """Refuses a file that cannot hold a checkpoint's data.
 
     Raises:
-        CheckpointError: as said.
+        CheckpointError: the file cannot be read, is empty, or is a git-lfs pointer.
     """
     try:
         with path.open("rb") as file:
@@ -33,7 +33,7 @@ def read_json_object(path: Path) -> dict[str, object]:
     """Reads a file that must be a JSON object.
 
     Raises:
-        CheckpointError: the file is absent, far too large, or something else.
+        CheckpointError: the file is absent, far too large, or not a JSON object.
     """
     check_is_data(path)
     if path.stat().st_size > _MAX_JSON_BYTES:

@@ -1,4 +1,4 @@
-"""Reading the pickles that torch writes, `.bin` and `.pt`: mapped where the file allows, and nothing in them run."""
+"""Reader of torch's pickles, `.bin` and `.pt`: mapped into memory where possible, and without running their code."""
 
 import zipfile
 from collections.abc import Mapping
@@ -21,13 +21,14 @@ _REFUSAL = "WeightsUnpickler error: "
 
 
 def read_torch_file(path: Path) -> object:
-    """Loads what `torch.save` wrote; foreign objects come as `inert_pickle.Inert`, tensors stay in the file.
+    """Loads the content of a file that `torch.save` wrote.
 
-    Files of torch before 1.6 cannot be mapped and are read into memory.
+    Objects of other classes than torch's are `inert_pickle.Inert`; tensors stay in the file. Files of torch before 1.6
+    cannot be mapped and are read into memory.
 
     Raises:
-        CheckpointError: torch is not installed; the file is absent, truncated or not torch's; it names something that
-            has no place in a checkpoint.
+        CheckpointError: torch is not installed; the file is absent, truncated or not torch's; or it names a class or
+            function that no checkpoint needs.
     """
     check_is_data(path)
     try:
@@ -46,14 +47,14 @@ def read_torch_file(path: Path) -> object:
 
 
 def torch_tensors(content: object, where: str) -> dict[str, CheckpointTensor]:
-    """Lists the tensors of a state dict by stored name.
+    """Returns the tensors of a state dict by stored name; their values stay where they are.
 
     Args:
-        content: what was loaded.
-        where: names it in an error.
+        content: state dict that was loaded.
+        where: name of it in an error.
 
     Raises:
-        CheckpointError: it is not a mapping of names to dense tensors.
+        CheckpointError: the content is not a mapping of names to dense tensors.
     """
     import torch  # noqa: PLC0415 -- loaded already, or there would be no content
 
@@ -75,20 +76,20 @@ def torch_tensors(content: object, where: str) -> dict[str, CheckpointTensor]:
 
 
 def _is_dense(value: object) -> bool:
-    import torch  # noqa: PLC0415 -- likewise
+    import torch  # noqa: PLC0415 -- loaded already, or there would be no value
 
     return isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type == "cpu"
 
 
 def _read_rows(tensor: "torch.Tensor", start: int, stop: int) -> npt.NDArray[Any]:
-    import torch  # noqa: PLC0415 -- likewise
+    import torch  # noqa: PLC0415 -- loaded already, or there would be no tensor
 
     rows = tensor[start:stop].to(torch.float32)  # NumPy has no bfloat16
     return np.asarray(rows.numpy())
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence of torch's message, without its advice to load the file unsafely."""
+    """Returns the first sentence of torch's message, without its advice to load the file unsafely."""
     message = str(error).partition(_REFUSAL)[2] or str(error)
     sentence = message.strip().partition("\n")[0].partition(". ")[0]
     return sentence or type(error).__name__

@@ -1,4 +1,4 @@
-"""Checkpoints in fairseq form: Microsoft's archives, unpacked. fairseq itself is not needed."""
+"""Reader of fairseq checkpoints, the form of Microsoft's archives. fairseq itself is not needed."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import CheckpointError
 
 CHECKPOINT_FILES = ("checkpoint.pt", "checkpoint_avg.pt", "checkpoint_last.pt")
-"""The names that the published archives use; where there are several, the first is taken."""
+"""File names that the published archives use, the preferred first."""
 
 _VERSION = "decoder.version"  # fairseq's own bookkeeping
 _PUBLISHED_HEAD_SIZE = 64
@@ -26,15 +26,15 @@ _FIRST_LAYER = re.compile(r"layers\.(\d+)\.")
 def open_fairseq(path: Path, *, vocabulary: Path | None = None) -> Checkpoint:
     """Opens a fairseq checkpoint.
 
-    The shapes give all of the architecture but the number of heads, which the pickled configuration gives. Where that
-    cannot be read, heads are taken to be 64 wide, as in both published models.
+    The tensors' shapes give all of the architecture but the number of heads, which the pickled configuration gives.
+    Where that cannot be read, heads are taken to be 64 wide, as in both published models.
 
     Args:
-        path: the `.pt` file, or a folder with one of `CHECKPOINT_FILES`.
-        vocabulary: the folder of `dict.txt` and `bpecodes`, where it is neither the file's nor the one above.
+        path: `.pt` file, or a folder with one of `CHECKPOINT_FILES`.
+        vocabulary: folder of `dict.txt` and `bpecodes`, where it is neither the file's nor the one above.
 
     Raises:
-        CheckpointError: names everything that is wrong, in one line.
+        CheckpointError: the checkpoint cannot be used; names every problem, in one line.
     """
     file = path if path.is_file() else _find(path)
     folder = file.resolve().parent

@@ -1,4 +1,4 @@
-"""Checkpoints by hub id, fetched into the hub client's own cache."""
+"""Reader of checkpoints on the hub, fetched into the hub client's cache."""
 
 import sys
 from pathlib import Path
@@ -17,21 +17,21 @@ _OTHERS = ("config.json", "vocab.json", "merges.txt")
 
 
 def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path | None = None) -> Checkpoint:
-    """Fetches what is needed of a repository, where the cache lacks it, and opens it.
+    """Fetches the files of a repository that the cache lacks, and opens the checkpoint.
 
-    The hub client honours its own settings, such as HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and HF_TOKEN.
+    The hub client honours its settings, such as HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and HF_TOKEN.
 
     Args:
-        repository: "organisation/name".
-        revision: a branch, tag or commit; the default branch without it.
-        vocabulary: a folder with another vocabulary.
+        repository: hub id, "organisation/name".
+        revision: branch, tag or commit; by default the default branch.
+        vocabulary: folder with another vocabulary.
 
     Raises:
-        CheckpointError: it cannot be fetched, or is no complete BioGPT.
+        CheckpointError: the repository cannot be fetched, or is no complete BioGPT.
     """
     folder = _fetch(repository, revision, (*_OTHERS, *_SAFETENSORS))
     if not any(folder.glob("model*.safetensors*")):
-        # The same commit, so that the two never mix.
+        # Of the commit that was fetched, so that no files of two commits mix.
         folder = _fetch(repository, folder.name, (*_OTHERS, *_BIN))
     return open_huggingface(folder, vocabulary=vocabulary, source=f"hub:{repository}@{folder.name}")
 
@@ -39,12 +39,12 @@ def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path |
 def _fetch(repository: str, revision: str | None, patterns: "Sequence[str]") -> Path:
     try:
         from huggingface_hub import constants, snapshot_download  # noqa: PLC0415 -- an extra, and slow to import
-        from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415 -- likewise
+        from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415 -- an extra, and slow to import
     except ImportError as error:
         raise CheckpointError(
             f'{repository}: a hub id takes huggingface-hub: pip install "biogpt-onnx[export]"'
         ) from error
-    # The client reads its environment on import, which may have been long ago.
+    # Set here, because the client reads its environment on import, which may have been long ago.
     constants.HF_HUB_DISABLE_TELEMETRY = True
     if constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not sys.stderr.isatty():
         disable_progress_bars()

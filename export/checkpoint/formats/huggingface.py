@@ -1,4 +1,4 @@
-"""Checkpoints in Hugging Face form: a folder with `config.json`, the vocabulary and the weights."""
+"""Reader of Hugging Face checkpoints: folders with `config.json`, the vocabulary and the weights."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -21,24 +21,24 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""The names that weights have, the preferred first."""
+"""Names of weight files, the preferred first."""
 
 
 def open_huggingface(folder: Path, *, vocabulary: Path | None = None, source: str | None = None) -> Checkpoint:
     """Opens a folder that transformers could load.
 
     Args:
-        folder: with `config.json` and the weights.
-        vocabulary: the folder of the vocabulary, where it is another.
-        source: what the checkpoint names as its source, "huggingface:NAME" without it.
+        folder: folder with `config.json` and the weights.
+        vocabulary: folder of the vocabulary, where it is another.
+        source: origin that the checkpoint records; by default "huggingface:NAME".
 
     Raises:
-        CheckpointError: names everything that is wrong, in one line.
+        CheckpointError: the checkpoint cannot be used; names every problem, in one line.
     """
     problems = Problems()
     config = problems.collect(read_json_object, folder / "config.json")
     if config is not None:
-        check_model_type(folder, config)  # what else another model's folder lacks is of no interest
+        check_model_type(folder, config)  # alone: further problems of another model's folder would only confuse
     architecture = None if config is None else problems.collect(read_architecture, config)
     words = problems.collect(find_vocabulary, vocabulary or folder)
     stored = problems.collect(_read_weights, folder)
@@ -70,7 +70,7 @@ def _read_bin(path: Path) -> dict[str, CheckpointTensor]:
 
 
 def _read_shards(folder: Path, index_name: str) -> dict[str, CheckpointTensor]:
-    """Reads what the index names, each shard once; a tensor must be in the shard that the index says."""
+    """Reads each shard that the index names once; every tensor that the index names must be in a shard."""
     shard_of = _read_index(folder / index_name)
     read_shard = _reader_of(index_name)
     problems = Problems()

@@ -1,4 +1,4 @@
-"""A Hugging Face `config.json` as an architecture."""
+"""Reader of a Hugging Face `config.json`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from biogpt_onnx.runtime.errors import CheckpointError
 
 MODEL_TYPE = "biogpt"
 
-# Far beyond any BioGPT; what a broken file claims must not make long lists.
+# Far beyond any BioGPT, so that sizes in a broken file do not make long lists.
 _LARGEST_SIZE = 10_000_000
 _MOST_LAYERS = 1000
 
@@ -29,13 +29,13 @@ def check_model_type(folder: Path, config: Mapping[str, object]) -> None:
 
 
 def read_architecture(config: Mapping[str, object]) -> Architecture:
-    """Reads the architecture, as far as the configuration says it.
+    """Reads the architecture out of a configuration.
 
-    `tied_head` is what `tie_word_embeddings` declares, `soft_prompt_size` is 0. `layer_norm_eps` is not read: neither
-    is it by transformers, whatever the published file says.
+    `tied_head` is what `tie_word_embeddings` declares, `soft_prompt_size` is 0. `layer_norm_eps` is not read:
+    transformers does not read it either, whatever the published file says.
 
     Raises:
-        CheckpointError: names every bad value.
+        CheckpointError: values are missing or bad; names every one.
     """
     problems = Problems()
     reader = _Reader(config, problems)
@@ -62,7 +62,7 @@ def read_architecture(config: Mapping[str, object]) -> Architecture:
 
 
 class _Reader:
-    """Reads single values, notes bad ones and puts a harmless value in their place."""
+    """Reads single values; a bad one is noted, and a harmless value returned instead."""
 
     def __init__(self, config: Mapping[str, object], problems: Problems) -> None:
         self._config = config
