@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         # Imported here, as the runtime's commands must not need what only quantization needs.
         from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE
-        from biogpt_onnx.quantize.evaluate.quality_gate import prove
+        from biogpt_onnx.quantize.evaluate.quality_gate import run_quality_gate
         from biogpt_onnx.quantize.quantizer import quantize_bundle
         from biogpt_onnx.quantize.recipes import RECIPES
     except ImportError as error:
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     if options.no_evaluation:
         return 0
     with Progress("evaluating") as progress:
-        evaluation = prove(options.output, options.bundle, most, texts=texts, progress=progress)
+        evaluation = run_quality_gate(options.output, options.bundle, most, texts=texts, progress=progress)
     print(evaluation.table(most))
     return 0 if evaluation.passed(most) else 1
 
@@ -144,11 +144,11 @@ def _chosen(manifest: "Manifest", choice: "Choice", most: float) -> str:
         f"chosen: {precisions_line(precisions)}",
         f"a step reads {choice.bytes_a_step / 1e6:,.1f} MB of matrices, {share:.2f} x float32",
     ]
-    if choice.growth is not None:
-        growth = choice.growth
+    if choice.perplexity_increase is not None:
+        increase = choice.perplexity_increase
         lines.append(
-            f"on the text that was searched with, perplexity {growth.value:+.3%}, at most {growth.at_most:+.3%}; "
-            f"mixtures measured: {choice.num_measured}"
+            f"on the text that was searched with, perplexity {increase.value:+.3%}, at most "
+            f"{increase.upper_bound:+.3%}; mixtures measured: {choice.num_measured}"
         )
     # A small text proves little, however good the bundle.
     more = "; more text to search with may allow more" if most else ""

@@ -1,6 +1,6 @@
 """Mapping of a checkpoint's tensors to the graph's parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -71,12 +71,11 @@ def _read(source: ParameterSource, tensors: Mapping[str, ReadableTensor]) -> ir.
 def attach_weights(model: ir.Model, architecture: Architecture, tensors: Mapping[str, ReadableTensor]) -> None:
     """Gives each parameter a lazy tensor: values are read when the model is written, one at a time, and not kept."""
     for name, source in parameter_sources(architecture).items():
-        parameter = model.graph.initializers[name]
-        if parameter.dtype is None or not isinstance(parameter.shape, ir.Shape):
-            raise ValueError(f"the graph's parameter {name} has no type or shape")
-        parameter.const_value = ir.LazyTensor(
-            partial(_read, source, tensors),
-            dtype=parameter.dtype,
-            shape=parameter.shape,
-            name=name,
-        )
+        attach_lazily(model.graph.initializers[name], partial(_read, source, tensors))
+
+
+def attach_lazily(parameter: ir.Value, read: Callable[[], ir.TensorProtocol]) -> None:
+    """Gives a parameter a lazy tensor: `read` is called when the model is written, and its result not kept."""
+    if parameter.dtype is None or not isinstance(parameter.shape, ir.Shape):
+        raise ValueError(f"the graph's parameter {parameter.name} has no type or shape")
+    parameter.const_value = ir.LazyTensor(read, dtype=parameter.dtype, shape=parameter.shape, name=parameter.name)

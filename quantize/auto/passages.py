@@ -1,4 +1,4 @@
-"""Text to search with: how much perplexity grows on it, and how much of that may be chance."""
+"""Passages to search with, and the increase of a model's perplexity on them."""
 
 import math
 from collections.abc import Sequence
@@ -16,31 +16,36 @@ MAX_PASSAGES = 48
 MAX_TOKENS = 128
 """Bounds of the time that a measurement takes: half a minute at BioGPT's size."""
 
-# A single passage says nothing of others.
+# The interval of the increase needs two.
 _FEWEST_PASSAGES = 2
-# exp of more overflows. So bad a model is bad enough.
+# exp of more overflows; a model that bad is bad enough.
 _MOST_NATS = 700.0
 
 
 @dataclass(frozen=True)
-class Growth:
-    """How much perplexity grows, as a share: 0.01 is one percent.
+class PerplexityIncrease:
+    """Increase of a model's perplexity over the float32 model's, as a share: 0.01 is one percent.
 
     Attributes:
-        value: as measured.
-        at_most: the upper end of its 95 % interval; where the measured value is a gain, which is luck, that of an
-            interval about zero.
+        value: measured increase.
+        upper_bound: upper end of its 95 % interval; where a decrease was measured, which is chance, that of an
+            interval of the same width around zero.
     """
 
     value: float
-    at_most: float
+    upper_bound: float
 
 
-def search_passages(tokenizer: BioGptTokenizer, texts: Sequence[str], max_positions: int) -> list[tuple[int, ...]]:
-    """Token ids of the beginnings of texts, evenly spread over all of them.
+def select_passages(tokenizer: BioGptTokenizer, texts: Sequence[str], max_positions: int) -> list[tuple[int, ...]]:
+    """Returns token ids of the beginnings of at most 48 texts, evenly spread over all of them.
+
+    Args:
+        tokenizer: model's tokenizer.
+        texts: passages; empty ones are skipped.
+        max_positions: longest sequence of the model; at most 128 tokens are taken.
 
     Raises:
-        ConfigError: there are fewer than two texts that hold something.
+        ConfigError: fewer than two texts hold anything.
     """
     encoded = [tokenizer.encode(text) for text in texts]
     # Every text begins with `</s>`, which nothing predicts.
@@ -54,15 +59,15 @@ def search_passages(tokenizer: BioGptTokenizer, texts: Sequence[str], max_positi
     return [sequences[number * len(sequences) // count] for number in range(count)]
 
 
-class SearchText:
-    """Passages, and how well the float32 model predicts them.
+class PerplexityComparison:
+    """Comparison of models with the float32 model by their perplexity on passages.
 
     Args:
-        passages: see `search_passages`.
-        baseline: the float32 model.
+        passages: token ids, at least two sequences.
+        baseline: float32 model.
 
     Raises:
-        BundleError: the model computes what is no number.
+        BundleError: the float32 model's logits are NaN or infinite.
     """
 
     def __init__(self, passages: Sequence[tuple[int, ...]], baseline: DecoderSession) -> None:
@@ -71,30 +76,31 @@ class SearchText:
         if not np.isfinite(self._baseline).all():
             raise BundleError("the float32 bundle computes logits that are no numbers: export a sound checkpoint")
 
-    def growth(self, model: DecoderSession) -> Growth:
-        """Of a model's perplexity beside the float32 model's."""
+    def increase(self, model: DecoderSession) -> PerplexityIncrease:
+        """Measures the increase of a model's perplexity over the float32 model's."""
         ours = self._negative_log_likelihoods(model)
         differences = [our - baseline for our, baseline in zip(ours, self._baseline, strict=True)]
-        return growth_of(differences, [len(ids) - 1 for ids in self._passages])
+        return perplexity_increase(differences, [len(ids) - 1 for ids in self._passages])
 
     def _negative_log_likelihoods(self, model: DecoderSession) -> list[float]:
         return [-math.fsum(token_log_probabilities(model, ids[:1], None, ids[1:])) for ids in self._passages]
 
 
-def growth_of(differences: Sequence[float], num_tokens: Sequence[int]) -> Growth:
-    """From how much less likely passages have become.
+def perplexity_increase(differences: Sequence[float], num_tokens: Sequence[int]) -> PerplexityIncrease:
+    """Computes the increase of perplexity from that of the negative log-likelihoods of passages.
 
     Args:
-        differences: of each passage, in nats; two at least.
-        num_tokens: of each passage.
+        differences: increase for each passage, in nats; two at least. One that is NaN or infinite makes the increase
+            of perplexity infinite.
+        num_tokens: tokens predicted in each passage.
     """
     if not np.isfinite(differences).all():
-        return Growth(math.inf, math.inf)
+        return PerplexityIncrease(math.inf, math.inf)
     estimate = ratio_of_sums(differences, num_tokens)
     if estimate.interval is None:
         raise ValueError("a single passage has no interval")
     reach = estimate.interval[1] - estimate.value
-    return Growth(_share(estimate.value), _share(max(estimate.value, 0.0) + reach))
+    return PerplexityIncrease(_share(estimate.value), _share(max(estimate.value, 0.0) + reach))
 
 
 def _share(nats: float) -> float:

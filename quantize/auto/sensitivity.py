@@ -1,4 +1,4 @@
-"""How much the model's answers change when a single layer is packed and everything else stays in float32."""
+"""Sensitivity of the model's predictions to the packing of a single layer, all others being in float32."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ from biogpt_onnx.quantize.evaluate.divergence import Logits, divergence
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 
-# A few hundred tokens put the layers in order: all of a token's distribution is compared, not just what came.
+# A few hundred tokens are enough to order the layers, because whole distributions are compared.
 _MAX_PASSAGES = 8
 _MAX_TOKENS = 33
-# What rows are filled up with: any token will do, as nothing before it sees it.
-_FILLING = 0
+# Any token can pad the rows, because no token before it attends to it.
+_PADDING_ID = 0
 
 
 def sensitivities(
@@ -25,17 +25,20 @@ def sensitivities(
     recipes: Mapping[str, Recipe],
     done: Callable[[], None],
 ) -> dict[str, float]:
-    """KL(float32 || one layer packed) of the next token's distribution, in nats, the mean over some tokens.
+    """Measures each layer's sensitivity: the KL divergence of the next token's distribution, when it alone is packed.
 
-    Weights are left as they lie in the file, so that a session opens at once. A layer in whole rows computes as it
-    will, its activations in 8 bits too; one in blocks has its weights unpacked, and activations in float32.
+    Weights are not prepacked, so that a session opens at once. A layer that is packed in rows computes as it does in a
+    bundle, its activations in 8 bits too; one in blocks has its weights unpacked, and activations in float32.
 
     Args:
-        pool: the weights.
-        passages: token ids; of eight of them, spread over all, the first 33 are read.
-        float32: the recipe that packs nothing.
-        recipes: by a layer's name, the recipe that packs this layer alone.
+        pool: weights of the model.
+        passages: token ids, of which eight sequences, spread over all, are read up to the 33rd token.
+        float32: recipe that packs nothing.
+        recipes: recipe that packs a layer alone, by the layer's name.
         done: called after each layer.
+
+    Returns:
+        KL(float32 || layer packed) in nats, the mean over the tokens, by the layer's name.
     """
     batch = _Batch(passages)
     baseline = batch.logits(pool.open(float32, prepack=False))
@@ -48,32 +51,32 @@ def sensitivities(
     return found
 
 
-def ordered(found: Mapping[str, float], bytes_saved: Mapping[str, int]) -> list[str]:
-    """Layers that become smaller, those first that change the answers least for what they save.
+def least_sensitive_first(found: Mapping[str, float], bytes_saved: Mapping[str, int]) -> list[str]:
+    """Orders the layers that packing makes smaller by their sensitivity for each byte saved, the least first.
 
     Args:
-        found: see `sensitivities`.
-        bytes_saved: by packing a layer.
+        found: sensitivity by the layer's name; see `sensitivities`.
+        bytes_saved: bytes that packing saves, by the layer's name.
     """
     smaller = (layer for layer in found if bytes_saved[layer] > 0)
     return sorted(smaller, key=lambda layer: (found[layer] / bytes_saved[layer], layer))
 
 
 class _Batch:
-    """Beginnings of passages as rows of one step; shorter ones are filled up."""
+    """Beginnings of passages as padded rows of one step."""
 
     def __init__(self, passages: Sequence[tuple[int, ...]]) -> None:
         apart = max(1, len(passages) // _MAX_PASSAGES)
         rows = [ids[:_MAX_TOKENS] for ids in passages[::apart][:_MAX_PASSAGES]]
         longest = max(map(len, rows)) - 1
-        self._ids = np.full((len(rows), longest), _FILLING, dtype=np.int64)
+        self._ids = np.full((len(rows), longest), _PADDING_ID, dtype=np.int64)
         for row, ids in enumerate(rows):
             self._ids[row, : len(ids) - 1] = ids[:-1]
         self._predicting = _flat(np.arange(row * longest, row * longest + len(ids) - 1) for row, ids in enumerate(rows))
         self.targets = _flat(np.array(ids[1:], dtype=np.int64) for ids in rows)
 
     def logits(self, session: DecoderSession) -> Logits:
-        """Of every token that predicts one, [tokens, vocab]."""
+        """Computes the logits after every token but a passage's last, [tokens, vocab]."""
         cache = session.new_cache(*self._ids.shape)
         return session.forward(self._ids, cache, logits_indices=self._predicting)
 

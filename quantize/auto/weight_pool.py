@@ -1,13 +1,13 @@
-"""Weights that are packed once in each way that is tried, for graphs of any mixture of them."""
+"""Pool of packed weights that the recipes which a search tries share: each is packed once in each way."""
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
-from biogpt_onnx.quantize.auto.mixed_precision import Packing, packing_of
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.quantizer import layer_choices
@@ -15,27 +15,33 @@ from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 
+if TYPE_CHECKING:
+    from biogpt_onnx.quantize.packing.layer_packing import LayerPacking
+
 _POOL_FILE = "pool.data"
 
-# Memory is mapped by the page: see `save_model`.
+# Memory is mapped by the page: weights that begin on a page can be used where they lie in the file.
 _PAGE_BYTES = 4096
 
 
 class WeightPool:
-    """A file that grows by what a recipe needs and no recipe before it needed.
+    """File of packed weights, to which each recipe adds those that no recipe before it needed.
 
     Args:
-        folder: an empty folder, where the file and the graphs go.
-        manifest: of the float32 bundle.
-        read: its weights, smoothed.
+        folder: empty folder for the file and the graphs.
+        manifest: manifest of the float32 bundle.
+        read: reads its weights, smoothed.
+
+    Attributes:
+        manifest: manifest of the float32 bundle.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, read: ReadWeight) -> None:
         self._folder, self.manifest, self._read = folder, manifest, read
-        self._tensors: dict[tuple[str, Packing], ir.ExternalTensor] = {}
+        self._tensors: dict[tuple[str, LayerPacking], ir.ExternalTensor] = {}
 
     def model(self, recipe: Recipe) -> ir.Model:
-        """The graph of a recipe, with weights that lie in the pool."""
+        """Builds the graph of a recipe, with weights that lie in the pool."""
         packed = PackedWeights()
         architecture = self.manifest.architecture
         model = build_causal_lm(architecture, layer_choices(architecture, recipe, packed))
@@ -43,23 +49,23 @@ class WeightPool:
         packed.attach(model, self._read)
         for parameter in parameters:
             name, values = str(parameter.name), parameter.const_value
-            key = (name, packing_of(recipe, name.partition(".weight")[0]))
+            key = (name, recipe.packing(name.partition(".weight")[0]))
             if key not in self._tensors and values is not None:
                 self._tensors[key] = self._written(name, values)
             parameter.const_value = self._tensors[key]
         return model
 
     def open(self, recipe: Recipe, *, prepack: bool) -> DecoderSession:
-        """A session of a recipe's graph.
+        """Opens a session of a recipe's graph.
 
         Args:
-            recipe: how each layer is packed.
+            recipe: recipe that packs weights.
             prepack: True computes as a bundle of that recipe does. False maps all weights from the file and opens at
                 once; ONNX Runtime then unpacks blocks and multiplies them in float32.
         """
         graph: bytes = ir.serde.serialize_model(self.model(recipe)).SerializeToString()
         (self._folder / MODEL_FILE).write_bytes(graph)
-        # Of what does not say that it is float32 the weights are always rearranged.
+        # Bundles that are not float32 always prepack.
         manifest = dataclasses.replace(self.manifest, precision=recipe.precision if prepack else "fp32")
         return DecoderSession(self._folder, manifest, prepack=prepack)
 

@@ -1,4 +1,4 @@
-"""What two models say after the same prompts."""
+"""Comparison of two models' continuations of the same prompts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ NUM_BEAMS = 5
 
 @dataclass(frozen=True)
 class Continuations:
-    """How alike the answers to some prompts are.
+    """Agreement of a model's continuations with its baseline's.
 
     Attributes:
-        num_prompts: prompts.
-        max_new_tokens: most tokens of an answer.
-        baseline_tokens: tokens that the baseline's greedy search gives, in the mean.
-        greedy_equal_tokens: of those, how many come before the first that differs, in the mean. Where two tokens are
-            almost equally likely the slightest error decides, and what follows is another text.
-        greedy_equal: share of prompts with equal answers by greedy search.
-        beams_equal: share of prompts whose best answer by `NUM_BEAMS` beams is equal.
+        num_prompts: number of prompts.
+        max_new_tokens: most tokens of a continuation.
+        baseline_tokens: mean number of tokens that the baseline's greedy search gives.
+        greedy_equal_tokens: mean number of tokens by greedy search before the first that differs. Where two tokens are
+            almost equally likely the slightest error decides, and another text follows.
+        greedy_equal: share of prompts with equal continuations by greedy search.
+        beams_equal: share of prompts whose best continuation by `NUM_BEAMS` beams is equal.
     """
 
     num_prompts: int
@@ -38,22 +38,22 @@ def compare_continuations(
     max_new_tokens: int,
     done: Callable[[], None],
 ) -> Continuations:
-    """Has both models continue each prompt by itself, so that nothing depends on the others.
+    """Has both models continue each prompt, one prompt at a time, so that no continuation depends on other prompts.
 
     Args:
-        baseline: the truth.
-        model: what is held against it.
+        baseline: model to compare with.
+        model: model that is evaluated.
         prompts: token ids, at least one sequence.
-        max_new_tokens: most tokens of an answer.
+        max_new_tokens: most tokens of a continuation.
         done: called after each prompt.
     """
     lengths, equal_lengths, greedy_equal, beams_equal = [], [], [], []
     for prompt in prompts:
-        expected, ours = (_answer(each, prompt, max_new_tokens) for each in (baseline, model))
+        expected, ours = (_continuation(each, prompt, max_new_tokens) for each in (baseline, model))
         lengths.append(len(expected))
         equal_lengths.append(equal_tokens(expected, ours))
         greedy_equal.append(expected == ours)
-        expected, ours = (_answer(each, prompt, max_new_tokens, NUM_BEAMS) for each in (baseline, model))
+        expected, ours = (_continuation(each, prompt, max_new_tokens, NUM_BEAMS) for each in (baseline, model))
         beams_equal.append(expected == ours)
         done()
     return Continuations(
@@ -67,11 +67,11 @@ def compare_continuations(
 
 
 def equal_tokens(first: Sequence[int], second: Sequence[int]) -> int:
-    """Tokens before the first that differs."""
+    """Returns the number of tokens before the first that differs."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
 
 
-def _answer(model: BioGPT, prompt: tuple[int, ...], max_new_tokens: int, num_beams: int = 1) -> tuple[int, ...]:
+def _continuation(model: BioGPT, prompt: tuple[int, ...], max_new_tokens: int, num_beams: int = 1) -> tuple[int, ...]:
     (generation,) = model.generate_ids([prompt], max_new_tokens=max_new_tokens, num_beams=num_beams)
     return generation.token_ids

@@ -1,4 +1,4 @@
-"""A bundle against the float32 one it was made from: does it still answer the same?"""
+"""Evaluation of a bundle against the float32 bundle it was made from."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,16 +18,16 @@ from biogpt_onnx.runtime.ort.providers import Device
 from biogpt_onnx.runtime.prompt_checks import as_text
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many documents and prompts are done."""
+"""Called with the number of documents and prompts done so far, and of all."""
 
 PROMPT_TOKENS = 32
-"""The beginning of a document that is continued; of a short document its first half."""
+"""Tokens of a document's beginning that are a prompt; of a short document, its first half is."""
 
-# exp of more overflows. So bad a model is bad enough.
+# exp of more overflows; a model that bad is bad enough.
 _MOST_NATS = 700.0
 
 
-def evaluate(  # noqa: PLR0913 -- what is compared, on what, and how
+def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
     bundle: Path,
     baseline: Path,
     texts: Sequence[str],
@@ -41,20 +41,20 @@ def evaluate(  # noqa: PLR0913 -- what is compared, on what, and how
     """Runs both bundles over the same texts and has them continue some of these. Equal calls have equal results.
 
     Args:
-        bundle: the folder of what is evaluated.
-        baseline: the folder of the truth, in general the float32 bundle.
-        texts: documents; what is empty is skipped, what is longer than the model's positions is cut.
-        device: where both run.
+        bundle: folder of the bundle that is evaluated.
+        baseline: folder of the bundle to compare with, in general the float32 one.
+        texts: documents; empty ones are skipped, longer ones than the model's positions are cut.
+        device: device that both run on: "cpu", "cuda", or "auto" for the best one that runs each.
         threads: threads of one step; None for one a core.
-        continuation_tokens: most tokens of an answer.
-        prompts: how many documents have their beginnings continued, evenly spread over all; 0 for none.
+        continuation_tokens: most tokens of a continuation.
+        prompts: number of documents, evenly spread over all, whose beginnings are continued; 0 for none.
         progress: called after each document and each prompt.
 
     Raises:
-        BundleError: a bundle cannot be read, the two are of different models, or one computes what is no number.
-        PromptError: a text is no string, or all are empty.
-        ConfigError: a bad setting.
-        ProviderError: ONNX Runtime or the device cannot be had.
+        BundleError: a bundle cannot be read, the two are of different models, or logits are NaN or infinite.
+        PromptError: a text is not a string, or all are empty.
+        ConfigError: a setting is bad.
+        ProviderError: ONNX Runtime or the device is not available.
     """
     _check_settings(continuation_tokens, prompts)
     pair = open_pair(bundle, baseline, device=device, threads=threads)
@@ -64,7 +64,7 @@ def evaluate(  # noqa: PLR0913 -- what is compared, on what, and how
     documents = [tuple(ids[:max_positions]) for ids in encoded if len(ids) > 1]
     if not documents:
         raise PromptError("there is no text to evaluate on: give at least one document that is not empty")
-    beginnings = _beginnings(documents, prompts)
+    beginnings = _prompts(documents, prompts)
     done = _Counter(len(documents) + len(beginnings), progress)
     measured, layer_errors = _compare_documents(pair, documents, done)
     continuations = None
@@ -83,7 +83,7 @@ def evaluate(  # noqa: PLR0913 -- what is compared, on what, and how
 
 
 class _Counter:
-    """Counts what is done."""
+    """Counter of the documents and prompts done, which reports to the progress function."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress
@@ -101,8 +101,8 @@ def _check_settings(continuation_tokens: int, prompts: int) -> None:
         raise ConfigError(f"prompts is {prompts}: give how many documents to continue, 0 for none")
 
 
-def _beginnings(documents: Sequence[tuple[int, ...]], prompts: int) -> list[tuple[int, ...]]:
-    count = min(prompts, len(documents))
+def _prompts(documents: Sequence[tuple[int, ...]], num_prompts: int) -> list[tuple[int, ...]]:
+    count = min(num_prompts, len(documents))
     chosen = [documents[number * len(documents) // count] for number in range(count)]
     return [ids[: min(PROMPT_TOKENS, (len(ids) + 1) // 2)] for ids in chosen]
 
@@ -119,7 +119,7 @@ def _compare_documents(
 
 
 def _compare_document(pair: ModelPair, ids: tuple[int, ...], caches: CacheComparison) -> Divergence:
-    # The last token predicts nothing that can be compared with.
+    # Nothing follows the last token that its prediction could be compared with.
     read, targets = ids[:-1], np.array(ids[1:], dtype=np.int64)
     models = (pair.baseline, pair.bundle)
     theirs, ours = (model.session.new_cache(1, len(read)) for model in models)
@@ -142,7 +142,7 @@ def _compare_document(pair: ModelPair, ids: tuple[int, ...], caches: CacheCompar
     return Divergence.total(parts)
 
 
-def _evaluation(  # noqa: PLR0913 -- all that was found
+def _evaluation(  # noqa: PLR0913 -- all parts of the result
     pair: ModelPair,
     documents: tuple[Divergence, ...],
     layer_errors: tuple[LayerError, ...],

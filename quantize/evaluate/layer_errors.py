@@ -1,4 +1,4 @@
-"""Where in the network an error begins: the keys and values of each layer, held against the baseline's."""
+"""Error of each layer's keys and values, which shows where in the network an error begins."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 @dataclass(frozen=True)
 class LayerError:
-    """How far what a layer keeps is from the baseline's: |difference| / |baseline|, Euclidean over all tokens.
+    """Relative error of a layer's keys and values: |difference| / |baseline|, Euclidean over all tokens.
 
     Each channel is first brought to the baseline's scale. A recipe may scale a channel and undo it in the next weight,
-    as smoothing does between values and their output projection; that changes no answer and is no error.
+    as smoothing does between values and their output projection, which changes no result and is no error.
 
     Attributes:
-        keys: of the keys.
-        values: of the values.
+        keys: error of the keys.
+        values: error of the values.
     """
 
     keys: float
@@ -26,26 +26,26 @@ class LayerError:
 
 
 class CacheComparison:
-    """Gathers the caches of both models after the same texts, one text at a time.
+    """Comparison of two models' caches after the same texts, which are added one at a time.
 
     Args:
-        architecture: that of both.
+        architecture: architecture of both models.
     """
 
     def __init__(self, architecture: Architecture) -> None:
         shape = (architecture.num_layers, 2, architecture.num_heads, architecture.head_size)
-        # Of each channel, over all tokens: baseline x baseline, baseline x ours, ours x ours.
+        # Sums of each channel over all tokens: baseline x baseline, baseline x ours, ours x ours.
         self._products = np.zeros((3, *shape))
 
     def add(self, baseline: KeyValueCache, ours: KeyValueCache) -> None:
-        """Takes the only row of two caches that have read the same tokens."""
+        """Adds the caches of a text, each of one row: the baseline's and the evaluated model's."""
         for layer in range(len(baseline.buffer)):
             first, second = (cache.values(layer, row=0).astype(np.float64) for cache in (baseline, ours))
             pairs = ((first, first), (first, second), (second, second))
             self._products[:, layer] += [np.einsum("phtd,phtd->phd", *pair) for pair in pairs]
 
     def errors(self) -> tuple[LayerError, ...]:
-        """The errors, a layer each."""
+        """Returns the error of each layer."""
         baseline, mixed, ours = self._products
         scale = np.divide(mixed, ours, out=np.zeros_like(mixed), where=ours > 0)  # least squares
         # Equal caches have a scale of exactly 1, and so an error of exactly 0.

@@ -1,4 +1,4 @@
-"""Two bundles of one model, loaded side by side."""
+"""Pair of bundles of one model: the one that is evaluated and its baseline."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,13 +17,13 @@ from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 @dataclass(frozen=True)
 class LoadedBundle:
-    """A bundle, ready to run.
+    """Bundle that is ready to run.
 
     Attributes:
-        folder: where it lies.
-        manifest: what it says of itself.
-        session: runs it step by step.
-        engine: generates with it, over the same session.
+        folder: bundle's folder.
+        manifest: bundle's manifest.
+        session: session that runs it step by step.
+        engine: engine that generates, over the same session.
     """
 
     folder: Path
@@ -33,18 +33,18 @@ class LoadedBundle:
 
     @property
     def summary(self) -> BundleSummary:
-        """What a report says of it."""
+        """Summary of the bundle for a report."""
         return BundleSummary(self.manifest.precision, self.manifest.recipe, self.manifest.num_bytes)
 
 
 @dataclass(frozen=True)
 class ModelPair:
-    """A bundle and the truth that it is held against.
+    """Bundle and the baseline that it is compared with.
 
     Attributes:
-        bundle: what is evaluated.
-        baseline: the truth.
-        tokenizer: that of both.
+        bundle: bundle that is evaluated.
+        baseline: bundle to compare with.
+        tokenizer: tokenizer of both.
     """
 
     bundle: LoadedBundle
@@ -55,10 +55,16 @@ class ModelPair:
 def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads: int | None = None) -> ModelPair:
     """Loads both bundles.
 
+    Args:
+        bundle: folder of the bundle that is evaluated.
+        baseline: folder of the bundle to compare with.
+        device: device that both run on; "auto" for the best one that runs each.
+        threads: threads of one step; None for one a core.
+
     Raises:
         BundleError: one is missing, incomplete or damaged, or they differ in architecture or vocabulary.
-        ProviderError: ONNX Runtime or the device cannot be had.
-        ConfigError: a bad setting.
+        ProviderError: ONNX Runtime or the device is not available.
+        ConfigError: a setting is bad.
     """
     manifests = [read_manifest(folder) for folder in (bundle, baseline)]
     for folder, manifest in zip((bundle, baseline), manifests, strict=True):
@@ -72,7 +78,7 @@ def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads:
 
     def loaded(folder: Path, manifest: Manifest) -> LoadedBundle:
         session = open_session(folder, manifest, device=device, threads=threads)
-        return LoadedBundle(folder, manifest, session, BioGPT(session, tokenizer, manifest))
+        return LoadedBundle(folder, manifest, session, BioGPT(session, tokenizer, manifest, session.device))
 
     return ModelPair(loaded(bundle, manifests[0]), loaded(baseline, manifests[1]), tokenizer)
 

@@ -1,4 +1,4 @@
-"""A picture of where the error comes from."""
+"""Plot of each layer's error."""
 
 import importlib.util
 from pathlib import Path
@@ -7,13 +7,14 @@ from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.runtime.errors import ConfigError
 
 SUFFIXES = (".svg", ".png")
+"""Endings of the files that can be drawn."""
 
 
 def check_plot(path: Path) -> None:
-    """Refuses a picture that could not be drawn, before the work whose result it would show.
+    """Refuses a plot that could not be drawn, before the work whose result it would show.
 
     Raises:
-        ConfigError: another kind of file than `SUFFIXES`, no folder for it, or matplotlib is not installed.
+        ConfigError: the file's ending is none of `SUFFIXES`, its folder does not exist, or matplotlib is not installed.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"plot is {path}: name a file that ends with {' or '.join(SUFFIXES)}")
@@ -27,11 +28,11 @@ def plot_layer_errors(evaluation: Evaluation, path: Path) -> None:
     """Draws each layer's error to a file; equal evaluations have equal SVG files.
 
     Raises:
-        ConfigError: see `check_plot`.
+        ConfigError: `check_plot` refuses the file.
         OSError: the file cannot be written.
     """
     check_plot(path)
-    # An extra. Not pyplot, which would look for a screen.
+    # An extra. Not pyplot, which looks for a screen.
     from matplotlib import rc_context  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -47,7 +48,7 @@ def plot_layer_errors(evaluation: Evaluation, path: Path) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
-    # Neither the time nor random ids go into the file.
+    # Neither the date nor random ids go into the file.
     is_svg = path.suffix.lower() == ".svg"
     with rc_context({"svg.hashsalt": "biogpt-onnx"}):
         figure.savefig(path, metadata={"Date": None} if is_svg else None)

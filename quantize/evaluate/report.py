@@ -1,4 +1,4 @@
-"""What holding a bundle against its baseline found."""
+"""Report of the comparison of a bundle with its baseline."""
 
 import dataclasses
 import json
@@ -13,11 +13,11 @@ from biogpt_onnx.quantize.evaluate.layer_errors import LayerError
 
 @dataclass(frozen=True)
 class BundleSummary:
-    """Which of the bundles.
+    """Summary of a bundle.
 
     Attributes:
-        precision: how its weights are stored.
-        recipe: what made it; None for an export.
+        precision: precision of its weights.
+        recipe: recipe that made it; None for an export.
         num_bytes: size of its files.
     """
 
@@ -32,22 +32,22 @@ class BundleSummary:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A bundle against its baseline on the same texts.
+    """Comparison of a bundle with its baseline on the same texts.
 
     Attributes:
-        bundle: what was evaluated.
-        baseline: what it was held against.
+        bundle: bundle that was evaluated.
+        baseline: bundle that it was compared with.
         num_skipped: texts without a token.
         num_cut: texts that were cut to the model's positions.
-        perplexity: per token, over all documents together.
-        baseline_perplexity: likewise, the baseline's.
-        perplexity_increase: relative: 0.01 is one percent more than the baseline.
+        perplexity: perplexity per token, over all documents together.
+        baseline_perplexity: perplexity of the baseline, over all documents together.
+        perplexity_increase: relative increase: 0.01 is one percent more than the baseline.
         kl_divergence: KL(baseline || bundle) of the next token's distribution, in nats, the mean over all tokens.
-        top_1_agreement: share of tokens for which both find the same one most likely.
-        top_5_overlap: share of the baseline's five most likely tokens that are among the bundle's, in the mean.
-        continuations: answers to prompts; None where none were asked for.
-        layer_errors: of each layer's keys and values.
-        documents: of each document, as it was measured.
+        top_1_agreement: share of positions at which both have the same most likely token.
+        top_5_overlap: mean share of the baseline's five most likely tokens that are among the bundle's.
+        continuations: comparison of continuations; None where there were no prompts.
+        layer_errors: error of each layer's keys and values.
+        documents: divergence on each document.
     """
 
     bundle: BundleSummary
@@ -70,11 +70,11 @@ class Evaluation:
         return sum(document.num_tokens for document in self.documents)
 
     def passed(self, max_perplexity_increase: float) -> bool:
-        """Whether perplexity grew by no more than this share; what was measured counts, not the interval's end."""
+        """Returns True where the measured increase of perplexity, not its interval's end, is at most this share."""
         return self.perplexity_increase.value <= max_perplexity_increase
 
     def to_json(self, max_perplexity_increase: float | None = None) -> str:
-        """Everything, and whether the gate was passed if there is one."""
+        """Returns all figures as JSON, and the result of the quality gate where its limit is given."""
         gate = None
         if max_perplexity_increase is not None:
             gate = {
@@ -85,7 +85,7 @@ class Evaluation:
         return json.dumps(fields, indent=2, allow_nan=False)
 
     def table(self, max_perplexity_increase: float | None = None) -> str:
-        """The report for people to read, and whether the gate was passed if there is one."""
+        """Returns the report as lines of text, and the result of the quality gate where its limit is given."""
         lines = [*self._heading(), "", *self._measures(), "", *self._layers()]
         if max_perplexity_increase is not None:
             lines += ["", self._verdict(max_perplexity_increase)]
@@ -105,10 +105,12 @@ class Evaluation:
         yield _row("KL divergence, nats a token", self.kl_divergence, "{:.2e}".format)
         yield _row("same most likely token", self.top_1_agreement, "{:.2%}".format)
         yield _row(f"same {TOP_K} most likely tokens", self.top_5_overlap, "{:.2%}".format)
-        if (said := self.continuations) is not None:
-            yield _row(f"greedy, equal of {said.baseline_tokens:.1f} tokens", said.greedy_equal_tokens, "{:.1f}".format)
-            yield _row(f"greedy, {said.num_prompts} answers, equal", said.greedy_equal, "{:.1%}".format)
-            yield _row(f"{NUM_BEAMS} beams, {said.num_prompts} answers, equal", said.beams_equal, "{:.1%}".format)
+        if (answers := self.continuations) is not None:
+            yield _row(
+                f"greedy, equal of {answers.baseline_tokens:.1f} tokens", answers.greedy_equal_tokens, "{:.1f}".format
+            )
+            yield _row(f"greedy, {answers.num_prompts} answers, equal", answers.greedy_equal, "{:.1%}".format)
+            yield _row(f"{NUM_BEAMS} beams, {answers.num_prompts} answers, equal", answers.beams_equal, "{:.1%}".format)
 
     def _layers(self) -> Iterator[str]:
         yield f"{'relative error of a layer':32}{'keys':>12}{'values':>12}"

@@ -1,4 +1,4 @@
-"""The decoder's building blocks over packed weights."""
+"""Layers of the decoder over packed weights."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,19 @@ from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
 
-# Activations in 8 bits too, a scale a block. The levels below it unpack the whole matrix at each call.
+# MatMulNBits quantizes activations to 8 bits too, with a scale for each block. Other levels unpack the whole matrix at
+# each call.
 _ACCURACY_LEVEL = 4
 
-# Activations of a row-wise product: codes from -127 to 127 about a zero point of 128.
+# Activations of a row-wise product are codes from -127 to 127 about a zero point of 128.
 _LARGEST_ACTIVATION = 127
 _ACTIVATION_ZERO_POINT = 128
 
 
 class PackedLinear:
-    """y = x Wᵀ + b with W packed."""
+    """Linear layer y = x Wᵀ + b with W packed."""
 
-    def __init__(  # noqa: PLR0913 -- a linear layer's four, and how it is packed
+    def __init__(  # noqa: PLR0913 -- a linear layer's four arguments, and its packing
         self,
         graph: GraphBuilder,
         name: str,
@@ -36,15 +37,15 @@ class PackedLinear:
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, in] to [rows, out]."""
+        """Adds the layer's nodes: [rows, in] to [rows, out]."""
         with self._graph.scope(self._name):
             return self._matmul(x, self._bias)
 
 
 class PackedHead:
-    """Hidden states to logits with the matrix packed: the very codes of the table when the head is tied to it."""
+    """Output head with its matrix packed: hidden states to logits. A tied head shares the codes of the table."""
 
-    def __init__(  # noqa: PLR0913 -- likewise
+    def __init__(  # noqa: PLR0913 -- a layer's four arguments, and its packing
         self,
         graph: GraphBuilder,
         weight_name: str,
@@ -58,15 +59,15 @@ class PackedHead:
         self._matmul = _matmul(graph, weight_name, hidden_size, vocab_size, packed=packed, packing=packing)
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, hidden] to [rows, vocab]."""
+        """Adds the head's nodes: [rows, hidden] to [rows, vocab]."""
         with self._graph.scope("output_projection"):
             return self._matmul(x, None)
 
 
 class BlockTable:
-    """Rows of a table in blocks by their ids."""
+    """Embedding table packed in blocks: rows by their ids."""
 
-    def __init__(  # noqa: PLR0913 -- likewise
+    def __init__(  # noqa: PLR0913 -- a layer's four arguments, and its packing
         self,
         graph: GraphBuilder,
         weight_name: str,
@@ -80,9 +81,9 @@ class BlockTable:
         self._codes, self._scales = packed.declare(graph, weight_name, packing, vocab_size, hidden_size)
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[batch, sequence] to [batch, sequence, hidden]."""
+        """Adds the look-up: ids int64 [batch, sequence] to float [batch, sequence, hidden]."""
         graph = self._graph
-        # The scales take the shape of the codes, which the head needs as they are: reshaping those would copy them.
+        # The scales are brought to the codes' number of dimensions, because reshaping the codes would copy them.
         scales = graph.op("Unsqueeze", self._scales, graph.constant("last_axis", np.array([-1])))
         blocks = graph.op(
             "GatherBlockQuantized",
@@ -102,13 +103,13 @@ class BlockTable:
         last = graph.constant("last_axis", np.array([-1]))
         return graph.op(
             "Slice", rows, graph.constant("table_begin", begin), graph.constant("table_end", end), last
-        )  # without the filling
+        )  # without the padding
 
 
 class RowTable:
-    """Rows of a table by their ids, out of the matrix as the head multiplies it: a token's row is a column there."""
+    """Embedding table packed in rows, in the head's layout [hidden, vocab], where a token's row is a column."""
 
-    def __init__(  # noqa: PLR0913 -- likewise
+    def __init__(  # noqa: PLR0913 -- a layer's four arguments, and its packing
         self,
         graph: GraphBuilder,
         weight_name: str,
@@ -122,7 +123,7 @@ class RowTable:
         self._codes, self._scales = packed.declare(graph, weight_name, packing, vocab_size, hidden_size)
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[batch, sequence] to [batch, sequence, hidden]."""
+        """Adds the look-up: ids int64 [batch, sequence] to float [batch, sequence, hidden]."""
         graph = self._graph
         columns = graph.op("Gather", self._codes, x, axis=1)  # [hidden, batch, sequence]
         codes = graph.op("Cast", graph.op("Transpose", columns, perm=[1, 2, 0]), to=ir.DataType.FLOAT.value)
@@ -134,7 +135,7 @@ class RowTable:
         return graph.op("Mul", codes, graph.op("Unsqueeze", scales, last))
 
 
-def _matmul(  # noqa: PLR0913 -- likewise
+def _matmul(  # noqa: PLR0913 -- a layer's four arguments, and its packing
     graph: GraphBuilder,
     weight_name: str,
     in_features: int,
@@ -151,7 +152,7 @@ def _matmul(  # noqa: PLR0913 -- likewise
 
 @dataclass(frozen=True)
 class _RowMatMul:
-    """x Wᵀ + b with each row of x in 8 bits by its own largest magnitude.
+    """Product x Wᵀ + b with each row of x quantized to 8 bits by its own largest magnitude.
 
     One scale for all of x, as DynamicQuantizeLinear makes it, would let a row's neighbours change its result.
     """
@@ -162,13 +163,12 @@ class _RowMatMul:
     weights: Rows
 
     def __call__(self, x: ir.Value, bias: ir.Value | None) -> ir.Value:
-        """[rows, in] to [rows, out]."""
         graph = self.graph
         step = graph.constant("row_step", np.array(1 / _LARGEST_ACTIVATION, dtype=np.float32))
         zero_point = graph.constant("row_zero_point", np.array(_ACTIVATION_ZERO_POINT, dtype=np.uint8))
         weight_zero = np.array(self.weights.zero_point, dtype=self.weights.dtype.numpy())
         last = graph.constant("last_axis", np.array([-1]))
-        # [rows, 1]. A row of zeros becomes NaN and then whatever codes; its product is multiplied by 0 again.
+        # [rows, 1]. A row of zeros becomes NaN and then arbitrary codes, whose product is multiplied by 0 again.
         magnitude = graph.op("ReduceMax", graph.op("Abs", x), last)
         product = graph.op(
             "MatMulIntegerToFloat",
@@ -186,7 +186,7 @@ class _RowMatMul:
 
 @dataclass(frozen=True)
 class _BlockMatMul:
-    """x Wᵀ + b with each block of x in 8 bits by itself."""
+    """Product x Wᵀ + b with each block of x quantized to 8 bits by itself."""
 
     graph: GraphBuilder
     codes: ir.Value
@@ -196,7 +196,6 @@ class _BlockMatMul:
     out_features: int
 
     def __call__(self, x: ir.Value, bias: ir.Value | None) -> ir.Value:
-        """[rows, in] to [rows, out]."""
         zero_points, group_indices = None, None
         return self.graph.op(
             "MatMulNBits",

@@ -1,37 +1,18 @@
-"""Weights as codes and scales: what the graph declares, and how the values come about when it is written."""
+"""Packed weights of a graph: declared while it is built, computed when it is written."""
 
 from functools import partial
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.builder import GraphBuilder
+from biogpt_onnx.export.graph.weights import attach_lazily
 from biogpt_onnx.quantize.bundle_weights import ReadWeight, Values
-
-Codes = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
-
-
-class Packing(Protocol):
-    """A way to store a matrix [out, in] as codes of one byte and float32 scales."""
-
-    @property
-    def dtype(self) -> ir.DataType:
-        """The codes' type, which says whether they have a sign."""
-        ...
-
-    def shapes(self, out_features: int, in_features: int) -> tuple[list[int], list[int]]:
-        """The shapes of codes and scales."""
-        ...
-
-    def pack(self, weight: Values) -> tuple[Codes, Values]:
-        """[out, in] to codes and scales."""
-        ...
+from biogpt_onnx.quantize.packing.protocol import Codes, Packing
 
 
 class PackedWeights:
-    """Remembers, while a graph is built, which of its parameters are packed and how."""
+    """Record, made while a graph is built, of its parameters that are packed."""
 
     def __init__(self) -> None:
         self._sources: dict[str, tuple[str, Packing, int]] = {}
@@ -40,7 +21,18 @@ class PackedWeights:
     def declare(
         self, graph: GraphBuilder, weight_name: str, packing: Packing, out_features: int, in_features: int
     ) -> tuple[ir.Value, ir.Value]:
-        """Declares a weight's codes and scales; layers that name the same weight share both."""
+        """Declares a weight's codes and scales in the graph; layers that name the same weight share both.
+
+        Args:
+            graph: graph that is built.
+            weight_name: name of the weight [out, in] that is packed.
+            packing: way to pack it.
+            out_features: rows of the weight.
+            in_features: columns of the weight.
+
+        Returns:
+            The parameters of the codes and of the scales.
+        """
         codes_shape, scales_shape = packing.shapes(out_features, in_features)
         names = (f"{weight_name}.codes", f"{weight_name}.scales")
         for part, name in enumerate(names):
@@ -49,15 +41,10 @@ class PackedWeights:
         return codes, graph.parameter(names[1], scales_shape)
 
     def attach(self, model: ir.Model, read: ReadWeight) -> None:
-        """Gives each parameter values that are computed when the model is written, one at a time, and not kept."""
+        """Gives each parameter a lazy tensor: values are computed when the model is written, one at a time."""
         for name, parameter in model.graph.initializers.items():
-            if parameter.const_value is not None:
-                continue
-            if parameter.dtype is None or not isinstance(parameter.shape, ir.Shape):
-                raise ValueError(f"the graph's parameter {name} has no type or shape")
-            parameter.const_value = ir.LazyTensor(
-                partial(self._tensor, name, read), dtype=parameter.dtype, shape=parameter.shape, name=name
-            )
+            if parameter.const_value is None:
+                attach_lazily(parameter, partial(self._tensor, name, read))
 
     def _tensor(self, name: str, read: ReadWeight) -> ir.TensorProtocol:
         if name not in self._sources:

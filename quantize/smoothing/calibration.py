@@ -1,4 +1,4 @@
-"""How large the inputs of a float32 bundle's linear layers become on real text."""
+"""Calibration: the largest magnitudes of the inputs of a bundle's linear layers on text."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,16 +29,16 @@ _SUFFIX = ".input_magnitude"
 def input_magnitudes(
     folder: Path, architecture: Architecture, weights: BundleWeights, texts: Sequence[str]
 ) -> dict[str, Values]:
-    """Runs texts through a bundle's network in float32.
+    """Measures the inputs of a float32 bundle's linear layers on texts.
 
     Args:
-        folder: the bundle.
-        architecture: its network's shape.
-        weights: its weights.
-        texts: the first 20 are read, 128 tokens of each.
+        folder: bundle's folder.
+        architecture: network's shape.
+        weights: bundle's weights.
+        texts: passages, of which the first 20 that are not empty are read, 128 tokens of each.
 
     Returns:
-        For each linear layer, by its name, the largest magnitude of each feature of its input, [in].
+        The largest magnitude of each feature of the input, float32 [in], by the linear layer's name.
 
     Raises:
         ConfigError: there is no text.
@@ -55,7 +55,7 @@ def input_magnitudes(
 
 
 class _ObservedLinear:
-    """A linear layer that also tells how large its input becomes."""
+    """Linear layer that also outputs the largest magnitude of each feature of its input."""
 
     def __init__(self, graph: GraphBuilder, name: str, in_features: int, out_features: int) -> None:
         self._graph, self._name, self._in_features = graph, name, in_features
@@ -74,7 +74,7 @@ def _observed_graph(architecture: Architecture, weights: BundleWeights) -> bytes
     model = build_causal_lm(architecture, choices)
     for name, parameter in model.graph.initializers.items():
         if parameter.const_value is None:
-            # A reference into the bundle's own file: these bytes hold no weights.
+            # A reference into the bundle's file, so that the serialized graph holds no weights.
             parameter.const_value = weights.tensor(name)
     graph: bytes = ir.serde.serialize_model(model).SerializeToString()
     return graph
@@ -86,7 +86,7 @@ def _open(folder: Path, graph: bytes) -> Any:  # noqa: ANN401 -- ONNX Runtime ha
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 4
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
-    # Without it the weights would be copied.
+    # Prepacking would copy the weights.
     options.add_session_config_entry("session.disable_prepacking", "1")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 

@@ -15,7 +15,7 @@ from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.quantize.evaluate import model_pair
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
-from biogpt_onnx.quantize.evaluate.quality_gate import prove
+from biogpt_onnx.quantize.evaluate.quality_gate import run_quality_gate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
@@ -153,7 +153,7 @@ def test_its_cache_takes_half_the_memory(bundles: dict[str, Path], mini_bundle: 
 
 def test_the_proof_of_fp16_passes_and_is_on_record(mini_bundle: Path, tmp_path: Path) -> None:
     quantize_bundle(mini_bundle, tmp_path / "fp16", RECIPES["fp16"])
-    evaluation = prove(tmp_path / "fp16", mini_bundle, RECIPES["fp16"].max_perplexity_increase)
+    evaluation = run_quality_gate(tmp_path / "fp16", mini_bundle, RECIPES["fp16"].max_perplexity_increase)
     assert evaluation.passed(0.001), evaluation.table()
     assert read_manifest(tmp_path / "fp16").evaluation is not None
 
@@ -164,7 +164,7 @@ def test_bf16_without_a_gpu_is_one_clear_error(
     with pytest.raises(ProviderError, match=r"bf16 bundles on an NVIDIA GPU only, and device is cpu"):
         biogpt_onnx.load(bundles["bf16"], device="cpu")
     with pytest.raises(ProviderError, match="no CUDA provider"):
-        prove(bundles["bf16"], mini_bundle, 0.005)
+        run_quality_gate(bundles["bf16"], mini_bundle, 0.005)
     assert main(["generate", str(bundles["bf16"]), "Aspirin"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -210,7 +210,7 @@ def test_activations_that_overflow_are_seen_by_the_proof(tmp_path: Path) -> None
     source = exported(tmp_path, tensors)
     quantize_bundle(source, tmp_path / "fp16", RECIPES["fp16"])
     with pytest.raises(BundleError, match="no numbers: take the recipe bf16"):
-        prove(tmp_path / "fp16", source, 0.005)
+        run_quality_gate(tmp_path / "fp16", source, 0.005)
 
 
 def test_a_cache_of_an_unknown_type_is_refused(bundles: dict[str, Path], tmp_path: Path) -> None:

@@ -10,26 +10,21 @@ import pytest
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.auto.automatic import check_apart, quantize_automatically
-from biogpt_onnx.quantize.auto.mixed_precision import (
-    Packing,
-    bytes_a_step,
-    layer_precisions,
-    linear_shapes,
-    mixture_precision,
-    packed_bytes,
-)
-from biogpt_onnx.quantize.auto.passages import growth_of, search_passages
+from biogpt_onnx.quantize.auto.mixed_precision import bytes_a_step, mixture_precision
+from biogpt_onnx.quantize.auto.passages import perplexity_increase, select_passages
 from biogpt_onnx.quantize.auto.search import largest_within
-from biogpt_onnx.quantize.auto.sensitivity import ordered, sensitivities
+from biogpt_onnx.quantize.auto.sensitivity import least_sensitive_first, sensitivities
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
 from biogpt_onnx.quantize.data.texts import calibration_texts, evaluation_texts, search_texts
 from biogpt_onnx.quantize.evaluate.divergence import divergence
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, packed_bytes
 from biogpt_onnx.quantize.quantizer import quantize_bundle, smoothed_weights
-from biogpt_onnx.quantize.recipes import RECIPES, Recipe
+from biogpt_onnx.quantize.recipes import RECIPES, Recipe, layer_precisions
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, read_manifest
+from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
@@ -54,7 +49,7 @@ def exported(folder: Path, **changes: int) -> Path:
     return folder / "bundle"
 
 
-def mixture(layers: Mapping[str, Packing], table: Packing = None) -> Recipe:
+def mixture(layers: Mapping[str, LayerPacking], table: LayerPacking = None) -> Recipe:
     overrides = {name: layers.get(name) for name in LAYERS}
     return Recipe("auto", "", mixture_precision(overrides.values(), table), EIGHT, table, overrides=overrides)
 
@@ -75,20 +70,20 @@ def test_without_any_room_nothing_is_quantized_and_no_logit_changes(tiny_bundle:
     manifest, choice = quantize_automatically(tiny_bundle, tmp_path / "auto", 0, texts=TEXTS)
     assert manifest.precision == "fp32"
     assert set((manifest.layer_precisions or {}).values()) == {"fp32"}
-    assert (choice.growth, choice.bytes_a_step) == (None, choice.float32_bytes_a_step)
+    assert (choice.perplexity_increase, choice.bytes_a_step) == (None, choice.float32_bytes_a_step)
     ids = [2, 30, 40, 50, 60]
     np.testing.assert_array_equal(every_logit(tmp_path / "auto", ids), every_logit(tiny_bundle, ids))
 
 
 def test_the_less_may_be_lost_the_more_a_step_reads_and_the_bound_is_kept(tiny_bundle: Path, tmp_path: Path) -> None:
     _, everything = quantize_automatically(tiny_bundle, tmp_path / "everything", ALL_MAY_GO, texts=TEXTS)
-    assert everything.growth is not None
+    assert everything.perplexity_increase is not None
     sizes = [everything.bytes_a_step]
     precisions = set()
     for share in (0.9, 0.3, 0.05, 0.005):
-        most = share * everything.growth.at_most
+        most = share * everything.perplexity_increase.upper_bound
         manifest, choice = quantize_automatically(tiny_bundle, tmp_path / str(share), most, texts=TEXTS)
-        assert choice.growth is None or choice.growth.at_most <= most
+        assert choice.perplexity_increase is None or choice.perplexity_increase.upper_bound <= most
         assert choice.num_measured <= 2 + 4
         sizes.append(choice.bytes_a_step)
         precisions |= set((manifest.layer_precisions or {}).values())
@@ -164,7 +159,7 @@ def test_outliers_cost_what_is_chosen_nothing(mini_checkpoint: Path, tmp_path: P
 # A session that opens at once leaves the activations of a product with 4-bit weights in float32.
 @pytest.mark.parametrize(("packing", "tolerance"), [(EIGHT, 0.02), (FOUR, 0.1)])
 def test_a_layers_sensitivity_is_what_a_bundle_shows_in_which_it_alone_is_packed(
-    packing: Packing, tolerance: float, tiny_bundle: Path, tmp_path: Path
+    packing: LayerPacking, tolerance: float, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     manifest = read_manifest(tiny_bundle)
     passages = [(2, 30, 40, 50, 60, 70), (2, 35, 45), (2, 80, 90, 100, 110)]
@@ -199,7 +194,7 @@ def test_four_bits_change_the_answers_more_than_eight(tiny_bundle: Path, tmp_pat
 
 def test_layers_come_in_the_order_of_what_they_cost_for_a_byte_and_only_if_they_save_any() -> None:
     costs = {"a": 1.0, "b": 1.0, "c": 3.0, "d": 0.0, "e": 1.0}
-    assert ordered(costs, {"a": 1, "b": 2, "c": 2, "d": 0, "e": 1}) == ["b", "a", "e", "c"]
+    assert least_sensitive_first(costs, {"a": 1, "b": 2, "c": 2, "d": 0, "e": 1}) == ["b", "a", "e", "c"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 17, 96])
@@ -216,16 +211,16 @@ def test_the_bisection_finds_the_largest_that_passes_in_a_handful_of_steps(count
 
 
 def test_a_gain_on_the_search_text_is_taken_for_luck() -> None:
-    worse = growth_of([0.3, 0.5, 0.1, 0.3], [10, 10, 10, 10])
-    better = growth_of([-0.3, -0.5, -0.1, -0.3], [10, 10, 10, 10])
-    assert 0.02 < worse.value < 0.04 < worse.at_most
-    assert better.value < 0 < better.at_most
-    assert growth_of([0.1, np.nan], [5, 5]).at_most == np.inf
+    worse = perplexity_increase([0.3, 0.5, 0.1, 0.3], [10, 10, 10, 10])
+    better = perplexity_increase([-0.3, -0.5, -0.1, -0.3], [10, 10, 10, 10])
+    assert 0.02 < worse.value < 0.04 < worse.upper_bound
+    assert better.value < 0 < better.upper_bound
+    assert perplexity_increase([0.1, np.nan], [5, 5]).upper_bound == np.inf
 
 
 def test_more_text_leaves_less_to_chance() -> None:
     few, many = [0.3, -0.2, 0.1, 0.0], [0.3, -0.2, 0.1, 0.0] * 9
-    assert growth_of(many, [10] * 36).at_most < 0.5 * growth_of(few, [10] * 4).at_most
+    assert perplexity_increase(many, [10] * 36).upper_bound < 0.5 * perplexity_increase(few, [10] * 4).upper_bound
 
 
 def test_the_bytes_of_a_step_are_those_of_the_matrices_it_reads(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -250,11 +245,11 @@ def test_nothing_that_is_evaluated_on_is_searched_with() -> None:
 def test_of_much_text_passages_are_read_that_lie_all_over_it(mini_bundle: Path) -> None:
     tokenizer = BioGptTokenizer.from_files(mini_bundle / "vocab.json", mini_bundle / "merges.txt", soft_prompt_size=9)
     texts = [f"Patient number {number} was treated. " * 60 for number in range(480)]
-    passages = search_passages(tokenizer, texts, max_positions=1024)
+    passages = select_passages(tokenizer, texts, max_positions=1024)
     assert len(passages) == 48
     assert {len(ids) for ids in passages} == {128}
     assert passages[1][:6] == tuple(tokenizer.encode(texts[10])[:6])
-    assert {len(ids) for ids in search_passages(tokenizer, texts, max_positions=20)} == {20}
+    assert {len(ids) for ids in select_passages(tokenizer, texts, max_positions=20)} == {20}
 
 
 @pytest.mark.parametrize("texts", [[], ["", "  "], ["Insulin lowers glucose."]])
