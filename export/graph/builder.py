@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_ir.tape import Tape
 
 MICROSOFT = "com.microsoft"
-"""The domain of ONNX Runtime's own operators."""
+"""Domain of ONNX Runtime's operators that ONNX does not have."""
 
 # Opset 20 is the first with Gelu; IR version 10 can be read by onnxruntime 1.20 and later.
 _OPSET_IMPORTS = {"": 20, MICROSOFT: 1}

@@ -182,7 +182,7 @@ class _FusedFeedForward:
 
 
 PLAIN = Sublayers(norm=_AddThenNorm, attention_output=_AttentionOutput, feed_forward=_FeedForward)
-"""One operator after the other."""
+"""Sublayers of one operator after the other."""
 
 FUSED = Sublayers(
     norm=_FusedNorm,
@@ -190,4 +190,4 @@ FUSED = Sublayers(
     feed_forward=_FusedFeedForward,
     plain_weights_only=True,
 )
-"""ONNX Runtime's fused operators, for weights that are not packed."""
+"""Sublayers of ONNX Runtime's fused operators, for weights that are not packed."""

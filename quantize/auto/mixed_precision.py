@@ -22,7 +22,7 @@ def bytes_a_step(architecture: Architecture, recipe: Recipe) -> int:
     return layers + packed_bytes(recipe.table, table_shape(architecture))
 
 
-def mixture_precision(layers: Collection[LayerPacking], table: LayerPacking) -> str:
+def overall_precision(layers: Collection[LayerPacking], table: LayerPacking) -> str:
     """Returns the manifest's name of a recipe's precision: that of the linear layers if they have one, else "mixed".
 
     Args:

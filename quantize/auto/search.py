@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from biogpt_onnx.quantize.auto.mixed_precision import bytes_a_step, mixture_precision, table_shape
+from biogpt_onnx.quantize.auto.mixed_precision import bytes_a_step, overall_precision, table_shape
 from biogpt_onnx.quantize.auto.passages import PerplexityComparison, PerplexityIncrease
 from biogpt_onnx.quantize.auto.sensitivity import least_sensitive_first, sensitivities
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
@@ -156,7 +156,7 @@ class MixedPrecisionSearch:
         return Recipe(
             name=NAME,
             summary="each layer as small as the model's answers allow",
-            precision=mixture_precision(set(overrides.values()), table),
+            precision=overall_precision(set(overrides.values()), table),
             body=_EIGHT_BITS,
             table=table,
             max_perplexity_increase=self._max_increase,

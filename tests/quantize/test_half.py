@@ -53,9 +53,9 @@ def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture(scope="module")
-def twin(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outlier_bundle(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded checkpoint with six channels of every layer's inputs a hundred times larger, as a bundle."""
-    folder = tmp_path_factory.mktemp("twin")
+    folder = tmp_path_factory.mktemp("outliers")
     checkpoint = write_outlier_checkpoint(mini_checkpoint, folder / "checkpoint", factor=100, channels=6)
     export_bundle(open_checkpoint(checkpoint), folder / "bundle")
     return folder / "bundle"
@@ -109,7 +109,7 @@ def test_it_takes_half_the_disk_and_is_whole(name: str, bundles: dict[str, Path]
     assert manifest.files[WEIGHTS_FILE].size < 0.51 * read_manifest(mini_bundle).files[WEIGHTS_FILE].size
 
 
-@pytest.mark.parametrize("source", ["mini_bundle", "twin"])
+@pytest.mark.parametrize("source", ["mini_bundle", "outlier_bundle"])
 def test_rounding_after_every_operation_costs_no_quality_even_with_outliers(
     name: str, source: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -151,7 +151,7 @@ def test_its_cache_takes_half_the_memory(bundles: dict[str, Path], mini_bundle: 
     assert half.new_cache(2, 64).buffer.nbytes * 2 == full.new_cache(2, 64).buffer.nbytes
 
 
-def test_the_proof_of_fp16_passes_and_is_on_record(mini_bundle: Path, tmp_path: Path) -> None:
+def test_the_quality_gate_of_fp16_passes_and_is_on_record(mini_bundle: Path, tmp_path: Path) -> None:
     quantize_bundle(mini_bundle, tmp_path / "fp16", RECIPES["fp16"])
     evaluation = run_quality_gate(tmp_path / "fp16", mini_bundle, RECIPES["fp16"].max_perplexity_increase)
     assert evaluation.passed(0.001), evaluation.table()
@@ -203,7 +203,7 @@ def test_a_weight_that_can_be_rounded_is(name: str, value: float, tmp_path: Path
     assert found == pytest.approx(value, rel=2**-8, abs=1e-7)
 
 
-def test_activations_that_overflow_are_seen_by_the_proof(tmp_path: Path) -> None:
+def test_activations_that_overflow_are_seen_by_the_quality_gate(tmp_path: Path) -> None:
     tensors = random_tensors(tiny_architecture())
     tensors["embed_positions.weight"] *= np.float32(65000 / np.abs(tensors["embed_positions.weight"]).max())
     tensors["embed_tokens.weight"] += np.float32(1000)

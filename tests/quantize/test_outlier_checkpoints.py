@@ -12,7 +12,7 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from makers.checkpoints import Tensors, lively_tensors, tiny_architecture, write_huggingface
-from makers.outliers import read_tensors, with_outliers, write_outlier_checkpoint, write_twin
+from makers.outliers import read_tensors, with_outliers, write_altered_checkpoint, write_outlier_checkpoint
 
 TEXT_IDS = np.random.default_rng(1).integers(4, 300, size=(1, 40))
 
@@ -67,21 +67,21 @@ def mini_logits(mini_bundle: Path) -> npt.NDArray[np.float32]:
     return logits_of(mini_bundle)
 
 
-# The logits go up to 16, of which a float32 holds steps of 1e-6; the twins were measured to be 1e-5 away at most.
+# The logits go up to 16, of which a float32 holds steps of 1e-6; differences of 1e-5 at most were measured.
 @pytest.mark.parametrize(("factor", "most"), [(30, 1e-4), (100, 1e-4), (64, 0)])
-def test_a_twin_of_the_embedded_checkpoint_computes_the_same(
+def test_an_outlier_checkpoint_computes_the_same_as_its_source(
     factor: float, most: float, mini_checkpoint: Path, mini_logits: npt.NDArray[np.float32], tmp_path: Path
 ) -> None:
-    twin = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", factor, channels=6)
-    logits = logits_of(exported(twin, tmp_path / "bundle"))
+    outliers = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", factor, channels=6)
+    logits = logits_of(exported(outliers, tmp_path / "bundle"))
     assert np.abs(logits - mini_logits).max() <= most
 
 
-def test_every_linear_layer_but_the_last_of_a_twin_reads_outliers(
+def test_every_linear_layer_but_the_last_reads_outliers(
     mini_bundle: Path, mini_checkpoint: Path, tmp_path: Path
 ) -> None:
-    twin = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", factor=100)
-    plain, hard = linear_inputs(mini_bundle), linear_inputs(exported(twin, tmp_path / "bundle"))
+    outliers = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", factor=100)
+    plain, hard = linear_inputs(mini_bundle), linear_inputs(exported(outliers, tmp_path / "bundle"))
     assert len(hard) == 4 * 4 + 1
     for name, inputs in hard.items():
         expected = 0 if "fc2" in name or "output_projection" in name else 4
@@ -92,14 +92,14 @@ def test_every_linear_layer_but_the_last_of_a_twin_reads_outliers(
 def test_a_head_of_its_own_lets_the_last_normalization_have_outliers(tmp_path: Path) -> None:
     architecture = tiny_architecture(tied_head=False)
     source = write_huggingface(tmp_path / "plain", architecture, lively_tensors(architecture))
-    twin = write_outlier_checkpoint(source, tmp_path / "twin", factor=64)
-    plain, hard = exported(source, tmp_path / "plain-bundle"), exported(twin, tmp_path / "twin-bundle")
+    outliers = write_outlier_checkpoint(source, tmp_path / "altered", factor=64)
+    plain, hard = exported(source, tmp_path / "plain-bundle"), exported(outliers, tmp_path / "outlier-bundle")
     assert np.array_equal(logits_of(hard), logits_of(plain))
     (head,) = [inputs for name, inputs in linear_inputs(hard).items() if "output_projection" in name]
     assert np.sum(peaks(head) > 10) == 4
 
 
-def test_a_seed_makes_the_same_twin_again_and_another_seed_another() -> None:
+def test_a_seed_makes_the_same_weights_again_and_another_seed_others() -> None:
     tensors = lively_tensors(tiny_architecture())
     before = {name: values.copy() for name, values in tensors.items()}
     first, again, other = (with_outliers(tensors, 30, seed=seed) for seed in (1, 1, 2))
@@ -108,9 +108,9 @@ def test_a_seed_makes_the_same_twin_again_and_another_seed_another() -> None:
     assert all(np.array_equal(tensors[name], before[name]) for name in tensors)
 
 
-def test_a_twin_is_a_checkpoint_with_the_vocabulary_of_its_source(mini_checkpoint: Path, tmp_path: Path) -> None:
+def test_an_altered_checkpoint_has_the_vocabulary_of_its_source(mini_checkpoint: Path, tmp_path: Path) -> None:
     tensors: Tensors = read_tensors(mini_checkpoint)
-    twin = open_checkpoint(write_twin(mini_checkpoint, tmp_path / "twin", tensors))
+    made = open_checkpoint(write_altered_checkpoint(mini_checkpoint, tmp_path / "altered", tensors))
     source = open_checkpoint(mini_checkpoint)
-    assert (twin.symbols, twin.merges, twin.architecture) == (source.symbols, source.merges, source.architecture)
-    assert {tensor.stored_dtype for tensor in twin.tensors.values()} == {"float32"}
+    assert (made.symbols, made.merges, made.architecture) == (source.symbols, source.merges, source.architecture)
+    assert {tensor.stored_dtype for tensor in made.tensors.values()} == {"float32"}

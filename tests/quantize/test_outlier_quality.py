@@ -1,4 +1,4 @@
-"""Every recipe on the embedded checkpoint and on a twin of it that has outliers."""
+"""Every recipe on the embedded checkpoint and on its outlier checkpoint."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from makers.outliers import write_outlier_checkpoint
 
 
 @pytest.fixture(scope="module")
-def twin(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outlier_bundle(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded checkpoint with six channels of every layer's inputs a hundred times larger, as a bundle."""
-    folder = tmp_path_factory.mktemp("twin")
+    folder = tmp_path_factory.mktemp("outliers")
     checkpoint = write_outlier_checkpoint(mini_checkpoint, folder / "checkpoint", factor=100, channels=6)
     export_bundle(open_checkpoint(str(checkpoint)), folder / "bundle")
     return folder / "bundle"
@@ -34,12 +34,12 @@ RECIPES_HERE = [name for name, recipe in RECIPES.items() if recipe.batch_invaria
 
 
 @pytest.mark.parametrize("name", RECIPES_HERE)
-def test_outliers_cost_a_recipe_nothing(name: str, mini_bundle: Path, twin: Path, tmp_path: Path) -> None:
-    plain, hard = evaluated(mini_bundle, tmp_path / "plain", name), evaluated(twin, tmp_path / "hard", name)
+def test_outliers_cost_a_recipe_nothing(name: str, mini_bundle: Path, outlier_bundle: Path, tmp_path: Path) -> None:
+    plain, hard = evaluated(mini_bundle, tmp_path / "plain", name), evaluated(outlier_bundle, tmp_path / "hard", name)
     for evaluation in (plain, hard):
         assert evaluation.passed(RECIPES[name].max_perplexity_increase), evaluation.table()
     assert hard.kl_divergence.value < 1.5 * plain.kl_divergence.value
 
 
-def test_without_smoothing_outliers_wreck_the_answers(twin: Path, tmp_path: Path) -> None:
-    assert evaluated(twin, tmp_path / "naive", "int8-dynamic").perplexity_increase.value > 0.05
+def test_without_smoothing_outliers_wreck_the_answers(outlier_bundle: Path, tmp_path: Path) -> None:
+    assert evaluated(outlier_bundle, tmp_path / "naive", "int8-dynamic").perplexity_increase.value > 0.05

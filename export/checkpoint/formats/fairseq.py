@@ -18,7 +18,7 @@ from biogpt_onnx.runtime.errors import CheckpointError
 CHECKPOINT_FILES = ("checkpoint.pt", "checkpoint_avg.pt", "checkpoint_last.pt")
 """File names that the published archives use, the preferred first."""
 
-_VERSION = "decoder.version"  # fairseq's own bookkeeping
+_VERSION = "decoder.version"  # a version number, no weight
 _PUBLISHED_HEAD_SIZE = 64
 _FIRST_LAYER = re.compile(r"layers\.(\d+)\.")
 

@@ -10,7 +10,7 @@ import pytest
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.auto.automatic import check_apart, quantize_automatically
-from biogpt_onnx.quantize.auto.mixed_precision import bytes_a_step, mixture_precision
+from biogpt_onnx.quantize.auto.mixed_precision import bytes_a_step, overall_precision
 from biogpt_onnx.quantize.auto.passages import perplexity_increase, select_passages
 from biogpt_onnx.quantize.auto.search import largest_within
 from biogpt_onnx.quantize.auto.sensitivity import least_sensitive_first, sensitivities
@@ -51,7 +51,7 @@ def exported(folder: Path, **changes: int) -> Path:
 
 def mixture(layers: Mapping[str, LayerPacking], table: LayerPacking = None) -> Recipe:
     overrides = {name: layers.get(name) for name in LAYERS}
-    return Recipe("auto", "", mixture_precision(overrides.values(), table), EIGHT, table, overrides=overrides)
+    return Recipe("auto", "", overall_precision(overrides.values(), table), EIGHT, table, overrides=overrides)
 
 
 def every_logit(folder: Path, ids: list[int]) -> np.ndarray:
@@ -149,9 +149,9 @@ def last_step(session: DecoderSession, prompts: list[list[int]]) -> np.ndarray:
 
 def test_outliers_cost_what_is_chosen_nothing(mini_checkpoint: Path, tmp_path: Path) -> None:
     checkpoint = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", factor=100, channels=6)
-    export_bundle(open_checkpoint(str(checkpoint)), tmp_path / "twin")
-    _, choice = quantize_automatically(tmp_path / "twin", tmp_path / "auto", 0.005)
-    evaluation = evaluate(tmp_path / "auto", tmp_path / "twin", evaluation_texts(), prompts=0)
+    export_bundle(open_checkpoint(str(checkpoint)), tmp_path / "fp32")
+    _, choice = quantize_automatically(tmp_path / "fp32", tmp_path / "auto", 0.005)
+    evaluation = evaluate(tmp_path / "auto", tmp_path / "fp32", evaluation_texts(), prompts=0)
     assert evaluation.passed(0.005), evaluation.table()
     assert choice.bytes_a_step < 0.3 * choice.float32_bytes_a_step
 

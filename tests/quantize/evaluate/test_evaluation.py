@@ -22,7 +22,7 @@ from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
 from makers.checkpoints import tiny_architecture, write_huggingface
-from makers.outliers import read_tensors, write_outlier_checkpoint, write_twin
+from makers.outliers import read_tensors, write_altered_checkpoint, write_outlier_checkpoint
 
 TEXTS = [
     "The patient was treated with cisplatin and developed acute renal failure after two cycles.",
@@ -46,7 +46,7 @@ def with_noise(source: Path, target: Path, noise: float, only: str = "") -> Path
     for name, values in tensors.items():
         if values.ndim == 2 and name.startswith(only):
             tensors[name] = values + generator.standard_normal(values.shape, np.float32) * noise * values.std()
-    return exported(write_twin(source, target / "checkpoint", tensors), target / "bundle")
+    return exported(write_altered_checkpoint(source, target / "checkpoint", tensors), target / "bundle")
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +113,8 @@ def test_equal_calls_have_equal_results(worse: Evaluation, mini_bundle: Path, sa
 def test_channels_that_a_recipe_scaled_and_compensated_are_no_error(
     mini_bundle: Path, mini_checkpoint: Path, tmp_path: Path
 ) -> None:
-    twin = exported(write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", 64), tmp_path / "twin")
-    found = evaluate(twin, mini_bundle, TEXTS[:2], threads=1, prompts=0)
+    checkpoint = write_outlier_checkpoint(mini_checkpoint, tmp_path / "checkpoint", 64)
+    found = evaluate(exported(checkpoint, tmp_path / "bundle"), mini_bundle, TEXTS[:2], threads=1, prompts=0)
     assert found.kl_divergence.value == 0
     assert all(error.keys < 1e-6 and error.values < 1e-6 for error in found.layer_errors)
 
@@ -178,7 +178,7 @@ def test_a_bundle_that_computes_no_numbers_is_refused(tmp_path: Path) -> None:
     source = write_huggingface(tmp_path / "plain", tiny_architecture())
     tensors = read_tensors(source)
     tensors["layers.1.fc1.bias"][:] = np.inf
-    broken = exported(write_twin(source, tmp_path / "broken", tensors), tmp_path / "broken-bundle")
+    broken = exported(write_altered_checkpoint(source, tmp_path / "broken", tensors), tmp_path / "broken-bundle")
     with pytest.raises(BundleError, match="broken-bundle computes logits that are no numbers"):
         evaluate(broken, exported(source, tmp_path / "bundle"), TEXTS[:1], threads=1)
 
