@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx import BioGPT, DeviceMemoryError, Timings
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
 from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
@@ -30,7 +30,7 @@ _NOT_A_NUMBER = 0x7FFF
 
 def logits(subject: Subject) -> Found:
     """Logits beside float32's, in each of the ways in which tokens are read."""
-    ids = subject.exact.tokenizer.encode(" ".join(EVALUATION_TEXTS))[: 40 if subject.dry else 640]
+    ids = subject.exact.tokenizer.encode(" ".join(evaluation_texts()))[: 40 if subject.dry else 640]
     exact = subject.exact.logits(ids)
     ways = {
         "prompt": subject.ours.logits(ids),

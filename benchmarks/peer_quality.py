@@ -12,9 +12,9 @@ import numpy as np
 
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.process import ContenderError, PinnedProcess
-from biogpt_onnx.quantize.divergence import Divergence, divergence
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
-from biogpt_onnx.quantize.intervals import ratio_of_sums
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence
+from biogpt_onnx.quantize.evaluate.intervals import ratio_of_sums
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from proof import logits_of
@@ -39,7 +39,7 @@ class Texts(NamedTuple):
 def read_texts(data: Path | None) -> Texts:
     """The last documents of BC5CDR's validation set, on which the checkpoint was not trained, or the built-in ones."""
     if data is None:
-        return Texts(EVALUATION_TEXTS, "the built-in evaluation text")
+        return Texts(evaluation_texts(), "the built-in evaluation text")
     documents = json.loads((data / "bc5cdr" / "valid.json").read_text(encoding="utf-8")).values()
     texts = [f"{document['title']} {document['abstract']}" for document in list(documents)[-_DOCUMENTS:]]
     return Texts(texts, "abstracts of BC5CDR's validation set")

@@ -16,7 +16,7 @@ from typing import Any
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.evaluation import evaluate
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import INTEGER_RECIPES, RECIPES
 from machine import describe

@@ -1,1 +1,1 @@
-"""Checkpoint to bundle: readers, the graph, and the proof that it computes what the checkpoint says."""
+"""Export of checkpoints to bundles: readers, the graph, and its parity with transformers."""

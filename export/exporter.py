@@ -1,4 +1,4 @@
-"""Checkpoint to bundle: load, build the graph, attach the weights, save, record."""
+"""Export of a checkpoint as a float32 bundle."""
 
 import importlib.metadata
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many weights are written."""
+"""Called with the number of weights written so far and of all weights."""
 
-# Memory is mapped by the page: weights that begin on one can be used where they lie in the file.
+# Memory is mapped by the page: weights that begin on a page can be used where they lie in the file.
 _PAGE_BYTES = 4096
 
 
@@ -38,14 +38,18 @@ def export_bundle(
     Weights pass through memory one at a time, whatever the model's size.
 
     Args:
-        checkpoint: see `open_checkpoint`.
-        target: the bundle's folder; it appears when everything is written.
-        task: what the checkpoint was fine-tuned for, one of `bundle.TASKS`; by default what its name or form says.
-        overwrite: whether a bundle that stands there is replaced.
+        checkpoint: checkpoint that `open_checkpoint` opened.
+        target: bundle's folder; it appears when everything is written.
+        task: task that the checkpoint was fine-tuned for, one of `bundle.TASKS`; by default the one that its name or
+            form tells.
+        overwrite: whether a bundle at `target` is replaced.
         progress: called after each weight.
 
+    Returns:
+        The bundle's manifest.
+
     Raises:
-        BundleError: the target stands in the way or cannot be written.
+        BundleError: something else lies at `target`, or it cannot be written.
         CheckpointError: a weight cannot be read.
     """
     architecture = checkpoint.architecture
@@ -69,7 +73,13 @@ def export_bundle(
 
 
 def save_model(model: ir.Model, path: Path, progress: Progress | None = None) -> None:
-    """Writes a graph with its weights in one file beside it, and has ONNX check it."""
+    """Writes a graph to `path` with its weights in one file beside it, and has ONNX check it.
+
+    Args:
+        model: graph whose parameters have values.
+        path: file of the graph.
+        progress: called after each weight.
+    """
     report = progress or (lambda _done, _total: None)
     ir.save(
         model,
@@ -78,5 +88,5 @@ def save_model(model: ir.Model, path: Path, progress: Progress | None = None) ->
         alignment=_PAGE_BYTES,
         callback=lambda _tensor, info: report(info.index + 1, info.total),
     )
-    # By path: a model beyond 2 GB cannot be handed over in memory.
+    # By path, because a model beyond 2 GB cannot be handed over in memory.
     onnx.checker.check_model(path, full_check=False)

@@ -1,4 +1,4 @@
-"""The small files of a checkpoint in Hugging Face form: configuration and vocabulary."""
+"""Configuration and vocabulary files of a checkpoint in Hugging Face form."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from biogpt_onnx.runtime.tokenizer.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 
 def huggingface_config(architecture: Architecture) -> dict[str, object]:
-    """The architecture as transformers' config.json states it."""
+    """Returns the fields of transformers' config.json for an architecture."""
     return {
         "architectures": ["BioGptForCausalLM"],
         "model_type": "biogpt",
@@ -31,7 +31,7 @@ def huggingface_config(architecture: Architecture) -> dict[str, object]:
 
 
 def write_huggingface_files(checkpoint: Checkpoint, folder: Path) -> None:
-    """Writes config.json, vocab.json and merges.txt, the same for the same checkpoint whatever form it came in."""
+    """Writes config.json, vocab.json and merges.txt; equal for one model, whatever form its checkpoint came in."""
     config = json.dumps(huggingface_config(checkpoint.architecture), indent=2)
     vocabulary = json.dumps({symbol: number for number, symbol in enumerate(checkpoint.symbols)}, ensure_ascii=False)
     (folder / bundle.CONFIG_FILE).write_text(config + "\n", encoding="utf-8")

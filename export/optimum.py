@@ -1,7 +1,7 @@
-"""BioGPT registered with optimum's ONNX exporter, for the layout that optimum's `ORTModelForCausalLM` loads.
+"""Export through optimum, in the layout that optimum's `ORTModelForCausalLM` loads.
 
-It is the portable layout: a traced graph of standard operators with the cache as ordinary inputs and outputs, slower
-than a bundle, but for whatever else reads such folders.
+The graph is traced, of standard operators, with the cache as ordinary inputs and outputs: slower than a bundle, but
+portable to other programs that read such folders.
 """
 
 import importlib
@@ -20,16 +20,16 @@ TASK = "text-generation-with-past"
 
 
 def register() -> None:
-    """Teaches optimum's exporter the model type "biogpt", which it does not know; asking twice does no harm.
+    """Registers the model type "biogpt" with optimum's exporter, which does not know it; repeated calls do no harm.
 
-    After it, `optimum.exporters.onnx.main_export` takes BioGPT checkpoints like any other.
+    Afterwards `optimum.exporters.onnx.main_export` takes BioGPT checkpoints like any other.
     """
     tasks = importlib.import_module("optimum.exporters.tasks").TasksManager
     configs = importlib.import_module("optimum.exporters.onnx.config")
     normalized = importlib.import_module("optimum.utils").NormalizedTextConfig
 
     class BioGptOnnxConfig(configs.TextDecoderWithPositionIdsOnnxConfig):  # type: ignore[misc, name-defined] # untyped
-        """BioGPT as optimum sees it: a GPT-2 that takes positions."""
+        """Export configuration of BioGPT: that of a GPT-2 with position ids as input."""
 
         NORMALIZED_CONFIG_CLASS = normalized
 
@@ -37,13 +37,18 @@ def register() -> None:
 
 
 def export_optimum(checkpoint: Checkpoint, target: Path, *, overwrite: bool = False) -> None:
-    """Writes `model.onnx`, `config.json` and the vocabulary into a folder that appears when all is written.
+    """Writes `model.onnx`, `config.json` and the vocabulary.
 
     Unlike a bundle's export it traces the model in torch and needs memory for a few copies of it.
 
+    Args:
+        checkpoint: checkpoint that `open_checkpoint` opened.
+        target: folder to make; it appears when everything is written.
+        overwrite: whether what lies at `target` is replaced.
+
     Raises:
         CheckpointError: optimum or transformers is not installed.
-        BundleError: the target stands in the way or cannot be written.
+        BundleError: something else lies at `target`, or it cannot be written.
     """
     exporter, transformers = _import_exporter()
     register()
@@ -65,7 +70,7 @@ def _import_exporter() -> tuple[Any, Any]:
 
 
 def _quietly(function: Any, **arguments: Any) -> None:  # noqa: ANN401 -- optimum has no types
-    # The tracer warns of every branch it follows; what it made is tested, not read about.
+    # The tracer warns of every branch it follows, which tests of the result make needless.
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""The graph against transformers, in every way in which the runtime uses it."""
+"""Parity of a bundle with transformers, in every way in which the runtime uses the graph."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -27,7 +27,7 @@ Logits = npt.NDArray[np.float32]
 
 
 class Reference(Protocol):
-    """The model that is taken for the truth."""
+    """Reference model that a bundle is compared with."""
 
     @property
     def vocab_size(self) -> int:
@@ -36,19 +36,19 @@ class Reference(Protocol):
 
     @property
     def max_positions(self) -> int:
-        """Tokens that a sequence may have."""
+        """Longest sequence, in tokens."""
         ...
 
     def logits(self, ids: Sequence[int]) -> Logits:
-        """The logits after each token, [len(ids), vocab]."""
+        """Returns the logits after each token, [len(ids), vocab]."""
         ...
 
     def left_padded_logits(self, batch: Sequence[Sequence[int]]) -> list[Logits]:
-        """Each row's logits [len(row), vocab], from one left-padded batch."""
+        """Returns each row's logits [len(row), vocab], from one left-padded batch."""
         ...
 
     def greedy(self, ids: Sequence[int], max_new_tokens: int) -> list[int]:
-        """As many new tokens by greedy search, none of which ends the sequence."""
+        """Returns `max_new_tokens` new tokens by greedy search, in which no token ends the sequence."""
         ...
 
 
@@ -60,17 +60,17 @@ def compare_with(
     longest: int = 96,
     max_new_tokens: int = 32,
 ) -> ParityReport:
-    """Compares every way in which the runtime uses the graph.
+    """Compares a bundle with a reference in every way in which the runtime uses the graph.
 
     Args:
-        session: the bundle's.
-        reference: the truth.
-        tolerance: see `Tolerance`.
+        session: session of the bundle.
+        reference: reference model.
+        tolerance: largest allowed difference of a logit; by default that of `Tolerance()`.
         longest: tokens of the longest sequence; fewer where the model has fewer positions.
         max_new_tokens: tokens of each greedy search.
 
     Raises:
-        CheckpointError: the two are not of the same size.
+        CheckpointError: vocabulary or positions of the two differ in size.
     """
     tolerance = tolerance or Tolerance()
     for what in ("vocab_size", "max_positions"):
@@ -80,7 +80,7 @@ def compare_with(
                 f"the checkpoint is of another model: its {what} is {theirs:,}, the bundle's {ours:,}"
             )
     longest = min(longest, session.max_positions)
-    # Parity is of arithmetic, for which any ids do.
+    # Any ids show whether the arithmetic agrees.
     generator = np.random.default_rng(0)
     lengths = sorted({1, 2, longest // 3 + 1, longest})
     batch = [_random_ids(generator, length, session.vocab_size) for length in lengths]
@@ -94,7 +94,7 @@ def compare_with(
     comparisons = [_compare_logits(name, way(), expected, tolerance) for name, way in ways.items()]
     padded = reference.left_padded_logits(batch)
     comparisons.append(_compare_logits("left-padded batch", ways["without cache"](), padded, tolerance))
-    # The longest leaves no room for new tokens where it fills the positions.
+    # Without the longest prompt, which may fill all positions and leave no room for new tokens.
     tokens = _compare_greedy(session, reference, batch[:-1], min(max_new_tokens, longest // 2), tolerance)
     return ParityReport(tuple(comparisons), tokens, tolerance)
 
@@ -120,7 +120,7 @@ def _in_chunks(session: Backend[Any], ids: Sequence[int], sizes: Sequence[int]) 
 
 
 def _in_one_batch(session: Backend[Any], batch: Sequence[Sequence[int]]) -> list[Logits]:
-    # Rows of unequal lengths, as the greedy search leaves them: the shortest ends first, and the batch shrinks.
+    # Rows of unequal lengths, as in a greedy search: the shortest ends first, and the batch shrinks.
     results: list[list[Logits]] = [[] for _ in batch]
     cache, active = session.new_cache(len(batch), max(map(len, batch))), list(range(len(batch)))
     for step in range(max(map(len, batch))):
@@ -163,7 +163,7 @@ def _compare_greedy(
     max_new_tokens: int,
     tolerance: Tolerance,
 ) -> tuple[TokensComparison, ...]:
-    """Greedy search of each prompt alone, and of all in one batch, against the reference's tokens."""
+    """Compares the reference's greedy tokens with those of each prompt alone, and of all prompts in one batch."""
     config = GenerationConfig(max_new_tokens=max_new_tokens, min_new_tokens=max_new_tokens)
     expected = [reference.greedy(ids, max_new_tokens) for ids in prompts]
     margins = [_greedy_margins(reference, prompt, tokens) for prompt, tokens in zip(prompts, expected, strict=True)]
@@ -184,7 +184,7 @@ def _greedy(session: Backend[Any], prompts: Sequence[Sequence[int]], config: Gen
 
 def _greedy_margins(reference: Reference, prompt: Sequence[int], tokens: Sequence[int]) -> Logits:
     logits = reference.logits([*prompt, *tokens[:-1]])[len(prompt) - 1 :].copy()
-    # The end of a sequence was forbidden to both.
+    # Neither search may end a sequence.
     logits[:, EOS_ID] = -np.inf
     return _margins(logits)
 
@@ -198,7 +198,7 @@ def _compare_tokens(
 ) -> TokensComparison:
     verdicts, equal = [], 0
     for got, wanted, row_margins in zip(ours, expected, margins, strict=True):
-        # Behind the first difference the two continue different texts, which says nothing.
+        # Behind the first difference the two continue different texts, which cannot be compared.
         same = next((at for at, pair in enumerate(zip(got, wanted, strict=True)) if pair[0] != pair[1]), len(wanted))
         equal += same
         if same < len(wanted):

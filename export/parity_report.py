@@ -1,24 +1,29 @@
-"""What a comparison of a graph with transformers found."""
+"""Report of a bundle's parity with transformers."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 TOP_K = 5
-"""How many of the most likely tokens are compared as a set."""
+"""Number of the most likely tokens that are compared as a set."""
 
 
 class Verdict(StrEnum):
-    """What a comparison found."""
+    """Result of a comparison."""
 
     PASS = "PASS"  # noqa: S105 -- no password
     FAIL = "FAIL"
     AMBIGUOUS = "AMBIGUOUS"
-    """Other tokens, but where the reference's two best differ by less than the tolerance."""
+    """Other tokens, but only where the reference's two best logits differ by less than the tolerance."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far logits may differ: `absolute` + `relative` * |reference|."""
+    """Largest allowed difference of a logit: `absolute` + `relative` * |reference|.
+
+    Attributes:
+        absolute: allowed difference at a logit of 0.
+        relative: further allowed difference, as a share of the reference's logit.
+    """
 
     absolute: float = 1e-4
     relative: float = 1e-5
@@ -26,17 +31,17 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class LogitsComparison:
-    """One way of computing logits, compared.
+    """Comparison of logits, computed in one of the runtime's ways.
 
     Attributes:
-        name: which way.
-        verdict: what was found.
+        name: name of the way.
+        verdict: result.
         num_tokens: positions compared.
-        largest_difference: of any logit.
-        mean_difference: over all logits.
+        largest_difference: largest absolute difference of a logit.
+        mean_difference: mean absolute difference over all logits.
         top_1_agreement: share of positions with the same most likely token.
-        top_k_overlap: mean share of the reference's `TOP_K` most likely tokens that are among ours.
-        smallest_margin: the reference's smallest distance between its two best logits: near zero, rounding decides.
+        top_k_overlap: mean share of the reference's `TOP_K` most likely tokens that are among the bundle's.
+        smallest_margin: smallest distance between the reference's two best logits; near zero, rounding decides.
     """
 
     name: str
@@ -51,14 +56,14 @@ class LogitsComparison:
 
 @dataclass(frozen=True)
 class TokensComparison:
-    """One way of generating, compared.
+    """Comparison of generated tokens.
 
     Attributes:
-        name: which way.
-        verdict: what was found.
+        name: name of the way of generating.
+        verdict: result.
         num_tokens: tokens compared.
-        num_equal: tokens before the first that differs, over all prompts.
-        smallest_margin: see `LogitsComparison`.
+        num_equal: tokens before the first that differs, summed over all prompts.
+        smallest_margin: smallest distance between the reference's two best logits; near zero, rounding decides.
     """
 
     name: str
@@ -70,7 +75,13 @@ class TokensComparison:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """All comparisons of a bundle."""
+    """All comparisons of a bundle.
+
+    Attributes:
+        logits: comparisons of logits.
+        tokens: comparisons of generated tokens.
+        tolerance: largest allowed difference of a logit.
+    """
 
     logits: tuple[LogitsComparison, ...]
     tokens: tuple[TokensComparison, ...]
@@ -78,16 +89,16 @@ class ParityReport:
 
     @property
     def comparisons(self) -> tuple[LogitsComparison | TokensComparison, ...]:
-        """All of them."""
+        """Comparisons of logits, then of tokens."""
         return (*self.logits, *self.tokens)
 
     @property
     def passed(self) -> bool:
-        """Whether no comparison failed. An ambiguous one has not: either token would have been right."""
+        """True unless a comparison failed; in an ambiguous one either token would have been right."""
         return all(comparison.verdict is not Verdict.FAIL for comparison in self.comparisons)
 
     def table(self) -> str:
-        """The report for people to read."""
+        """Returns the report as lines of text."""
         limit = f"{self.tolerance.absolute:g} + {self.tolerance.relative:g} * |logit|"
         lines = [
             f"{'logits, within ' + limit:44}{'largest':>10}{'mean':>10}{'top 1':>8}{'top 5':>8}{'margin':>10}",

@@ -1,4 +1,4 @@
-"""transformers' BioGPT on the same weights: what an export is held against."""
+"""transformers' BioGPT on the same weights, the reference of the parity report."""
 
 import importlib
 from collections.abc import Sequence
@@ -17,7 +17,12 @@ from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, PAD_ID
 
 
 class TransformersReference:
-    """A `BioGptForCausalLM` in float32 with eager attention."""
+    """Model `BioGptForCausalLM` in float32 with eager attention.
+
+    Attributes:
+        vocab_size: entries of a row of logits.
+        max_positions: longest sequence, in tokens.
+    """
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 -- transformers' model
         self._torch = importlib.import_module("torch")
@@ -26,23 +31,23 @@ class TransformersReference:
         self.max_positions: int = model.config.max_position_embeddings
 
     def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """The logits after each token, [len(ids), vocab]."""
+        """Returns the logits after each token, [len(ids), vocab]."""
         with self._torch.no_grad():
             return self._numpy(self._model(self._torch.tensor([list(ids)])).logits[0])
 
     def left_padded_logits(self, batch: Sequence[Sequence[int]]) -> list[npt.NDArray[np.float32]]:
-        """Each row's logits [len(row), vocab], computed in one batch that is padded on the left."""
+        """Returns each row's logits [len(row), vocab], computed in one batch that is padded on the left."""
         width = max(map(len, batch))
         ids = self._torch.tensor([[PAD_ID] * (width - len(row)) + list(row) for row in batch])
         mask = self._torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
-        # Without them, recent versions count positions from the padding.
+        # Without position ids, recent versions count positions from the padding.
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         with self._torch.no_grad():
             logits = self._model(ids, attention_mask=mask, position_ids=positions).logits
         return [self._numpy(logits[index, width - len(row) :]) for index, row in enumerate(batch)]
 
     def greedy(self, ids: Sequence[int], max_new_tokens: int) -> list[int]:
-        """The new tokens of transformers' own greedy search, which never ends early."""
+        """Returns `max_new_tokens` new tokens by transformers' greedy search, in which no token ends the sequence."""
         prompt = self._torch.tensor([list(ids)])
         with self._torch.no_grad():
             generated = self._model.generate(
@@ -63,10 +68,15 @@ class TransformersReference:
 
 
 def open_reference(source: str, *, revision: str | None = None, seed: int = 0) -> TransformersReference:
-    """The checkpoint in transformers.
+    """Opens a checkpoint in transformers.
 
-    A Hugging Face folder is opened by transformers itself, which knows nothing of this package's readers; any other
-    form, which it cannot open, through them.
+    A Hugging Face folder is opened by transformers itself, independently of this package's readers; any other form,
+    which transformers cannot open, by these readers.
+
+    Args:
+        source: checkpoint in any form that `open_checkpoint` takes.
+        revision: for a hub id, a branch, tag or commit.
+        seed: seed of a preset's random weights.
 
     Raises:
         CheckpointError: the checkpoint cannot be opened, or transformers or torch is not installed.
@@ -82,11 +92,11 @@ def open_reference(source: str, *, revision: str | None = None, seed: int = 0) -
 
 
 def model_of(transformers: Any, checkpoint: Checkpoint) -> Any:  # noqa: ANN401 -- transformers and its model
-    """A checkpoint of any form as transformers' `BioGptForCausalLM`, in float32."""
+    """Returns a checkpoint of any form as transformers' `BioGptForCausalLM` in float32."""
     torch = importlib.import_module("torch")
     config = transformers.BioGptConfig(**huggingface_config(checkpoint.architecture))
     with torch.device("meta"):
-        # No time is spent on initial weights that are replaced at once.
+        # On the meta device, no time is spent on initial weights that are replaced at once.
         model = transformers.BioGptForCausalLM(config)
     weights = {to_huggingface(name): torch.from_numpy(tensor.read()) for name, tensor in checkpoint.tensors.items()}
     if checkpoint.architecture.tied_head:

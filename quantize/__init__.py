@@ -1,1 +1,1 @@
-"""Bundle to smaller bundle: a recipe chooses the layers, the graph is built anew with them."""
+"""Quantization of bundles: a recipe chooses the layers, and the graph is built anew with them."""

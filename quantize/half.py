@@ -1,11 +1,11 @@
-"""Half precision: the network of float32 with weights, activations and cache of 16 bits, as GPUs compute it.
+"""Half precision: the network with weights, activations and cache of 16 bits, as GPUs compute it.
 
-The sum that runs from layer to layer is of 16 bits like the rest. In float32 it would lower the error of the logits by
-a fifth on the embedded checkpoint and by two fifths on 24 random layers, of which perplexity shows nothing: with all of
-it in 16 bits that grows by 0.01 % (float16) and 0.05 % (bfloat16) at most, outliers or not. The price would be four
-conversions a layer, where a GPU's step is bound by the number of its operations. The largest values met in this sum
-are 33 and 14, where float16 holds 65,504; a model beyond that is one for bfloat16. The CUDA kernels of normalization
-and products add up in float32 whatever they read.
+The residual stream has 16 bits like the rest. In float32 it would lower the error of the logits by a fifth on the
+embedded checkpoint and by two fifths on 24 random layers, of which perplexity shows nothing: with all of the network in
+16 bits it grows by 0.01 % (float16) and 0.05 % (bfloat16) at most, with outliers and without. The price would be four
+conversions a layer, where a GPU's step is bound by the number of its operations. The largest values met in the residual
+stream are 33 and 14, where float16 reaches 65,504; a model with larger ones needs bfloat16. The CUDA kernels of
+normalization and products add up in float32 whatever type they read.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import onnx_ir as ir
 from biogpt_onnx.export.graph.causal_lm import build_causal_graph, build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.sublayers import FUSED
+from biogpt_onnx.export.graph.weights import attach_lazily
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
 from biogpt_onnx.runtime.bundle import CAUSAL_MODEL_FILE, MODEL_FILE
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -26,34 +27,34 @@ from biogpt_onnx.runtime.errors import BundleError
 
 
 def half_model(architecture: Architecture, read: ReadWeight, dtype: ir.DataType) -> ir.Model:
-    """The network in half precision. Only its logits are float32.
+    """Builds a bundle's first graph in half precision; only its logits are float32.
 
     Args:
-        architecture: the network's shape.
-        read: its weights in float32; they are read and rounded when the model is written, one at a time.
-        dtype: float16, or bfloat16, which has float32's range and three bits less than float16 to say a value.
+        architecture: network's shape.
+        read: reads its weights in float32; they are read and rounded when the model is written, one at a time. Values
+            that are too small for the type become 0.
+        dtype: float16; or bfloat16, which has float32's range, and three bits of precision less than float16.
 
     Raises:
-        BundleError: names a weight that the type cannot hold. What is too small for it becomes 0.
+        BundleError: a weight is too large for the type; names the first one.
     """
     model = build_causal_lm(architecture, dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype))
     for name, parameter in _without_values(model):
-        if parameter.dtype is None or not isinstance(parameter.shape, ir.Shape):
-            raise ValueError(f"the graph's parameter {name} has no type or shape")
         _check_range(name, read, dtype)
-        parameter.const_value = ir.LazyTensor(
-            partial(_rounded, name, read, dtype), dtype=parameter.dtype, shape=parameter.shape, name=name
-        )
+        attach_lazily(parameter, partial(_rounded, name, read, dtype))
     return model
 
 
 def save_causal_graph(architecture: Architecture, dtype: ir.DataType, folder: Path) -> ir.Model:
-    """Writes the second graph of a bundle for GPUs beside the first, whose weights it shares.
+    """Writes a bundle's causal graph beside its first graph, whose weights it shares.
 
     Args:
-        architecture: the network's shape.
-        dtype: as that of `half_model`.
-        folder: the bundle, with the first graph and its weights in it.
+        architecture: network's shape.
+        dtype: type of the first graph's weights.
+        folder: bundle's folder, with the first graph and its weights in it.
+
+    Returns:
+        The causal graph.
     """
     choices = dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype, sublayers=FUSED)
     model = build_causal_graph(architecture, choices)

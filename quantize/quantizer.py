@@ -1,4 +1,4 @@
-"""Bundle to smaller bundle: calibrate, smooth, build the graph with packed weights, save, record."""
+"""Quantization of a bundle by a recipe: calibrate, smooth, build the graph with packed weights, save, record."""
 
 import dataclasses
 import importlib.metadata
@@ -15,18 +15,18 @@ from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
-from biogpt_onnx.quantize.blocks import Blocks
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
-from biogpt_onnx.quantize.calibration import input_magnitudes
-from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
+from biogpt_onnx.quantize.data.texts import calibration_texts
 from biogpt_onnx.quantize.dynamic import save_dynamic
 from biogpt_onnx.quantize.half import half_model, save_causal_graph
-from biogpt_onnx.quantize.layers import BlockTable, PackedHead, PackedLinear, RowTable
-from biogpt_onnx.quantize.mixture import layer_precisions, precision_of
-from biogpt_onnx.quantize.packing import PackedWeights
-from biogpt_onnx.quantize.recipes import Recipe
-from biogpt_onnx.quantize.rows import Rows
-from biogpt_onnx.quantize.smoothing import smoothed, smoothing
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.layer_packing import precision_of
+from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.packing.rows import Rows
+from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
+from biogpt_onnx.quantize.smoothing.calibration import input_magnitudes
+from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -38,7 +38,7 @@ _COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE)
 _TOOLS = ("numpy", "onnx", "onnx-ir")
 
 
-def quantize_bundle(  # noqa: PLR0913 -- what, where to, how, and three settings
+def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three settings
     source: Path,
     target: Path,
     recipe: Recipe,
@@ -47,20 +47,24 @@ def quantize_bundle(  # noqa: PLR0913 -- what, where to, how, and three settings
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Writes a float32 bundle anew in a smaller precision. The runtime loads both alike.
+    """Writes a float32 bundle in a smaller precision, as a bundle that the runtime loads like any other.
 
     Args:
-        source: a float32 bundle.
-        target: the new bundle's folder; it appears when everything is written.
-        recipe: one of `RECIPES`.
-        texts: what to calibrate with, such as the prompts that the model will see; by default a built-in text.
-        overwrite: whether a bundle that stands at `target` is replaced.
+        source: float32 bundle.
+        target: new bundle's folder; it appears when everything is written.
+        recipe: recipe, such as one of `RECIPES`.
+        texts: passages to calibrate with, such as prompts that the model will see; by default the built-in ones.
+        overwrite: whether a bundle at `target` is replaced.
         progress: called after each weight.
 
+    Returns:
+        The new bundle's manifest.
+
     Raises:
-        BundleError: the source is missing, damaged, quantized already or holds NaN or infinity; or the target stands
-            in the way or cannot be written.
+        BundleError: the source is missing, damaged, quantized already or holds NaN or infinity; or something else lies
+            at `target`, or it cannot be written.
         ConfigError: there is no text to calibrate with.
+        BuiltInTextError: the built-in text is missing or damaged.
     """
     manifest = read_source(source, target)
     weights = BundleWeights(source)
@@ -86,7 +90,13 @@ def quantize_bundle(  # noqa: PLR0913 -- what, where to, how, and three settings
 
 
 def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeights) -> LayerChoices:
-    """The layers of a recipe; `packed` learns how to make their weights."""
+    """Returns the layers that a recipe builds the graph of.
+
+    Args:
+        architecture: network's shape.
+        recipe: recipe that packs weights.
+        packed: gets the weights that these layers declare.
+    """
     choices = LayerChoices.fp32(architecture)
     table, head = choices.embedding, choices.head
     if isinstance(recipe.table, Rows):
@@ -96,13 +106,17 @@ def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeig
     if recipe.table is not None:
         head = partial(PackedHead, packed=packed, packing=recipe.table)
     choices = dataclasses.replace(choices, embedding=table, head=head)
-    # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and a single row in another order.
+    # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and adds up a single row in another order.
     four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
     return dataclasses.replace(choices, linear=partial(_linear, recipe=recipe, packed=packed), even_rows=four_bits)
 
 
 def read_source(source: Path, target: Path) -> Manifest:
-    """The manifest of a bundle that is to be quantized.
+    """Checks a bundle that is to be quantized, and returns its manifest.
+
+    Args:
+        source: float32 bundle.
+        target: new bundle's folder.
 
     Raises:
         BundleError: the source is missing, incomplete or quantized already, or the target is the source.
@@ -123,17 +137,34 @@ def read_source(source: Path, target: Path) -> Manifest:
 def smoothed_weights(
     source: Path, architecture: Architecture, weights: BundleWeights, texts: Sequence[str] | None
 ) -> ReadWeight:
-    """The weights of a float32 bundle without the outliers of its activations on some text, by default a built-in one.
+    """Calibrates a float32 bundle and returns a reader of its smoothed weights.
+
+    Args:
+        source: bundle's folder.
+        architecture: network's shape.
+        weights: bundle's weights.
+        texts: passages to calibrate with; None for the built-in ones.
 
     Raises:
         ConfigError: there is no text to calibrate with.
+        BuiltInTextError: the built-in text is missing or damaged.
     """
-    magnitudes = input_magnitudes(source, architecture, weights, CALIBRATION_TEXTS if texts is None else texts)
+    magnitudes = input_magnitudes(source, architecture, weights, calibration_texts() if texts is None else texts)
     return smoothed(weights.read, smoothing(architecture, weights.read, magnitudes))
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:
-    """Copies what is not quantized beside the new graph, and records it all."""
+    """Copies configuration and vocabulary beside the new graph, and writes the manifest.
+
+    Args:
+        writer: writer of the new bundle, whose folder holds the graph and its weights.
+        source: float32 bundle that it is made from.
+        manifest: manifest of the source, with the new graph's inputs and outputs where they differ.
+        recipe: recipe that made the graph.
+
+    Returns:
+        The manifest as it was written.
+    """
     for name in _COPIED:
         shutil.copyfile(source / name, writer.folder / name)
     made = dataclasses.replace(
@@ -146,7 +177,7 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
     return writer.finish(made)
 
 
-def _linear(  # noqa: PLR0913 -- a linear layer's four, and how each is packed
+def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, and its packing
     graph: GraphBuilder, name: str, in_features: int, out_features: int, *, recipe: Recipe, packed: PackedWeights
 ) -> Layer:
     packing = recipe.packing(name)
@@ -165,5 +196,5 @@ def _packed_model(architecture: Architecture, recipe: Recipe, read: ReadWeight) 
 def _tools(manifest: Manifest) -> dict[str, str]:
     wrote_it = {name: importlib.metadata.version(name) for name in _TOOLS}
     wrote_it |= {"biogpt-onnx": __version__, "onnxruntime": str(import_onnxruntime().__version__)}
-    # What exported the float32 bundle stays on record where it was something else.
+    # Tools that only the export used stay on record.
     return {**manifest.tools, **wrote_it}

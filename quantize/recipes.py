@@ -1,49 +1,62 @@
-"""What can be made of a float32 bundle: each recipe by its name."""
+"""Recipes: the ways to make a smaller bundle of a float32 one, by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from biogpt_onnx.quantize.blocks import Blocks
-from biogpt_onnx.quantize.rows import Rows
+from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
+from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
+from biogpt_onnx.quantize.packing.rows import Rows
+from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
+
+EMBEDDING = TOKEN_EMBEDDING.removesuffix(".weight")
+HEAD = UNTIED_HEAD.removesuffix(".weight")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a bundle's weights are stored and its linear layers computed.
+    """Storage of a bundle's weights, and the computation of its linear layers.
 
     Attributes:
-        name: what users call it.
-        summary: one line for them.
-        precision: what the manifest says of the weights.
-        body: of the layers' matrices; None leaves the graph to ONNX Runtime's own `quantize_dynamic`, or, in half
-            precision, the matrices as they are.
-        table: of the token embedding and the output head, which share one table where the head is tied; None leaves it
-            in float32.
+        name: name that users call it by.
+        summary: description for users, in one line.
+        precision: manifest's name of the weights' precision.
+        body: packing of the decoder layers' matrices; None leaves the graph to ONNX Runtime's `quantize_dynamic`, or,
+            in half precision, the matrices as they are.
+        table: packing of the token embedding and the output head, which share one table where the head is tied; None
+            leaves it in float32.
         batch_invariant: whether a row's logits are the same, to the last bit, whatever rows are computed beside it.
-        batch_invariant_with_avx512: whether they are on processors with AVX-512 too, for which ONNX Runtime has other
-            kernels.
-        max_perplexity_increase: what it may cost, as a share of the float32 bundle's perplexity.
-        dtype: what the network computes in: float32, or half precision, in which everything is stored too.
-        overrides: linear layers, by their names in the graph, that are packed otherwise than `body`; None leaves one in
-            float32.
+        batch_invariant_with_avx512: whether they are so too on processors with AVX-512, for which ONNX Runtime has
+            other kernels.
+        max_perplexity_increase: largest increase of perplexity that passes the quality gate, as a share of the float32
+            bundle's.
+        dtype: type that the network computes in: float32, or a half-precision type, in which everything is stored too.
+        overrides: packings of single linear layers, by their names in the graph, instead of `body`.
     """
 
     name: str
     summary: str
     precision: str
-    body: Blocks | Rows | None
-    table: Blocks | Rows | None = Blocks(bits=8, size=256)  # noqa: RUF009 -- it is frozen
+    body: LayerPacking
+    table: LayerPacking = Blocks(bits=8, size=256)  # noqa: RUF009 -- it is frozen
     batch_invariant: bool = True
     batch_invariant_with_avx512: bool = True
     max_perplexity_increase: float = 0.005
     dtype: ir.DataType = ir.DataType.FLOAT
-    overrides: Mapping[str, Blocks | Rows | None] = field(default_factory=dict, hash=False)
+    overrides: Mapping[str, LayerPacking] = field(default_factory=dict, hash=False)
 
-    def packing(self, layer: str) -> Blocks | Rows | None:
-        """How the matrix of a linear layer is packed; None leaves it in float32."""
-        return self.overrides.get(layer, self.body)
+    def packing(self, layer: str) -> LayerPacking:
+        """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
+        return self.table if layer in {EMBEDDING, HEAD} else self.overrides.get(layer, self.body)
+
+
+def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, str]:
+    """Returns the precision of each linear layer, the embedding and, where it is not tied, the head, by name."""
+    tables = [EMBEDDING] if architecture.tied_head else [EMBEDDING, HEAD]
+    return {name: precision_of(recipe.packing(name)) for name in [*tables, *linear_shapes(architecture)]}
 
 
 _ALL = (
@@ -59,7 +72,7 @@ _ALL = (
         summary="8-bit weights in blocks: the fastest at one token after the other in 8 bits",
         precision="int8",
         body=Blocks(bits=8, size=256),
-        # Rows would have to be filled up to pairs, as they are for 4 bits. In 8 bits that makes a step of one row a
+        # Rows would have to be padded to pairs, as they are for 4 bits. In 8 bits that makes a step of one row a
         # quarter slower, and speed at such steps is what this recipe is for.
         batch_invariant_with_avx512=False,
     ),
@@ -97,6 +110,7 @@ _ALL = (
 )
 
 RECIPES = {recipe.name: recipe for recipe in _ALL}
+"""Recipes by name; `auto` is not among them, because its recipe is found for each bundle."""
 
 INTEGER_RECIPES = tuple(name for name, recipe in RECIPES.items() if recipe.dtype == ir.DataType.FLOAT)
-"""The recipes for CPUs; the others compute in half precision, for GPUs."""
+"""Names of the recipes for CPUs; the others compute in half precision, for GPUs."""

@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command: 1 where a gate was given and is missed, 0 otherwise."""
-    from biogpt_onnx.quantize.evaluation import evaluate
-    from biogpt_onnx.quantize.evaluation_plot import check_plot, plot_layer_errors
+    from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+    from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 
     if options.plot is not None:
         check_plot(options.plot)

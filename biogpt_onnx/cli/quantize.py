@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 if TYPE_CHECKING:
-    from biogpt_onnx.quantize.mixture_search import Choice
+    from biogpt_onnx.quantize.auto.search import Choice
     from biogpt_onnx.runtime.bundle import Manifest
 
 NAME = "quantize"
@@ -56,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command: 1 where the result was written but is worse than allowed."""
     try:
         # Imported here, as the runtime's commands must not need what only quantization needs.
-        from biogpt_onnx.quantize.automatic import MAX_PERPLEXITY_INCREASE
-        from biogpt_onnx.quantize.proof import prove
+        from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE
+        from biogpt_onnx.quantize.evaluate.quality_gate import run_quality_gate
         from biogpt_onnx.quantize.quantizer import quantize_bundle
         from biogpt_onnx.quantize.recipes import RECIPES
     except ImportError as error:
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     if options.no_evaluation:
         return 0
     with Progress("evaluating") as progress:
-        evaluation = prove(options.output, options.bundle, most, texts=texts, progress=progress)
+        evaluation = run_quality_gate(options.output, options.bundle, most, texts=texts, progress=progress)
     print(evaluation.table(most))
     return 0 if evaluation.passed(most) else 1
 
@@ -117,11 +117,11 @@ class _Stages:
 def _quantize_automatically(
     options: argparse.Namespace, calibration: Sequence[str] | None, texts: Sequence[str] | None, most: float
 ) -> None:
-    from biogpt_onnx.quantize.automatic import check_apart, quantize_automatically
-    from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+    from biogpt_onnx.quantize.auto.automatic import check_apart, quantize_automatically
+    from biogpt_onnx.quantize.data.texts import evaluation_texts
 
     if not options.no_evaluation:
-        check_apart(calibration, EVALUATION_TEXTS if texts is None else texts)
+        check_apart(calibration, evaluation_texts() if texts is None else texts)
     with ExitStack() as stack:
         manifest, choice = quantize_automatically(
             options.bundle,
@@ -145,11 +145,11 @@ def _chosen(manifest: "Manifest", choice: "Choice", most: float) -> str:
         f"chosen: {precisions_line(precisions)}",
         f"a step reads {choice.bytes_a_step / 1e6:,.1f} MB of matrices, {share:.2f} x float32",
     ]
-    if choice.growth is not None:
-        growth = choice.growth
+    if choice.perplexity_increase is not None:
+        increase = choice.perplexity_increase
         lines.append(
-            f"on the text that was searched with, perplexity {growth.value:+.3%}, at most {growth.at_most:+.3%}; "
-            f"mixtures measured: {choice.num_measured}"
+            f"on the text that was searched with, perplexity {increase.value:+.3%}, at most "
+            f"{increase.upper_bound:+.3%}; mixtures measured: {choice.num_measured}"
         )
     # A small text proves little, however good the bundle.
     more = "; more text to search with may allow more" if most else ""

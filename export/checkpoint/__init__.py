@@ -1,1 +1,1 @@
-"""Checkpoint files to one table of named tensors."""
+"""Readers of checkpoints in every form, as one table of named tensors."""

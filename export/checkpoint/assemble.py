@@ -1,4 +1,4 @@
-"""The last step of every reader of files: from what was found to a checkpoint, or to all that is wrong."""
+"""Last step of every reader of files: makes a checkpoint of its findings, or reports every problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 @dataclass(frozen=True)
 class Findings:
-    """What a reader found; None for a part that has a problem of its own.
+    """Findings of a reader; a part that could not be read is None, and its problem is noted already.
 
     Attributes:
-        path: what the user named.
-        architecture: soft prompt and head still to be decided.
+        path: path that the user named.
+        architecture: network's shape, in which soft prompt and head are still to be decided.
         declared_tied: whether the configuration says that the head is tied; None where it does not say.
-        vocabulary: without the soft prompt's symbols.
-        tensors: by canonical name.
+        vocabulary: vocabulary without the soft prompt's symbols.
+        tensors: tensors by canonical name.
     """
 
     path: Path
@@ -32,10 +32,15 @@ class Findings:
 
 
 def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
-    """Makes the checkpoint.
+    """Makes the checkpoint of a reader's findings.
+
+    Args:
+        findings: parts that the reader found.
+        problems: problems that it noted.
+        source: origin that the checkpoint records.
 
     Raises:
-        CheckpointError: names every problem noted so far and every one found here.
+        CheckpointError: there are problems; names every one noted so far and every one found here.
     """
     architecture, vocabulary, tensors = findings.architecture, findings.vocabulary, findings.tensors
     if architecture is not None and vocabulary is not None:

@@ -1,4 +1,4 @@
-"""A checkpoint, whatever form it came in."""
+"""Checkpoint of a BioGPT, independent of the form it came in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A complete BioGPT, its weights still in their files.
+    """A complete BioGPT, whose weights are still in their files.
 
     Attributes:
-        architecture: the model's shape, soft-prompt rows counted in.
-        tensors: by canonical name, exactly those of `names.expected_shapes(architecture)`.
-        symbols: the vocabulary in the order of the ids, without the soft-prompt rows.
-        merges: `merges.txt`, byte for byte.
-        source: what it was made from, without folders of this machine: "huggingface:NAME",
-            "fairseq:NAME/FILE", "preset:NAME" or "hub:ORGANISATION/NAME@COMMIT".
+        architecture: network's shape; its vocabulary includes the soft-prompt rows.
+        tensors: tensors by canonical name, exactly those of `names.expected_shapes(architecture)`.
+        symbols: symbols of the vocabulary in the order of the ids, without the soft-prompt rows.
+        merges: content of `merges.txt`, byte for byte.
+        source: origin, without folders of this machine: "huggingface:NAME", "fairseq:NAME/FILE", "preset:NAME" or
+            "hub:ORGANISATION/NAME@COMMIT".
     """
 
     architecture: Architecture

@@ -1,12 +1,12 @@
-"""From what a user names to a checkpoint."""
+"""Opening of a checkpoint in whatever form a user names it."""
 
 import re
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.checkpoint.fairseq import CHECKPOINT_FILES, open_fairseq
-from biogpt_onnx.export.checkpoint.hub import open_hub
-from biogpt_onnx.export.checkpoint.huggingface import WEIGHT_FILES, open_huggingface
+from biogpt_onnx.export.checkpoint.formats.fairseq import CHECKPOINT_FILES, open_fairseq
+from biogpt_onnx.export.checkpoint.formats.hub import open_hub
+from biogpt_onnx.export.checkpoint.formats.huggingface import WEIGHT_FILES, open_huggingface
 from biogpt_onnx.export.checkpoint.preset import PREFIX, open_preset
 from biogpt_onnx.runtime.errors import CheckpointError
 
@@ -17,17 +17,17 @@ _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz", ".tar", ".zip")
 def open_checkpoint(
     source: str | Path, *, revision: str | None = None, vocabulary: Path | None = None, seed: int = 0
 ) -> Checkpoint:
-    """Opens a checkpoint and checks it; its weights stay where they are until they are read.
+    """Opens a checkpoint and checks it; its weights stay in their files until they are read.
 
     Args:
-        source: a folder in Hugging Face or fairseq form, a fairseq `.pt` file, "preset:biogpt", "preset:biogpt-large",
-            or, where there is no folder of that name, a hub id such as "microsoft/biogpt".
+        source: folder in Hugging Face or fairseq form, fairseq `.pt` file, "preset:biogpt", "preset:biogpt-large", or,
+            where there is no folder of that name, a hub id such as "microsoft/biogpt".
         revision: for a hub id, a branch, tag or commit.
-        vocabulary: a folder with the vocabulary, where it is not with the weights.
-        seed: for a preset.
+        vocabulary: folder with the vocabulary, where it is not with the weights.
+        seed: seed of a preset's random weights.
 
     Raises:
-        CheckpointError: in one line, everything that is wrong and what to do about it.
+        CheckpointError: the checkpoint cannot be used; names every problem and its remedy, in one line.
     """
     name = str(source)
     if name.startswith(PREFIX):
@@ -48,7 +48,7 @@ def _open_folder(folder: Path, vocabulary: Path | None) -> Checkpoint:
         return open_fairseq(folder, vocabulary=vocabulary)
     if has_huggingface_weights or (folder / "config.json").exists():
         return open_huggingface(folder, vocabulary=vocabulary)
-    raise CheckpointError(f"{folder}: {_what_is_there_instead(folder)}")
+    raise CheckpointError(f"{folder}: {_what_to_name_instead(folder)}")
 
 
 def _open_file(path: Path, vocabulary: Path | None) -> Checkpoint:
@@ -63,7 +63,7 @@ def _has_any(folder: Path, names: tuple[str, ...]) -> bool:
     return any((folder / name).exists() for name in names)
 
 
-def _what_is_there_instead(folder: Path) -> str:
+def _what_to_name_instead(folder: Path) -> str:
     names = sorted(entry.name for entry in folder.iterdir())
     if not names:
         return "the folder is empty"

@@ -1,4 +1,4 @@
-"""BioGPTs of the published sizes with random weights: the same bits on every machine, and nothing to download."""
+"""Checkpoints of the published sizes with random weights, equal to the last bit on every machine."""
 
 import hashlib
 from collections.abc import Callable
@@ -38,7 +38,7 @@ PRESETS = {
     ),
 }
 
-_STANDARD_DEVIATION = 0.02  # the published config's initializer_range
+_STANDARD_DEVIATION = 0.02  # initializer_range of the published configuration
 # A uniform distribution of that deviation reaches sqrt(3) times as far to either side. Its values are odd multiples of
 # 2^-24 of that reach, so that one float32 multiplication, rounded as IEEE 754 says, makes each of them.
 _STEP = np.float32(_STANDARD_DEVIATION * 3**0.5 * 2.0**-24)
@@ -50,11 +50,11 @@ def open_preset(name: str, *, vocabulary: Path | None = None, seed: int = 0) -> 
 
     Args:
         name: "biogpt" or "biogpt-large".
-        vocabulary: a folder with a vocabulary of that size; without it, one of placeholders that covers ASCII.
-        seed: another seed, other weights.
+        vocabulary: folder with a vocabulary of that size; by default a placeholder vocabulary that covers ASCII.
+        seed: seed of the weights.
 
     Raises:
-        CheckpointError: no such preset, or the vocabulary has another size.
+        CheckpointError: there is no such preset, or the vocabulary has another size.
     """
     if name not in PRESETS:
         raise CheckpointError(f"no preset {name!r}: there are {' and '.join(PREFIX + known for known in PRESETS)}")
@@ -70,7 +70,13 @@ def open_preset(name: str, *, vocabulary: Path | None = None, seed: int = 0) -> 
 
 
 def random_rows(name: str, shape: tuple[int, ...], seed: int) -> Callable[[int, int], npt.NDArray[np.float32]]:
-    """A tensor's rows as a function of its name and the seed alone; gains of LayerNorms lie around 1."""
+    """Returns a reader of a random tensor's rows, which depend on its name and the seed alone.
+
+    Args:
+        name: canonical name; gains of LayerNorms lie around 1, all other values around 0.
+        shape: tensor's shape.
+        seed: seed of all tensors.
+    """
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little"))
     is_gain = name.endswith("layer_norm.weight")
@@ -91,15 +97,15 @@ def _rows(
 
 
 def _random_block(key: tuple[int, int], block: int) -> npt.NDArray[np.float32]:
-    """Values block * _BLOCK_VALUES and onwards of the stream that the key names."""
-    # NumPy promises the raw stream of a bit generator for good, and no distribution made from it. The generator counts
-    # in the counter's lowest word, so blocks that differ in the next one never meet.
+    """Returns values block * _BLOCK_VALUES and onwards of the key's stream of random values."""
+    # NumPy keeps the raw stream of a bit generator stable for good, but no distribution made from it. The generator
+    # counts in the counter's lowest word, so blocks that differ in the next one never overlap.
     generator = np.random.Philox(
         key=np.array(key, dtype=np.uint64),
         counter=np.array([0, block, 0, 0], dtype=np.uint64),
     )
     words = generator.random_raw(_BLOCK_VALUES // 2)
-    # The lower half of each word, then the upper one, whatever the machine's own order of bytes.
+    # The lower half of each word, then the upper one, whatever the machine's byte order.
     halves = words.astype("<u8", copy=False).view("<u4")
     # 25 bits, the last of them set: odd, so never 0 once centred, and then below 2^24, so exact in float32.
     odd = ((halves >> np.uint32(7)) | np.uint32(1)).astype(np.int32) - np.int32(2**24)

@@ -1,4 +1,4 @@
-"""One weight of a checkpoint: known by name and shape, read only when asked."""
+"""Tensor of a checkpoint, known by name and shape and read only when its values are needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 FLOAT_DTYPES = ("float32", "float16", "bfloat16")
-"""The stored types that a BioGPT's weights may have."""
+"""Stored types that a BioGPT's weights may have."""
 
-# What one step of a read brings into memory beside the result.
+# Values that a read holds in memory at a time, beside the result.
 _CHUNK_VALUES = 1024 * 1024
 
 RowReader = Callable[[int, int], npt.NDArray[Any]]
-"""Reads rows start to stop of a tensor, in whatever floating type they are stored in."""
+"""Reads rows start to stop of a tensor, in the floating-point type that they are stored in."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class CheckpointTensor:
     """A weight that stays in its file until it is read.
 
     Attributes:
-        name: canonical once a checkpoint is open (see `names`), as stored before that.
-        shape: as stored; a linear layer's weight is [outputs, inputs].
-        stored_dtype: "float32", "float16" or "bfloat16" in an open checkpoint.
-        rows: how the file's format reads a range of rows.
+        name: canonical name (see `names`) in an open checkpoint, the stored name before that.
+        shape: stored shape; a linear layer's weight is [out, in].
+        stored_dtype: stored type; "float32", "float16" or "bfloat16" in an open checkpoint.
+        rows: reader of a range of rows.
     """
 
     name: str
@@ -34,7 +34,7 @@ class CheckpointTensor:
     rows: RowReader = field(repr=False, compare=False)
 
     def read(self) -> npt.NDArray[np.float32]:
-        """Reads the tensor anew: C-contiguous float32 of `shape`, the caller's own copy.
+        """Reads the tensor into a new array, C-contiguous float32 of `shape`.
 
         Peak memory is the result and a few megabytes.
         """
@@ -44,11 +44,11 @@ class CheckpointTensor:
         return values
 
     def read_rows(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Reads rows start to stop: C-contiguous float32 [stop - start, ...]."""
+        """Reads rows start to stop, C-contiguous float32 [stop - start, ...]."""
         return np.ascontiguousarray(self.rows(start, stop), dtype=np.float32)
 
     def row_ranges(self) -> list[tuple[int, int]]:
-        """The (start, stop) of row ranges that are a few megabytes each and together are the tensor."""
+        """Returns (start, stop) of row ranges of a few megabytes each, which cover the tensor."""
         num_rows = self.shape[0]
         values_per_row = max(1, int(np.prod(self.shape[1:], dtype=np.int64)))
         step = max(1, _CHUNK_VALUES // values_per_row)

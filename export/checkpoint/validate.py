@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds is a BioGPT, with every reason why not."""
+"""Checks that a checkpoint holds a BioGPT, which collect every problem."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,13 +15,13 @@ from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Beyond these a list of names helps nobody.
+# Longer lists of names help nobody.
 _MOST_NAMES = 4
 _LONGEST_NAME = 80
 
 
 class Problems:
-    """Gathers what is wrong, so that a user learns of everything at once."""
+    """Collection of a checkpoint's problems, so that a user learns of all at once."""
 
     def __init__(self) -> None:
         self._messages: list[str] = []
@@ -30,11 +30,11 @@ class Problems:
         return bool(self._messages)
 
     def add(self, *messages: str) -> None:
-        """Notes messages, each once."""
+        """Adds messages, each once."""
         self._messages += [message for message in dict.fromkeys(messages) if message not in self._messages]
 
     def collect(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Calls the function; where that fails, notes why and returns None."""
+        """Calls the function and returns its result; where it fails, adds the reason and returns None."""
         try:
             return function(*args, **kwargs)
         except VocabularyError as error:
@@ -44,12 +44,12 @@ class Problems:
         return None
 
     def error(self, source: object) -> CheckpointError:
-        """Everything noted as one error of one line."""
+        """Returns all problems as one error of one line, which names their source first."""
         return CheckpointError(f"{source}: " + "; ".join(self._messages))
 
 
 def printable(name: str) -> str:
-    """A name out of a file, safe to print: no control characters, not endless."""
+    """Returns a name out of a file in a form that is safe to print: without control characters, and not endless."""
     name = name if name.isprintable() else ascii(name)
     return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
 
@@ -57,7 +57,13 @@ def printable(name: str) -> str:
 def canonical_tensors(
     stored: Mapping[str, CheckpointTensor], canonical_name: Callable[[str], str | None], problems: Problems
 ) -> dict[str, CheckpointTensor]:
-    """Renames stored tensors; notes those that a BioGPT does not have or that two names claim."""
+    """Renames stored tensors to canonical names.
+
+    Args:
+        stored: tensors by stored name.
+        canonical_name: maps a stored name to the canonical one, or None where a BioGPT has no such tensor.
+        problems: gets the tensors that a BioGPT does not have, and those whose canonical name repeats.
+    """
     tensors: dict[str, CheckpointTensor] = {}
     unexpected: list[str] = []
     repeated: list[str] = []
@@ -74,7 +80,7 @@ def canonical_tensors(
 
 
 def check_tensors(architecture: Architecture, tensors: Mapping[str, CheckpointTensor], problems: Problems) -> None:
-    """Notes every missing tensor, surplus layer, wrong shape and type that holds no weights."""
+    """Adds every missing and surplus tensor, wrong shape and unsupported type to the problems."""
     expected = expected_shapes(architecture)
     problems.add(*_listed("missing", [name for name in expected if name not in tensors]))
     problems.add(*_listed("unexpected", [name for name in tensors if name not in expected]))
@@ -92,18 +98,18 @@ def check_tensors(architecture: Architecture, tensors: Mapping[str, CheckpointTe
 
 
 def head_is_tied(tensors: Mapping[str, CheckpointTensor], problems: Problems, *, declared: bool | None) -> bool:
-    """Whether the output head is the token embedding.
+    """Returns True where the output head is the token embedding.
 
     Args:
-        tensors: by canonical name.
-        problems: notes a head that differs although it is declared to be tied.
-        declared: what the checkpoint's configuration says, None where it says nothing.
+        tensors: tensors by canonical name.
+        problems: gets a head that differs although it is declared to be tied.
+        declared: whether the checkpoint's configuration says that it is tied; None where it does not say.
     """
     head, embedding = tensors.get(HEAD), tensors.get(EMBEDDING)
     if head is None or embedding is None:
         return head is None and declared is not False
     if head.shape != embedding.shape or not {head.stored_dtype, embedding.stored_dtype} <= set(FLOAT_DTYPES):
-        return False  # the check of shapes and types names it
+        return False  # the check of shapes and types reports it
     if _equal(head, embedding):
         return True
     if declared:
@@ -112,7 +118,7 @@ def head_is_tied(tensors: Mapping[str, CheckpointTensor], problems: Problems, *,
 
 
 def _equal(head: CheckpointTensor, embedding: CheckpointTensor) -> bool:
-    # Bits, so that a NaN equals itself; in chunks, for each of the two has hundreds of megabytes.
+    # Bits, so that a NaN equals itself; in chunks, because each of the two has hundreds of megabytes.
     return all(
         np.array_equal(
             head.read_rows(start, stop).view(np.uint32),
@@ -130,7 +136,7 @@ def _listed(what: str, names: list[str]) -> Iterable[str]:
 
 
 def _collapsed(findings: list[tuple[str, str]]) -> Iterable[str]:
-    """One message for what is the same in every layer."""
+    """Merges findings that are equal in several decoder layers into one message."""
     groups: dict[tuple[str, str], list[str]] = {}
     for name, finding in findings:
         groups.setdefault((re.sub(r"^layers\.\d+\.", "layers.*.", name), finding), []).append(name)

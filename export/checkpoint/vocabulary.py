@@ -1,15 +1,15 @@
-"""The vocabulary of a checkpoint, in Hugging Face's files or in fairseq's, and the soft-prompt rows beyond it."""
+"""Reader of a checkpoint's vocabulary, in Hugging Face's files or in fairseq's, and of the soft-prompt size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.export.checkpoint.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.files.source_file import check_is_data
 from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS, VocabularyError, read_merges, read_symbols
 
 MAX_SOFT_PROMPT_SIZE = 256
-"""More rows than this beyond the vocabulary are no soft prompt (the published fine-tunes have 1 or 9)."""
+"""Most rows beyond the vocabulary that are taken for a soft prompt; the published fine-tunes have 1 or 9."""
 
 _PUBLISHED_SIZES = {42_384: "BioGPT", 57_717: "BioGPT-Large"}
 _OVERWRITE_FLAG = " #fairseq:overwrite"
@@ -19,12 +19,12 @@ _MOST_STRAY_MERGES = 0.05
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What text tokenizes to.
+    """Vocabulary of a checkpoint.
 
     Attributes:
-        symbols: in the order of the ids, without soft-prompt symbols.
-        merges: `merges.txt`, byte for byte.
-        num_learned: how many soft-prompt symbols (`learned1`, ...) the file listed after them.
+        symbols: symbols in the order of the ids, without the soft prompt's.
+        merges: content of `merges.txt`, byte for byte.
+        num_learned: number of soft-prompt symbols (`learned1`, ...) that the file lists after them.
     """
 
     symbols: tuple[str, ...]
@@ -52,7 +52,11 @@ def find_vocabulary(*folders: Path) -> Vocabulary:
 
 
 def soft_prompt_size(num_rows: int, vocabulary: Vocabulary) -> int:
-    """How many of the embedding's rows are a soft prompt: those beyond the vocabulary.
+    """Returns the number of soft-prompt rows, which are the embedding's rows beyond the vocabulary.
+
+    Args:
+        num_rows: rows of the embedding.
+        vocabulary: vocabulary without the soft prompt's symbols.
 
     Raises:
         CheckpointError: the vocabulary belongs to an embedding of another size.
@@ -105,7 +109,7 @@ def _check_merges(symbols: Sequence[str], path: Path, symbols_name: str) -> None
 
 
 def _read_dictionary(path: Path) -> tuple[str, ...]:
-    """Reads fairseq's `dict.txt`, whose line n is id 4 + n, in Hugging Face's notation."""
+    """Reads fairseq's `dict.txt`, whose line n (from 0) is id 4 + n, in Hugging Face's notation."""
     try:
         # Only "\n" ends a line: symbols may hold other characters that str.splitlines splits at.
         lines = path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
@@ -115,7 +119,7 @@ def _read_dictionary(path: Path) -> tuple[str, ...]:
     problems = []
     for number, line in enumerate(lines, start=1):
         symbol, _, count = line.removesuffix("\r").removesuffix(_OVERWRITE_FLAG).rpartition(" ")
-        # fastBPE marks a symbol that goes on, Hugging Face's files one that ends a word.
+        # fastBPE marks a symbol that does not end a word, Hugging Face's files one that does.
         symbol = symbol.removesuffix("@@") if symbol.endswith("@@") else symbol + "</w>"
         if not count.isdecimal() or symbol in ("", "</w>"):
             problems.append(f"{path.name}, line {number}: expected `symbol count`")
@@ -128,7 +132,7 @@ def _read_dictionary(path: Path) -> tuple[str, ...]:
 
 
 def _count_learned(symbols: Sequence[str]) -> int:
-    """How many of the last symbols are learned1, learned2, ..., in this order."""
+    """Returns the number of the last symbols that are learned1, learned2, ..., in this order."""
     last = symbols[-1].removesuffix("</w>").removeprefix("learned")
     count = int(last) if last.isdecimal() and len(last) <= len(str(MAX_SOFT_PROMPT_SIZE)) else 0
     names = [symbol.removesuffix("</w>") for symbol in symbols[len(symbols) - count :]]

@@ -1,1 +1,1 @@
-"""The decoder, layer by layer, in ONNX IR."""
+"""BioGPT's decoder, layer by layer, in ONNX IR."""

@@ -1,4 +1,4 @@
-"""Self-attention over a cache that is updated in place."""
+"""Self-attention over a key-value cache that is updated in place."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,14 +13,14 @@ _HEAD_SIZE_STEP = 8
 
 @dataclass(frozen=True)
 class AttentionInputs:
-    """What every layer's attention shares.
+    """Inputs that the attention of every layer shares.
 
     Attributes:
         seqlens_k: int32 [batch], tokens in a row's cache after this step, minus one.
         total_sequence_length: int32 scalar, the largest count of tokens that any row's cache holds after this step.
         attention_bias: float [batch or 1, heads or 1, sequence, total], added to the scores; the mask is causal anyway.
-            None where each row is one chain of tokens, so that the causal mask is all there is to say: on a GPU only
-            then is attention computed by the fast kernels.
+            None where each row is one sequence of consecutive tokens, for which the causal mask is enough: on a GPU
+            only then is attention computed by the fast kernels.
     """
 
     seqlens_k: ir.Value
@@ -29,23 +29,24 @@ class AttentionInputs:
 
 
 class Attention(Protocol):
-    """The choice of a device's attention operator."""
+    """Attention operator of a device."""
 
     def __call__(
         self, graph: GraphBuilder, qkv: ir.Value, past_key: ir.Value, past_value: ir.Value, shared: AttentionInputs
     ) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """Attends.
+        """Adds the attention's nodes.
 
         Args:
-            graph: where the nodes go.
+            graph: graph to add to.
             qkv: float [batch, sequence, 3 * hidden], a token's query, key and value side by side.
-            past_key: float [batch, heads, capacity, head_size].
-            past_value: likewise.
-            shared: see `AttentionInputs`.
+            past_key: float [batch, heads, capacity, head_size], the cached keys.
+            past_value: float [batch, heads, capacity, head_size], the cached values.
+            shared: inputs that are the same for every layer.
 
         Returns:
-            The mix of values [batch, sequence, hidden], and the cache with this step's keys and values in it, which is
-            the same memory when the caller binds it so.
+            The attention's result [batch, sequence, hidden], and the keys and values [batch, heads, capacity,
+            head_size] with this step's in them. These are the memory of `past_key` and `past_value` where the caller
+            binds them so.
         """
         ...
 
@@ -54,18 +55,22 @@ class Attention(Protocol):
 class GroupQueryAttention:
     """ONNX Runtime's GroupQueryAttention with as many key heads as query heads.
 
-    It is the one operator of ONNX Runtime's that writes into a cache in place, takes ragged rows, and takes a bias
-    with which one cache can hold a tree of continuations. It scales by 1 / sqrt(head_size) itself.
+    It is the one operator of ONNX Runtime that writes into a cache in place, takes ragged rows, and takes a bias with
+    which one cache can hold a tree of continuations. It scales by 1 / sqrt(head_size) itself.
+
+    Attributes:
+        num_heads: attention heads.
+        head_size: dimensions of a head.
 
     Raises:
-        CheckpointError: heads of a size that the operator does not compute; BioGPT's have 64.
+        CheckpointError: the operator does not compute heads of this size; BioGPT's have 64.
     """
 
     num_heads: int
     head_size: int
 
     def __post_init__(self) -> None:
-        """Refuses what would fail only when the graph runs."""
+        """Refuses a head size that would fail only when the graph runs."""
         if self.head_size % _HEAD_SIZE_STEP:
             raise CheckpointError(
                 f"the head size is {self.head_size}: ONNX Runtime's attention needs a multiple of {_HEAD_SIZE_STEP}"
@@ -74,21 +79,22 @@ class GroupQueryAttention:
     def __call__(
         self, graph: GraphBuilder, qkv: ir.Value, past_key: ir.Value, past_value: ir.Value, shared: AttentionInputs
     ) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """See `Attention`."""
-        packed, rotary, positions = None, None, None
+        """Adds the operator; arguments and result are those of `Attention`."""
+        # In the operator's order; query, key and value come in one, so that key and value are absent.
+        absent_key, absent_value, rotary_cos, rotary_sin, position_ids = None, None, None, None, None
         mixed, key, value = graph.op_outputs(
             3,
             "GroupQueryAttention",
             qkv,
-            packed,
-            packed,
+            absent_key,
+            absent_value,
             past_key,
             past_value,
             shared.seqlens_k,
             shared.total_sequence_length,
-            rotary,
-            rotary,
-            positions,
+            rotary_cos,
+            rotary_sin,
+            position_ids,
             shared.attention_bias,
             domain=MICROSOFT,
             num_heads=self.num_heads,

@@ -1,4 +1,4 @@
-"""A thin layer over ONNX IR: nodes by calling, parameters and constants by name."""
+"""Graph building over ONNX IR: nodes are added by calls, parameters and constants declared by name."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,14 @@ import onnx_ir as ir
 from onnx_ir.tape import Tape
 
 MICROSOFT = "com.microsoft"
-"""The domain of ONNX Runtime's own operators."""
+"""Domain of ONNX Runtime's operators that ONNX does not have."""
 
-# Opset 20 is the first with Gelu; ir version 10 is what onnxruntime 1.20 and later reads.
+# Opset 20 is the first with Gelu; IR version 10 can be read by onnxruntime 1.20 and later.
 _OPSET_IMPORTS = {"": 20, MICROSOFT: 1}
 _IR_VERSION = 10
 
 Dimension = int | str
-"""A dimension of a shape: its size, or its name where it varies."""
+"""Dimension of a shape: its size, or its name where it varies."""
 
 Attribute = int | float | str | Sequence[int]
 
@@ -25,12 +25,12 @@ Attribute = int | float | str | Sequence[int]
 class GraphBuilder:
     """Collects the nodes and initializers of one graph.
 
-    A parameter is declared by its name and shape; its values are put in later (see `weights`), so that a graph can
-    be built, looked at and tested without any weights.
+    A parameter is declared by its name and shape; its values are attached later (see `weights`), so that a graph can
+    be built, inspected and tested without any weights.
 
     Attributes:
-        dtype: what the network computes in, and so the type of a parameter that names no other.
-        parameters: declared so far, by name.
+        dtype: type that the network computes in, which parameters have unless they name another.
+        parameters: parameters declared so far, by name.
     """
 
     def __init__(self, dtype: ir.DataType = ir.DataType.FLOAT) -> None:
@@ -44,24 +44,24 @@ class GraphBuilder:
         self._names: Counter[str] = Counter()
 
     def input(self, name: str, dtype: ir.DataType, shape: Sequence[Dimension]) -> ir.Value:
-        """Declares a graph input; a dimension that varies has a name."""
+        """Declares a graph input; dimensions that vary have names."""
         value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
         self._inputs.append(value)
         return value
 
     def output(self, value: ir.Value, name: str, dtype: ir.DataType, shape: Sequence[Dimension]) -> None:
-        """Makes a value an output of the graph."""
+        """Makes a value an output of the graph, with this name, type and shape."""
         value.name, value.type, value.shape = name, ir.TensorType(dtype), ir.Shape(shape)
         self._outputs.append(value)
 
     def parameter(self, name: str, shape: Sequence[int], dtype: ir.DataType | None = None) -> ir.Value:
-        """Declares a weight, or returns the one of that name: two layers that name the same weight share it."""
+        """Declares a weight and returns it; two layers that name the same weight share it."""
         if name not in self.parameters:
             self.parameters[name] = ir.Value(name=name, type=ir.TensorType(dtype or self.dtype), shape=ir.Shape(shape))
         return self.parameters[name]
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> ir.Value:
-        """A small tensor known when the graph is built; the same name is the same constant."""
+        """Returns the constant of that name, a small tensor; declares it at the first call."""
         if name not in self._constants:
             tensor = ir.tensor(value, name=name)
             self._constants[name] = ir.Value(
@@ -71,7 +71,7 @@ class GraphBuilder:
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Nodes made inside are named after the layer they belong to, which profiles and transforms rely on."""
+        """Prefixes the names of nodes made inside with their layer's name, which profiles and transforms rely on."""
         self._scopes.append(name)
         try:
             yield
@@ -92,7 +92,7 @@ class GraphBuilder:
         return self._tape.op_multi_out(op_type, inputs, attributes, outputs=outputs, domain=domain, name=name)
 
     def build(self, name: str) -> ir.Model:
-        """The finished model. Parameters without values are declared but hold none yet."""
+        """Returns the finished model, whose parameters have no values yet."""
         graph = ir.Graph(
             self._inputs,
             self._outputs,

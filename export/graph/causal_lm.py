@@ -1,4 +1,4 @@
-"""The graphs' contract with the runtime: their inputs, their outputs, and what the manifest says of them."""
+"""Builders of a bundle's two graphs: their inputs and outputs, which are the contract with the runtime."""
 
 from collections.abc import Iterable
 
@@ -17,15 +17,15 @@ _IDS = (_BATCH, _SEQUENCE)
 
 
 def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
-    """One graph for prefill and decoding, without weights.
+    """Builds a bundle's first graph, which does prefill and decoding, without weights.
 
     Inputs: `input_ids` and `position_ids` int64 [batch, sequence]; `seqlens_k` int32 [batch], tokens in a row's cache
-    after this step minus one; `total_sequence_length` int32 [], the largest of these counts; `attention_bias`
-    [bias_batch, bias_heads, sequence, total]; `logits_indices` int64 [num_logits] into the batch * sequence rows;
-    and each layer's cache, [batch, heads, capacity, head_size]. Bias and cache have the type that the network computes
-    in, because the attention's operator takes no other.
-    Outputs: `logits` float32 [num_logits, vocab], and each layer's cache again, to be bound to the memory of the
-    input.
+    after this step minus one; `total_sequence_length` int32 [], the largest count of tokens in any row's cache after
+    this step; `attention_bias` [bias_batch, bias_heads, sequence, total]; `logits_indices` int64 [num_logits] into the
+    batch * sequence rows; and each layer's keys and values, [batch, heads, capacity, head_size]. Bias and cache have
+    the type that the network computes in, because the attention's operator takes no other.
+    Outputs: `logits` float32 [num_logits, vocab], and each layer's keys and values with this step's in them, to be
+    bound to the memory of the inputs.
     """
     graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices)
@@ -46,16 +46,18 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
 
 
 def build_causal_graph(architecture: Architecture, choices: LayerChoices) -> ir.Model:
-    """The same network for rows that are each one chain of tokens, without weights; for GPUs.
+    """Builds the causal graph, the second graph of bundles for GPUs, without weights.
 
-    Without an attention bias the CUDA provider's attention runs its fast kernels. The likeliest token is chosen where
-    the logits are, so that a step need not move these.
+    It computes what the first graph computes for rows of consecutive tokens, which need no attention bias. Without a
+    bias the CUDA provider's attention runs its fast kernels. The most likely token is chosen on the device, so that a
+    step need not copy the logits to the host.
 
-    Inputs: `input_ids` and `position_ids` int64 [batch, sequence]; `total_sequence_length` int32 [], which may be
-    anything from the largest count of tokens in a row after this step to the cache's capacity; `logits_indices`; and
-    the cache, all as in `build_causal_lm`. What a row's cache holds follows from its last position.
-    Outputs: `logits` and the cache, likewise, and the likeliest token of each row of logits, the first of equal ones:
-    `best_ids` int64 [num_logits, 1] and `best_log_probabilities` float32 [num_logits, 1], in nats.
+    Inputs: `input_ids`, `position_ids`, `logits_indices` and each layer's keys and values as those of
+    `build_causal_lm`; `total_sequence_length` int32 [], anything from the largest count of tokens in a row after this
+    step to the cache's capacity. How many tokens a row's cache holds follows from its last position.
+    Outputs: `logits` and each layer's keys and values as those of `build_causal_lm`; and the most likely token of each
+    row of logits, the first of equal ones: `best_ids` int64 [num_logits, 1] and `best_log_probabilities` float32
+    [num_logits, 1], in nats.
     """
     graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices)
@@ -117,12 +119,12 @@ def _logits(graph: GraphBuilder, logits: ir.Value, architecture: Architecture, c
 
 
 def _best(graph: GraphBuilder, logits: ir.Value, vocab_size: int) -> tuple[ir.Value, ir.Value]:
-    """The likeliest token of each row, and its log-probability.
+    """Adds the search for each row's most likely token: its id int64 [rows, 1] and log-probability [rows, 1].
 
-    By operators that take a row apart among the whole device. ArgMax does not say which of equal ones it takes, and
-    TopK works on a row in a single block, for a fifth of a millisecond. Concat, which would make one output of two,
-    copies addresses from the CPU's memory in some versions, which a captured graph would find altered. Ids pass
-    through float32, which holds every one below 2 ** 24.
+    Reductions are used because they spread a row over the whole device. ArgMax does not say which of equal entries it
+    takes, and TopK works on a row in a single block, for a fifth of a millisecond. Concat, which would make one output
+    of two, copies addresses from the CPU's memory in some versions, which a captured graph would find altered. Ids
+    pass through float32, which holds every one below 2 ** 24.
     """
     with graph.scope("best"):
         last = graph.constant("vocabulary_axis", np.array([-1]))
@@ -130,7 +132,7 @@ def _best(graph: GraphBuilder, logits: ir.Value, vocab_size: int) -> tuple[ir.Va
         total = graph.op("ReduceSum", graph.op("Exp", below), last, keepdims=1)
         is_best = graph.op("Equal", below, graph.constant("best_below", np.array(0, dtype=np.float32)))
         vocabulary = np.arange(vocab_size, dtype=np.float32)
-        # Where logits are no numbers, none is the best: the last id is one that there is.
+        # If logits are NaN, no entry equals the largest: falls back to the last valid id.
         candidates = graph.op(
             "Where",
             is_best,
@@ -142,7 +144,7 @@ def _best(graph: GraphBuilder, logits: ir.Value, vocab_size: int) -> tuple[ir.Va
 
 
 def tensor_specs(values: Iterable[ir.Value]) -> tuple[TensorSpec, ...]:
-    """A graph's inputs or outputs as the manifest states them."""
+    """Returns the manifest's description of a graph's inputs or outputs."""
     return tuple(_tensor_spec(value) for value in values)
 
 

@@ -1,4 +1,4 @@
-"""The decoder's building blocks on rows: everything here maps [rows, features] to [rows, features]."""
+"""Layers of the decoder in plain weights: linear, embedding table, output head and normalization."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,10 +10,10 @@ from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON
 
 
 class Layer(Protocol):
-    """A part of the network whose weights are declared when it is made and used when it is called."""
+    """Part of the network whose weights are declared when it is made and used when it is called."""
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """Adds the layer's nodes; [rows, features in] to [rows, features out]."""
+        """Adds the layer's nodes: [rows, in features] to [rows, out features]."""
         ...
 
 
@@ -25,12 +25,12 @@ HeadFactory = Callable[[GraphBuilder, str, int, int], Layer]
 of the embedding's."""
 
 EmbeddingFactory = Callable[[GraphBuilder, str, int, int], Layer]
-"""Makes the token table from its weight's name, the vocabulary's and the hidden size: a layer of ids int64 [batch,
+"""Makes the embedding table from its weight's name, the vocabulary's and the hidden size: a layer of ids int64 [batch,
 sequence] to float [batch, sequence, hidden]."""
 
 
 class Linear:
-    """y = x Wᵀ + b, with W [out, in] as checkpoints keep it, so that no weight is ever transposed."""
+    """Linear layer y = x Wᵀ + b, with W [out, in] as checkpoints keep it, so that no weight is ever transposed."""
 
     def __init__(self, graph: GraphBuilder, name: str, in_features: int, out_features: int) -> None:
         self._graph, self._name = graph, name
@@ -38,32 +38,32 @@ class Linear:
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, in] to [rows, out]."""
+        """Adds the layer's node: [rows, in] to [rows, out]."""
         with self._graph.scope(self._name):
             return self._graph.op("Gemm", x, self._weight, self._bias, transB=1)
 
 
 class TokenTable:
-    """Rows of a table by their ids."""
+    """Embedding table: rows by their ids."""
 
     def __init__(self, graph: GraphBuilder, weight_name: str, vocab_size: int, hidden_size: int) -> None:
         self._graph = graph
         self._weight = graph.parameter(weight_name, [vocab_size, hidden_size])
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[batch, sequence] to [batch, sequence, hidden]."""
+        """Adds the look-up: ids int64 [batch, sequence] to float [batch, sequence, hidden]."""
         return self._graph.op("Gather", self._weight, x)
 
 
 class OutputHead:
-    """Hidden states to logits, without bias; names the embedding's own matrix when the head is tied to it."""
+    """Output head: hidden states to logits, without bias. A tied head names the embedding's matrix as its weight."""
 
     def __init__(self, graph: GraphBuilder, weight_name: str, hidden_size: int, vocab_size: int) -> None:
         self._graph = graph
         self._weight = graph.parameter(weight_name, [vocab_size, hidden_size])
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, hidden] to [rows, vocab]."""
+        """Adds the head's node: [rows, hidden] to [rows, vocab]."""
         with self._graph.scope("output_projection"):
             return self._graph.op("Gemm", x, self._weight, transB=1)
 
@@ -72,8 +72,8 @@ class LayerNorm:
     """Normalization over the features.
 
     Attributes:
-        gain: [features], what the normalized features are multiplied by.
-        bias: [features], what is added then.
+        gain: [features], multiplied with the normalized features.
+        bias: [features], added to the product.
     """
 
     def __init__(self, graph: GraphBuilder, name: str, features: int) -> None:
@@ -82,24 +82,6 @@ class LayerNorm:
         self.bias = graph.parameter(f"{name}.bias", [features])
 
     def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, features] to [rows, features]."""
+        """Adds the normalization: [rows, features] to [rows, features]."""
         with self._graph.scope(self._name):
             return self._graph.op("LayerNormalization", x, self.gain, self.bias, axis=-1, epsilon=LAYER_NORM_EPSILON)
-
-
-class FeedForward:
-    """Linear, exact (erf) GELU, linear."""
-
-    def __init__(
-        self, graph: GraphBuilder, name: str, hidden_size: int, intermediate_size: int, linear: LinearFactory
-    ) -> None:
-        self._graph, self._name = graph, name
-        self._fc1 = linear(graph, f"{name}.fc1", hidden_size, intermediate_size)
-        self._fc2 = linear(graph, f"{name}.fc2", intermediate_size, hidden_size)
-
-    def __call__(self, x: ir.Value) -> ir.Value:
-        """[rows, hidden] to [rows, hidden]."""
-        hidden = self._fc1(x)  # [rows, intermediate]
-        with self._graph.scope(self._name):
-            hidden = self._graph.op("Gelu", hidden, approximate="none")
-        return self._fc2(hidden)

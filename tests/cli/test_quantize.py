@@ -5,8 +5,7 @@ import pytest
 from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.calibration_text import CALIBRATION_TEXTS
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+from biogpt_onnx.quantize.data.texts import calibration_texts, evaluation_texts
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from makers.outliers import write_outlier_checkpoint
 
@@ -37,7 +36,7 @@ def test_a_missed_gate_is_said_plainly_and_the_bundle_stays(
     twin = write_outlier_checkpoint(mini_checkpoint, tmp_path / "twin", 100)
     export_bundle(open_checkpoint(str(twin)), tmp_path / "fp32")
     text = tmp_path / "text.txt"
-    text.write_text("\n".join(EVALUATION_TEXTS[:6]))
+    text.write_text("\n".join(evaluation_texts()[:6]))
     # What does without smoothing cannot cope with outliers.
     assert quantize(tmp_path / "fp32", tmp_path / "small", "--recipe", "int8-dynamic", "--text", text) == 1
     assert "FAIL: perplexity increase" in capsys.readouterr().out
@@ -81,7 +80,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
 @pytest.fixture(scope="module")
 def passages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("texts") / "passages.txt"
-    path.write_text("\n".join(CALIBRATION_TEXTS[:3]))
+    path.write_text("\n".join(calibration_texts()[:3]))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Twins of a checkpoint that compute the same in float32, but with outliers that make quantization hard.
+"""Outlier checkpoints: they compute the same in float32 as their source, with outliers that make quantization hard.
 
 Large language models have a few channels whose activations are many times the others' (Dettmers et al., LLM.int8(),
 2022; Xiao et al., SmoothQuant, 2023), which a small model trained for tests has not. They are made here by scaling
@@ -33,7 +33,7 @@ def read_tensors(source: Path) -> Tensors:
 
 
 def with_outliers(tensors: Tensors, factor: float, channels: int = 4, seed: int = 0) -> Tensors:
-    """The weights of a twin. A power of two as the factor changes no bit of what it computes, any other only rounding.
+    """Weights with outliers. A power of two as the factor changes no bit of any result, any other only rounding.
 
     The last normalization is scaled only where the head has weights of its own: a tied head's are the embedding, whose
     columns cannot be divided without changing what the first layer reads.
@@ -44,25 +44,25 @@ def with_outliers(tensors: Tensors, factor: float, channels: int = 4, seed: int 
         channels: how many of each layer's input.
         seed: decides which.
     """
-    twin = {name: values.copy() for name, values in tensors.items()}
+    scaled = {name: values.copy() for name, values in tensors.items()}
     generator = np.random.default_rng(seed)
-    for maker, readers in _pairs(twin).items():
-        chosen = generator.choice(len(twin[f"{maker}.bias"]), size=channels, replace=False)
+    for maker, readers in _pairs(scaled).items():
+        chosen = generator.choice(len(scaled[f"{maker}.bias"]), size=channels, replace=False)
         # A normalization's gain is [features], a linear layer's weight [outputs, inputs]: channels come first in both.
-        twin[f"{maker}.weight"][chosen] *= np.float32(factor)
-        twin[f"{maker}.bias"][chosen] *= np.float32(factor)
+        scaled[f"{maker}.weight"][chosen] *= np.float32(factor)
+        scaled[f"{maker}.bias"][chosen] *= np.float32(factor)
         for reader in readers:
-            twin[f"{reader}.weight"][:, chosen] /= np.float32(factor)
-    return twin
+            scaled[f"{reader}.weight"][:, chosen] /= np.float32(factor)
+    return scaled
 
 
 def write_outlier_checkpoint(source: Path, target: Path, factor: float, channels: int = 4, seed: int = 0) -> Path:
-    """Writes the twin of a checkpoint in Hugging Face form to a new folder; see `with_outliers`."""
-    return write_twin(source, target, with_outliers(read_tensors(source), factor, channels, seed))
+    """Writes the outlier checkpoint of one in Hugging Face form to a new folder; see `with_outliers`."""
+    return write_altered_checkpoint(source, target, with_outliers(read_tensors(source), factor, channels, seed))
 
 
-def write_twin(source: Path, target: Path, tensors: Mapping[str, np.ndarray]) -> Path:
-    """Writes a checkpoint with another's configuration and vocabulary, and weights of its own by canonical name.
+def write_altered_checkpoint(source: Path, target: Path, tensors: Mapping[str, np.ndarray]) -> Path:
+    """Writes a checkpoint with the source's configuration and vocabulary, and other weights, by canonical name.
 
     The weights are stored in float32, whatever the other's are: half precision would round scaled ones.
     """

@@ -12,10 +12,10 @@ import biogpt_onnx
 from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize import model_pair
-from biogpt_onnx.quantize.evaluation import evaluate
-from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
-from biogpt_onnx.quantize.proof import prove
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate import model_pair
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+from biogpt_onnx.quantize.evaluate.quality_gate import run_quality_gate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
@@ -55,9 +55,9 @@ def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture(scope="module")
-def twin(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def outlier_bundle(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded checkpoint with six channels of every layer's inputs a hundred times larger, as a bundle."""
-    folder = tmp_path_factory.mktemp("twin")
+    folder = tmp_path_factory.mktemp("outliers")
     checkpoint = write_outlier_checkpoint(mini_checkpoint, folder / "checkpoint", factor=100, channels=6)
     export_bundle(open_checkpoint(checkpoint), folder / "bundle")
     return folder / "bundle"
@@ -111,14 +111,14 @@ def test_it_takes_half_the_disk_and_is_whole(name: str, bundles: dict[str, Path]
     assert manifest.files[WEIGHTS_FILE].size < 0.51 * read_manifest(mini_bundle).files[WEIGHTS_FILE].size
 
 
-@pytest.mark.parametrize("source", ["mini_bundle", "twin"])
+@pytest.mark.parametrize("source", ["mini_bundle", "outlier_bundle"])
 def test_rounding_after_every_operation_costs_no_quality_even_with_outliers(
     name: str, source: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     fp32: Path = request.getfixturevalue(source)
     quantize_bundle(fp32, tmp_path / name, RECIPES[name])
     rounding = emulated(tmp_path / name, tmp_path / "emulated")
-    evaluation = evaluate(rounding, fp32, EVALUATION_TEXTS, prompts=0)
+    evaluation = evaluate(rounding, fp32, evaluation_texts(), prompts=0)
     assert evaluation.passed(0.001), evaluation.table()
     assert evaluation.top_1_agreement.value > (0.995 if name == "fp16" else 0.98)
     # That the rounding was done: float32 differs from itself by far less.
@@ -145,7 +145,7 @@ def test_it_is_evaluated_where_it_runs_beside_float32_on_the_cpu(
         return open_backend(folder, manifest, options)
 
     monkeypatch.setattr(model_pair, "open_backend", open_on_a_device)
-    evaluation = evaluate(bundles["fp16"], mini_bundle, EVALUATION_TEXTS[:3], prompts=2)
+    evaluation = evaluate(bundles["fp16"], mini_bundle, evaluation_texts()[:3], prompts=2)
     assert evaluation.passed(0.001), evaluation.table()
     assert 0 < max(error.keys for error in evaluation.layer_errors) < 0.005
 
@@ -155,9 +155,9 @@ def test_its_cache_takes_half_the_memory(bundles: dict[str, Path], mini_bundle: 
     assert half.new_cache(2, 64).buffer.nbytes * 2 == full.new_cache(2, 64).buffer.nbytes
 
 
-def test_the_proof_of_fp16_passes_and_is_on_record(mini_bundle: Path, tmp_path: Path) -> None:
+def test_the_quality_gate_of_fp16_passes_and_is_on_record(mini_bundle: Path, tmp_path: Path) -> None:
     quantize_bundle(mini_bundle, tmp_path / "fp16", RECIPES["fp16"])
-    evaluation = prove(tmp_path / "fp16", mini_bundle, RECIPES["fp16"].max_perplexity_increase)
+    evaluation = run_quality_gate(tmp_path / "fp16", mini_bundle, RECIPES["fp16"].max_perplexity_increase)
     assert evaluation.passed(0.001), evaluation.table()
     assert read_manifest(tmp_path / "fp16").evaluation is not None
 
@@ -168,7 +168,7 @@ def test_bf16_without_a_gpu_is_one_clear_error(
     with pytest.raises(ProviderError, match=r"bf16 bundles on an NVIDIA GPU only, and device is cpu"):
         biogpt_onnx.load(bundles["bf16"], device="cpu")
     with pytest.raises(ProviderError, match="no CUDA provider"):
-        prove(bundles["bf16"], mini_bundle, 0.005)
+        run_quality_gate(bundles["bf16"], mini_bundle, 0.005)
     assert main(["generate", str(bundles["bf16"]), "Aspirin"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -207,14 +207,14 @@ def test_a_weight_that_can_be_rounded_is(name: str, value: float, tmp_path: Path
     assert found == pytest.approx(value, rel=2**-8, abs=1e-7)
 
 
-def test_activations_that_overflow_are_seen_by_the_proof(tmp_path: Path) -> None:
+def test_activations_that_overflow_are_seen_by_the_quality_gate(tmp_path: Path) -> None:
     tensors = random_tensors(tiny_architecture())
     tensors["embed_positions.weight"] *= np.float32(65000 / np.abs(tensors["embed_positions.weight"]).max())
     tensors["embed_tokens.weight"] += np.float32(1000)
     source = exported(tmp_path, tensors)
     quantize_bundle(source, tmp_path / "fp16", RECIPES["fp16"])
     with pytest.raises(BundleError, match="no numbers: take the recipe bf16"):
-        prove(tmp_path / "fp16", source, 0.005)
+        run_quality_gate(tmp_path / "fp16", source, 0.005)
 
 
 def test_a_cache_of_an_unknown_type_is_refused(bundles: dict[str, Path], tmp_path: Path) -> None:

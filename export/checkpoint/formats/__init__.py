@@ -1,0 +1,1 @@
+"""Readers of checkpoint folders: Hugging Face, fairseq, and repositories on the hub."""

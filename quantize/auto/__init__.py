@@ -1,0 +1,1 @@
+"""The recipe `auto`: the search for a precision of each linear layer."""

@@ -1,0 +1,1 @@
+"""Built-in biomedical texts, a file for each use."""

@@ -1,0 +1,171 @@
+"""Evaluation of a bundle against the float32 bundle it was made from."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from biogpt_onnx.quantize.evaluate.continuations import Continuations, compare_continuations
+from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence
+from biogpt_onnx.quantize.evaluate.intervals import ratio_of_sums
+from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison, LayerError
+from biogpt_onnx.quantize.evaluate.model_pair import ModelPair, open_pair
+from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
+from biogpt_onnx.runtime.options import Device
+from biogpt_onnx.runtime.prompt_checks import as_text
+
+Progress = Callable[[int, int], None]
+"""Called with the number of documents and prompts done so far, and of all."""
+
+PROMPT_TOKENS = 32
+"""Tokens of a document's beginning that are a prompt; of a short document, its first half is."""
+
+# exp of more overflows; a model that bad is bad enough.
+_MOST_NATS = 700.0
+
+
+def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
+    bundle: Path,
+    baseline: Path,
+    texts: Sequence[str],
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    continuation_tokens: int = 32,
+    prompts: int = 16,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Runs both bundles over the same texts and has them continue some of these. Equal calls have equal results.
+
+    Args:
+        bundle: folder of the bundle that is evaluated.
+        baseline: folder of the bundle to compare with, in general the float32 one.
+        texts: documents; empty ones are skipped, longer ones than the model's positions are cut.
+        device: device that both run on: "cpu", "cuda", or "auto" for the best one that runs each.
+        threads: threads of one step; None for one a core.
+        continuation_tokens: most tokens of a continuation.
+        prompts: number of documents, evenly spread over all, whose beginnings are continued; 0 for none.
+        progress: called after each document and each prompt.
+
+    Raises:
+        BundleError: a bundle cannot be read, the two are of different models, or logits are NaN or infinite.
+        PromptError: a text is not a string, or all are empty.
+        ConfigError: a setting is bad.
+        ProviderError: ONNX Runtime or the device is not available.
+    """
+    _check_settings(continuation_tokens, prompts)
+    pair = open_pair(bundle, baseline, device=device, threads=threads)
+    encoded = [pair.tokenizer.encode(as_text(text)) for text in texts]
+    max_positions = pair.bundle.session.max_positions
+    # Every text begins with `</s>`, which nothing predicts.
+    documents = [tuple(ids[:max_positions]) for ids in encoded if len(ids) > 1]
+    if not documents:
+        raise PromptError("there is no text to evaluate on: give at least one document that is not empty")
+    beginnings = _prompts(documents, prompts)
+    done = _Counter(len(documents) + len(beginnings), progress)
+    measured, layer_errors = _compare_documents(pair, documents, done)
+    continuations = None
+    if beginnings:
+        continuations = compare_continuations(
+            pair.baseline.engine, pair.bundle.engine, beginnings, continuation_tokens, done
+        )
+    return _evaluation(
+        pair,
+        measured,
+        layer_errors,
+        continuations,
+        num_skipped=len(encoded) - len(documents),
+        num_cut=sum(len(ids) > max_positions for ids in encoded),
+    )
+
+
+class _Counter:
+    """Counter of the documents and prompts done, which reports to the progress function."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _check_settings(continuation_tokens: int, prompts: int) -> None:
+    if continuation_tokens < 1:
+        raise ConfigError(f"continuation_tokens is {continuation_tokens}: give at least 1")
+    if prompts < 0:
+        raise ConfigError(f"prompts is {prompts}: give how many documents to continue, 0 for none")
+
+
+def _prompts(documents: Sequence[tuple[int, ...]], num_prompts: int) -> list[tuple[int, ...]]:
+    count = min(num_prompts, len(documents))
+    chosen = [documents[number * len(documents) // count] for number in range(count)]
+    return [ids[: min(PROMPT_TOKENS, (len(ids) + 1) // 2)] for ids in chosen]
+
+
+def _compare_documents(
+    pair: ModelPair, documents: Sequence[tuple[int, ...]], done: Callable[[], None]
+) -> tuple[tuple[Divergence, ...], tuple[LayerError, ...]]:
+    caches = CacheComparison(pair.baseline.manifest.architecture)
+    measured = []
+    for ids in documents:
+        measured.append(_compare_document(pair, ids, caches))
+        done()
+    return tuple(measured), caches.errors()
+
+
+def _compare_document(pair: ModelPair, ids: tuple[int, ...], caches: CacheComparison) -> Divergence:
+    # Nothing follows the last token that its prediction could be compared with.
+    read, targets = ids[:-1], np.array(ids[1:], dtype=np.int64)
+    models = (pair.baseline, pair.bundle)
+    theirs, ours = (model.session.new_cache(1, len(read)) for model in models)
+    chunks = zip(
+        logits_by_chunk(pair.baseline.session, read, theirs),
+        logits_by_chunk(pair.bundle.session, read, ours),
+        strict=True,
+    )
+    parts, start = [], 0
+    for both in chunks:
+        for model, logits in zip(models, both, strict=True):
+            if not np.isfinite(logits).all():
+                # Float16 ends at 65,504, which a sound model's activations may pass.
+                remedy = "take the recipe bf16" if model.manifest.precision == "fp16" else "make the bundle again"
+                raise BundleError(f"{model.folder} computes logits that are no numbers: {remedy}")
+        stop = start + len(both[0])
+        parts.append(divergence(*both, targets[start:stop]))
+        start = stop
+    caches.add(theirs, ours)
+    return Divergence.total(parts)
+
+
+def _evaluation(  # noqa: PLR0913 -- all parts of the result
+    pair: ModelPair,
+    documents: tuple[Divergence, ...],
+    layer_errors: tuple[LayerError, ...],
+    continuations: Continuations | None,
+    *,
+    num_skipped: int,
+    num_cut: int,
+) -> Evaluation:
+    total = Divergence.total(documents)
+    tokens = [document.num_tokens for document in documents]
+    log_increase = ratio_of_sums([document.nll - document.baseline_nll for document in documents], tokens)
+    return Evaluation(
+        bundle=pair.bundle.summary,
+        baseline=pair.baseline.summary,
+        num_skipped=num_skipped,
+        num_cut=num_cut,
+        perplexity=math.exp(min(total.nll / total.num_tokens, _MOST_NATS)),
+        baseline_perplexity=math.exp(min(total.baseline_nll / total.num_tokens, _MOST_NATS)),
+        perplexity_increase=log_increase.map(lambda nats: math.expm1(min(nats, _MOST_NATS))),
+        kl_divergence=ratio_of_sums([document.kl_divergence for document in documents], tokens),
+        top_1_agreement=ratio_of_sums([document.top_1_equal for document in documents], tokens),
+        top_5_overlap=ratio_of_sums([document.top_k_overlap for document in documents], tokens),
+        continuations=continuations,
+        layer_errors=layer_errors,
+        documents=documents,
+    )

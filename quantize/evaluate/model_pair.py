@@ -1,0 +1,94 @@
+"""Pair of bundles of one model: the one that is evaluated and its baseline."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from biogpt_onnx.quantize.evaluate.report import BundleSummary
+from biogpt_onnx.runtime import bundle as bundle_files
+from biogpt_onnx.runtime.backends.protocol import Backend
+from biogpt_onnx.runtime.backends.registry import open_backend
+from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.loading import open_tokenizer
+from biogpt_onnx.runtime.options import Device, LoadOptions
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+
+
+@dataclass(frozen=True)
+class LoadedBundle:
+    """Bundle that is ready to run.
+
+    Attributes:
+        folder: bundle's folder.
+        manifest: bundle's manifest.
+        session: session that runs it step by step.
+        engine: engine that generates, over the same session.
+    """
+
+    folder: Path
+    manifest: Manifest
+    session: Backend[Any]
+    engine: BioGPT
+
+    @property
+    def summary(self) -> BundleSummary:
+        """Summary of the bundle for a report."""
+        return BundleSummary(self.manifest.precision, self.manifest.recipe, self.manifest.num_bytes)
+
+
+@dataclass(frozen=True)
+class ModelPair:
+    """Bundle and the baseline that it is compared with.
+
+    Attributes:
+        bundle: bundle that is evaluated.
+        baseline: bundle to compare with.
+        tokenizer: tokenizer of both.
+    """
+
+    bundle: LoadedBundle
+    baseline: LoadedBundle
+    tokenizer: BioGptTokenizer
+
+
+def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads: int | None = None) -> ModelPair:
+    """Loads both bundles.
+
+    Args:
+        bundle: folder of the bundle that is evaluated.
+        baseline: folder of the bundle to compare with.
+        device: device that both run on; "auto" for the best one that runs each.
+        threads: threads of one step; None for one a core.
+
+    Raises:
+        BundleError: one is missing, incomplete or damaged, or they differ in architecture or vocabulary.
+        ProviderError: ONNX Runtime or the device is not available.
+        ConfigError: a setting is bad.
+    """
+    manifests = [read_manifest(folder) for folder in (bundle, baseline)]
+    for folder, manifest in zip((bundle, baseline), manifests, strict=True):
+        check_files(folder, manifest)
+    if different := _differences(*manifests):
+        raise BundleError(
+            f"{bundle} and {baseline} are of different models ({'; '.join(different)}): name as the baseline the "
+            "bundle that the other was made from"
+        )
+    tokenizer = open_tokenizer(baseline, manifests[1])
+
+    def loaded(folder: Path, manifest: Manifest) -> LoadedBundle:
+        backend = open_backend(folder, manifest, LoadOptions(device=device, threads=threads))
+        return LoadedBundle(folder, manifest, backend, BioGPT(backend, tokenizer, manifest))
+
+    return ModelPair(loaded(bundle, manifests[0]), loaded(baseline, manifests[1]), tokenizer)
+
+
+def _differences(manifest: Manifest, baseline: Manifest) -> list[str]:
+    names = [field.name for field in fields(Architecture)]
+    pairs = [(name, getattr(manifest.architecture, name), getattr(baseline.architecture, name)) for name in names]
+    differences = [f"{name} {ours} and {theirs}" for name, ours, theirs in pairs if ours != theirs]
+    vocabulary = (bundle_files.VOCAB_FILE, bundle_files.MERGES_FILE)
+    altered = [name for name in vocabulary if manifest.files[name].sha256 != baseline.files[name].sha256]
+    return differences + [f"another {name}" for name in altered]

@@ -1,0 +1,50 @@
+"""Quality gate: the evaluation of a quantized bundle, recorded in its manifest."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate.evaluation import Progress, evaluate
+from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.bundle.writer import record_evaluation
+
+# Documents whose beginnings are continued: enough to see that nothing is broken, and done in seconds.
+_PROMPTS = 4
+
+
+def run_quality_gate(
+    target: Path,
+    source: Path,
+    max_perplexity_increase: float,
+    *,
+    texts: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluates a quantized bundle against the bundle it was made from, and writes the result into its manifest.
+
+    A bundle that misses the gate stays; `Evaluation.passed` tells.
+
+    Args:
+        target: quantized bundle.
+        source: float32 bundle.
+        max_perplexity_increase: largest increase of perplexity that passes, as a share of the float32 bundle's.
+        texts: documents to evaluate with; by default the built-in ones, on which no recipe is calibrated.
+        progress: called after each document and each prompt.
+
+    Raises:
+        BundleError: a bundle cannot be used, or the manifest cannot be written.
+        PromptError: all texts are empty.
+        BuiltInTextError: the built-in text is missing or damaged.
+    """
+    documents = evaluation_texts() if texts is None else texts
+    evaluation = evaluate(target, source, documents, prompts=_PROMPTS, progress=progress)
+    report = json.loads(evaluation.to_json(max_perplexity_increase))
+    # A summary, without the figures of each document, and without the bundle's, which are in its manifest anyway.
+    for name in ("documents", "bundle"):
+        del report[name]
+    report["num_documents"] = len(evaluation.documents)
+    report["text"] = "built-in" if texts is None else "given"
+    record_evaluation(target, read_manifest(target), report)
+    return evaluation

@@ -1,0 +1,103 @@
+"""Block-wise quantization, in the layout of ONNX Runtime's MatMulNBits and GatherBlockQuantized."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from biogpt_onnx.quantize.bundle_weights import Values
+from biogpt_onnx.quantize.packing.protocol import Codes
+
+_Bytes = npt.NDArray[np.uint8]
+
+# Rows that are packed at a time, which bounds the memory for a matrix of any size.
+_ROWS_AT_ONCE = 2048
+
+# With four bits, a scale that cuts or overshoots a block's largest value may have less error; with eight it has not.
+_SCALE_FACTORS = np.linspace(0.80, 1.10, 16, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Symmetric quantization: value = (code - 2^(bits-1)) * scale, one scale for each `size` values of a row.
+
+    A row whose length is no multiple of the block is padded with zeros, as the operators demand.
+
+    Attributes:
+        bits: bits of a code; two codes of 4 bits share a byte, the first in its lower half.
+        size: values of a block, a power of two of 16 or more.
+    """
+
+    bits: Literal[4, 8]
+    size: int
+
+    @property
+    def dtype(self) -> ir.DataType:
+        """Type of the codes' bytes."""
+        return ir.DataType.UINT8
+
+    def num_blocks(self, in_features: int) -> int:
+        """Returns the number of blocks of a row."""
+        return -(-in_features // self.size)
+
+    def shapes(self, out_features: int, in_features: int) -> tuple[list[int], list[int]]:
+        """Returns the shapes of codes, [out, blocks, bytes of a block], and scales, [out, blocks]."""
+        num_blocks = self.num_blocks(in_features)
+        return [out_features, num_blocks, self.size * self.bits // 8], [out_features, num_blocks]
+
+    def pack(self, weight: Values) -> tuple[Codes, Values]:
+        """Quantizes a matrix [out, in] to codes and scales of these shapes."""
+        codes_shape, scales_shape = self.shapes(*weight.shape)
+        codes, scales = np.empty(codes_shape, dtype=np.uint8), np.empty(scales_shape, dtype=np.float32)
+        for start in range(0, len(weight), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            codes[rows], scales[rows] = self._pack_rows(weight[rows])
+        return codes, scales
+
+    def _pack_rows(self, weight: Values) -> tuple[_Bytes, Values]:
+        num_rows, in_features = weight.shape
+        num_blocks = self.num_blocks(in_features)
+        padded = np.pad(weight, ((0, 0), (0, num_blocks * self.size - in_features)))
+        blocks = padded.reshape(num_rows, num_blocks, self.size)
+        scales = _eight_bit_scales(blocks) if self.bits == 8 else _four_bit_scales(blocks)  # noqa: PLR2004 -- bits
+        codes = (_rounded(blocks, scales, self.bits) + (1 << (self.bits - 1))).astype(np.uint8)
+        return codes if self.bits == 8 else _two_a_byte(codes), scales  # noqa: PLR2004 -- bits
+
+
+def _two_a_byte(codes: _Bytes) -> _Bytes:
+    return np.bitwise_or(codes[..., ::2], np.left_shift(codes[..., 1::2], np.uint8(4)))
+
+
+def _rounded(blocks: Values, scales: Values, bits: int) -> Values:
+    limit = 1 << (bits - 1)
+    # A block of zeros (or so near to it that its scale vanishes) has the scale 0, which keeps it zeros in any product.
+    divisors = np.where(scales == 0, np.float32(1), scales)
+    return np.clip(np.rint(blocks / divisors[..., None]), -limit, limit - 1)
+
+
+def _eight_bit_scales(blocks: Values) -> Values:
+    return _without_subnormals(np.abs(blocks).max(axis=-1) / np.float32(127))
+
+
+def _four_bit_scales(blocks: Values) -> Values:
+    """Returns each block's scale of least squared error, among those near the one that keeps the largest value exact.
+
+    Codes reach from -8 to 7. The scale has the opposite sign of the value of largest magnitude, so that this value
+    lies on the side that reaches further.
+    """
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    widest = _without_subnormals(largest / np.float32(-8))
+    best = widest
+    least = np.full(best.shape, np.inf, dtype=np.float32)
+    for factor in _SCALE_FACTORS:
+        scales = _without_subnormals(widest * factor)
+        error = np.square(_rounded(blocks, scales, 4) * scales[..., None] - blocks).sum(axis=-1)
+        best = np.where(error < least, scales, best)
+        least = np.minimum(error, least)
+    return best
+
+
+def _without_subnormals(scales: Values) -> Values:
+    return np.where(np.abs(scales) < np.finfo(np.float32).tiny, np.float32(0), scales)

@@ -1,0 +1,1 @@
+"""Outliers of activations moved into the weights before these are packed."""
