@@ -9,9 +9,9 @@ import numpy as np
 from biogpt_onnx.quantize.continuations import Continuations, compare_continuations
 from biogpt_onnx.quantize.divergence import Divergence, divergence
 from biogpt_onnx.quantize.evaluation_report import Evaluation
-from biogpt_onnx.quantize.intervals import ratio_of_sums
 from biogpt_onnx.quantize.layer_errors import CacheComparison, LayerError
 from biogpt_onnx.quantize.model_pair import ModelPair, open_pair
+from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.runtime.decoding.prefill import logits_by_chunk
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
 from biogpt_onnx.runtime.ort.providers import Device

@@ -1,4 +1,8 @@
-"""The least that a step and a prefill can cost: the weights must be read, and the products computed."""
+"""Roofline model of decoding: the bytes that must be read and the operations that must be computed.
+
+The slower of the two limits the speed (Williams, Waterman and Patterson, Roofline: An Insightful Visual Performance
+Model, 2009). Reports and result files call the least times that follow from it floors.
+"""
 
 from dataclasses import dataclass
 
@@ -10,12 +14,12 @@ _BITS = {"fp32": (32, 32), "fp16": (16, 16), "bf16": (16, 16), "int8": (8, 8), "
 
 @dataclass(frozen=True)
 class ModelSize:
-    """Numbers of a model that its floors follow from.
+    """Sizes of a model that its bytes and operations follow from.
 
     Attributes:
-        layer_weights: of the matrices of all layers.
-        head_weights: of the output head.
-        vectors: biases and normalizations.
+        layer_weights: number of weights in the matrices of all layers.
+        head_weights: number of weights in the output head.
+        vectors: number of values in biases and normalizations.
         num_layers: decoder layers.
         hidden_size: width of the residual stream.
     """
@@ -28,7 +32,7 @@ class ModelSize:
 
     @classmethod
     def of(cls, architecture: Architecture) -> "ModelSize":
-        """That of an architecture."""
+        """Computes the sizes of an architecture."""
         hidden, inner, layers = architecture.hidden_size, architecture.intermediate_size, architecture.num_layers
         return cls(
             layer_weights=layers * (4 * hidden * hidden + 2 * hidden * inner),
@@ -41,10 +45,17 @@ class ModelSize:
 
 
 def step_bytes(size: ModelSize, precision: str) -> int | None:
-    """Bytes of weights that one step must read, whatever rows it computes; None for a precision without a fixed width.
+    """Returns the bytes of weights that one decoding step must read, whatever the number of rows.
 
-    Every matrix once, in the bits of the precision, without scales and zero points; of the position table one row,
-    which does not count. The cache is not counted either: it has other widths in other runtimes.
+    Every matrix counts once, in the bits of the precision, without scales and zero points. One row of the position
+    table does not count, nor does the cache, which has other widths in other runtimes.
+
+    Args:
+        size: the model's sizes.
+        precision: how the weights are stored, such as "int8".
+
+    Returns:
+        The bytes; None for a precision without a fixed width.
     """
     if precision not in _BITS:
         return None
@@ -53,13 +64,25 @@ def step_bytes(size: ModelSize, precision: str) -> int | None:
 
 
 def step_operations(size: ModelSize, rows: int, context: int) -> float:
-    """Additions and multiplications of one step over so many rows, each with a context of so many tokens."""
+    """Returns the additions and multiplications of one decoding step.
+
+    Args:
+        size: the model's sizes.
+        rows: sequences, or beams of all sequences.
+        context: tokens that each row attends to.
+    """
     attention = 4.0 * size.num_layers * size.hidden_size * context
     return rows * (2.0 * (size.layer_weights + size.head_weights) + attention)
 
 
 def prefill_operations(size: ModelSize, batch_size: int, prompt_tokens: int) -> float:
-    """Additions and multiplications of reading prompts, with the head computed for each one's last token only."""
+    """Returns the additions and multiplications of a prefill that computes the head for each prompt's last token only.
+
+    Args:
+        size: the model's sizes.
+        batch_size: prompts.
+        prompt_tokens: tokens of each prompt.
+    """
     matrices = 2.0 * size.layer_weights * prompt_tokens + 2.0 * size.head_weights
     # A token attends to half of the prompt on average: queries by keys, and probabilities by values.
     attention = 4.0 * size.num_layers * size.hidden_size * prompt_tokens * (prompt_tokens + 1) / 2

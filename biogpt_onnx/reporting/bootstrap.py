@@ -1,12 +1,25 @@
-"""How far a number may be from what other documents would give, and whether two systems differ."""
+"""Bootstrap intervals, and the paired bootstrap test between two systems.
 
-from collections.abc import Sequence
+Units (documents, prompts, generations) are drawn with replacement, as many as there are, and a statistic is computed
+over each draw. The percentiles of these statistics are the ends of the interval (Efron and Tibshirani, An Introduction
+to the Bootstrap, 1993, chapter 13). Whole units are drawn because tokens or facts of one unit resemble each other.
+
+Draws are seeded: equal input has equal intervals, and statistics of the same number of units share their draws, which
+makes comparisons of two systems paired (Koehn, Statistical Significance Tests for Machine Translation Evaluation,
+2004).
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from biogpt_onnx.reporting.estimates import CONFIDENCE, Difference, Estimate, Interval
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.metric import FloatArray, Metric
+
+FloatArray = npt.NDArray[np.float64]
+UnitNumbers = npt.NDArray[np.int64]
 
 _DRAWN_AT_A_TIME = 1_000_000
 # Sums of the same numbers in another order may differ by so much.
@@ -15,20 +28,20 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Resampling:
-    """How documents are drawn.
+    """Settings of the bootstrap.
 
     Attributes:
-        resamples: how often all are.
-        seed: of the draws; equal seeds draw equal documents, of every metric and every system.
-        confidence: of intervals.
+        resamples: number of draws.
+        seed: seed of the draws.
+        confidence: confidence level of the intervals, between 0 and 1.
 
     Raises:
-        ConfigError: one of them is out of range.
+        ConfigError: a setting is out of range.
     """
 
     resamples: int = 2000
     seed: int = 0
-    confidence: float = 0.95
+    confidence: float = CONFIDENCE
 
     def __post_init__(self) -> None:
         if self.resamples < 1:
@@ -39,59 +52,104 @@ class Resampling:
             raise ConfigError(f"confidence is {self.confidence}: give a share between 0 and 1, such as 0.95")
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A measured number.
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A metric that is computed from sums over documents, so that documents can be drawn anew.
 
     Attributes:
-        value: over all documents.
-        interval: its lower and upper end; None where a single document says nothing of others.
+        name: the field's name of the metric.
+        counts: summands of each document, [documents, quantities].
+        of_sums: computes the metric from their sums, [..., quantities] to [...].
     """
 
-    value: float
-    interval: tuple[float, float] | None
+    name: str
+    counts: FloatArray
+    of_sums: Callable[[FloatArray], FloatArray]
+
+    @property
+    def value(self) -> float:
+        """The metric over all documents."""
+        return float(self.of_sums(self.counts.sum(axis=0)))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """By how much one system's number is above another's, on the same documents.
+def resample(
+    num_units: int, statistic: Callable[[UnitNumbers], FloatArray], resampling: Resampling | None = None
+) -> FloatArray:
+    """Draws units with replacement and computes a statistic over each draw.
 
-    Attributes:
-        value: over all documents.
-        interval: its lower and upper end; None where a single document says nothing of others.
-        p_value: how often a difference at least as large would be seen, in either direction, were there none; 1 for a
-            single document.
+    Args:
+        num_units: number of units, and of units in each draw.
+        statistic: computes one number a draw from the drawn units' numbers, [draws, units] to [draws].
+        resampling: settings; None for the defaults.
+
+    Returns:
+        The statistics, [resamples].
     """
+    resampling = resampling or Resampling()
+    generator = np.random.default_rng(resampling.seed)
+    block = max(1, _DRAWN_AT_A_TIME // num_units)
+    parts = []
+    for start in range(0, resampling.resamples, block):
+        draws = min(block, resampling.resamples - start)
+        parts.append(statistic(generator.integers(num_units, size=(draws, num_units))))
+    return np.concatenate(parts)
 
-    value: float
-    interval: tuple[float, float] | None
-    p_value: float
+
+def percentile_interval(statistics: FloatArray, confidence: float = CONFIDENCE) -> Interval:
+    """Returns the percentiles of resampled statistics that enclose the confidence level, with equal tails.
+
+    Args:
+        statistics: see `resample`, [resamples].
+        confidence: the confidence level, between 0 and 1.
+    """
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(statistics, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def ratio_of_sums(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+    """Returns the sum of the numerators over the sum of the denominators, with its bootstrap interval.
+
+    Args:
+        numerators: one of each unit, [units].
+        denominators: one of each unit, positive, [units].
+    """
+    above, below = np.array(numerators, dtype=np.float64), np.array(denominators, dtype=np.float64)
+    value = float(above.sum() / below.sum())
+    if len(above) == 1:
+        return Estimate(value, None)
+    ratios = resample(len(above), lambda drawn: above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
+    return Estimate(value, percentile_interval(ratios))
 
 
 def estimate(metric: Metric, resampling: Resampling | None = None) -> Estimate:
-    """A metric and its interval.
+    """Returns a metric with its bootstrap interval; without one for a single document.
 
-    Documents are drawn with replacement, as many as there are, and the percentiles of the metric over such draws are
-    the interval's ends (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). What one document
-    holds resembles itself, so documents are drawn and not facts.
+    Args:
+        metric: the metric.
+        resampling: settings; None for the defaults.
     """
     resampling = resampling or Resampling()
     if len(metric.counts) == 1:
         return Estimate(metric.value, None)
-    return Estimate(metric.value, _interval(_drawn(metric, resampling), resampling))
+    return Estimate(metric.value, percentile_interval(_resampled(metric, resampling), resampling.confidence))
 
 
 def difference(metric: Metric, other: Metric, resampling: Resampling | None = None) -> Difference:
-    """A metric less that of another system, its interval, and whether chance could explain it.
+    """Returns a metric less that of another system, with its interval and the p-value of the paired bootstrap test.
 
-    Both are computed on the same draws of documents. The p-value is that of the paired bootstrap test, for both
-    directions: the share of draws whose difference is off the observed one by at least as much as that is off zero
-    (Berg-Kirkpatrick, Burkett and Klein, An Empirical Investigation of Statistical Significance in NLP, 2012, section
-    3), the observed one counted among them (Davison and Hinkley, Bootstrap Methods and their Application, 1997,
-    section 4.2), so that none is reported as 0.
+    Both metrics are computed on the same draws of documents. The two-sided p-value is the share of draws whose
+    difference is off the observed one by at least as much as that is off zero (Berg-Kirkpatrick, Burkett and Klein, An
+    Empirical Investigation of Statistical Significance in NLP, 2012, section 3), the observed one counted among them
+    (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 4.2), so that none is reported as 0.
+
+    Args:
+        metric: the first system's metric.
+        other: the second system's, of the same documents.
+        resampling: settings; None for the defaults.
 
     Raises:
-        ConfigError: they are not of the same number of documents.
+        ConfigError: the two are of different numbers of documents.
     """
     resampling = resampling or Resampling()
     if len(metric.counts) != len(other.counts):
@@ -102,46 +160,21 @@ def difference(metric: Metric, other: Metric, resampling: Resampling | None = No
     observed = metric.value - other.value
     if len(metric.counts) == 1:
         return Difference(observed, None, 1.0)
-    drawn = _drawn(metric, resampling) - _drawn(other, resampling)
-    drawn = np.where(np.abs(drawn) < _ROUNDING, 0.0, drawn)
-    as_large = int(np.count_nonzero(np.abs(drawn - observed) >= abs(observed) - _ROUNDING))
-    return Difference(observed, _interval(drawn, resampling), (1 + as_large) / (1 + resampling.resamples))
+    resampled = _resampled(metric, resampling) - _resampled(other, resampling)
+    resampled = np.where(np.abs(resampled) < _ROUNDING, 0.0, resampled)
+    as_large = int(np.count_nonzero(np.abs(resampled - observed) >= abs(observed) - _ROUNDING))
+    p_value = (1 + as_large) / (1 + resampling.resamples)
+    return Difference(observed, percentile_interval(resampled, resampling.confidence), p_value)
 
 
-def estimates(metrics: Sequence[Metric], resampling: Resampling | None = None) -> dict[str, Estimate]:
-    """Metrics and their intervals, by name."""
-    return {metric.name: estimate(metric, resampling) for metric in metrics}
-
-
-def differences(
-    metrics: Sequence[Metric], others: Sequence[Metric], resampling: Resampling | None = None
-) -> dict[str, Difference]:
-    """One system's metrics less another's, by name.
-
-    Raises:
-        ConfigError: they are not of the same number of documents.
-    """
-    named = {metric.name: metric for metric in others}
-    return {metric.name: difference(metric, named[metric.name], resampling) for metric in metrics}
-
-
-def _drawn(metric: Metric, resampling: Resampling) -> FloatArray:
-    """The metric of each draw, [resamples]."""
+def _resampled(metric: Metric, resampling: Resampling) -> FloatArray:
     num_documents = len(metric.counts)
-    generator = np.random.default_rng(resampling.seed)
-    block = max(1, _DRAWN_AT_A_TIME // num_documents)
-    parts = []
-    for start in range(0, resampling.resamples, block):
-        draws = min(block, resampling.resamples - start)
-        numbers = generator.integers(num_documents, size=(draws, num_documents))
-        # How often each document is in each draw, all counted at once: the draws are numbered apart.
-        numbers += np.arange(draws)[:, np.newaxis] * num_documents
+
+    def statistic(drawn: UnitNumbers) -> FloatArray:
+        draws = len(drawn)
+        # Offsets number the documents of each draw apart, so that one pass counts how often each is in each draw.
+        numbers = drawn + np.arange(draws)[:, np.newaxis] * num_documents
         times = np.bincount(numbers.ravel(), minlength=draws * num_documents).reshape(draws, num_documents)
-        parts.append(metric.of_sums(times.astype(np.float64) @ metric.counts))
-    return np.concatenate(parts)
+        return metric.of_sums(times.astype(np.float64) @ metric.counts)
 
-
-def _interval(drawn: FloatArray, resampling: Resampling) -> tuple[float, float]:
-    tail = (1 - resampling.confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)
+    return resample(num_documents, statistic, resampling)

@@ -1,37 +1,66 @@
-"""A line that shows how far long work has come: on a terminal, and nowhere else."""
+"""Progress of long work: a counter of its steps, and a line on the terminal."""
 
 import sys
+from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from biogpt_onnx.cli.termination import check
+Progress = Callable[[int, int], None]
+"""Called with the number of steps that are done and the number of all steps."""
 
 
-class Progress:
-    """Call it with how much of how much is done.
+class StepCounter:
+    """Counts steps, and reports each one.
 
     Args:
-        what: what is going on.
-        estimate: whether to say about how long the rest takes; each part must take about as long as the others.
+        total: number of all steps.
+        progress: called after each step; None for nobody.
     """
 
-    def __init__(self, what: str, *, estimate: bool = False) -> None:
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __call__(self) -> None:
+        """Counts one more step."""
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+class ProgressLine:
+    """A line on standard error that shows the percentage of steps done; shown on a terminal only.
+
+    It is a `Progress`, and a context manager that removes the line at the end.
+
+    Args:
+        what: names the work.
+        estimate: whether to add about how long the rest takes; each step must take about as long as the others.
+        check: called before each update; it may raise to end the work.
+    """
+
+    def __init__(self, what: str, *, estimate: bool = False, check: Callable[[], None] = lambda: None) -> None:
         self._what = what
         self._estimate = estimate
+        self._check = check
         self._percent = -1
         self._first: tuple[int, float] | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows the line again where the percentage has changed; ends here if the process was asked to."""
-        check()
+        """Shows the line again if the percentage has changed.
+
+        Args:
+            done: number of steps that are done.
+            total: number of all steps.
+        """
+        self._check()
         percent = 100 * done // max(total, 1)
         if percent != self._percent and sys.stderr.isatty():
-            left = self._left(done, total) if self._estimate else ""
-            print(f"\r{self._what}: {percent:3d} %{left}\x1b[K", end="", file=sys.stderr, flush=True)
+            left = self._time_left(done, total) if self._estimate else ""
+            _show(f"\r{self._what}: {percent:3d} %{left}\x1b[K")
         self._percent = percent
 
-    def _left(self, done: int, total: int) -> str:
+    def _time_left(self, done: int, total: int) -> str:
         if self._first is None:
             self._first = (done, monotonic())
         start, began = self._first
@@ -40,15 +69,20 @@ class Progress:
         return f", about {_duration((monotonic() - began) / (done - start) * (total - done))} left"
 
     def __enter__(self) -> Self:
-        """Shows nothing yet."""
+        """Returns the line, which is not shown before the first call."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wipes the line."""
+        """Removes the line from the terminal."""
         if self._percent >= 0 and sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            _show("\r\x1b[K")
+
+
+def _show(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def _duration(seconds: float) -> str:

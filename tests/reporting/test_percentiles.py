@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from biogpt_onnx.bench.percentiles import carries, quantity
+from biogpt_onnx.reporting.percentiles import carries, quantity
 
 
 @pytest.mark.parametrize(("percentile", "fewest"), [(50, 6), (90, 29), (99, 299)])

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.reporting.progress import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -13,10 +13,10 @@ class Terminal(io.StringIO):
 
 def test_long_work_says_about_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("biogpt_onnx.cli.progress.monotonic", lambda: now[0])
+    monkeypatch.setattr("biogpt_onnx.reporting.progress.monotonic", lambda: now[0])
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with Progress("reading", estimate=True) as progress:
+    with ProgressLine("reading", estimate=True) as progress:
         for done in (10, 20, 40):
             progress(done, 100)
             now[0] += 60
@@ -30,7 +30,7 @@ def test_long_work_says_about_how_long_the_rest_takes(monkeypatch: pytest.Monkey
 def test_without_an_estimate_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with Progress("reading") as progress:
+    with ProgressLine("reading") as progress:
         progress(1, 4)
         progress(2, 4)
     assert "left" not in terminal.getvalue()

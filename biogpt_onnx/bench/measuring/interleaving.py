@@ -1,4 +1,7 @@
-"""Contenders side by side: one turn each, round after round, whoever waits being halted."""
+"""Interleaved measurement of contenders: one turn each, round after round, while the others are halted.
+
+What changes on the machine over time thereby changes for all of them.
+"""
 
 import sys
 import time
@@ -12,22 +15,22 @@ from typing import Any
 import numpy as np
 
 from biogpt_onnx.bench.contender import Contender
-from biogpt_onnx.bench.process import ContenderError, PinnedProcess
+from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 from biogpt_onnx.bench.scenarios import Scenario
 
 _FIRST_ID = 4
-_WAKING_TOKENS = 16
-_WAKING_NEW_TOKENS = 2
+_WARM_UP_PROMPT_TOKENS = 16
+_WARM_UP_NEW_TOKENS = 2
 _PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured.
+    """Amount of measuring.
 
     Attributes:
-        min_runs: generations of each contender, at least.
-        min_seconds: seconds that these take together, at least.
+        min_runs: least number of generations of each contender.
+        min_seconds: least number of seconds that these take together.
     """
 
     min_runs: int = 6
@@ -35,17 +38,17 @@ class Settings:
 
 
 @dataclass
-class Outcome:
-    """What came of one contender in one scenario.
+class ContenderResult:
+    """Result of one contender in one scenario.
 
     Attributes:
-        contender: who it was.
+        contender: the contender.
         status: "measured", "unsupported" or "failed".
-        reason: why not, in the two latter cases.
-        runs: of each generation the seconds of every token.
+        reason: the reason in the two latter cases.
+        runs: seconds of every token of each generation.
         first_tokens: seconds to a first token, from generations of their own, where steps cannot be seen.
-        loading: what the process said first.
-        memory: what it said of its memory at the end.
+        loading: the first line of its process.
+        memory: its memory at the end, see `protocol.memory`.
     """
 
     contender: Contender
@@ -57,30 +60,38 @@ class Outcome:
     memory: dict[str, int] = field(default_factory=dict)
 
     def give_up(self, status: str, reason: str) -> None:
-        """It is not measured any further, and what was is not kept."""
+        """Ends its measurement and discards the runs so far."""
         self.status, self.reason, self.runs, self.first_tokens = status, reason, [], None
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a scenario gave.
+class ScenarioResult:
+    """Results of all contenders in one scenario.
 
     Attributes:
-        outcomes: one for each contender.
-        bandwidths: bytes a second, once a round.
-        matmuls: operations a second, once a round.
+        results: one of each contender.
+        bandwidths: bytes a second that the machine read, of each round.
+        matmuls: float32 operations a second that it computed, of each round.
     """
 
-    outcomes: list[Outcome]
+    results: list[ContenderResult]
     bandwidths: list[float]
     matmuls: list[float]
 
 
-class Rounds:
+class InterleavedMeasurement:
     """Measures contenders that fit into memory together in one scenario.
 
-    A round is: the machine's own limits, then every contender's turn. In a turn it is woken by a short generation that
-    is not counted, and then measured for its share of `Settings.min_seconds`, at least once. The first round warms up.
+    In each round the machine's own limits are measured, and then every contender has a turn. A turn begins with a short
+    generation that is not counted, because a process that was halted starts slowly; then the contender is measured for
+    its share of `Settings.min_seconds`, at least once. The first round is a warm-up and is not counted.
+
+    Args:
+        scenario: the scenario.
+        cores: cores that every process is pinned to; as many threads are used.
+        settings: amount of measuring.
+        logs: folder for the standard error of the processes.
+        turn_done: called after each turn.
     """
 
     def __init__(
@@ -94,27 +105,28 @@ class Rounds:
         self._scenario, self._cores, self._settings = scenario, tuple(cores), settings
         self._logs, self._turn_done = logs, turn_done
 
-    def measure(self, contenders: Sequence[Contender]) -> Measured:
-        """Has each contender measured; one that fails is an outcome that says so."""
-        outcomes = [Outcome(contender) for contender in contenders]
+    def measure(self, contenders: Sequence[Contender]) -> ScenarioResult:
+        """Measures the contenders; one that fails has a result that says so."""
+        results = [ContenderResult(contender) for contender in contenders]
         bandwidths, matmuls = [], []
         with ExitStack() as stack:
             probe = stack.enter_context(self._probe())
             is_cold = self._scenario.kind == "cold start"
-            turns = [self._cold_turn(each) if is_cold else self._warm_turn(stack, each) for each in outcomes]
+            turns = [self._cold_turn(each) if is_cold else self._warm_turn(stack, each) for each in results]
             for number in range(self._settings.min_runs + 1):
                 probe.resume()
                 limits = probe.ask({})
                 probe.halt()
                 bandwidths.append(limits["bandwidth"])
                 matmuls.append(limits["matmul"])
-                for outcome, turn in zip(outcomes, turns, strict=True):
-                    _guarded(outcome, turn, counted=number > 0)
+                for result, turn in zip(results, turns, strict=True):
+                    _take_turn(result, turn, counted=number > 0)
                     self._turn_done()
-        return Measured(outcomes, bandwidths, matmuls)
+        return ScenarioResult(results, bandwidths, matmuls)
 
     def _probe(self) -> PinnedProcess:
-        command = [sys.executable, "-m", "biogpt_onnx.bench.probe", "--threads", str(len(self._cores))]
+        module = "biogpt_onnx.bench.measuring.machine_limits"
+        command = [sys.executable, "-m", module, "--threads", str(len(self._cores))]
         # Each thread computes by itself.
         one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         probe = PinnedProcess(command, self._cores, self._logs / "probe.log", one)
@@ -126,61 +138,60 @@ class Rounds:
         log = self._logs / f"{''.join(c if c.isalnum() else '-' for c in contender.name)}.log"
         return PinnedProcess(command, self._cores, log, contender.environment)
 
-    def _cold_turn(self, outcome: Outcome) -> Callable[[bool], None]:
-        def turn(counted: bool) -> None:  # noqa: FBT001 -- called by `_guarded` alone
-            with self._start(outcome.contender) as process:
-                self._generate(process, outcome.contender, self._scenario.new_tokens)
+    def _cold_turn(self, result: ContenderResult) -> Callable[[bool], None]:
+        def turn(counted: bool) -> None:  # noqa: FBT001 -- called by `_take_turn` alone
+            with self._start(result.contender) as process:
+                self._generate(process, result.contender, self._scenario.new_tokens)
                 seconds = perf_counter() - process.started
-                outcome.loading = process.hello
-                outcome.memory = process.ask({"memory": {}})
+                result.loading = process.hello
+                result.memory = process.ask({"memory": {}})
             if counted:
-                outcome.runs.append([seconds])
+                result.runs.append([seconds])
 
         return turn
 
-    def _warm_turn(self, stack: ExitStack, outcome: Outcome) -> Callable[[bool], None]:
+    def _warm_turn(self, stack: ExitStack, result: ContenderResult) -> Callable[[bool], None]:
         started: list[PinnedProcess] = []
 
         def load() -> PinnedProcess:
-            process = stack.enter_context(self._start(outcome.contender))
+            process = stack.enter_context(self._start(result.contender))
             started.append(process)
-            outcome.loading = process.hello
+            result.loading = process.hello
             return process
 
         def turn(counted: bool) -> None:  # noqa: FBT001 -- as above
             process = started[0] if started else load()
             process.resume()
             try:
-                self._measure(process, outcome, counted=counted)
+                self._measure(process, result, counted=counted)
             finally:
                 process.halt()
                 time.sleep(_PAUSE_SECONDS)
 
         return turn
 
-    def _measure(self, process: PinnedProcess, outcome: Outcome, *, counted: bool) -> None:
-        # Whoever has just been woken starts slowly.
-        self._generate(process, outcome.contender, _WAKING_NEW_TOKENS, waking=True)
+    def _measure(self, process: PinnedProcess, result: ContenderResult, *, counted: bool) -> None:
+        self._generate(process, result.contender, _WARM_UP_NEW_TOKENS, warm_up=True)
         least = self._settings.min_seconds / self._settings.min_runs if counted else 0.0
         start = perf_counter()
         while True:
-            seconds = self._generate(process, outcome.contender, self._scenario.new_tokens)
+            seconds = self._generate(process, result.contender, self._scenario.new_tokens)
             seen = len(seconds) == self._scenario.new_tokens
-            first = None if seen else self._generate(process, outcome.contender, 1)[-1]
+            first = None if seen else self._generate(process, result.contender, 1)[-1]
             if counted:
-                outcome.runs.append([round(value, 6) for value in seconds])
+                result.runs.append([round(value, 6) for value in seconds])
                 if first is not None:
-                    outcome.first_tokens = [*(outcome.first_tokens or []), round(first, 6)]
+                    result.first_tokens = [*(result.first_tokens or []), round(first, 6)]
             if perf_counter() - start >= least:
                 break
-        outcome.memory = process.ask({"memory": {}})
+        result.memory = process.ask({"memory": {}})
 
     def _generate(
-        self, process: PinnedProcess, contender: Contender, new_tokens: int, *, waking: bool = False
+        self, process: PinnedProcess, contender: Contender, new_tokens: int, *, warm_up: bool = False
     ) -> list[float]:
         scenario = self._scenario
-        batch_size, beams = (1, 1) if waking else (scenario.batch_size, scenario.num_beams)
-        length = min(_WAKING_TOKENS, scenario.prompt_tokens) if waking else scenario.prompt_tokens
+        batch_size, beams = (1, 1) if warm_up else (scenario.batch_size, scenario.num_beams)
+        length = min(_WARM_UP_PROMPT_TOKENS, scenario.prompt_tokens) if warm_up else scenario.prompt_tokens
         prompts = random_prompts(batch_size, length, contender.vocab_size)
         answer = process.ask({"generate": {"prompts": prompts, "new_tokens": new_tokens, "num_beams": beams}})
         if "unsupported" in answer:
@@ -192,21 +203,27 @@ class Rounds:
 
 
 class _UnsupportedError(Exception):
-    """The contender says that it cannot do this at all."""
+    """The contender cannot run the scenario at all."""
 
 
 def random_prompts(batch_size: int, tokens: int, vocab_size: int) -> list[list[int]]:
-    """Prompts of equal length, the same at every call: `</s>`, and then any tokens."""
+    """Returns prompts of equal length, equal at every call: `</s>`, and then random tokens.
+
+    Args:
+        batch_size: number of prompts.
+        tokens: tokens of each prompt.
+        vocab_size: bound of token ids.
+    """
     drawn = np.random.default_rng(0).integers(_FIRST_ID, vocab_size, (batch_size, tokens - 1))
     return [[2, *row] for row in drawn.tolist()]
 
 
-def _guarded(outcome: Outcome, turn: Callable[[bool], None], *, counted: bool) -> None:
-    if outcome.status != "measured":
+def _take_turn(result: ContenderResult, turn: Callable[[bool], None], *, counted: bool) -> None:
+    if result.status != "measured":
         return
     try:
         turn(counted)
     except _UnsupportedError as error:
-        outcome.give_up("unsupported", str(error))
+        result.give_up("unsupported", str(error))
     except ContenderError as error:
-        outcome.give_up("failed", str(error))
+        result.give_up("failed", str(error))

@@ -1,4 +1,4 @@
-"""From the seconds at which tokens were there to what the field calls latency and throughput."""
+"""Latency and throughput measures, from the times at which tokens were there."""
 
 import dataclasses
 import itertools
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from biogpt_onnx.bench.contender import Contender
-from biogpt_onnx.bench.floors import prefill_operations, step_operations
-from biogpt_onnx.bench.percentiles import quantity
+from biogpt_onnx.bench.roofline import prefill_operations, step_operations
 from biogpt_onnx.bench.scenarios import Scenario
+from biogpt_onnx.reporting.percentiles import quantity
 
 TIME_TO_FIRST_TOKEN = "time_to_first_token"  # noqa: S105 -- a token of text
 INTER_TOKEN_LATENCY = "inter_token_latency"  # noqa: S105 -- as above
@@ -19,16 +19,19 @@ DECODE_RATE = "decode_tokens_per_second"
 COLD_START = "cold_start"
 
 Runs = Sequence[Sequence[float]]
-"""Of each generation the seconds at which the first, second, ... new token was there."""
+"""The seconds at which the first, second, ... new token was there, of each generation."""
 
 
 def measures(scenario: Scenario, runs: Runs, first_tokens: Sequence[float] | None = None) -> dict[str, Any]:
-    """Every measure that the runs give, by name: a `Quantity`'s fields, in seconds or tokens a second.
+    """Computes every measure that the runs give.
 
     Args:
-        scenario: what was run.
-        runs: of each generation the seconds of every token, or of the last alone where steps cannot be seen.
-        first_tokens: in that case, the seconds of generations of a single token, as many.
+        scenario: the scenario that was run.
+        runs: the seconds of every token of each generation, or of the last token alone where steps cannot be seen.
+        first_tokens: in that case, the seconds of as many generations of a single token.
+
+    Returns:
+        The fields of a `reporting.percentiles.Quantity` of each measure, by its name, in seconds or tokens a second.
     """
     if scenario.kind == "cold start":
         return _quantities({COLD_START: [[run[-1]] for run in runs]})
@@ -40,7 +43,8 @@ def measures(scenario: Scenario, runs: Runs, first_tokens: Sequence[float] | Non
         PREFILL_RATE: _map(first, lambda seconds: scenario.batch_size * scenario.prompt_tokens / seconds),
     }
     steps = scenario.new_tokens - 1
-    # Two generations of their own may by chance differ the wrong way round; nothing is then known of a step.
+    # Where the first token has a generation of its own, this may by chance take longer than the whole one; nothing is
+    # then known of a step.
     if steps and all(seconds[0] > 0 for seconds in decode):
         found[TIME_PER_OUTPUT_TOKEN] = _map(decode, lambda seconds: seconds / steps)
         found[DECODE_RATE] = _map(decode, lambda seconds: scenario.batch_size * steps / seconds)
@@ -49,19 +53,23 @@ def measures(scenario: Scenario, runs: Runs, first_tokens: Sequence[float] | Non
     return _quantities(found)
 
 
-def floors(
+def roofline_times(
     contender: Contender, scenario: Scenario, found: Mapping[str, Any], bandwidth: float, matmul: float
 ) -> dict[str, float]:
-    """The least seconds by the machine's own limits, and which fraction of each limit was reached: 1 is all of it.
+    """Computes the least times by the machine's limits, and the fraction of each limit that was reached.
 
-    They are those of the CPU's cores, and so none for a contender on a GPU.
+    The limits are those of the CPU's cores: a contender on a GPU, and a cold start, have none.
 
     Args:
-        contender: who ran.
-        scenario: what was run.
-        found: its measures.
+        contender: the contender that ran.
+        scenario: the scenario that was run.
+        found: its measures, see `measures`.
         bandwidth: bytes that the machine reads a second.
         matmul: float32 operations that it computes a second. Arithmetic in 8 bits may be faster than this.
+
+    Returns:
+        Seconds of step and prefill by bandwidth and by compute, such as "step_bandwidth_seconds", and of those that
+        were measured the fraction, such as "step_bandwidth_fraction": 1 is all of the limit.
     """
     if scenario.kind == "cold start" or contender.device != "cpu":
         return {}

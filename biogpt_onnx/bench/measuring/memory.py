@@ -1,4 +1,4 @@
-"""Which contenders are loaded at the same time: as many as memory takes, since only those are measured in turns."""
+"""Groups of contenders that fit into memory together, since only contenders of one group are interleaved."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,13 @@ _KEYS_AND_VALUES = 2
 def check_memory(contenders: Sequence[Contender], scenarios: Sequence[Scenario], available: int | None) -> None:
     """Refuses contenders that would not fit into memory even alone.
 
+    Args:
+        contenders: the contenders.
+        scenarios: scenarios that each of them runs.
+        available: bytes of memory; None where the system does not say, and nothing is refused.
+
     Raises:
-        ConfigError: names the contender and what it needs.
+        ConfigError: a contender does not fit.
     """
     for contender in contenders:
         needed = max(needed_bytes(contender, scenario) for scenario in scenarios)
@@ -29,27 +34,32 @@ def check_memory(contenders: Sequence[Contender], scenarios: Sequence[Scenario],
             )
 
 
-def groups(contenders: Sequence[Contender], scenario: Scenario, available: int | None) -> list[list[Contender]]:
-    """Contenders in groups that fit into memory together, in their order; one where the system tells no memory.
+def memory_groups(contenders: Sequence[Contender], scenario: Scenario, available: int | None) -> list[list[Contender]]:
+    """Parts contenders, in their order, into groups that fit into memory together.
 
-    A cold start has one process at a time, so that all are of one group.
+    A cold start runs one process at a time, so that all contenders are of one group.
+
+    Args:
+        contenders: the contenders.
+        scenario: the scenario that they run.
+        available: bytes of memory; None where the system does not say, and all are of one group.
     """
     if available is None or scenario.kind == "cold start":
         return [list(contenders)] if contenders else []
-    found: list[list[Contender]] = []
+    groups: list[list[Contender]] = []
     taken = 0
     for contender in contenders:
         needed = needed_bytes(contender, scenario)
-        if not found or taken + needed > _GROUP_SHARE * available:
-            found.append([])
+        if not groups or taken + needed > _GROUP_SHARE * available:
+            groups.append([])
             taken = 0
-        found[-1].append(contender)
+        groups[-1].append(contender)
         taken += needed
-    return found
+    return groups
 
 
 def needed_bytes(contender: Contender, scenario: Scenario) -> int:
-    """What a contender may take in a scenario: its model, and the keys and values of every row."""
+    """Returns the memory that a contender may take in a scenario: its model, and the keys and values of every row."""
     tokens = scenario.batch_size * scenario.num_beams * scenario.total_tokens
     size = contender.size
     return contender.resident_bytes + tokens * size.num_layers * size.hidden_size * _KEYS_AND_VALUES * _BYTES_PER_VALUE

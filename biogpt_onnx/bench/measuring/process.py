@@ -1,4 +1,4 @@
-"""A contender's process, pinned to cores and halted while others are measured."""
+"""Contenders' processes, pinned to cores and halted while others are measured."""
 
 import contextlib
 import json
@@ -25,14 +25,25 @@ class ContenderError(BioGptError, RuntimeError):
 
 
 class PinnedProcess:
-    """A process that answers a line of JSON by a line of JSON.
+    """A process that answers each line of JSON by a line of JSON.
 
-    It runs on the first cores that this one may use, as many as it has threads. It is a group of its own, so that it
-    can be halted with whatever it starts, and so that the system ends it should this process vanish.
+    It is a process group of its own, so that it can be halted with all processes that it starts, and so that the system
+    ends it should this process vanish.
+
+    Args:
+        command: program and arguments.
+        cores: cores that it may use; on Linux alone.
+        log: file for its standard error.
+        environment: environment variables that it gets in addition.
+        patience: seconds that it may take for an answer.
 
     Attributes:
-        hello: the first line that it said.
-        start_seconds: from its start to that line.
+        hello: its first line.
+        started: the value of `perf_counter` at its start.
+        start_seconds: seconds from its start to its first line.
+
+    Raises:
+        ContenderError: it cannot be started, or its first line is an error.
     """
 
     def __init__(
@@ -68,14 +79,14 @@ class PinnedProcess:
 
     @property
     def process_id(self) -> int:
-        """The number that the system knows it by."""
+        """Process id."""
         return self._process.pid
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Has a request answered; the answer may be `unsupported`.
+        """Sends a request and returns the answer, see `protocol`; the answer may be `unsupported`.
 
         Raises:
-            ContenderError: the process says that it failed, or has ended.
+            ContenderError: the answer is an error or no JSON object, it took too long, or the process has ended.
         """
         try:
             if self._process.stdin is not None:
@@ -86,32 +97,32 @@ class PinnedProcess:
         return self._answer()
 
     def halt(self) -> None:
-        """Stops it where it stands: its idle threads would look for work while others are measured."""
+        """Suspends it: its idle threads would otherwise spin while others are measured."""
         self._signal("SIGSTOP")
 
     def resume(self) -> None:
-        """Lets it go on."""
+        """Lets it run again after `halt`."""
         self._signal("SIGCONT")
 
     def close(self) -> None:
-        """Ends it and whatever it started."""
+        """Ends it and all processes that it started."""
         self._signal("SIGKILL")
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                # What was not written yet has nobody to read it.
+                # A request that was not written yet has no reader.
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
 
     def __enter__(self) -> Self:
-        """The process itself."""
+        """Returns the process itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """See `close`."""
+        """Ends it and all processes that it started."""
         self.close()
 
     def _signal(self, name: str) -> None:
@@ -155,7 +166,7 @@ class PinnedProcess:
 
 @contextmanager
 def _on_cores(cores: Sequence[int]) -> Iterator[None]:
-    """What is started in the block inherits these cores; only Linux knows them."""
+    """Lets processes that are started in the block inherit these cores; on Linux alone."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

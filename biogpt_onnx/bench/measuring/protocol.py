@@ -1,4 +1,4 @@
-"""The side of the protocol that answers: a JSON object a line in, a JSON object a line out.
+"""Protocol between the benchmark and a contender, and the contender's side of it: JSON objects, one a line each way.
 
 Requests:
     {"generate": {"prompts": [[ids], ...], "new_tokens": n, "num_beams": k}}: {"seconds": [t1, ..., tn]}, when the
@@ -7,8 +7,8 @@ Requests:
         that NumPy file.
     {"memory": {}}: {"resident_bytes": n, "anonymous_bytes": n, "peak_resident_bytes": n}.
 
-The first line tells {"load_seconds": s, "resident_bytes": n, "anonymous_bytes": n, "versions": {...}}. What cannot be
-done is answered by {"unsupported": reason}, what went wrong by {"error": reason}.
+The contender's first line is {"load_seconds": s, "resident_bytes": n, "anonymous_bytes": n, "versions": {...}}. It
+answers {"unsupported": reason} to a request that it cannot serve, and {"error": reason} where it fails.
 """
 
 import json
@@ -23,33 +23,49 @@ import numpy.typing as npt
 
 
 class Model(Protocol):
-    """What is measured."""
+    """A loaded model that can be measured."""
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
-        """Continues prompts of equal length; the clock when the first, second, ... new token of all was there."""
+        """Continues prompts by exactly so many tokens.
+
+        Args:
+            prompts: token ids, all of equal length.
+            new_tokens: tokens to generate for each.
+            num_beams: beams; 1 is greedy search.
+
+        Returns:
+            The values of `perf_counter` when the first, second, ... new token of all prompts was there.
+        """
         ...
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """The logits after each token, [tokens, vocab]."""
+        """Computes the logits after each token, [tokens, vocab]."""
         ...
 
 
 def serve(model: Model, first: Mapping[str, Any], requests: TextIO = sys.stdin, answers: TextIO = sys.stdout) -> None:
-    """Says the first line, then answers requests until there are no more."""
-    _say(answers, {**memory(), **first})
+    """Writes the first line, then answers requests until there are no more.
+
+    Args:
+        model: the model that is measured.
+        first: fields of the first line, beside the process's memory.
+        requests: a JSON object a line.
+        answers: receives a JSON object a line.
+    """
+    _write(answers, {**memory(), **first})
     for line in requests:
         start = perf_counter()
         try:
             answer = _answer(model, json.loads(line), start)
-        except Exception as error:  # noqa: BLE001 -- whoever asks is told, and may go on
+        except Exception as error:  # noqa: BLE001 -- the benchmark is told, and may go on
             answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-        _say(answers, answer)
+        _write(answers, answer)
 
 
 def memory() -> dict[str, int]:
-    """Bytes of this process in memory: all, those that no file stands behind, and the most that there ever were.
+    """Returns the resident, the anonymous (not backed by a file) and the peak resident bytes of this process.
 
-    Only Linux says so; elsewhere they are 0.
+    They are known on Linux alone; elsewhere they are 0.
     """
     path = Path("/proc/self/status")
     lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
@@ -72,6 +88,6 @@ def _answer(model: Model, request: dict[str, Any], start: float) -> dict[str, An
     raise ValueError(f"no request is called {name!r}")
 
 
-def _say(answers: TextIO, answer: Mapping[str, Any]) -> None:
+def _write(answers: TextIO, answer: Mapping[str, Any]) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()

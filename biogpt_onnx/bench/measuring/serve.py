@@ -1,4 +1,7 @@
-"""A bundle as a contender: `python -m biogpt_onnx.bench.serve BUNDLE --threads N [--no-prepack] [--device cuda]`."""
+"""Bundle as a contender.
+
+`python -m biogpt_onnx.bench.measuring.serve BUNDLE --threads N [--no-prepack] [--device cuda]`
+"""
 
 import argparse
 import json
@@ -11,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.bench.protocol import serve
+from biogpt_onnx.bench.measuring.protocol import serve
 from biogpt_onnx.runtime.backends.registry import Session, open_session
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
@@ -24,7 +27,18 @@ from biogpt_onnx.runtime.ort.providers import Device, import_onnxruntime
 
 
 class BundleModel:
-    """A bundle's session, generating by the searches that `BioGPT.generate_ids` uses, without any end of text."""
+    """A bundle that generates by the searches of `BioGPT.generate_ids`, but never ends a text early.
+
+    Args:
+        folder: the bundle's folder.
+        threads: threads of one step.
+        prepack: whether float32 weights are rearranged for the CPU.
+        device: the device that it runs on.
+
+    Raises:
+        BundleError: the folder is no whole bundle.
+        ProviderError: the device is not available, or does not run this bundle.
+    """
 
     def __init__(self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu") -> None:
         manifest = read_manifest(folder)
@@ -32,7 +46,7 @@ class BundleModel:
         self._session = open_session(folder, manifest, device=device, threads=threads, prepack=prepack)
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
-        """See `protocol.Model`."""
+        """Continues prompts of equal length; returns the times of their tokens, see `protocol.Model.generate`."""
         config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
         requests = [Request([SequenceState(tuple(ids), new_tokens, eos_token_id=None)]) for ids in prompts]
         times = [perf_counter() for _ in run_search(self._session, requests, config, Limits())]
@@ -41,7 +55,7 @@ class BundleModel:
         return times[-new_tokens:]
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """See `protocol.Model`."""
+        """Computes the logits after each token, [tokens, vocab]."""
         session: Session = self._session
         return np.concatenate(list(logits_by_chunk(session, ids, session.new_cache(1, len(ids)))))
 

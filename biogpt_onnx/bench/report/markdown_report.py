@@ -1,9 +1,9 @@
-"""A run's rows as a Markdown report."""
+"""Markdown report of a run's rows."""
 
 import statistics
 from collections.abc import Iterator, Sequence
 
-from biogpt_onnx.bench.measures import (
+from biogpt_onnx.bench.measuring.measures import (
     COLD_START,
     DECODE_RATE,
     END_TO_END,
@@ -12,34 +12,28 @@ from biogpt_onnx.bench.measures import (
     TIME_PER_OUTPUT_TOKEN,
     TIME_TO_FIRST_TOKEN,
 )
+from biogpt_onnx.bench.report.comparison import compare_with_peers
+from biogpt_onnx.bench.report.row_values import cells, measured, median_with_interval, name_of, p50
 from biogpt_onnx.bench.rows import Row
 from biogpt_onnx.bench.scenarios import Scenario
-from biogpt_onnx.bench.standing import standings
-from biogpt_onnx.bench.tables import (
-    NOTHING,
-    cells,
-    gigabytes,
-    measured,
-    name_of,
-    number,
-    p50,
-    seconds,
-    share,
-    table,
-    with_interval,
-)
+from biogpt_onnx.reporting.markdown import table
+from biogpt_onnx.reporting.numbers import MISSING, gigabytes, seconds, three_digits, whole_percent
 
 
 def report(rows: Sequence[Row]) -> str:
-    """The whole report."""
+    """Returns the whole report.
+
+    Args:
+        rows: rows of every kind and status, in the order of their measurement.
+    """
     sections = [
         _heading(rows),
-        *_standings(rows),
+        *_comparisons(rows),
         *_generations(rows),
         *_workloads(rows),
         *_resources(rows),
         *_quality(rows),
-        *_proofs(rows),
+        *_same_model_checks(rows),
         *_missing(rows),
         *_versions(rows),
     ]
@@ -47,7 +41,7 @@ def report(rows: Sequence[Row]) -> str:
 
 
 def machine_line(rows: Sequence[Row]) -> str:
-    """What the rows were measured on, in a sentence or two."""
+    """Returns the machine, the commit and the machine's limits in a sentence or two."""
     machine = rows[0]["machine"]
     sets = ", ".join(machine["instruction_sets"]) or "no instruction sets that matter here"
     commit = machine["commit"] or f"version {machine['versions'].get('biogpt-onnx')}"
@@ -88,8 +82,8 @@ def _heading(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _standings(rows: Sequence[Row]) -> Iterator[str]:
-    found = standings(rows)
+def _comparisons(rows: Sequence[Row]) -> Iterator[str]:
+    found = compare_with_peers(rows)
     if not found:
         return
     yield "## Where we stand"
@@ -99,7 +93,7 @@ def _standings(rows: Sequence[Row]) -> Iterator[str]:
         "ahead": "We are ahead of every peer:",
     }
     for outcome, heading in headings.items():
-        sentences = [f"- {standing.sentence()}" for standing in found if standing.outcome == outcome]
+        sentences = [f"- {each.sentence()}" for each in found if each.outcome == outcome]
         if sentences:
             yield "\n".join([heading, "", *sentences])
 
@@ -130,17 +124,17 @@ def _generations(rows: Sequence[Row]) -> Iterator[str]:
 def _generation(row: Row) -> list[str]:
     found, floors = row["measures"], row["floors"]
     latency = found.get(INTER_TOKEN_LATENCY)
-    percentiles = [seconds(latency[name]) for name in ("p50", "p90", "p99")] if latency else [NOTHING]
+    percentiles = [seconds(latency[name]) for name in ("p50", "p90", "p99")] if latency else [MISSING]
     return [
         name_of(row),
-        with_interval(found.get(TIME_TO_FIRST_TOKEN)),
-        with_interval(found.get(TIME_PER_OUTPUT_TOKEN)),
+        median_with_interval(found.get(TIME_TO_FIRST_TOKEN)),
+        median_with_interval(found.get(TIME_PER_OUTPUT_TOKEN)),
         " / ".join(percentiles),
-        with_interval(found.get(END_TO_END)),
-        number(p50(row, PREFILL_RATE)),
-        number(p50(row, DECODE_RATE)),
-        share(floors.get("step_bandwidth_fraction")),
-        share(floors.get("prefill_compute_fraction")),
+        median_with_interval(found.get(END_TO_END)),
+        three_digits(p50(row, PREFILL_RATE)),
+        three_digits(p50(row, DECODE_RATE)),
+        whole_percent(floors.get("step_bandwidth_fraction")),
+        whole_percent(floors.get("prefill_compute_fraction")),
     ]
 
 
@@ -157,7 +151,7 @@ def _workloads(rows: Sequence[Row]) -> Iterator[str]:
     by_name = [{name_of(row): row["measures"][END_TO_END] for row in members} for members in found.values()]
     yield table(
         header,
-        [[name, *(with_interval(members.get(name)) for members in by_name)] for name in names],
+        [[name, *(median_with_interval(members.get(name)) for members in by_name)] for name in names],
     )
 
 
@@ -179,10 +173,10 @@ def _resources(rows: Sequence[Row]) -> Iterator[str]:
             [
                 name,
                 gigabytes(mine[0]["contender"]["disk_bytes"]),
-                seconds(statistics.median(loads)) if loads else NOTHING,
+                seconds(statistics.median(loads)) if loads else MISSING,
                 gigabytes(statistics.median(row["loading"].get("resident_bytes", 0) for row in mine)),
                 gigabytes(max(row["memory"].get("peak_resident_bytes", 0) for row in mine)),
-                with_interval(cold),
+                median_with_interval(cold),
             ]
         )
     yield table(["contender", "disk", "load", "after loading", "peak", "cold start"], lines)
@@ -218,14 +212,14 @@ def _quality(rows: Sequence[Row]) -> Iterator[str]:
 
 def _quality_cells(row: Row | None) -> list[str]:
     if row is None:
-        return [NOTHING, NOTHING]
+        return [MISSING, MISSING]
     increase, agreement = row["quality"]["perplexity_increase"], row["quality"]["top_1_agreement"]
     ends = increase["interval"]
     interval = f" ({ends[0]:+z.2%} to {ends[1]:+z.2%})" if ends else ""
     return [f"{increase['value']:+z.2%}{interval}", f"{agreement['value']:.2%}"]
 
 
-def _proofs(rows: Sequence[Row]) -> Iterator[str]:
+def _same_model_checks(rows: Sequence[Row]) -> Iterator[str]:
     found = measured(rows, "proof")
     if found:
         yield (
@@ -237,8 +231,8 @@ def _proofs(rows: Sequence[Row]) -> Iterator[str]:
                 name_of(row),
                 f"{row['proof']['relative_difference']:.1e}",
                 f"{row['proof']['tolerance']:.0e}",
-                share(row["proof"]["same_top_1"]),
-                row["contender"]["remark"] or NOTHING,
+                whole_percent(row["proof"]["same_top_1"]),
+                row["contender"]["remark"] or MISSING,
             ]
             for row in found
         ]
@@ -247,7 +241,7 @@ def _proofs(rows: Sequence[Row]) -> Iterator[str]:
 
 def _missing(rows: Sequence[Row]) -> Iterator[str]:
     lines = [
-        [name_of(row), row["scenario"]["name"], row["status"], (row["reason"] or NOTHING).replace("|", "\\|")]
+        [name_of(row), row["scenario"]["name"], row["status"], row["reason"] or MISSING]
         for row in rows
         if row["status"] != "measured"
     ]

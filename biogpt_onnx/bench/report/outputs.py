@@ -1,33 +1,33 @@
-"""What a run leaves behind beside its rows: the report and the pictures."""
+"""Output files of a run beside its rows: the report and the plots."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.bench.plots import check_matplotlib, draw
-from biogpt_onnx.bench.report import report
+from biogpt_onnx.bench.report.markdown_report import report
+from biogpt_onnx.bench.report.plots import check_matplotlib, draw
 from biogpt_onnx.bench.rows import Row
 from biogpt_onnx.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where to write.
+    """Paths of the output files.
 
     Attributes:
         report: the Markdown file; None for none.
-        plots: the folder of the pictures, made where it is not there; None for none.
+        plots: the folder of the plots, made if it does not exist; None for none.
     """
 
     report: Path | None
     plots: Path | None
 
     def check(self) -> None:
-        """Refuses what could not be written, before the work whose result it would be.
+        """Refuses outputs that could not be written, before the work whose result they would be.
 
         Raises:
-            ConfigError: names the file or folder, or that matplotlib is not installed.
+            ConfigError: a path cannot be written to, or matplotlib is not installed.
         """
         if self.report is not None and (self.report.is_dir() or not _can_write(self.report)):
             raise ConfigError(f"report {self.report} cannot be written: name a file in a folder of yours")
@@ -40,7 +40,11 @@ class Outputs:
             raise ConfigError(f"plots {self.plots} cannot be made: name a folder in one of yours")
 
     def write(self, rows: Sequence[Row]) -> str:
-        """Writes both, and returns the report."""
+        """Writes the report and the plots of some rows, and returns the report.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
         text = report(rows)
         if self.report is not None:
             self.report.write_text(text, encoding="utf-8")

@@ -1,60 +1,59 @@
-"""Pictures of a run: latency by variant, against context and batch, and beside quality."""
+"""Plots of a run: latency by variant and by context, throughput by batch, and quality by speed."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.bench.contender import OURS
-from biogpt_onnx.bench.measures import DECODE_RATE, TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
+from biogpt_onnx.bench.measuring.measures import DECODE_RATE, TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
+from biogpt_onnx.bench.report.row_values import measured, name_of, p50
 from biogpt_onnx.bench.rows import Row
 from biogpt_onnx.bench.scenarios import HEADLINE
-from biogpt_onnx.bench.tables import measured, name_of, p50
+from biogpt_onnx.reporting.figures import COLOURS, has_matplotlib, new_figure, save_figure
 from biogpt_onnx.runtime.errors import ConfigError
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart (Color Universal Design, 2008).
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vPX*<>hp"
 _STYLES = ("-", "--", ":", "-.")
 _MILLISECONDS = 1e3
 
 
 def check_matplotlib() -> None:
-    """Refuses to draw where nothing can.
+    """Refuses to draw without matplotlib.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    if importlib.util.find_spec("matplotlib") is None:
+    if not has_matplotlib():
         raise ConfigError('plots need matplotlib: pip install "biogpt-onnx[plot]"')
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draws every picture that the rows have numbers for, as SVG; equal rows have equal files.
+    """Draws every plot that the rows have numbers for, as SVG; equal rows have equal files.
+
+    Args:
+        rows: rows of a run.
+        folder: an existing folder.
+
+    Returns:
+        The files that were written.
 
     Raises:
         ConfigError: matplotlib is not installed.
         OSError: a file cannot be written.
     """
     check_matplotlib()
-    # An extra. Not pyplot, which would look for a screen.
-    from matplotlib import rc_context  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    pictures: dict[str, Callable[[Any, Sequence[Row]], bool]] = {
+    plots: dict[str, Callable[[Any, Sequence[Row]], bool]] = {
         "latency-by-variant": _latency_by_variant,
         "latency-by-context": _latency_by_context,
         "throughput-by-batch": _throughput_by_batch,
         "quality-by-speed": _quality_by_speed,
     }
     written = []
-    for name, make in pictures.items():
-        figure = Figure(figsize=(9, 5.5), layout="constrained")
-        if make(figure, rows):
+    for name, plot in plots.items():
+        figure = new_figure(9, 5.5)
+        if plot(figure, rows):
             written.append(folder / f"{name}.svg")
-            # Neither the time nor random ids go into the file.
-            with rc_context({"svg.hashsalt": "biogpt-onnx"}):
-                figure.savefig(written[-1], metadata={"Date": None})
+            save_figure(figure, written[-1])
     return written
 
 
@@ -70,7 +69,7 @@ def _latency_by_variant(figure: Any, rows: Sequence[Row]) -> bool:  # noqa: ANN4
             height,
             middle,
             xerr=[[max(0.0, middle - ends[0])], [max(0.0, ends[1] - middle)]],
-            color=_COLOURS[0] if is_ours else _COLOURS[4],
+            color=COLOURS[0] if is_ours else COLOURS[4],
             label=_once(axes, "biogpt-onnx" if is_ours else "others"),
             capsize=3,
         )
@@ -128,7 +127,7 @@ def _quality_by_speed(figure: Any, rows: Sequence[Row]) -> bool:  # noqa: ANN401
             speed,
             increase,
             _MARKERS[twin],
-            color=_COLOURS[0] if is_ours else _COLOURS[1],
+            color=COLOURS[0] if is_ours else COLOURS[1],
             fillstyle="full" if twin == 0 else "none",
             label=_once(axes, f"{'biogpt-onnx' if is_ours else 'others'}, {twins[twin]}"),
         )
@@ -143,7 +142,7 @@ def _quality_by_speed(figure: Any, rows: Sequence[Row]) -> bool:  # noqa: ANN401
 
 
 def _grid(rows: Sequence[Row]) -> list[Row]:
-    """Greedy generations of the grid on as many threads as any."""
+    """Returns the rows of greedy generations in cells of the grid, on the largest number of threads."""
     found = [row for row in measured(rows) if _is_plain(row)]
     most = max((row["threads"] for row in found), default=0)
     return [row for row in found if row["threads"] == most]
@@ -155,7 +154,7 @@ def _is_plain(row: Row) -> bool:
 
 
 def _lines(axes: Any, rows: Sequence[Row], along: str, measure: str, scale: float) -> None:  # noqa: ANN401 -- as above
-    """A line a contender over the headline scenario and those that differ from it in one setting alone."""
+    """Draws a line of each contender over the headline scenario and those that differ from it in one setting alone."""
     ticks: set[int] = set()
     for number, (name, points) in enumerate(_series(rows, along, measure)):
         ticks |= {x for x, _ in points}
@@ -163,8 +162,8 @@ def _lines(axes: Any, rows: Sequence[Row], along: str, measure: str, scale: floa
             [x for x, _ in points],
             [y * scale for _, y in points],
             marker=_MARKERS[number % len(_MARKERS)],
-            color=_COLOURS[number % len(_COLOURS)],
-            linestyle=_STYLES[number // len(_COLOURS) % len(_STYLES)],
+            color=COLOURS[number % len(COLOURS)],
+            linestyle=_STYLES[number // len(COLOURS) % len(_STYLES)],
             label=name,
         )
     # After the scale is set, which brings ticks of its own.
@@ -187,7 +186,7 @@ def _series(rows: Sequence[Row], along: str, measure: str) -> Iterator[tuple[str
 
 
 def _once(axes: Any, label: str) -> str | None:  # noqa: ANN401 -- as above
-    """The label where the legend does not have it yet."""
+    """Returns the label if the legend does not have it yet."""
     return None if label in axes.get_legend_handles_labels()[1] else label
 
 

@@ -1,18 +1,20 @@
-"""A comparison's rows as one table: the headline scenarios, and where a peer is ahead."""
+"""Summary of a comparison in one table: the headline scenarios, and what a peer is ahead in."""
 
 from collections.abc import Iterator, Sequence
 
-from biogpt_onnx.bench.measures import TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
-from biogpt_onnx.bench.report import machine_line
+from biogpt_onnx.bench.measuring.measures import TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
+from biogpt_onnx.bench.report.comparison import Comparison, compare_with_peers
+from biogpt_onnx.bench.report.markdown_report import machine_line
+from biogpt_onnx.bench.report.row_values import measured, name_of, p50
 from biogpt_onnx.bench.rows import Row
 from biogpt_onnx.bench.scenarios import COLD_START, HEADLINE, HEADLINE_BEAMS
-from biogpt_onnx.bench.standing import Standing, standings
-from biogpt_onnx.bench.tables import NOTHING, gigabytes, measured, name_of, p50, seconds, share, table
+from biogpt_onnx.reporting.markdown import table
+from biogpt_onnx.reporting.numbers import MISSING, gigabytes, seconds, whole_percent
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Machine, table and sentences, in Markdown."""
-    return "\n\n".join([machine_line(rows), _table(rows), *_sentences(standings(rows)), *_missing(rows)])
+    """Returns the machine, the table and the sentences of a comparison in Markdown."""
+    return "\n\n".join([machine_line(rows), _table(rows), *_sentences(compare_with_peers(rows)), *_missing(rows)])
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -30,7 +32,7 @@ def _table(rows: Sequence[Row]) -> str:
         "logits off by",
         *(f"perplexity, {twin}" for twin in twins),
     ]
-    proofs = {name_of(row): row["proof"]["relative_difference"] for row in measured(rows, "proof")}
+    differences = {name_of(row): row["proof"]["relative_difference"] for row in measured(rows, "proof")}
     lines = []
     for row in ordered:
         with_beams = beams.get(name_of(row))
@@ -41,9 +43,9 @@ def _table(rows: Sequence[Row]) -> str:
                 gigabytes(row["memory"].get("peak_resident_bytes")),
                 seconds(p50(row, TIME_TO_FIRST_TOKEN)),
                 seconds(p50(row, TIME_PER_OUTPUT_TOKEN)),
-                share(row["floors"].get("step_bandwidth_fraction")),
-                NOTHING if with_beams is None else seconds(p50(with_beams, TIME_PER_OUTPUT_TOKEN)),
-                f"{proofs[name_of(row)]:.1g}" if name_of(row) in proofs else NOTHING,
+                whole_percent(row["floors"].get("step_bandwidth_fraction")),
+                MISSING if with_beams is None else seconds(p50(with_beams, TIME_PER_OUTPUT_TOKEN)),
+                f"{differences[name_of(row)]:.1g}" if name_of(row) in differences else MISSING,
                 *(_perplexity(rows, name_of(row), twin) for twin in twins),
             ]
         )
@@ -60,11 +62,11 @@ def _perplexity(rows: Sequence[Row], name: str, twin: str) -> str:
     for row in measured(rows, "quality"):
         if (name_of(row), row["scenario"]["name"]) == (name, twin):
             return f"{row['quality']['perplexity_increase']['value']:+z.2%}"
-    return NOTHING
+    return MISSING
 
 
-def _sentences(found: Sequence[Standing]) -> Iterator[str]:
-    """What is true of the whole run, and each figure of the table in which a peer is ahead."""
+def _sentences(found: Sequence[Comparison]) -> Iterator[str]:
+    """Yields the counts of the whole run, and the comparisons of the table in which a peer is ahead."""
     if not found:
         return
     ahead, level, behind = (

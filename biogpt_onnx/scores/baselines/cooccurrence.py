@@ -1,20 +1,28 @@
-"""What BC5CDR scores without a model: every chemical induces every disease that it is named beside."""
+"""Co-occurrence baseline of BC5CDR: every chemical induces every disease that is named beside it."""
 
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from biogpt_onnx.scores.concept_gold import ConceptPair
-from biogpt_onnx.scores.lexicon import UNKNOWN, Lexicon
+from biogpt_onnx.scores.gold.concept_pairs import ConceptPair
+from biogpt_onnx.scores.gold.lexicon import UNKNOWN, Lexicon
 from biogpt_onnx.tasks.document import Document
 
 _WORD = re.compile(r"\w+")
-# Behind a mark that ends sentences, before anything but a small letter. Abbreviations part some sentences wrongly.
+# After a mark that ends sentences, before anything but a small letter. Abbreviations split some sentences wrongly.
 _SENTENCE_BREAK = re.compile(r"(?<=[.!?])\s+(?=[^a-z\s])")
 
 
 def pairs_in_sentences(documents: Sequence[Document], lexicon: Lexicon) -> tuple[frozenset[ConceptPair], ...]:
-    """Of each document, the chemicals and diseases of the lexicon that one sentence names; a title is a sentence."""
+    """Pairs, in each document, the chemicals and diseases that one sentence names; a title is a sentence.
+
+    Args:
+        documents: the documents.
+        lexicon: the names that are looked for.
+
+    Returns:
+        The pairs of each document.
+    """
     mentions = _Mentions(lexicon)
     return tuple(
         frozenset(itertools.chain.from_iterable(map(mentions.pairs, sentences(document)))) for document in documents
@@ -22,18 +30,26 @@ def pairs_in_sentences(documents: Sequence[Document], lexicon: Lexicon) -> tuple
 
 
 def pairs_in_documents(documents: Sequence[Document], lexicon: Lexicon) -> tuple[frozenset[ConceptPair], ...]:
-    """Of each document, the chemicals and diseases of the lexicon that it names anywhere."""
+    """Pairs, in each document, the chemicals and diseases that it names anywhere.
+
+    Args:
+        documents: the documents.
+        lexicon: the names that are looked for.
+
+    Returns:
+        The pairs of each document.
+    """
     mentions = _Mentions(lexicon)
     return tuple(frozenset(mentions.pairs(document.full_text)) for document in documents)
 
 
 def sentences(document: Document) -> tuple[str, ...]:
-    """The title and the sentences of the text."""
+    """Splits a document into its title and the sentences of its text."""
     return tuple(part for part in (document.title, *_SENTENCE_BREAK.split(document.text)) if part.strip())
 
 
 class _Mentions:
-    """Finds the concepts that a text names."""
+    """Finder of the concepts that a text names."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._chemicals = _Names(lexicon.chemicals)
@@ -45,11 +61,11 @@ class _Mentions:
 
 
 class _Names:
-    """Names that are looked for in a text, as whole words, longer ones first."""
+    """Finder of names in a text, as whole words, longer ones first."""
 
     def __init__(self, concepts: Mapping[str, str]) -> None:
         self._concepts = concepts
-        # By their first word, with what stands before it: "(+)-" in "(+)-pentazocine".
+        # By their first word, with the number of characters before it: "(+)-" in "(+)-pentazocine".
         self._by_word: dict[str, list[tuple[str, int]]] = {}
         for name in sorted(concepts, key=len, reverse=True):
             word = _WORD.search(name)
@@ -57,7 +73,7 @@ class _Names:
                 self._by_word.setdefault(word.group(), []).append((name, word.start()))
 
     def concepts(self, lowered: str) -> frozenset[str]:
-        """The concepts that a text in lower case names; a name in a longer one counts as that one alone."""
+        """Returns the concepts that a text in lower case names; a name inside a longer one does not count."""
         return frozenset(_single(self._concepts[name] for name in self._names(lowered))) - {UNKNOWN}
 
     def _names(self, lowered: str) -> Iterator[str]:
@@ -73,5 +89,5 @@ class _Names:
 
 
 def _single(concepts: Iterable[str]) -> Iterator[str]:
-    """Each of the concepts that a name may stand for at once."""
+    """Splits the ids of names that stand for several concepts at once."""
     return itertools.chain.from_iterable(each.split("|") for each in concepts)

@@ -1,4 +1,4 @@
-"""What a task scores without a model: the same answer to everything."""
+"""Majority baseline: the most frequent answer, given to every document."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ Labels = frozenset[str]
 
 
 @dataclass(frozen=True)
-class Majority:
-    """The answer that is true most often.
+class MajorityBaseline:
+    """The most frequent answer.
 
     Attributes:
         labels: the answer.
-        of_training: whether it was counted in training data; what is counted in the gold itself knows too much.
+        of_training: whether it was counted in training data; if counted in the gold itself, it knows too much.
     """
 
     labels: Labels
@@ -21,18 +21,18 @@ class Majority:
 
     @property
     def name(self) -> str:
-        """What it is called in a report."""
+        """Name in a report."""
         counted = "the training set" if self.of_training else "these documents themselves"
         return f'the majority answer "{", ".join(sorted(self.labels))}" of {counted}'
 
 
-def majority(gold: Sequence[Labels], training: Sequence[Labels] | None = None) -> Majority:
-    """The most frequent answer in training data or, for want of it, in the gold; of equally frequent the first by name.
+def majority_baseline(gold: Sequence[Labels], training: Sequence[Labels] | None = None) -> MajorityBaseline:
+    """Finds the most frequent answer of training data or, without these, of the gold; of equals the first by name.
 
     Args:
-        gold: the truth about each document that is scored.
-        training: the truth about others.
+        gold: the gold answer of each document that is scored.
+        training: the gold answers of other documents; None or empty for no training data.
     """
     counts = Counter(training or gold)
     labels = min(counts, key=lambda each: (-counts[each], sorted(each)))
-    return Majority(labels, of_training=bool(training))
+    return MajorityBaseline(labels, of_training=bool(training))

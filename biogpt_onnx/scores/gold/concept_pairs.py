@@ -1,12 +1,12 @@
-"""BC5CDR in Microsoft's JSON: abstracts, and which chemicals induce which diseases in them."""
+"""Gold of BC5CDR in Microsoft's JSON: abstracts, and the chemical-disease relations that they state."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import DocumentError
-from biogpt_onnx.scores.gold_file import Entry, read_documents, read_entry
-from biogpt_onnx.scores.gold_set import GoldSet
-from biogpt_onnx.scores.lexicon import Lexicon, lexicon_names, plain_concept
+from biogpt_onnx.scores.gold.files import Entry, read_documents, read_entry
+from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.scores.gold.lexicon import Lexicon, lexicon_names, plain_concept
 from biogpt_onnx.tasks.document import Document, NamedEntity
 
 ConceptPair = tuple[str, str]
@@ -14,12 +14,12 @@ ConceptPair = tuple[str, str]
 
 
 def read_concept_pairs(path: Path, entities: Path | None = None) -> GoldSet[frozenset[ConceptPair]]:
-    """Reads documents with what they name, relations and lexicon.
+    """Reads documents with their entities, relations and lexicon.
 
     Args:
         path: `{id: {"title", "abstract", "relations": [{"chemical", "disease"}], "chemical2id", "disease2id"}}`.
-        entities: `{"chemical2id", "disease2id"}`, the lexicon; None for that of all documents together, where of a
-            name with different ids in two documents the later one's count.
+        entities: `{"chemical2id", "disease2id"}`, the lexicon; None for the names of all documents together, where of
+            two documents' ids for a name the later document's counts.
 
     Raises:
         DocumentError: a file is malformed.
@@ -40,10 +40,14 @@ def read_concept_pairs(path: Path, entities: Path | None = None) -> GoldSet[froz
 
 
 def titled_document(name: str, entry: Entry) -> Document:
-    """A document with an abstract and perhaps a title.
+    """Returns a document with an abstract and perhaps a title.
+
+    Args:
+        name: the document's id.
+        entry: its fields, `title` (optional) and `abstract`.
 
     Raises:
-        DocumentError: neither holds anything.
+        DocumentError: a field is malformed, or both are empty.
     """
     title, abstract = entry.text("title", optional=True), entry.text("abstract")
     if not (title.strip() or abstract.strip()):

@@ -1,4 +1,4 @@
-"""Gold files as text and as JSON, whose every field is checked where it is read."""
+"""Gold files in JSON and in tables, with every field checked where it is read."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,18 +13,22 @@ class Entry:
     """A JSON object of a gold file.
 
     Attributes:
-        where: the file and the document, for messages.
-        fields: what it holds, of whatever types.
+        where: names the file and the document in messages.
+        fields: its fields, of any types.
     """
 
     where: str
     fields: Mapping[str, object]
 
     def text(self, name: str, *, optional: bool = False) -> str:
-        """A field that is text; "" for an optional one that is missing or null.
+        """Returns a field that is text.
+
+        Args:
+            name: the field.
+            optional: whether a field that is missing or null is "".
 
         Raises:
-            DocumentError: it is missing or no text.
+            DocumentError: the field is missing or no text.
         """
         value = self.fields.get(name)
         if value is None and optional:
@@ -34,10 +38,10 @@ class Entry:
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A field that is a list of texts.
+        """Returns a field that is a list of texts.
 
         Raises:
-            DocumentError: it is missing or something else.
+            DocumentError: the field is missing or no such list.
         """
         values = self.fields.get(name)
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -45,10 +49,10 @@ class Entry:
         return tuple(values)
 
     def entries(self, name: str) -> tuple["Entry", ...]:
-        """A field that is a list of objects; none for null, which Microsoft's files may have.
+        """Returns a field that is a list of objects; no objects for null, which Microsoft's files may have.
 
         Raises:
-            DocumentError: it is missing or something else.
+            DocumentError: the field is missing or no such list.
         """
         values = self.fields.get(name)
         if values is None and name in self.fields:
@@ -58,10 +62,10 @@ class Entry:
         return tuple(Entry(f"{self.where}, {name} {number}", value) for number, value in enumerate(values, start=1))
 
     def names(self, name: str) -> dict[str, str]:
-        """A field that maps texts to texts.
+        """Returns a field that maps texts to texts.
 
         Raises:
-            DocumentError: it is missing or something else.
+            DocumentError: the field is missing or no such object.
         """
         values = self.fields.get(name)
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
@@ -74,11 +78,11 @@ class Entry:
 
 
 def read_entry(path: Path) -> Entry:
-    """A file that is one JSON object.
+    """Reads a file that is one JSON object.
 
     Raises:
-        DocumentError: it is something else.
-        OSError: it cannot be read.
+        DocumentError: the file is not UTF-8, not JSON, or no object.
+        OSError: the file cannot be read.
     """
     try:
         fields = json.loads(_text(path))
@@ -91,11 +95,14 @@ def read_entry(path: Path) -> Entry:
 
 
 def read_documents(path: Path) -> Iterator[tuple[str, Entry]]:
-    """The documents of a JSON file, with their ids.
+    """Reads a JSON file that is an object of documents.
+
+    Yields:
+        The id and the fields of each document.
 
     Raises:
-        DocumentError: it is not an object of objects, or is empty.
-        OSError: it cannot be read.
+        DocumentError: the file is not an object of objects, or is empty.
+        OSError: the file cannot be read.
     """
     documents = read_entry(path).fields
     if not documents:
@@ -108,13 +115,13 @@ def read_documents(path: Path) -> Iterator[tuple[str, Entry]]:
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, str, str]]:
-    """The rows of a file with two columns and a tab between them; blank lines are skipped.
+    """Reads a file with two columns and a tab between them; blank lines are skipped.
 
     Yields:
-        Where the row stands, for messages; the first column; the second one. Both without white space around them.
+        The file and line of each row, for messages, and its two columns without white space around them.
 
     Raises:
-        DocumentError: a row has other columns or an empty one, or there are none.
+        DocumentError: a row has not two columns or an empty one, or there are no rows.
         OSError: the file cannot be read.
     """
     rows = 0

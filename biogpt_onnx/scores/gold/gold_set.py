@@ -1,10 +1,10 @@
-"""Documents, and what is true of each."""
+"""Documents with their gold answers."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.lexicon import Lexicon
+from biogpt_onnx.scores.gold.lexicon import Lexicon
 from biogpt_onnx.tasks.document import Document
 
 G_co = TypeVar("G_co", covariant=True)
@@ -16,12 +16,12 @@ class GoldSet(Generic[G_co]):
     """Documents whose answers are known.
 
     Attributes:
-        documents: what a model is asked about.
-        gold: the truth about each, in the same order.
-        lexicon: which concepts the entities' names stand for; None where gold is in names.
+        documents: the documents.
+        gold: the gold answer of each, in the same order.
+        lexicon: the concepts that the entities' names stand for; None if gold answers hold names.
 
     Raises:
-        ConfigError: there are not as many truths as documents, or none.
+        ConfigError: there are not as many gold answers as documents, or none.
     """
 
     documents: tuple[Document, ...]
@@ -36,12 +36,12 @@ class GoldSet(Generic[G_co]):
 
 
 def annotated(gold_set: GoldSet[frozenset[_Fact]]) -> GoldSet[frozenset[_Fact]]:
-    """Only the documents of which anything is true.
+    """Returns the documents that have at least one gold relation.
 
     Microsoft's preparation of the relation tasks leaves out the others, so published scores are about these.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: no document has any.
     """
     kept = [(document, facts) for document, facts in zip(gold_set.documents, gold_set.gold, strict=True) if facts]
     if not kept:

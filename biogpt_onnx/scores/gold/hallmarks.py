@@ -1,19 +1,22 @@
-"""The Hallmarks of Cancer corpus (Baker et al., 2016) as Microsoft gives it: sentences and their hallmarks."""
+"""Gold of the Hallmarks of Cancer corpus (Baker et al., 2016) in Microsoft's table: sentences and their hallmarks."""
 
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import DocumentError
-from biogpt_onnx.scores.gold_file import read_rows
-from biogpt_onnx.scores.gold_set import GoldSet
+from biogpt_onnx.scores.gold.files import read_rows
+from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.tasks.catalogue import HOC
 from biogpt_onnx.tasks.document import Document
 
 LABELS = HOC.labels
-"""The ten hallmarks, and that there is none."""
+"""The ten hallmarks, and the label for none of them."""
 
 
 def read_hallmarks(path: Path) -> GoldSet[frozenset[str]]:
-    """Reads a sentence, a tab and its labels joined by "|", a line each; blank lines are skipped.
+    """Reads sentences and their labels.
+
+    Args:
+        path: lines of a sentence, a tab and its labels joined by "|"; blank lines are skipped.
 
     Raises:
         DocumentError: a line is malformed or has a label that is none of `LABELS`.

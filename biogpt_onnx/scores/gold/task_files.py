@@ -1,14 +1,14 @@
-"""Gold files by the name of their task."""
+"""Readers of gold files, by the name of their task."""
 
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.concept_gold import ConceptPair, read_concept_pairs
-from biogpt_onnx.scores.gold_set import GoldSet, annotated
-from biogpt_onnx.scores.hallmark_gold import read_hallmarks
-from biogpt_onnx.scores.question_gold import read_questions
-from biogpt_onnx.scores.triple_gold import Triple, read_triples
+from biogpt_onnx.scores.gold.concept_pairs import ConceptPair, read_concept_pairs
+from biogpt_onnx.scores.gold.gold_set import GoldSet, annotated
+from biogpt_onnx.scores.gold.hallmarks import read_hallmarks
+from biogpt_onnx.scores.gold.questions import read_questions
+from biogpt_onnx.scores.gold.triples import Triple, read_triples
 
 Task = Literal["bc5cdr", "kd-dti", "ddi", "hoc", "pubmedqa"]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -37,13 +37,13 @@ def read_gold(task: Task, path: Path, *, entities: Path | None = None, annotated
 
     Args:
         task: one of `TASKS`.
-        path: the file; its form is described at the task's own reader.
-        entities: names and concepts; for bc5cdr alone.
+        path: the file, in the format that the task's own reader describes.
+        entities: file of the lexicon, for bc5cdr alone; see `read_concept_pairs`.
         annotated_only: whether to leave out documents without a relation, as Microsoft's preparation does; for the
             relation tasks alone.
 
     Raises:
-        ConfigError: there is no such task, it has no such setting, or nothing is left.
+        ConfigError: there is no such task, it does not have a setting that is given, or no document is left.
         DocumentError: a file is malformed.
         OSError: a file cannot be read.
     """

@@ -1,21 +1,24 @@
-"""DDI and KD-DTI in Microsoft's JSON: texts about drugs, and what the drugs do to what."""
+"""Gold of DDI and KD-DTI in Microsoft's JSON: texts about drugs, and the drugs' interactions."""
 
 from pathlib import Path
 
-from biogpt_onnx.scores.concept_gold import titled_document
-from biogpt_onnx.scores.gold_file import Entry, read_documents
-from biogpt_onnx.scores.gold_set import GoldSet
+from biogpt_onnx.scores.gold.concept_pairs import titled_document
+from biogpt_onnx.scores.gold.files import Entry, read_documents
+from biogpt_onnx.scores.gold.gold_set import GoldSet
 
 Triple = tuple[str, str, str]
-"""A drug, what holds between it and its target, and the target, as they are written."""
+"""The names of a drug, an interaction and a target."""
 
 
 def read_triples(path: Path) -> GoldSet[frozenset[Triple]]:
-    """Reads `{id: {"title" or none, "abstract", "triples": [{"drug", "target", "interaction"}]}}`.
+    """Reads documents with their triples.
+
+    Args:
+        path: `{id: {"title" (optional), "abstract", "triples": [{"drug", "target", "interaction"}]}}`.
 
     Raises:
         DocumentError: the file is malformed.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     documents, gold = [], []
     for name, entry in read_documents(path):

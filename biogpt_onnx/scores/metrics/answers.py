@@ -1,14 +1,19 @@
-"""PubMedQA: how often the answer is right, and how well each answer is found."""
+"""Metrics of PubMedQA: accuracy, macro F1 and the confusion matrix of its answers."""
 
 from collections.abc import Sequence
 
-from biogpt_onnx.scores.class_metrics import class_counts, macro_f1
-from biogpt_onnx.scores.metric import Metric, check_lengths, mean_metric
-from biogpt_onnx.scores.question_gold import ANSWERS
+from biogpt_onnx.reporting.bootstrap import Metric
+from biogpt_onnx.scores.gold.questions import ANSWERS
+from biogpt_onnx.scores.metrics.counts import check_lengths, mean_metric
+from biogpt_onnx.scores.metrics.labels import class_counts, macro_f1
 
 
 def answer_metrics(predicted: Sequence[str | None], gold: Sequence[str]) -> tuple[Metric, Metric]:
-    """Accuracy, and the mean of the F1 of yes, no and maybe; None is no answer, and wrong.
+    """Returns the accuracy, and the mean of the F1 of yes, no and maybe.
+
+    Args:
+        predicted: the answer to each question; None is no answer, and wrong.
+        gold: the gold answer to each question.
 
     Raises:
         ConfigError: there are not as many predictions as gold answers.
@@ -20,12 +25,12 @@ def answer_metrics(predicted: Sequence[str | None], gold: Sequence[str]) -> tupl
 
 
 def correct(predicted: Sequence[str | None], gold: Sequence[str]) -> list[bool]:
-    """Whether each answer is right."""
+    """Returns, for each question, whether the predicted answer is the gold one."""
     return [answer == true for answer, true in zip(predicted, gold, strict=True)]
 
 
 def confusion(predicted: Sequence[str | None], gold: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How often what was said where what was true: `confusion[true][said]`, with "none" for no known answer."""
+    """Returns the confusion matrix `confusion[gold][predicted]`, with "none" for a prediction of no known answer."""
     said = [answer if answer in ANSWERS else "none" for answer in predicted]
     pairs = list(zip(gold, said, strict=True))
     return {true: {answer: pairs.count((true, answer)) for answer in (*ANSWERS, "none")} for true in ANSWERS}

@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it says: of what it holds to be 80 % likely, are 80 % true?"""
+"""Calibration of a model's probabilities: of answers given with a confidence of 80 %, are 80 % right?"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biogpt_onnx.reporting.bootstrap import FloatArray
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.metric import FloatArray
 from biogpt_onnx.tasks.results import Answer, Classification
 
 BINS = 15
-# Probabilities that were divided by their sum may be so far above 1.
+# Normalized probabilities may exceed 1 by so much.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers of about one confidence.
+    """Bin of a reliability table: the answers of similar confidence.
 
     Attributes:
-        low: their confidence is above this; in the first bin also equal to it.
-        high: and at most this.
-        count: how many they are.
-        confidence: their mean confidence; None where there are none.
-        accuracy: the share that is right, likewise.
+        low: lower bound of the confidence, which belongs to the first bin alone.
+        high: upper bound of the confidence, which belongs to the bin.
+        count: number of answers.
+        confidence: their mean confidence; None if there are none.
+        accuracy: the share of them that is right; None if there are none.
     """
 
     low: float
@@ -37,12 +37,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far confidence is from accuracy.
+    """Expected calibration error and reliability table.
 
     Attributes:
         error: the expected calibration error, from 0 to 1.
-        count: answers that it is computed of.
-        left_out: answers that name no known label, and have no confidence.
+        count: number of answers with a confidence.
+        left_out: number of answers that name no known label, and so have no confidence.
         bins: the reliability table, from low to high confidence.
     """
 
@@ -55,27 +55,28 @@ class Calibration:
 def calibration(
     confidences: Sequence[float], correct: Sequence[bool], *, bins: int = BINS, left_out: int = 0
 ) -> Calibration:
-    """Sorts answers into bins of equal width by their confidence, and compares each bin's accuracy with it.
+    """Sorts answers into bins of equal width by confidence, and compares each bin's confidence with its accuracy.
 
     The error is the sum over bins of (answers in it / all answers) * |accuracy - mean confidence| (Guo et al., On
-    Calibration of Modern Neural Networks, 2017, equation 3, with their 15 bins). It has no interval: the error of draws
-    of answers is in the mean above that of the answers themselves, so the bootstrap's would lie too high.
+    Calibration of Modern Neural Networks, 2017, equation 3, with their 15 bins). It has no interval: the error of
+    bootstrap draws is on average above that of the answers themselves, so the interval would lie too high.
 
     Args:
-        confidences: the probability that the model gave to its answer, of each.
-        correct: whether the answer was right, of each.
-        bins: how many.
-        left_out: answers without a confidence, to be reported.
+        confidences: the probability that the model gave to each of its answers.
+        correct: whether each answer is right.
+        bins: number of bins.
+        left_out: number of answers without a confidence, for `Calibration.left_out`.
 
     Raises:
-        ConfigError: the two are not as many, there are no bins, or a confidence is no probability.
+        ConfigError: there are not as many confidences as answers, there are no bins, or a confidence is no
+            probability.
     """
     if len(confidences) != len(correct):
         raise ConfigError(f"{len(confidences)} confidences for {len(correct)} answers: give one for each")
     if bins < 1:
         raise ConfigError(f"bins is {bins}: give at least 1")
     for confidence in confidences:
-        if not -_ROUNDING <= confidence <= 1 + _ROUNDING:  # what is no number is not either
+        if not -_ROUNDING <= confidence <= 1 + _ROUNDING:  # NaN is refused too
             raise ConfigError(f"a confidence is {confidence}: give probabilities from 0 to 1")
     edges = np.linspace(0, 1, bins + 1)
     values = np.clip(np.asarray(confidences, dtype=np.float64), 0, 1)
@@ -90,25 +91,33 @@ def calibration(
 
 
 def calibration_of_answers(predictions: Sequence[Answer], gold: Sequence[str]) -> Calibration:
-    """How much the answers' probabilities can be relied on.
+    """Computes the calibration of answers, whose confidence is the probability of the predicted one.
+
+    Args:
+        predictions: the answer to each question.
+        gold: the gold answer to each question.
 
     Raises:
-        ConfigError: there are not as many predictions as gold answers, or a probability is none.
+        ConfigError: there are not as many predictions as gold answers, or a probability is out of range.
     """
     chosen = [(each.label, each.probabilities) for each in predictions]
-    return _of_labels(chosen, [frozenset((answer,)) for answer in gold])
+    return _calibration_of_labels(chosen, [frozenset((answer,)) for answer in gold])
 
 
 def calibration_of_classes(predictions: Sequence[Classification], gold: Sequence[AbstractSet[str]]) -> Calibration:
-    """How much the probabilities of the labels named first can be relied on: each is right where it is among the gold.
+    """Computes the calibration of the label that is named first, which is right if it is among the gold labels.
+
+    Args:
+        predictions: the labels of each document.
+        gold: the gold labels of each document.
 
     Raises:
-        ConfigError: there are not as many predictions as gold answers, or a probability is none.
+        ConfigError: there are not as many predictions as gold answers, or a probability is out of range.
     """
-    return _of_labels([(next(iter(each.labels), None), each.probabilities) for each in predictions], gold)
+    return _calibration_of_labels([(next(iter(each.labels), None), each.probabilities) for each in predictions], gold)
 
 
-def _of_labels(
+def _calibration_of_labels(
     chosen: Sequence[tuple[str | None, Mapping[str, float]]], gold: Sequence[AbstractSet[str]]
 ) -> Calibration:
     if len(chosen) != len(gold):

@@ -1,54 +1,38 @@
-"""Numbers that are computed from sums over documents, so that documents can be drawn anew."""
+"""Counts of documents, and the metrics of their sums: precision, recall, F1 and the mean."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
 from biogpt_onnx.runtime.errors import ConfigError
-
-FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Metric:
-    """A metric over documents.
-
-    Attributes:
-        name: what the field calls it.
-        counts: what each document adds, [documents, quantities].
-        of_sums: the metric of their sums, [..., quantities] to [...].
-    """
-
-    name: str
-    counts: FloatArray
-    of_sums: Callable[[FloatArray], FloatArray]
-
-    @property
-    def value(self) -> float:
-        """Over all documents."""
-        return float(self.of_sums(self.counts.sum(axis=0)))
 
 
 def ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    """One over the other; 0 where there is nothing below, as scikit-learn has it too."""
+    """Divides elementwise; 0 where the divisor is 0, as in scikit-learn."""
     below = np.asarray(below)
     return np.divide(above, below, out=np.zeros_like(below), where=below != 0)
 
 
 def harmonic_mean(precision: FloatArray, recall: FloatArray) -> FloatArray:
-    """F1 of a precision and a recall."""
+    """Returns the F1 of precisions and recalls."""
     return ratio(2 * precision * recall, precision + recall)
 
 
 def match_counts(predicted: Sequence[AbstractSet[Any]], gold: Sequence[AbstractSet[Any]]) -> FloatArray:
-    """Of each document: facts that are predicted and true, that are predicted, and that are true. [documents, 3].
+    """Counts, in each document, facts that are both predicted and gold, predicted ones, and gold ones.
+
+    Args:
+        predicted: the predicted facts of each document.
+        gold: the gold facts of each document.
+
+    Returns:
+        The counts, [documents, 3].
 
     Raises:
-        ConfigError: there are not as many predictions as truths.
+        ConfigError: there are not as many predictions as gold answers.
     """
     check_lengths(predicted, gold)
     rows = [(len(said & true), len(said), len(true)) for said, true in zip(predicted, gold, strict=True)]
@@ -56,11 +40,11 @@ def match_counts(predicted: Sequence[AbstractSet[Any]], gold: Sequence[AbstractS
 
 
 def micro_metrics(counts: FloatArray, prefix: str = "") -> tuple[Metric, Metric, Metric]:
-    """F1, precision and recall over the facts of all documents together.
+    """Returns F1, precision and recall over the facts of all documents together.
 
     Args:
-        counts: see `match_counts`.
-        prefix: what stands before their names.
+        counts: see `match_counts`, [documents, 3].
+        prefix: precedes the metrics' names.
     """
     return (
         Metric(f"{prefix}F1", counts, f1_of_counts),
@@ -70,18 +54,23 @@ def micro_metrics(counts: FloatArray, prefix: str = "") -> tuple[Metric, Metric,
 
 
 def f1_of_counts(sums: FloatArray) -> FloatArray:
-    """F1 of `match_counts`, [..., 3] to [...]."""
+    """Returns the F1 of sums of `match_counts`, [..., 3] to [...]."""
     return ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
 
 
 def mean_metric(name: str, values: Sequence[float]) -> Metric:
-    """The mean over documents."""
+    """Returns the mean of a value over documents.
+
+    Args:
+        name: the metric's name.
+        values: the value of each document.
+    """
     counts = np.array([(value, 1) for value in values], dtype=np.float64)
     return Metric(name, counts, lambda sums: ratio(sums[..., 0], sums[..., 1]))
 
 
 def check_lengths(predicted: Sequence[object], gold: Sequence[object]) -> None:
-    """Refuses predictions that are not one for each gold answer.
+    """Refuses predictions that are more or fewer than the gold answers.
 
     Raises:
         ConfigError: they are more or fewer.

@@ -1,4 +1,4 @@
-"""Metrics of labels: one of each document or several."""
+"""Metrics of labels, one or several of each document."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.scores.metric import FloatArray, Metric, check_lengths, f1_of_counts, ratio
+from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
+from biogpt_onnx.scores.metrics.counts import check_lengths, f1_of_counts, ratio
 
 Label = str
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class is found.
+    """Scores of one class.
 
     Attributes:
-        label: its name.
-        gold: documents that have it.
-        predicted: documents that are said to have it.
-        precision: share of the latter that are among the former; 0 where there are none.
-        recall: share of the former that are among the latter, likewise.
-        f1: of both.
+        label: the class's name.
+        gold: number of documents whose gold labels have it.
+        predicted: number of documents whose predicted labels have it.
+        precision: share of the predicted documents that are right; 0 if there are none.
+        recall: share of the gold documents that are predicted; 0 if there are none.
+        f1: harmonic mean of precision and recall.
     """
 
     label: Label
@@ -36,9 +37,15 @@ class ClassScore:
 def class_counts(
     predicted: Sequence[AbstractSet[Label]], gold: Sequence[AbstractSet[Label]], classes: Sequence[Label]
 ) -> FloatArray:
-    """Of each document and class: whether it is predicted and true, predicted, and true. [documents, classes * 3].
+    """Counts, for each document and class, whether the class is both predicted and gold, predicted, and gold.
 
-    Labels that are none of the classes count as not said.
+    Args:
+        predicted: the predicted labels of each document; labels that are none of the classes are ignored.
+        gold: the gold labels of each document.
+        classes: the classes.
+
+    Returns:
+        Zeros and ones, [documents, classes * 3].
 
     Raises:
         ConfigError: there are not as many predictions as gold answers.
@@ -49,33 +56,33 @@ def class_counts(
 
 
 def micro_f1(counts: FloatArray, name: str = "micro F1") -> Metric:
-    """F1 over the labels of all classes together, as of scikit-learn's indicator matrices with `average="micro"`.
+    """Returns the F1 over the labels of all classes together, `average="micro"` in scikit-learn.
 
     Args:
-        counts: see `class_counts`.
-        name: what it is called.
+        counts: see `class_counts`, [documents, classes * 3].
+        name: the metric's name.
     """
     return Metric(name, counts, lambda sums: f1_of_counts(_by_class(sums).sum(axis=-2)))
 
 
 def macro_f1(counts: FloatArray, name: str = "macro F1") -> Metric:
-    """The mean of the classes' F1; a class that is neither true nor predicted anywhere has 0, as in scikit-learn.
+    """Returns the mean of the classes' F1; a class that is neither gold nor predicted has 0, as in scikit-learn.
 
-    Where a class is that of a handful of documents, draws of documents miss it at times, and the interval lies low.
+    If a class has only a handful of documents, some bootstrap draws miss it, and the interval is biased downwards.
 
     Args:
-        counts: see `class_counts`.
-        name: what it is called.
+        counts: see `class_counts`, [documents, classes * 3].
+        name: the metric's name.
     """
     return Metric(name, counts, lambda sums: f1_of_counts(_by_class(sums)).mean(axis=-1))
 
 
 def class_scores(counts: FloatArray, classes: Sequence[Label]) -> tuple[ClassScore, ...]:
-    """Each class by itself.
+    """Returns the scores of each class by itself.
 
     Args:
-        counts: see `class_counts`.
-        classes: their names.
+        counts: see `class_counts`, [documents, classes * 3].
+        classes: the classes, in the order of the counts.
     """
     sums = _by_class(counts.sum(axis=0))
     precision, recall = ratio(sums[:, 0], sums[:, 1]), ratio(sums[:, 0], sums[:, 2])

@@ -1,4 +1,4 @@
-"""Whether two systems differ in how often they are right."""
+"""McNemar's exact test of two systems' accuracies."""
 
 import math
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class McNemar:
-    """McNemar's exact test.
+    """Result of McNemar's exact test.
 
     Attributes:
-        only_first: documents on which the first system alone is right.
-        only_second: documents on which the second one alone is.
-        p_value: how likely they part at least so unevenly, in either direction, were both equally good.
+        only_first: number of documents on which the first system alone is right.
+        only_second: number of documents on which the second system alone is right.
+        p_value: probability of a split at least as uneven, in either direction, if both were equally good.
     """
 
     only_first: int
@@ -23,17 +23,17 @@ class McNemar:
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
-    """Tests two systems by the documents on which one is right and the other wrong.
+    """Tests whether two systems are equally often right, by the documents on which one is right and the other wrong.
 
-    Were both equally good, each of these would be a fair coin (McNemar, Note on the Sampling Error of the Difference
+    If they were, each of these documents would be a fair coin (McNemar, Note on the Sampling Error of the Difference
     between Correlated Proportions or Percentages, 1947), so the test is that of a binomial distribution with one half.
 
     Args:
-        first: whether the first system is right, of each document.
-        second: whether the second one is.
+        first: whether the first system is right, for each document.
+        second: whether the second system is right, for each document.
 
     Raises:
-        ConfigError: they are not of the same number of documents.
+        ConfigError: the two are of different numbers of documents.
     """
     if len(first) != len(second):
         raise ConfigError(f"{len(first)} answers beside {len(second)}: compare systems on the same documents")
@@ -43,6 +43,6 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
 
 
 def _two_sided(fewer: int, coins: int) -> float:
-    # Whole numbers until the last: what they are is beyond what a float holds.
+    # In whole numbers until the last division, because they exceed the range of a float.
     tail = sum(math.comb(coins, number) for number in range(fewer + 1))
     return min(1.0, 2 * tail / (1 << coins))

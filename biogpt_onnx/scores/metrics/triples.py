@@ -1,9 +1,9 @@
-"""DDI and KD-DTI: drugs, targets and interactions by their names.
+"""Metrics of DDI and KD-DTI: drugs, targets and interactions by their names.
 
-Names differ in ways that do not matter, so Microsoft's evaluation scripts of the two tasks compare what is left of
-them: letters and digits, without case, with the body or with the abbreviation in brackets. Each document has a
-precision and a recall of its own, and these are averaged. `sample_metrics` gives the same numbers. `strict_metrics`
-takes names as they are, and triples of all documents together.
+Microsoft's evaluation scripts of the two tasks compare normalized names: letters and digits, without case, with the
+body or with the abbreviation in brackets. Each document has a precision and a recall of its own, and these are
+averaged; `sample_metrics` gives the numbers of these scripts. `strict_metrics` compares names as they are, and counts
+the triples of all documents together.
 """
 
 import re
@@ -12,16 +12,9 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from biogpt_onnx.scores.metric import (
-    FloatArray,
-    Metric,
-    check_lengths,
-    harmonic_mean,
-    match_counts,
-    micro_metrics,
-    ratio,
-)
-from biogpt_onnx.scores.triple_gold import Triple
+from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
+from biogpt_onnx.scores.gold.triples import Triple
+from biogpt_onnx.scores.metrics.counts import check_lengths, harmonic_mean, match_counts, micro_metrics, ratio
 from biogpt_onnx.tasks.results import Relations
 
 _ROMAN = ("0", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
@@ -29,7 +22,7 @@ _NO_ALPHANUMERIC = re.compile("[^a-zA-Z0-9]+")
 
 
 def predicted_triples(predictions: Sequence[Relations]) -> tuple[frozenset[Triple], ...]:
-    """What a model stated of each document."""
+    """Returns the triples that a model stated of each document."""
     return tuple(
         frozenset((each.head, each.relation, each.tail) for each in prediction.relations) for prediction in predictions
     )
@@ -38,10 +31,14 @@ def predicted_triples(predictions: Sequence[Relations]) -> tuple[frozenset[Tripl
 def sample_metrics(
     predicted: Sequence[AbstractSet[Triple]], gold: Sequence[AbstractSet[Triple]]
 ) -> tuple[Metric, Metric, Metric, Metric]:
-    """F1, precision and recall averaged over documents, and the F1 of the averaged precision and recall.
+    """Returns F1, precision and recall averaged over documents, and the F1 of the averaged precision and recall.
 
-    The first is what Microsoft's scripts print as "micro f1" and the last what they print as "macro f1". The paper
-    reports the first: an F1 that is below both precision and recall can only be such an average.
+    Microsoft's scripts print the first as "micro f1" and the last as "macro f1". The paper reports the first: an F1
+    that is below both precision and recall can only be such an average.
+
+    Args:
+        predicted: the predicted triples of each document.
+        gold: the gold triples of each document.
 
     Raises:
         ConfigError: there are not as many predictions as gold answers.
@@ -61,7 +58,11 @@ def sample_metrics(
 def strict_metrics(
     predicted: Sequence[AbstractSet[Triple]], gold: Sequence[AbstractSet[Triple]]
 ) -> tuple[Metric, Metric, Metric]:
-    """F1, precision and recall over the triples of all documents, which match if they are equal but for case.
+    """Returns F1, precision and recall over the triples of all documents, which match if they are equal but for case.
+
+    Args:
+        predicted: the predicted triples of each document.
+        gold: the gold triples of each document.
 
     Raises:
         ConfigError: there are not as many predictions as gold answers.
@@ -72,10 +73,10 @@ def strict_metrics(
 
 
 def normalized_name(name: str) -> str:
-    """A name without what does not tell names apart.
+    """Normalizes a name as Microsoft's scripts do: letters and digits alone, without "-type".
 
-    A single digit at the end becomes the Roman number, in capitals. Names have been put into lower case before, so
-    "type 2" and "type II" differ here, though they were meant to be the same: published scores are computed so.
+    A single digit at the end becomes a Roman number in capitals. Names are in lower case before, so "type 2" and "type
+    II" still differ, though the scripts mean to equate them: published scores are computed so.
     """
     name = name.strip()
     if len(name) > 2 and name[-1] in "0123456789" and not name[-2].isnumeric():  # noqa: PLR2004 -- two and a digit
@@ -84,13 +85,13 @@ def normalized_name(name: str) -> str:
 
 
 def without_brackets(name: str) -> str:
-    """A normalized name without the brackets it may end with: "Epidermal growth factor (EGF)" without "EGF"."""
+    """Normalizes a name without the brackets it may end with: "epidermal growth factor (egf)" without "egf"."""
     name = name.strip()
     return normalized_name(name[: name.rfind("(")] if _has_brackets(name) else name)
 
 
 def in_brackets(name: str) -> str:
-    """What stands, normalized, in the brackets that a name may end with; the whole name where there are none."""
+    """Normalizes the content of the brackets that a name may end with; the whole name if it has none."""
     name = name.strip()
     return normalized_name(name[name.rfind("(") + 1 : -1] if _has_brackets(name) else name)
 
@@ -100,7 +101,7 @@ def _has_brackets(name: str) -> bool:
 
 
 def _precision_and_recall(predicted: AbstractSet[Triple], gold: AbstractSet[Triple]) -> tuple[float, float]:
-    """Those of one document, each with body or abbreviation as is better."""
+    """Returns precision and recall of one document, each with bodies or abbreviations, whichever is better."""
     said, true = _compact(predicted), _compact(gold)
     forms = [
         ({tuple(map(form, triple)) for triple in said}, {tuple(map(form, triple)) for triple in true})
@@ -112,7 +113,7 @@ def _precision_and_recall(predicted: AbstractSet[Triple], gold: AbstractSet[Trip
 
 
 def _share(both: AbstractSet[object], whole: AbstractSet[object], other: AbstractSet[object]) -> float:
-    """Which share of a whole is in both; of nothing, whether the other is nothing too."""
+    """Returns the share of a whole that is in both; of an empty whole, 1 if the other is empty too, else 0."""
     return len(both) / len(whole) if whole else float(not other)
 
 

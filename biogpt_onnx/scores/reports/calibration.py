@@ -1,62 +1,82 @@
-"""A picture of how confidence and accuracy go together."""
+"""Calibration in reports: a section in Markdown, and a reliability diagram."""
 
-import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.reporting.figures import COLOURS, check_plot_file, new_figure, save_figure
+from biogpt_onnx.reporting.markdown import table
+from biogpt_onnx.reporting.numbers import percent
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.calibration import Calibration
+from biogpt_onnx.scores.metrics.calibration import Calibration
 
 SUFFIXES = (".png", ".svg")
+"""Endings of a diagram's file."""
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart (Color Universal Design, 2008).
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vPX"
 
 
+def calibration_section(calibrations: Mapping[str, Calibration]) -> Iterator[str]:
+    """Yields each model's expected calibration error, and its reliability table without empty bins.
+
+    Args:
+        calibrations: the calibration of each model, by its name.
+    """
+    for name, found in calibrations.items():
+        left_out = f", {found.left_out:,} without a known label left out" if found.left_out else ""
+        yield (
+            f"The expected calibration error of {name} is {percent(found.error)}, of {found.count:,} answers in "
+            f"{len(found.bins)} bins{left_out}."
+        )
+        if found.count:
+            yield table(
+                ["confidence", "answers", "mean confidence", "right"],
+                [
+                    [
+                        f"{each.low:.1%} to {each.high:.1%}",
+                        f"{each.count:,}",
+                        percent(each.confidence or 0.0),
+                        percent(each.accuracy or 0.0),
+                    ]
+                    for each in found.bins
+                    if each.count
+                ],
+            )
+
+
 def check_calibration_plot(path: Path) -> None:
-    """Refuses a picture that could not be drawn, before the work whose result it would show.
+    """Refuses a diagram that could not be drawn, before the work whose result it would show.
+
+    Args:
+        path: the diagram's file.
 
     Raises:
-        ConfigError: another kind of file than `SUFFIXES`, no folder for it, or matplotlib is not installed.
+        ConfigError: the file ends with none of `SUFFIXES` or has no folder, or matplotlib is not installed.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"plot is {path}: name a file that ends with {' or '.join(SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"plot is {path}, but there is no folder {path.parent}: make it first")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError('a plot needs matplotlib: pip install "biogpt-onnx[plot]"')
+    check_plot_file(path, SUFFIXES)
 
 
 def plot_calibration(path: Path, calibrations: Mapping[str, Calibration], title: str) -> None:
-    """Draws accuracy against confidence, and how many answers there are of each confidence, to a file.
+    """Draws accuracy against confidence, and the number of answers of each confidence, to a file.
 
     Args:
         path: a `.png` or `.svg` file; equal calibrations have equal `.svg` files.
-        calibrations: of each system, by its name.
-        title: what stands above the picture.
+        calibrations: the calibration of each model, by its name.
+        title: title of the diagram.
 
     Raises:
-        ConfigError: see `check_calibration_plot`, or there is nothing to draw.
+        ConfigError: `check_calibration_plot` refuses the file, or there is no calibration.
         OSError: the file cannot be written.
     """
     if not calibrations:
         raise ConfigError("there is no calibration to draw: give that of at least one system")
     check_calibration_plot(path)
-    # An extra. Not pyplot, which would look for a screen.
-    from matplotlib import rc_context  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(6.5, 7), layout="constrained")
+    figure = new_figure(6.5, 7)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _reliability(upper, calibrations)
     _histogram(lower, calibrations)
     upper.set_title(title)
-    # Neither the time nor random ids go into the file.
-    is_svg = path.suffix.lower() == ".svg"
-    with rc_context({"svg.hashsalt": "biogpt-onnx"}):
-        figure.savefig(path, metadata={"Date": None} if is_svg else None)
+    save_figure(figure, path)
 
 
 def _reliability(axes: Any, calibrations: Mapping[str, Calibration]) -> None:  # noqa: ANN401 -- matplotlib has no types
@@ -67,7 +87,7 @@ def _reliability(axes: Any, calibrations: Mapping[str, Calibration]) -> None:  #
             [each.confidence for each in bins],
             [each.accuracy for each in bins],
             marker=_MARKERS[number % len(_MARKERS)],
-            color=_COLOURS[number % len(_COLOURS)],
+            color=COLOURS[number % len(COLOURS)],
             label=f"{name}: expected calibration error {found.error:.3f}",
         )
     axes.set_ylabel("share that is right")
@@ -82,7 +102,7 @@ def _histogram(axes: Any, calibrations: Mapping[str, Calibration]) -> None:  # n
         axes.stairs(
             [each.count for each in found.bins],
             [found.bins[0].low, *(each.high for each in found.bins)],
-            color=_COLOURS[number % len(_COLOURS)],
+            color=COLOURS[number % len(COLOURS)],
         )
     axes.set_xlabel("confidence, the probability that the model gives to its answer")
     axes.set_ylabel("answers")

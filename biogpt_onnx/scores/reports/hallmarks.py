@@ -1,48 +1,51 @@
-"""What scoring the Hallmarks of Cancer found."""
+"""Report of the scores of the Hallmarks of Cancer."""
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from biogpt_onnx.scores.calibration import Calibration, calibration_of_classes
-from biogpt_onnx.scores.calibration_table import calibration_section
-from biogpt_onnx.scores.class_metrics import ClassScore, class_counts, class_scores, macro_f1, micro_f1
-from biogpt_onnx.scores.gold_set import GoldSet
-from biogpt_onnx.scores.hallmark_gold import LABELS
-from biogpt_onnx.scores.majority import Labels, majority
-from biogpt_onnx.scores.markdown import percent, table
-from biogpt_onnx.scores.resampling import Resampling
-from biogpt_onnx.scores.standing import Standing, System, models_by_name, standing
+from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.reporting.markdown import table
+from biogpt_onnx.reporting.numbers import percent
+from biogpt_onnx.scores.baselines.majority import Labels, majority_baseline
+from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.scores.gold.hallmarks import LABELS
+from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_classes
+from biogpt_onnx.scores.metrics.labels import ClassScore, class_counts, class_scores, macro_f1, micro_f1
+from biogpt_onnx.scores.reports.calibration import calibration_section
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name
 from biogpt_onnx.tasks.results import Classification
 
 
 @dataclass(frozen=True)
 class HallmarkReport:
-    """Sentences and their hallmarks.
+    """Report of the hallmarks of sentences.
 
-    Sentences of one abstract resemble each other, but the corpus does not say which these are, so sentences are drawn
-    and the intervals are somewhat too narrow.
+    Sentences of one abstract resemble each other, but the corpus does not say which these are, so the bootstrap draws
+    sentences and the intervals are somewhat too narrow.
 
     Attributes:
-        standing: micro and macro F1 over the hallmarks and "empty", of the model, of the majority's label and perhaps
-            of another model.
+        comparison: micro and macro F1 over the hallmarks and "empty", of the model, of the majority baseline and
+            perhaps of another model.
         classes: the model's scores of each label.
-        calibrations: of the label that each model names first, by the models' names.
-        unlabelled: sentences to which the model gave no known label.
+        calibrations: the calibration of the label that each model names first, by the models' names.
+        unlabelled: number of sentences to which the model gave no known label.
     """
 
-    standing: Standing
+    comparison: Comparison
     classes: tuple[ClassScore, ...]
     calibrations: dict[str, Calibration]
     unlabelled: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, for JSON."""
-        return {"task": "hoc"} | self.standing.summary() | dataclasses.asdict(self)
+        """Returns the whole report as fields for JSON."""
+        fields = dataclasses.asdict(self)
+        del fields["comparison"]
+        return {"task": "hoc"} | self.comparison.to_fields() | fields
 
     def to_markdown(self) -> str:
-        """The report for people to read."""
+        """Returns the report in Markdown."""
         classes = table(
             ["label", "true", "predicted", "precision", "recall", "F1"],
             [
@@ -58,12 +61,12 @@ class HallmarkReport:
         counted = f"{self.unlabelled:,} sentences were given no known label."
         parts = [
             "# HoC",
-            self.standing.sentences(),
-            *self.standing.tables(),
+            self.comparison.sentences(),
+            *self.comparison.tables(),
             classes,
             counted,
             *calibration_section(self.calibrations),
-            self.standing.method(),
+            self.comparison.method(),
         ]
         return "\n\n".join(parts) + "\n"
 
@@ -77,18 +80,18 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
 ) -> HallmarkReport:
-    """Scores the labels of one or two models, and the majority's.
+    """Scores the labels of one or two models and of the majority baseline.
 
     Args:
-        gold_set: the sentences.
-        predictions: the model's, of each sentence.
-        second: another model's, likewise.
-        training: the gold of the training set, in which the majority is counted; None for the gold itself.
-        names: what the two are called.
-        resampling: how intervals and tests draw sentences.
+        gold_set: the sentences with their gold labels.
+        predictions: the model's labels of each sentence.
+        second: another model's labels of each sentence; None for no other model.
+        training: gold labels of the training set, in which the majority is counted; None for the gold set itself.
+        names: the names of the two in the report.
+        resampling: settings of the intervals and tests; None for the defaults.
 
     Raises:
-        ConfigError: there are not as many predictions as sentences, or a probability is none.
+        ConfigError: there are not as many predictions as sentences, or a probability is out of range.
     """
     gold = gold_set.gold
 
@@ -96,13 +99,13 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
         counts = class_counts(labels, gold, LABELS)
         return System(name, (micro_f1(counts), macro_f1(counts)))
 
-    most = majority(gold, training)
-    baseline = system(most.name, [most.labels] * len(gold))
+    majority = majority_baseline(gold, training)
+    baseline = system(majority.name, [majority.labels] * len(gold))
     found = models_by_name(names, predictions, second)
     systems = [system(name, [frozenset(each.labels) for each in of]) for name, of in found.items()]
     labels = [frozenset(each.labels) for each in predictions]
     return HallmarkReport(
-        standing(systems[0], [baseline], systems[1] if second is not None else None, resampling),
+        compare_systems(systems[0], [baseline], systems[1] if second is not None else None, resampling),
         class_scores(class_counts(labels, gold, LABELS), LABELS),
         {name: calibration_of_classes(of, gold) for name, of in found.items()},
         sum(each.isdisjoint(LABELS) for each in labels),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.bench.process import ContenderError, PinnedProcess
-from biogpt_onnx.bench.rounds import Measured, Rounds, Settings, random_prompts
+from biogpt_onnx.bench.measuring.interleaving import InterleavedMeasurement, ScenarioResult, Settings, random_prompts
+from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 from biogpt_onnx.bench.scenarios import Scenario
 from makers.contenders import NoProbe, fake_contender
 
@@ -22,12 +22,12 @@ on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="look
 @pytest.fixture(autouse=True)
 def small_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     # The limits of the machine are not what these tests are about, and a gigabyte takes its time.
-    monkeypatch.setattr(Rounds, "_probe", lambda _: NoProbe())
+    monkeypatch.setattr(InterleavedMeasurement, "_probe", lambda _: NoProbe())
 
 
-def measure(tmp_path: Path, *behaviours: str, scenario: Scenario = SCENARIO, log: Path | None = None) -> Measured:
+def measure(tmp_path: Path, *behaviours: str, scenario: Scenario = SCENARIO, log: Path | None = None) -> ScenarioResult:
     contenders = [fake_contender(f"{number}-{word}", word, log) for number, word in enumerate(behaviours)]
-    return Rounds(scenario, CORES, SETTINGS, tmp_path).measure(contenders)
+    return InterleavedMeasurement(scenario, CORES, SETTINGS, tmp_path).measure(contenders)
 
 
 def start(tmp_path: Path, behaviour: str = "steps") -> PinnedProcess:
@@ -42,29 +42,29 @@ def test_contenders_take_turns_and_the_first_round_is_not_counted(tmp_path: Path
     # Woken by 16 tokens and 2 new ones, then measured.
     turn = [[["0-steps", "16", "2"], ["0-steps", "20", "4"]], [["1-steps", "16", "2"], ["1-steps", "20", "4"]]]
     assert turns == [request for _ in range(4) for each in turn for request in each]
-    assert [outcome.status for outcome in found.outcomes] == ["measured", "measured"]
-    assert found.outcomes[0].runs == [[0.1, 0.11, 0.12, 0.13]] * 3
-    assert found.outcomes[0].first_tokens is None
-    assert found.outcomes[0].memory["peak_resident_bytes"] == 2000
+    assert [result.status for result in found.results] == ["measured", "measured"]
+    assert found.results[0].runs == [[0.1, 0.11, 0.12, 0.13]] * 3
+    assert found.results[0].first_tokens is None
+    assert found.results[0].memory["peak_resident_bytes"] == 2000
     assert len(found.bandwidths) == len(found.matmuls) == 4
 
 
 def test_a_turn_lasts_its_share_of_the_least_seconds(tmp_path: Path) -> None:
-    rounds = Rounds(SCENARIO, CORES, Settings(min_runs=2, min_seconds=0.1), tmp_path)
-    (outcome,) = rounds.measure([fake_contender()]).outcomes
-    assert len(outcome.runs) > 2
+    measurement = InterleavedMeasurement(SCENARIO, CORES, Settings(min_runs=2, min_seconds=0.1), tmp_path)
+    (result,) = measurement.measure([fake_contender()]).results
+    assert len(result.runs) > 2
 
 
 def test_unseen_steps_are_found_by_a_second_generation(tmp_path: Path) -> None:
-    (outcome,) = measure(tmp_path, "total").outcomes
-    assert outcome.runs == [[0.13]] * 3
-    assert outcome.first_tokens == [0.1] * 3
+    (result,) = measure(tmp_path, "total").results
+    assert result.runs == [[0.13]] * 3
+    assert result.first_tokens == [0.1] * 3
 
 
 def test_what_one_contender_cannot_do_does_not_stop_the_others(tmp_path: Path) -> None:
     beams = Scenario("beams", prompt_tokens=20, new_tokens=4, num_beams=5)
     words = ("no-beams", "fails", "dies", "short", "absent", "babbles", "steps")
-    found = {outcome.contender.name[2:]: outcome for outcome in measure(tmp_path, *words, scenario=beams).outcomes}
+    found = {result.contender.name[2:]: result for result in measure(tmp_path, *words, scenario=beams).results}
     assert (found["no-beams"].status, found["no-beams"].reason) == ("unsupported", "there are no beams")
     assert (found["fails"].status, found["fails"].reason) == ("failed", "the model fell over")
     assert found["dies"].reason == "it ended with 3 (a library complains)"
@@ -72,17 +72,17 @@ def test_what_one_contender_cannot_do_does_not_stop_the_others(tmp_path: Path) -
     assert found["absent"].reason == "its library is missing"
     assert found["babbles"].reason == "it said 'Loading checkpoint shards', which is no JSON"
     assert found["steps"].status == "measured"
-    assert all(not outcome.runs for name, outcome in found.items() if name != "steps")
+    assert all(not result.runs for name, result in found.items() if name != "steps")
 
 
 def test_a_cold_start_is_a_process_each_time(tmp_path: Path) -> None:
     log = tmp_path / "turns"
     cold = Scenario("cold", "cold start", prompt_tokens=16, new_tokens=1)
-    (outcome,) = measure(tmp_path, "steps", scenario=cold, log=log).outcomes
+    (result,) = measure(tmp_path, "steps", scenario=cold, log=log).results
     assert len(log.read_text().splitlines()) == 4
-    assert [len(run) for run in outcome.runs] == [1, 1, 1]
+    assert [len(run) for run in result.runs] == [1, 1, 1]
     # Measured here, and not what the contender says of itself.
-    assert outcome.runs[0][0] != 0.1
+    assert result.runs[0][0] != 0.1
 
 
 def test_a_missing_command_is_a_reason(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_halted_process_does_not_outlive_a_killed_benchmark(tmp_path: Path) ->
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from biogpt_onnx.bench.process import PinnedProcess\n"
+        "from biogpt_onnx.bench.measuring.process import PinnedProcess\n"
         "from makers.contenders import fake_contender\n"
         "process = PinnedProcess(fake_contender().command(1), [int(sys.argv[1])], Path(sys.argv[2]))\n"
         "process.halt()\n"

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from biogpt_onnx.bench.floors import ModelSize, prefill_operations, step_bytes, step_operations
-from biogpt_onnx.bench.measures import floors, measures
+from biogpt_onnx.bench.measuring.measures import measures, roofline_times
+from biogpt_onnx.bench.roofline import ModelSize, prefill_operations, step_bytes, step_operations
 from biogpt_onnx.bench.scenarios import Scenario
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from makers.contenders import fake_contender
@@ -53,7 +53,7 @@ def test_the_floors_of_biogpt_are_those_that_are_known() -> None:
 def test_fractions_say_how_much_of_each_limit_was_reached() -> None:
     contender = fake_contender(step_bytes=500)
     found = measures(SCENARIO, [[1.0, 1.5, 2.5]])
-    limits = floors(contender, SCENARIO, found, bandwidth=1000.0, matmul=1e9)
+    limits = roofline_times(contender, SCENARIO, found, bandwidth=1000.0, matmul=1e9)
     assert limits["step_bandwidth_seconds"] == 0.5
     assert limits["step_bandwidth_fraction"] == pytest.approx(0.5 / 0.75)
     assert limits["prefill_compute_fraction"] == limits["prefill_compute_seconds"]
@@ -62,10 +62,10 @@ def test_fractions_say_how_much_of_each_limit_was_reached() -> None:
 def test_a_gpu_has_none_of_the_cores_floors() -> None:
     found = measures(SCENARIO, [[0.1 * (1 + number) for number in range(SCENARIO.new_tokens)]])
     on_gpu = dataclasses.replace(fake_contender(), device="cuda")
-    assert floors(on_gpu, SCENARIO, found, bandwidth=1000.0, matmul=1e9) == {}
+    assert roofline_times(on_gpu, SCENARIO, found, bandwidth=1000.0, matmul=1e9) == {}
 
 
 def test_a_cold_start_is_one_number_without_floors() -> None:
     scenario = Scenario("cold", "cold start", prompt_tokens=16, new_tokens=1)
     assert measures(scenario, [[2.0], [3.0]])["cold_start"]["p50"] == 2.5
-    assert floors(fake_contender(), scenario, {}, 1.0, 1.0) == {}
+    assert roofline_times(fake_contender(), scenario, {}, 1.0, 1.0) == {}

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from biogpt_onnx.bench.measures import floors, measures
-from biogpt_onnx.bench.plots import draw
-from biogpt_onnx.bench.report import report
+from biogpt_onnx.bench.measuring.measures import measures, roofline_times
+from biogpt_onnx.bench.report.comparison import compare_with_peers
+from biogpt_onnx.bench.report.markdown_report import report
+from biogpt_onnx.bench.report.plots import draw
+from biogpt_onnx.bench.report.summary import summary
 from biogpt_onnx.bench.rows import Row
 from biogpt_onnx.bench.scenarios import Scenario, select
-from biogpt_onnx.bench.standing import standings
-from biogpt_onnx.bench.summary import summary
 from makers.contenders import MACHINE, fake_contender
 
 GREEDY, BEAMS, COLD = select(["p128-n32", "p128-n32-k5", "cold-start"])
@@ -38,7 +38,7 @@ def measurement(name: str, family: str, scenario: Scenario, step: float, precisi
         "memory": {"peak_resident_bytes": 2 * 10**9},
         "limits": {"read_bandwidth": 3e10, "matmul_rate": 1e11},
         "measures": found,
-        "floors": floors(contender, scenario, found, 3e10, 1e11),
+        "floors": roofline_times(contender, scenario, found, 3e10, 1e11),
         "samples": {"token_seconds": runs, "first_token_seconds": None},
     }
 
@@ -93,21 +93,21 @@ def test_where_we_are_ahead_no_peer_is_said_to_be() -> None:
 
 def test_the_fastest_of_all_counts_besides_the_width() -> None:
     # Our 4 bits beat their 8, which beat our 8.
-    found = {each.what: each.outcome for each in standings(comparison())}
+    found = {each.what: each.outcome for each in compare_with_peers(comparison())}
     assert found["p128-n32, 2 threads, time per output token, 8 bits"] == "behind"
     assert found["p128-n32, 2 threads, time per output token, any width"] == "ahead"
     assert "p128-n32, 2 threads, time per output token, 4 bits" not in found
 
 
 def test_a_difference_within_the_noise_is_none() -> None:
-    found = {each.what: each.outcome for each in standings(comparison(ours=0.01, theirs=0.01001))}
+    found = {each.what: each.outcome for each in compare_with_peers(comparison(ours=0.01, theirs=0.01001))}
     assert set(found.values()) <= {"level", "ahead"}
     assert found["p128-n32, 2 threads, time per output token, 8 bits"] == "level"
     rows = comparison(ours=0.011, theirs=0.01)
     for row in rows:
         for measure in row.get("measures", {}).values():
             measure["interval"] = [measure["p50"] * 0.8, measure["p50"] * 1.2]
-    wide = {each.what: each.outcome for each in standings(rows)}
+    wide = {each.what: each.outcome for each in compare_with_peers(rows)}
     assert wide["p128-n32, 2 threads, time per output token, 8 bits"] == "level"
 
 
@@ -115,15 +115,15 @@ def test_ours_to_compare_with_is_no_sides_best_and_a_peers_is() -> None:
     dynamic = measurement("dynamic", "biogpt-onnx", GREEDY, 0.001)
     dynamic["contender"]["variant"] = "int8-dynamic"
     rows = [dynamic, measurement("ours", "biogpt-onnx", GREEDY, 0.02), measurement("theirs", "peers", GREEDY, 0.01)]
-    assert {standing.ours.name for standing in standings(rows)} == {"ours"}
-    assert {standing.outcome for standing in standings(rows) if "time" in standing.what} == {"behind"}
+    assert {each.ours.name for each in compare_with_peers(rows)} == {"ours"}
+    assert {each.outcome for each in compare_with_peers(rows) if "time" in each.what} == {"behind"}
     rows[2]["contender"]["variant"] = "int8-dynamic"
-    assert {standing.theirs.name for standing in standings(rows)} == {"theirs"}
+    assert {each.theirs.name for each in compare_with_peers(rows)} == {"theirs"}
 
 
 def test_without_peers_nobody_is_ahead() -> None:
     rows = [row for row in comparison() if row["contender"]["family"] == "biogpt-onnx"]
-    assert standings(rows) == []
+    assert compare_with_peers(rows) == []
     assert "Where we stand" not in report(rows)
 
 

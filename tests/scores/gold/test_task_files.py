@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError, DocumentError
-from biogpt_onnx.scores.gold import TASKS, read_gold
-from biogpt_onnx.scores.gold_set import GoldSet, annotated
-from biogpt_onnx.scores.hallmark_gold import LABELS as HALLMARKS
-from biogpt_onnx.scores.lexicon import Lexicon
+from biogpt_onnx.scores.gold import TASKS, GoldSet, annotated, read_gold
+from biogpt_onnx.scores.gold.hallmarks import LABELS as HALLMARKS
+from biogpt_onnx.scores.gold.lexicon import Lexicon
 from biogpt_onnx.tasks.document import Document, NamedEntity
 
 BC5CDR: dict[str, Any] = {

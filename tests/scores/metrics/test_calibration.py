@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.calibration import Calibration, calibration, calibration_of_answers, calibration_of_classes
-from biogpt_onnx.scores.calibration_plot import check_calibration_plot, plot_calibration
+from biogpt_onnx.scores.metrics.calibration import (
+    Calibration,
+    calibration,
+    calibration_of_answers,
+    calibration_of_classes,
+)
+from biogpt_onnx.scores.reports.calibration import check_calibration_plot, plot_calibration
 from makers.task_results import answer, classification
 
 ANSWERED = st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40)

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.scores.concept_gold import ConceptPair
-from biogpt_onnx.scores.concept_pairs import num_unknown, predicted_pairs
-from biogpt_onnx.scores.lexicon import Lexicon
-from biogpt_onnx.scores.metric import match_counts, micro_metrics
+from biogpt_onnx.scores.gold.concept_pairs import ConceptPair
+from biogpt_onnx.scores.gold.lexicon import Lexicon
+from biogpt_onnx.scores.metrics.concept_pairs import num_unknown, predicted_pairs
+from biogpt_onnx.scores.metrics.counts import match_counts, micro_metrics
 from makers.task_results import induced
 
 LEXICON = Lexicon(

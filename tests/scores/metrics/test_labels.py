@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.answer_metrics import answer_metrics, confusion
-from biogpt_onnx.scores.class_metrics import ClassScore, class_counts, class_scores, macro_f1, micro_f1
-from biogpt_onnx.scores.hallmark_gold import LABELS as HALLMARKS
-from biogpt_onnx.scores.question_gold import ANSWERS
+from biogpt_onnx.scores.gold.hallmarks import LABELS as HALLMARKS
+from biogpt_onnx.scores.gold.questions import ANSWERS
+from biogpt_onnx.scores.metrics.answers import answer_metrics, confusion
+from biogpt_onnx.scores.metrics.labels import ClassScore, class_counts, class_scores, macro_f1, micro_f1
 
 Labels = frozenset[str]
 

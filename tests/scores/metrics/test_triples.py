@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biogpt_onnx.reporting.bootstrap import Metric
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.metric import Metric
-from biogpt_onnx.scores.triple_gold import Triple
-from biogpt_onnx.scores.triple_metrics import (
+from biogpt_onnx.scores.gold.triples import Triple
+from biogpt_onnx.scores.metrics.triples import (
     in_brackets,
     normalized_name,
     predicted_triples,

@@ -1,0 +1,9 @@
+"""The command line's progress line."""
+
+from functools import partial
+
+from biogpt_onnx.cli.termination import check
+from biogpt_onnx.reporting.progress import ProgressLine
+
+Progress = partial(ProgressLine, check=check)
+"""A `ProgressLine` that also ends the work when the process was asked to end."""
