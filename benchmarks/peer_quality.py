@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from biogpt_onnx.quantize.intervals import ratio_of_sums
 
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 from biogpt_onnx.quantize.divergence import Divergence, divergence
 from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
+from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from proof import logits_of

@@ -152,7 +152,7 @@ def test_a_halted_process_does_not_outlive_a_killed_benchmark(tmp_path: Path) ->
         "print(process.process_id, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-c", program, str(CORES[0]), str(tmp_path / "log")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, start_new_session=True)
     assert done.returncode == -signal.SIGKILL
