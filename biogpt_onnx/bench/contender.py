@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntim
 
 OURS = "biogpt-onnx"
 
-# A process with its libraries, and what a model grows by when its weights are rearranged for the CPU.
+# Memory of a process with its libraries, and the growth of a model whose weights are rearranged for the CPU.
 _PROCESS_BYTES = 300_000_000
 _LOADED_SHARE = 1.5
 

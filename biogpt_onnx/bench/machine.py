@@ -19,7 +19,7 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
     """Describes the CPU, the memory, the versions and the commit, as each result row carries them.
 
     Args:
-        packages: packages whose versions are given; None stands for one that is not installed.
+        packages: packages whose versions are given; the version of one that is not installed is None.
     """
     cpu = _cpu_fields()
     flags = cpu.get("flags", "").split()
@@ -89,7 +89,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Returns the commit that this file is of, with "-dirty" if code was changed since; None outside a repository."""
+    """Returns the commit of this checkout, with "-dirty" if code was changed since; None outside a repository."""
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
     commit = _git("describe", "--always", "--exclude=*", "--abbrev=12")

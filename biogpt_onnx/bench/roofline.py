@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 
-# Of the layers' matrices, and of the table that embedding and head share, which every 4-bit model here keeps in 8 bits.
+# Bits of a weight in the layers' matrices, and in the table of embedding and head, which 4-bit models keep in 8 bits.
 _BITS = {"fp32": (32, 32), "fp16": (16, 16), "bf16": (16, 16), "int8": (8, 8), "int4": (4, 8)}
 
 

@@ -23,7 +23,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class Plan:
-    """Plan of a run.
+    """Plan of a run: contenders, scenarios and settings.
 
     Attributes:
         contenders: the contenders, in the order of their turns.

@@ -99,7 +99,7 @@ HEADLINE = "p128-n32"
 HEADLINE_BEAMS = "p128-n32-k5"
 COLD_START = "cold-start"
 
-# Scenarios of every contender of a comparison; other cells would tell little of it for much time.
+# Scenarios in which every contender of a comparison is measured; the others would take long and tell little more.
 _FOR_ALL = {HEADLINE, HEADLINE_BEAMS}
 
 _ALL = {

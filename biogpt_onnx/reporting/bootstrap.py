@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float64]
 UnitNumbers = npt.NDArray[np.int64]
 
 _DRAWN_AT_A_TIME = 1_000_000
-# Sums of the same numbers in another order may differ by so much.
+# Sums of equal numbers in different orders may differ by this much.
 _ROUNDING = 1e-12
 
 

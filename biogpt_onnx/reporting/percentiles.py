@@ -19,8 +19,8 @@ class Quantity:
         runs: number of generations that they come from.
         p50: their median.
         interval: the `CONFIDENCE` interval of the median; None where there are fewer than six runs.
-        p90: their 90th percentile; None where there are too few samples, see `carries`.
-        p99: their 99th percentile; None where there are too few samples, see `carries`.
+        p90: their 90th percentile; None where there are too few samples, see `enough_samples`.
+        p99: their 99th percentile; None where there are too few samples, see `enough_samples`.
     """
 
     count: int
@@ -31,7 +31,7 @@ class Quantity:
     p99: float | None
 
 
-def carries(count: int, percentile: int) -> bool:
+def enough_samples(count: int, percentile: int) -> bool:
     """Returns True if a number of samples is enough to locate a percentile.
 
     It is enough if the smallest and the largest sample enclose the percentile with a probability of at least
@@ -60,9 +60,9 @@ def quantity(runs: Sequence[Sequence[float]]) -> Quantity | None:
     if not len(values):
         return None
     interval = None
-    if carries(len(runs), 50):
+    if enough_samples(len(runs), 50):
         interval = _order_interval(values) if len(values) == len(runs) else _bootstrap_interval(runs)
-    p90, p99 = (float(np.percentile(values, each)) if carries(len(values), each) else None for each in (90, 99))
+    p90, p99 = (float(np.percentile(values, each)) if enough_samples(len(values), each) else None for each in (90, 99))
     return Quantity(len(values), len(runs), float(np.median(values)), interval, p90, p99)
 
 

@@ -15,7 +15,7 @@ class StepCounter:
 
     Args:
         total: number of all steps.
-        progress: called after each step; None for nobody.
+        progress: called after each step; None to report to nothing.
     """
 
     def __init__(self, total: int, progress: Progress | None) -> None:

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from biogpt_onnx.reporting.percentiles import carries, quantity
+from biogpt_onnx.reporting.percentiles import enough_samples, quantity
 
 
 @pytest.mark.parametrize(("percentile", "fewest"), [(50, 6), (90, 29), (99, 299)])
 def test_a_percentile_is_given_only_where_the_samples_carry_it(percentile: int, fewest: int) -> None:
-    assert carries(fewest, percentile)
-    assert not carries(fewest - 1, percentile)
+    assert enough_samples(fewest, percentile)
+    assert not enough_samples(fewest - 1, percentile)
 
 
 def test_few_runs_have_a_median_and_no_interval() -> None:

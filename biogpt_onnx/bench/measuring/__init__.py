@@ -1,1 +1,1 @@
-"""Measuring contenders: their processes, the protocol they speak, interleaved runs, and the machine's limits."""
+"""Measurement of contenders: their processes, the protocol they speak, interleaved runs, and the machine's limits."""

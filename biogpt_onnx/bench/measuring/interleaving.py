@@ -127,7 +127,7 @@ class InterleavedMeasurement:
     def _probe(self) -> PinnedProcess:
         module = "biogpt_onnx.bench.measuring.machine_limits"
         command = [sys.executable, "-m", module, "--threads", str(len(self._cores))]
-        # Each thread computes by itself.
+        # The probe starts its own threads, so each BLAS call must stay in its thread.
         one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         probe = PinnedProcess(command, self._cores, self._logs / "probe.log", one)
         probe.halt()

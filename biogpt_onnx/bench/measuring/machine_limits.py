@@ -18,10 +18,10 @@ import numpy.typing as npt
 # Far beyond any cache, so that every read comes from memory.
 _BYTES_PER_THREAD = 512 * 1024 * 1024
 _MOST_BYTES = 2 * 1024 * 1024 * 1024
-# Beside contenders, whose models take memory too.
+# Less when run beside contenders, whose models need memory too.
 _PROBE_BYTES_PER_THREAD = 256 * 1024 * 1024
 
-# A shape of BioGPT's feed-forward layer, as when a prompt of 512 tokens is read.
+# The shape of the first product of BioGPT's feed-forward layer for a prompt of 512 tokens.
 _ROWS, _INNER, _COLUMNS = 512, 1024, 4096
 _REPEATS = 4
 
@@ -103,7 +103,7 @@ def main() -> None:
     sys.stdout.write("{}\n")
     sys.stdout.flush()
     for _ in sys.stdin:
-        # The first product finds its threads asleep and its memory untouched.
+        # A warm-up: threads start, and memory is touched for the first time.
         matmul.measure()
         found = {"bandwidth": bandwidth.measure(), "matmul": matmul.measure()}
         sys.stdout.write(json.dumps(found) + "\n")

@@ -43,8 +43,8 @@ def measures(scenario: Scenario, runs: Runs, first_tokens: Sequence[float] | Non
         PREFILL_RATE: _map(first, lambda seconds: scenario.batch_size * scenario.prompt_tokens / seconds),
     }
     steps = scenario.new_tokens - 1
-    # Where the first token has a generation of its own, this may by chance take longer than the whole one; nothing is
-    # then known of a step.
+    # A first token that is measured in its own generation may by chance take longer than another whole generation; the
+    # time of a step is then unknown.
     if steps and all(seconds[0] > 0 for seconds in decode):
         found[TIME_PER_OUTPUT_TOKEN] = _map(decode, lambda seconds: seconds / steps)
         found[DECODE_RATE] = _map(decode, lambda seconds: scenario.batch_size * steps / seconds)

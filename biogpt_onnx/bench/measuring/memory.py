@@ -6,10 +6,10 @@ from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.scenarios import Scenario
 from biogpt_onnx.runtime.errors import ConfigError
 
-# Of the memory that is available: what all processes of a group may take together, and what a single one may.
+# Shares of the available memory that the processes of a group together, and a single process, may take.
 _GROUP_SHARE = 0.7
 _SINGLE_SHARE = 0.9
-# Of a cache of keys and values in float32.
+# The cache is counted in float32.
 _BYTES_PER_VALUE = 4
 _KEYS_AND_VALUES = 2
 
@@ -35,7 +35,7 @@ def check_memory(contenders: Sequence[Contender], scenarios: Sequence[Scenario],
 
 
 def memory_groups(contenders: Sequence[Contender], scenario: Scenario, available: int | None) -> list[list[Contender]]:
-    """Parts contenders, in their order, into groups that fit into memory together.
+    """Splits contenders, in their order, into groups that fit into memory together.
 
     A cold start runs one process at a time, so that all contenders are of one group.
 

@@ -16,12 +16,12 @@ from typing import Any, Self
 from biogpt_onnx.runtime.errors import BioGptError
 
 _LOG_BYTES = 2000
-# Longer than any compilation before a first answer should take.
+# A model may be compiled before its first answer, which should not take longer than this.
 _PATIENCE_SECONDS = 1200.0
 
 
 class ContenderError(BioGptError, RuntimeError):
-    """A contender cannot run, or failed at what it was asked for."""
+    """A contender cannot run, or failed to serve a request."""
 
 
 class PinnedProcess:

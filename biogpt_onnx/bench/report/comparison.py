@@ -11,7 +11,7 @@ from biogpt_onnx.bench.rows import Row
 from biogpt_onnx.reporting.estimates import Interval
 from biogpt_onnx.reporting.numbers import gigabytes, seconds
 
-# Smaller differences are none, whatever the intervals say: the machine itself is not steadier between groups.
+# The machine itself varies by about this between groups, which the intervals do not show.
 _NEGLIGIBLE = 0.02
 
 _WIDTHS = {"fp32": "float32", "fp16": "16 bits", "bf16": "16 bits", "int8": "8 bits", "int4": "4 bits"}
@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def outcome(self) -> Literal["behind", "level", "ahead"]:
-        """Whether we are behind or ahead; "level" if the difference is at most 2 % or the intervals overlap."""
+        """Our position: behind or ahead, or level if the difference is at most 2 % or the intervals overlap."""
         ours, theirs = self.ours, self.theirs
         if abs(ours.value / theirs.value - 1) <= _NEGLIGIBLE or _overlap(ours.interval, theirs.interval):
             return "level"
@@ -93,7 +93,7 @@ def _compare_times(rows: Sequence[Row]) -> Iterator[Comparison]:
     for (scenario, threads), members in cells(rows).items():
         workload = members[0]["scenario"]["workload"]
         for measure, called in _TIMES.items():
-            # Of a task, the time of the whole alone counts.
+            # Only the end-to-end time of a task matters.
             if workload and measure != END_TO_END:
                 continue
             what = f"{scenario}, {threads} {'thread' if threads == 1 else 'threads'}, {called}"

@@ -183,7 +183,7 @@ def _resources(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _without_gpu(found: Sequence[Row]) -> str:
-    # Rows of earlier versions are all of the CPU, and do not say so.
+    # Rows of earlier versions have no device: all of them are of the CPU.
     on_gpu = any(row["contender"].get("device", "cpu") != "cpu" for row in found)
     return "; what lies in a GPU's memory is not counted" if on_gpu else ""
 

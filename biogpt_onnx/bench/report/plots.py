@@ -96,7 +96,7 @@ def _latency_by_context(figure: Any, rows: Sequence[Row]) -> bool:  # noqa: ANN4
         axes.set_yscale("log")
     figure.suptitle("Latency against the length of the context, one prompt, greedy")
     drawn = [_finish(axes, drawn=bool(axes.lines), legend=False) for axes in (step, first)]
-    # The lines are the same in both, and leave no room.
+    # One legend outside, because both axes have the same lines and no room for it.
     figure.legend(*step.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return all(drawn)
 
@@ -135,7 +135,7 @@ def _quality_by_speed(figure: Any, rows: Sequence[Row]) -> bool:  # noqa: ANN401
     axes.set_yscale("symlog", linthresh=0.1)
     axes.set_xlabel("time per output token, ms")
     axes.set_ylabel("perplexity beside float32, % more")
-    # Room for the names.
+    # Leaves room for the names.
     axes.margins(x=0.15)
     axes.set_title("Quality against speed: lower left is better")
     return _finish(axes, drawn=bool(found))
@@ -166,7 +166,7 @@ def _lines(axes: Any, rows: Sequence[Row], along: str, measure: str, scale: floa
             linestyle=_STYLES[number // len(COLOURS) % len(_STYLES)],
             label=name,
         )
-    # After the scale is set, which brings ticks of its own.
+    # Set after the scale, which would replace them by its own ticks.
     axes.set_xscale("log", base=2)
     axes.set_xticks(sorted(ticks), [str(tick) for tick in sorted(ticks)])
 

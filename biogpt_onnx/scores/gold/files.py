@@ -142,7 +142,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def _text(path: Path) -> str:
     try:
-        # Some editors begin a file with a mark that is not part of its text.
+        # utf-8-sig drops the byte order mark with which some editors begin a file.
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(f"{path} is not UTF-8 (byte {error.start})") from error

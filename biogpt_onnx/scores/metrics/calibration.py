@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.results import Answer, Classification
 
 BINS = 15
-# Normalized probabilities may exceed 1 by so much.
+# Rounding may bring normalized probabilities this far outside 0 and 1.
 _ROUNDING = 1e-6
 
 

@@ -73,7 +73,7 @@ class Comparison:
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether the model is above each of its baselines, and has any."""
+        """True if the model is above each of its baselines, and has any."""
         return bool(self.baselines) and all(self.outcome(each) == "above" for each in self.baselines)
 
     def sentences(self) -> str:
