@@ -17,9 +17,9 @@ from typing import Any
 
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.machine import usable_cores
-from biogpt_onnx.bench.outputs import Outputs
-from biogpt_onnx.bench.process import ContenderError
-from biogpt_onnx.bench.rounds import Settings
+from biogpt_onnx.bench.measuring.interleaving import Settings
+from biogpt_onnx.bench.measuring.process import ContenderError
+from biogpt_onnx.bench.report.outputs import Outputs
 from biogpt_onnx.bench.rows import RowFile, check_versions, open_rows
 from biogpt_onnx.bench.runner import Plan, run
 from biogpt_onnx.bench.scenarios import select

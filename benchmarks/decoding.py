@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from biogpt_onnx.bench.bandwidth import ReadBandwidth
+from biogpt_onnx.bench.measuring.machine_limits import ReadBandwidth
 from biogpt_onnx.export.checkpoint.names import POSITIONS
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.bundle import read_manifest

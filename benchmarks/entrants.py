@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from biogpt_onnx.bench.contender import OURS, Contender, bundle_contender, expected_resident_bytes
-from biogpt_onnx.bench.floors import ModelSize, step_bytes
+from biogpt_onnx.bench.roofline import ModelSize, step_bytes
 from made_models import FLOAT32, MadeModels, size_on_disk
 from peers import catalogue
 from peers.catalogue import Peer
@@ -31,7 +31,7 @@ _OFFLINE: Mapping[str, str] = {
 def our_contender(models: MadeModels, model: str, recipe: str, *, in_full: bool = False) -> Contender:
     """A bundle of ours."""
     wanted = in_full or recipe not in _OURS_IN_BRIEF
-    return bundle_contender(models.bundle(model, recipe), f"{OURS} {recipe}", stands_for_others=wanted)
+    return bundle_contender(models.bundle(model, recipe), f"{OURS} {recipe}", in_all_scenarios=wanted)
 
 
 def peer_contender(models: MadeModels, model: str, peer: Peer, *, in_full: bool = False) -> Contender:
@@ -54,7 +54,7 @@ def peer_contender(models: MadeModels, model: str, peer: Peer, *, in_full: bool 
         vocab_size=ours.vocab_size,
         resident_bytes=expected_resident_bytes(size_on_disk(folder)),
         environment={**_OFFLINE, "PYTHONPATH": "", "PATH": _path_with(catalogue.environment(peer))},
-        stands_for_others=in_full or peer.precision == "int8" or peer.name in _PEERS_IN_FULL,
+        in_all_scenarios=in_full or peer.precision == "int8" or peer.name in _PEERS_IN_FULL,
     )
 
 

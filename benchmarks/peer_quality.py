@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from biogpt_onnx.bench.contender import Contender
-from biogpt_onnx.bench.process import ContenderError, PinnedProcess
+from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence
-from biogpt_onnx.quantize.evaluate.intervals import ratio_of_sums
+from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from proof import logits_of

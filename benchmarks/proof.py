@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.bench.contender import Contender
-from biogpt_onnx.bench.process import ContenderError, PinnedProcess
-from biogpt_onnx.bench.rounds import random_prompts
+from biogpt_onnx.bench.measuring.interleaving import random_prompts
+from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 
 PROMPT_TOKENS = 64
 

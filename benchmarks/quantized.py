@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from biogpt_onnx.bench.bandwidth import ReadBandwidth
+from biogpt_onnx.bench.measuring.machine_limits import ReadBandwidth
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.bench.report.comparison import compare_with_peers
+from biogpt_onnx.bench.report.summary import summary
 from biogpt_onnx.bench.rows import read_rows
-from biogpt_onnx.bench.standing import standings
-from biogpt_onnx.bench.summary import summary
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -205,7 +205,7 @@ def task_speed_elsewhere(run: dict[str, Any]) -> str:
 
 def comparison_elsewhere(run: dict[str, Any]) -> str:
     """Another processor's comparison in a sentence."""
-    found = Counter(standing.outcome for standing in standings(run["rows"]))
+    found = Counter(comparison.outcome for comparison in compare_with_peers(run["rows"]))
     counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
     return (
         f"With an earlier version, on an {_processor(run['rows'][0])}, of {found.total()} comparisons: {counts}; see "

@@ -1,1 +1,1 @@
-"""How fast a bundle runs, measured as the field measures it. Needs what the runtime needs, and no more."""
+"""Benchmarks of bundles: latency, throughput and memory, with what the runtime needs and no more."""

@@ -1,4 +1,4 @@
-"""Who is measured: a command that loads one model and speaks the protocol."""
+"""Contenders: programs that load one model, speak the protocol, and are measured."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from biogpt_onnx.bench.floors import ModelSize, step_bytes
+from biogpt_onnx.bench.roofline import ModelSize, step_bytes
 from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest, check_files, hash_file, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
@@ -14,32 +14,33 @@ from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 OURS = "biogpt-onnx"
 
-# A process with its libraries, and what a model grows by when its weights are rearranged for the CPU.
+# Memory of a process with its libraries, and the growth of a model whose weights are rearranged for the CPU.
 _PROCESS_BYTES = 300_000_000
 _LOADED_SHARE = 1.5
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A process that can be measured.
+    """A model and a package that runs it, which can be measured in a process of its own.
 
     Attributes:
-        name: what the report calls it.
+        name: its name in reports.
         family: the package that runs it; `OURS` for this one.
         precision: how its weights are stored, such as "int8".
-        command: what starts it, for a number of threads.
-        digest: tells this model's files from any other's.
-        disk_bytes: what the model takes on disk.
-        step_bytes: weights that one step must read.
-        size: the model's sizes, which make its floors.
+        command: returns the command that starts it, for a number of threads.
+        digest: digest that tells this model's files from any other's.
+        disk_bytes: size of the model on disk.
+        step_bytes: bytes of weights that one decoding step must read.
+        size: the model's sizes, from which the roofline model computes its least times.
         max_positions: tokens that a sequence may have.
-        vocab_size: prompts are drawn from ids below it.
-        variant: which of a family, such as "int8-weights".
+        vocab_size: bound of token ids, below which prompts are drawn.
+        variant: its variant within the family, such as "int8-weights".
         remark: what a fair reader must know of it.
         resident_bytes: memory that it is known or expected to take.
-        environment: variables that its process gets.
-        stands_for_others: whether it is measured in every scenario of a comparison, or only in those for all.
-        device: "cpu" or "cuda". What the CPU's cores can do is no floor of a GPU.
+        environment: environment variables that its process gets in addition.
+        in_all_scenarios: whether it is measured in every scenario of a comparison; if not, only in those with
+            `Scenario.for_all`.
+        device: "cpu" or "cuda".
     """
 
     name: str
@@ -56,11 +57,11 @@ class Contender:
     remark: str = ""
     resident_bytes: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
-    stands_for_others: bool = True
+    in_all_scenarios: bool = True
     device: str = "cpu"
 
     def describe(self) -> dict[str, object]:
-        """What a row says of it."""
+        """Returns the fields that a result row holds of it."""
         return {
             "name": self.name,
             "family": self.family,
@@ -79,14 +80,21 @@ def bundle_contender(
     name: str | None = None,
     *,
     prepack: bool = True,
-    stands_for_others: bool = True,
+    in_all_scenarios: bool = True,
     device: Literal["cpu", "cuda"] = "cpu",
 ) -> Contender:
-    """A bundle, to be measured in processes of their own.
+    """Returns a bundle as a contender.
+
+    Args:
+        folder: the bundle's folder.
+        name: its name in reports; None for the folder's name.
+        prepack: whether float32 weights are rearranged for the CPU.
+        in_all_scenarios: see `Contender`.
+        device: the device that it runs on.
 
     Raises:
-        BundleError: there is no whole bundle.
-        ProviderError: the device cannot be had, or does not run this bundle.
+        BundleError: the folder is no whole bundle.
+        ProviderError: the device is not available, or does not run this bundle.
     """
     manifest = read_manifest(folder)
     check_files(folder, manifest)
@@ -94,7 +102,7 @@ def bundle_contender(
     more = [] if prepack else ["--no-prepack"]
     if device != "cpu":
         more += ["--device", device]
-    module = [sys.executable, "-m", "biogpt_onnx.bench.serve", str(folder.resolve()), *more]
+    module = [sys.executable, "-m", "biogpt_onnx.bench.measuring.serve", str(folder.resolve()), *more]
     return Contender(
         name=name or (folder.resolve().name if device == "cpu" else f"{folder.resolve().name} on {device}"),
         family=OURS,
@@ -109,21 +117,25 @@ def bundle_contender(
         vocab_size=manifest.architecture.vocab_size - manifest.architecture.soft_prompt_size,
         resident_bytes=expected_resident_bytes(manifest.num_bytes),
         environment={"ORT_DISABLE_TELEMETRY": "1"},
-        stands_for_others=stands_for_others,
+        in_all_scenarios=in_all_scenarios,
         device=device,
     )
 
 
 def expected_resident_bytes(model_bytes: int) -> int:
-    """Memory that a process with a model of that size on disk may take, on the safe side."""
+    """Returns an upper estimate of the memory of a process with a model of that size on disk."""
     return _PROCESS_BYTES + int(_LOADED_SHARE * model_bytes)
 
 
 def check_precisions(contenders: Mapping[Path, Contender], wanted: tuple[str, ...]) -> None:
-    """Refuses a bundle of another precision or recipe than those that were asked for, if any were.
+    """Refuses bundles of other precisions or recipes than the wanted ones.
+
+    Args:
+        contenders: the bundles' contenders, by their folders.
+        wanted: names of precisions and recipes; empty for any.
 
     Raises:
-        ConfigError: names the bundle and what it is.
+        ConfigError: a bundle is of another precision and recipe.
     """
     for folder, contender in contenders.items():
         if wanted and contender.precision not in wanted and contender.variant not in wanted:

@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""Description of the machine and the software that a measurement was made on."""
 
 import importlib.metadata
 import os
@@ -11,12 +11,16 @@ PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
 GPU_FIELDS = ("name", "driver_version", "memory.total")
 _NVIDIA_SMI_SECONDS = 30
 _INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
-# What a report made of these files says about them is no change of what was measured.
+# Reports and results may change after a run without changing what was measured.
 _NOT_CODE = ("benchmarks/results", "README.md")
 
 
 def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
-    """CPU, memory, versions and commit, as each result row carries them."""
+    """Describes the CPU, the memory, the versions and the commit, as each result row carries them.
+
+    Args:
+        packages: packages whose versions are given; the version of one that is not installed is None.
+    """
     cpu = _cpu_fields()
     flags = cpu.get("flags", "").split()
     return {
@@ -32,7 +36,11 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
 
 
 def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
-    """What nvidia-smi says of each GPU; None where it is not there."""
+    """Returns the fields of each GPU, by name; None where nvidia-smi does not run.
+
+    Args:
+        fields: names of fields, as `nvidia-smi --query-gpu` knows them.
+    """
     command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
     try:
         result = subprocess.run(  # noqa: S603 -- as below
@@ -45,14 +53,14 @@ def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
 
 
 def usable_cores() -> tuple[int, ...]:
-    """The numbers of the cores that this process may use."""
+    """Returns the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 
 def available_memory() -> int | None:
-    """Bytes that programs can have without any being paged out; None where the system does not say."""
+    """Returns the bytes that programs can have without any being paged out; None where the system does not say."""
     path = Path("/proc/meminfo")
     if not path.exists():
         return None
@@ -81,7 +89,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit that this file lies in, with "-dirty" where code was changed since; None where it is in none."""
+    """Returns the commit of this checkout, with "-dirty" if code was changed since; None outside a repository."""
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
     commit = _git("describe", "--always", "--exclude=*", "--abbrev=12")
@@ -90,7 +98,7 @@ def _commit() -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git prints; None where it fails or is not there."""
+    """Returns the output of git; None if it fails or is not installed."""
     command = ["git", *arguments]
     try:
         result = subprocess.run(  # noqa: S603 -- a fixed command

@@ -1,4 +1,4 @@
-"""Result rows in a file of JSON lines: kept when a run is interrupted, and taken up again by the next."""
+"""Result rows in a file of JSON lines, which survives an interruption and is continued by the next run."""
 
 import contextlib
 import json
@@ -14,21 +14,25 @@ FORMAT = 1
 Row = dict[str, Any]
 Key = tuple[object, ...]
 
-# Of these a resumed run finds the same or refuses.
+# Fields of the machine that must be equal for a run to be continued.
 _IDENTITY = ("commit", "cpu", "cores", "instruction_sets", "versions")
 _FINAL = ("measured", "unsupported")
 
 
 def row_key(row: Mapping[str, Any]) -> Key:
-    """What tells a row from all others: the same twice is the same measurement."""
+    """Returns the key of a row: two rows of one key are the same measurement."""
     return (row["kind"], row["contender"]["name"], row["scenario"]["name"], row["threads"])
 
 
 class RowFile:
-    """The rows of one run. Each is on disk before the next is measured; the file is whole at every moment.
+    """The rows of one run. Each is on disk before the next is measured, and the file is whole at every moment.
+
+    Args:
+        path: the file; None keeps the rows in memory.
+        rows: rows that the file holds already.
 
     Attributes:
-        rows: in the order in which they came.
+        rows: all rows, in the order of their measurement.
     """
 
     def __init__(self, path: Path | None, rows: Sequence[Row] = ()) -> None:
@@ -36,11 +40,11 @@ class RowFile:
         self.rows: list[Row] = list(rows)
 
     def holds(self, key: Key) -> bool:
-        """Whether this was measured already; what failed is tried again."""
+        """Returns True if a measurement has a final row; a failed one has none, and is tried again."""
         return any(row_key(row) == key and row["status"] in _FINAL for row in self.rows)
 
     def add(self, row: Row) -> None:
-        """Puts a row into the file, in the place of one that failed before.
+        """Adds a row, in the place of an earlier one of its key, and writes the file.
 
         Raises:
             OSError: the file cannot be written.
@@ -59,14 +63,14 @@ def open_rows(
     *,
     restart: bool = False,
 ) -> RowFile:
-    """Opens a file of rows to be continued, or a new one.
+    """Opens a file of rows to continue it, or begins a new one.
 
     Args:
         path: the file; None keeps the rows in memory.
-        machine: what `machine.describe` says now.
-        digests: those of the contenders' files, by name.
-        settings: how often and how long is measured.
-        restart: whether rows that are there are given up.
+        machine: the machine, see `machine.describe`.
+        digests: the digests of the contenders, by their names.
+        settings: the fields of the run's `Settings`.
+        restart: whether to discard the rows of the file.
 
     Raises:
         ConfigError: the file cannot be written, is damaged, or is of another machine, commit, version or model.
@@ -83,10 +87,10 @@ def open_rows(
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a file.
+    """Reads the rows of a file.
 
     Raises:
-        ConfigError: it cannot be read, or a line is no row.
+        ConfigError: the file cannot be read, or a line is no row.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -96,10 +100,15 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def check_versions(rows: Sequence[Row], name: str, versions: Mapping[str, str]) -> None:
-    """Refuses to add to rows of a contender that other versions of its packages made.
+    """Refuses to add rows of a contender to rows that other versions of its packages made.
+
+    Args:
+        rows: rows of earlier runs.
+        name: the contender's name.
+        versions: versions of its packages now.
 
     Raises:
-        ConfigError: names the versions.
+        ConfigError: an earlier row has other versions.
     """
     for row in rows:
         then = row.get("versions")
@@ -141,7 +150,7 @@ def _check_same(
         pairs.append(("settings", row.get("settings"), settings))
         pairs.append((f"digest of {name}", row["contender"].get("digest"), digests.get(name)))
     for what, then, now in pairs:
-        # A contender that is left out this time is no other one.
+        # A contender without a digest is left out of this run: its earlier rows stay.
         if then != now and not (what.startswith("digest") and now is None):
             raise ConfigError(
                 f"{path} cannot be continued: its {what} was {_short(then)} and is {_short(now)} now: "
@@ -150,7 +159,7 @@ def _check_same(
 
 
 def _without_folder(reason: str | None) -> str | None:
-    # Where a checkout lies is nobody's business but its owner's, and rows are made to be shown.
+    # Rows are published, and the path of a checkout is private.
     return reason and reason.replace(f"{Path.cwd()}/", "")
 
 

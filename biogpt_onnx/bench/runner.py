@@ -1,10 +1,10 @@
-"""A whole run: every contender in every scenario, into rows."""
+"""Benchmark runs: every contender in every scenario, into result rows."""
 
 import dataclasses
 import os
 import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,27 +12,25 @@ from typing import Any
 
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.machine import available_memory, usable_cores
-from biogpt_onnx.bench.measures import floors, measures
-from biogpt_onnx.bench.memory import check_memory, groups
-from biogpt_onnx.bench.rounds import Measured, Outcome, Rounds, Settings
+from biogpt_onnx.bench.measuring.interleaving import ContenderResult, InterleavedMeasurement, ScenarioResult, Settings
+from biogpt_onnx.bench.measuring.measures import measures, roofline_times
+from biogpt_onnx.bench.measuring.memory import check_memory, memory_groups
 from biogpt_onnx.bench.rows import Row, RowFile
 from biogpt_onnx.bench.scenarios import Scenario
+from biogpt_onnx.reporting.progress import Progress, StepCounter
 from biogpt_onnx.runtime.errors import ConfigError
-
-Progress = Callable[[int, int], None]
-"""Told how many of how many turns are done."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """Plan of a run: contenders, scenarios and settings.
 
     Attributes:
-        contenders: who; their order is that of the turns.
-        scenarios: in what.
-        threads: numbers of threads; empty for all cores that the process may use. A scenario of a single thread has one
-            whatever stands here.
-        settings: how much.
+        contenders: the contenders, in the order of their turns.
+        scenarios: the scenarios.
+        threads: numbers of threads; empty for one a core that the process may use. A scenario of a single thread always
+            has one.
+        settings: amount of measuring.
     """
 
     contenders: tuple[Contender, ...]
@@ -41,10 +39,11 @@ class Plan:
     settings: Settings = field(default_factory=Settings)
 
     def check(self) -> None:
-        """Refuses what could not be measured, before anything is.
+        """Refuses a plan that could not be carried out, before anything is measured.
 
         Raises:
-            ConfigError: names what is wrong and what to do.
+            ConfigError: two contenders have one name, a setting is out of range, or a contender has too few positions
+                or needs too much memory.
         """
         names = [contender.name for contender in self.contenders]
         for name in names:
@@ -69,7 +68,7 @@ class Plan:
         check_memory(self.contenders, self.scenarios, available_memory())
 
     def cells(self) -> list[tuple[Scenario, int]]:
-        """Each scenario with each number of threads, once."""
+        """Returns each scenario with each of its numbers of threads, once."""
         everywhere = tuple(dict.fromkeys(self.threads)) or (len(usable_cores()),)
         return [
             (scenario, threads)
@@ -84,26 +83,26 @@ def run(
     machine: Mapping[str, Any],
     *,
     logs: Path | None = None,
-    progress: Progress = lambda _done, _total: None,
+    progress: Progress | None = None,
 ) -> None:
-    """Measures whatever the rows do not hold yet; a scenario's rows are kept as soon as it is done.
+    """Measures what the rows do not hold yet; the rows of a scenario are kept as soon as it is done.
 
     Args:
-        plan: what to measure, checked.
-        rows: where the results go.
-        machine: what every row says of the machine.
-        logs: a folder for what the contenders say on standard error; None throws it away.
-        progress: called after each turn.
+        plan: the plan, checked.
+        rows: receives the results.
+        machine: description of the machine for every row.
+        logs: a folder for the contenders' standard error; None discards it.
+        progress: called with the numbers of turns after each turn.
     """
     waiting = [(scenario, threads, _missing(plan, rows, scenario, threads)) for scenario, threads in plan.cells()]
-    count = _Counter(sum(len(missing) for *_, missing in waiting) * (plan.settings.min_runs + 1), progress)
+    count = StepCounter(sum(len(missing) for *_, missing in waiting) * (plan.settings.min_runs + 1), progress)
     with tempfile.TemporaryDirectory(prefix="biogpt-onnx-bench-") as folder:
         for scenario, threads, missing in waiting:
-            for group in groups(missing, scenario, available_memory()):
+            for group in memory_groups(missing, scenario, available_memory()):
                 started = datetime.now(UTC).isoformat(timespec="seconds")
                 cores = usable_cores()[:threads]
-                rounds = Rounds(scenario, cores, plan.settings, logs or Path(folder), count)
-                measured = rounds.measure(group)
+                measurement = InterleavedMeasurement(scenario, cores, plan.settings, logs or Path(folder), count)
+                measured = measurement.measure(group)
                 about = {
                     "machine": dict(machine),
                     "settings": dataclasses.asdict(plan.settings),
@@ -112,44 +111,33 @@ def run(
                     "pinned_to_cores": list(cores) if hasattr(os, "sched_setaffinity") else None,
                     "in_turns_with": [contender.name for contender in group],
                 }
-                for outcome in measured.outcomes:
-                    rows.add(about | _row(outcome, scenario, measured))
-
-
-class _Counter:
-    """Counts turns."""
-
-    def __init__(self, total: int, progress: Progress) -> None:
-        self._done, self._total, self._progress = 0, total, progress
-
-    def __call__(self) -> None:
-        self._done += 1
-        self._progress(self._done, self._total)
+                for result in measured.results:
+                    rows.add(about | _row(result, scenario, measured))
 
 
 def _missing(plan: Plan, rows: RowFile, scenario: Scenario, threads: int) -> list[Contender]:
     return [
         contender
         for contender in plan.contenders
-        if (contender.stands_for_others or scenario.for_all)
+        if (contender.in_all_scenarios or scenario.for_all)
         and not rows.holds(("measurement", contender.name, scenario.name, threads))
     ]
 
 
-def _row(outcome: Outcome, scenario: Scenario, measured: Measured) -> Row:
-    contender = outcome.contender
+def _row(result: ContenderResult, scenario: Scenario, measured: ScenarioResult) -> Row:
+    contender = result.contender
     bandwidth, matmul = statistics.median(measured.bandwidths), statistics.median(measured.matmuls)
-    found = measures(scenario, outcome.runs, outcome.first_tokens) if outcome.runs else {}
-    loading = {name: value for name, value in outcome.loading.items() if name != "versions"}
+    found = measures(scenario, result.runs, result.first_tokens) if result.runs else {}
+    loading = {name: value for name, value in result.loading.items() if name != "versions"}
     return {
         "kind": "measurement",
-        "status": outcome.status,
-        "reason": outcome.reason,
+        "status": result.status,
+        "reason": result.reason,
         "contender": contender.describe(),
-        "versions": outcome.loading.get("versions", {}),
+        "versions": result.loading.get("versions", {}),
         "scenario": dataclasses.asdict(scenario),
         "loading": loading,
-        "memory": outcome.memory,
+        "memory": result.memory,
         "limits": {
             "read_bandwidth": bandwidth,
             "matmul_rate": matmul,
@@ -157,6 +145,6 @@ def _row(outcome: Outcome, scenario: Scenario, measured: Measured) -> Row:
             "matmul_rate_samples": measured.matmuls,
         },
         "measures": found,
-        "floors": floors(contender, scenario, found, bandwidth, matmul) if found else {},
-        "samples": {"token_seconds": outcome.runs, "first_token_seconds": outcome.first_tokens},
+        "floors": roofline_times(contender, scenario, found, bandwidth, matmul) if found else {},
+        "samples": {"token_seconds": result.runs, "first_token_seconds": result.first_tokens},
     }

@@ -1,4 +1,4 @@
-"""What is measured: each scenario by its name, and suites of them."""
+"""Scenarios that are measured, by their names, and suites of them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ WORKLOADS = {
     "HoC": (29, 8),
     "PubMedQA": (280, 11),
 }
-"""Tokens read and written for the median document of BioGPT's tasks, in the form of Microsoft's fine-tuned models."""
+"""Prompt tokens and new tokens of the median document of BioGPT's tasks, in the form of the fine-tuned models."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,15 @@ class Scenario:
     """One cell of the grid.
 
     Attributes:
-        name: what `--scenario` and the report call it.
+        name: its name in reports and for `--scenario`.
         kind: "generation" in a loaded model, or "cold start": from the start of a process to its first token.
         batch_size: prompts read and continued together, all of equal length.
-        prompt_tokens: tokens of each.
-        new_tokens: tokens written for each, neither more nor fewer.
-        num_beams: 1 is greedy search.
+        prompt_tokens: tokens of each prompt.
+        new_tokens: tokens generated for each prompt, neither more nor fewer.
+        num_beams: beams; 1 is greedy search.
         single_thread: whether it runs on one core, instead of on all that the process may use.
-        for_all: whether every contender of a large comparison is measured in it, or only those that stand for others.
+        for_all: whether every contender of a large comparison is measured in it; if not, only those with
+            `Contender.in_all_scenarios`.
         workload: the task whose token counts these are; None for a cell of the grid.
     """
 
@@ -48,11 +49,11 @@ class Scenario:
 
     @property
     def total_tokens(self) -> int:
-        """Positions that a sequence takes."""
+        """Positions that a sequence takes, prompt and new tokens together."""
         return self.prompt_tokens + self.new_tokens
 
     def describe(self) -> str:
-        """What is done, in words."""
+        """Describes the scenario in words."""
         if self.kind == "cold start":
             return f"a fresh process to its first token behind {self.prompt_tokens}"
         search = "greedy" if self.num_beams == 1 else f"{self.num_beams} beams"
@@ -64,7 +65,7 @@ class Scenario:
 def generation_name(
     prompt_tokens: int, new_tokens: int, batch_size: int = 1, num_beams: int = 1, *, single_thread: bool = False
 ) -> str:
-    """The name of a cell of the grid, such as "p128-n32", "p128-n32-b4" or "p16-n128-k5-t1"."""
+    """Returns the name of a cell of the grid, such as "p128-n32", "p128-n32-b4" or "p16-n128-k5-t1"."""
     parts = [f"p{prompt_tokens}", f"n{new_tokens}"]
     parts += [f"b{batch_size}"] if batch_size > 1 else []
     parts += [f"k{num_beams}"] if num_beams > 1 else []
@@ -98,7 +99,7 @@ HEADLINE = "p128-n32"
 HEADLINE_BEAMS = "p128-n32-k5"
 COLD_START = "cold-start"
 
-# What every contender of a comparison is measured in; of the other cells it would learn little for much time.
+# Scenarios in which every contender of a comparison is measured; the others would take long and tell little more.
 _FOR_ALL = {HEADLINE, HEADLINE_BEAMS}
 
 _ALL = {
@@ -123,16 +124,19 @@ SUITES: dict[str, tuple[str, ...]] = {
     "standard": _STANDARD,
     "full": tuple(_ALL),
 }
-"""Names of scenarios: for a first look, for a report, and the whole grid."""
+"""Names of the scenarios of each suite: for a first look, for a report, and the whole grid."""
 
 DEFAULT_SUITE = "standard"
 
 
 def select(names: Sequence[str]) -> list[Scenario]:
-    """Scenarios by their names and by the names of suites, each once, in the order given.
+    """Returns the scenarios of the given names, each once and in their order.
+
+    Args:
+        names: names of scenarios and of suites; none for the default suite.
 
     Raises:
-        ConfigError: a name is neither.
+        ConfigError: a name is neither a scenario's nor a suite's.
     """
     chosen: dict[str, Scenario] = {}
     for name in names or (DEFAULT_SUITE,):
@@ -146,7 +150,7 @@ def select(names: Sequence[str]) -> list[Scenario]:
 
 
 def catalogue() -> str:
-    """Every scenario with what it does and the suites that it is in, a line each."""
+    """Lists every scenario with its description and its suites, a line each."""
     lines = []
     for name, scenario in _ALL.items():
         suites = ", ".join(suite for suite, members in SUITES.items() if name in members)

@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command."""
     from biogpt_onnx.bench.contender import bundle_contender, check_precisions
     from biogpt_onnx.bench.machine import describe, gpus
-    from biogpt_onnx.bench.outputs import Outputs
-    from biogpt_onnx.bench.rounds import Settings
+    from biogpt_onnx.bench.measuring.interleaving import Settings
+    from biogpt_onnx.bench.report.outputs import Outputs
     from biogpt_onnx.bench.rows import open_rows
     from biogpt_onnx.bench.runner import Plan
     from biogpt_onnx.bench.runner import run as measure

@@ -20,7 +20,7 @@ _TASKS: tuple[RunnableTask[Any], ...] = (BC5CDR, KD_DTI, DDI, HOC, PUBMEDQA)
 
 def score(options: argparse.Namespace) -> int:
     """Scores a bundle as the command's options say."""
-    from biogpt_onnx.scores.calibration_plot import check_calibration_plot, plot_calibration
+    from biogpt_onnx.scores.reports.calibration import check_calibration_plot, plot_calibration
 
     if options.plot is not None:
         check_calibration_plot(options.plot)
@@ -102,11 +102,11 @@ def _report(  # noqa: PLR0913, PLR0917 -- what is scored, and how it is called
     second: Sequence[Any] | None,
     names: tuple[str, str],
 ) -> Any:  # noqa: ANN401 -- each task has its own
-    from biogpt_onnx.scores.answer_report import report_answers
-    from biogpt_onnx.scores.concept_report import report_concepts
     from biogpt_onnx.scores.gold import read_gold
-    from biogpt_onnx.scores.hallmark_report import report_hallmarks
-    from biogpt_onnx.scores.triple_report import report_triples
+    from biogpt_onnx.scores.reports.answers import report_answers
+    from biogpt_onnx.scores.reports.concept_pairs import report_concepts
+    from biogpt_onnx.scores.reports.hallmarks import report_hallmarks
+    from biogpt_onnx.scores.reports.triples import report_triples
 
     if task == BC5CDR.name:
         return report_concepts(gold, predictions, second, names=names)

@@ -1,1 +1,1 @@
-"""How well a model does a task: gold answers, the field's metrics, how sure the numbers are, and what chance gives."""
+"""Scores of a model's answers to a task: gold answers, metrics, baselines and reports."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biogpt_onnx.quantize.evaluate.intervals import ratio_of_sums
+from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.errors import BundleError, ConfigError

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from biogpt_onnx.quantize.evaluate.intervals import Estimate, ratio_of_sums, share
+from biogpt_onnx.reporting.bootstrap import ratio_of_sums
+from biogpt_onnx.reporting.estimates import Estimate, proportion
 from biogpt_onnx.runtime.engine import BioGPT
 
 NUM_BEAMS = 5
@@ -61,8 +62,8 @@ def compare_continuations(
         max_new_tokens=max_new_tokens,
         baseline_tokens=sum(lengths) / len(lengths),
         greedy_equal_tokens=ratio_of_sums(equal_lengths, [1] * len(prompts)),
-        greedy_equal=share(greedy_equal),
-        beams_equal=share(beams_equal),
+        greedy_equal=proportion(greedy_equal),
+        beams_equal=proportion(beams_equal),
     )
 
 

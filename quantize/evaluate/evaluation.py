@@ -8,10 +8,10 @@ import numpy as np
 
 from biogpt_onnx.quantize.evaluate.continuations import Continuations, compare_continuations
 from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence
-from biogpt_onnx.quantize.evaluate.intervals import ratio_of_sums
 from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison, LayerError
 from biogpt_onnx.quantize.evaluate.model_pair import ModelPair, open_pair
 from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
 from biogpt_onnx.runtime.options import Device

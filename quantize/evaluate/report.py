@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from biogpt_onnx.quantize.evaluate.continuations import NUM_BEAMS, Continuations
 from biogpt_onnx.quantize.evaluate.divergence import TOP_K, Divergence
-from biogpt_onnx.quantize.evaluate.intervals import Estimate
 from biogpt_onnx.quantize.evaluate.layer_errors import LayerError
+from biogpt_onnx.reporting.estimates import Estimate
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx.bench import contender, runner
-from biogpt_onnx.bench import serve as bench_serve
-from biogpt_onnx.bench.protocol import serve
-from biogpt_onnx.bench.rounds import Rounds
+from biogpt_onnx.bench.measuring import serve as bench_serve
+from biogpt_onnx.bench.measuring.interleaving import InterleavedMeasurement
+from biogpt_onnx.bench.measuring.protocol import serve
+from biogpt_onnx.bench.measuring.serve import BundleModel
 from biogpt_onnx.bench.rows import read_rows
-from biogpt_onnx.bench.serve import BundleModel
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime.errors import ProviderError
 
@@ -38,7 +38,7 @@ def refuse_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("something was measured")
 
-    monkeypatch.setattr(Rounds, "measure", refuse)
+    monkeypatch.setattr(InterleavedMeasurement, "measure", refuse)
 
 
 def test_a_bundle_is_measured_reported_and_not_measured_again(
@@ -58,7 +58,7 @@ def test_a_bundle_is_measured_reported_and_not_measured_again(
     assert greedy["floors"]["step_bandwidth_fraction"] > 0
     assert "| mini |" in first.out
     assert "## Biomedical workloads" in first.out
-    monkeypatch.setattr(Rounds, "measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(InterleavedMeasurement, "measure", lambda *_: pytest.fail("measured again"))
     assert bench(*arguments, "--report", tmp_path / "report.md") == 0
     assert capsys.readouterr().out == ""
     assert (tmp_path / "report.md").read_text() == first.out.removesuffix("\n")

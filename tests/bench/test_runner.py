@@ -6,8 +6,8 @@ import pytest
 from biogpt_onnx.bench import runner
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.machine import describe, usable_cores
-from biogpt_onnx.bench.memory import check_memory, groups
-from biogpt_onnx.bench.rounds import Measured, Outcome, Rounds, Settings
+from biogpt_onnx.bench.measuring.interleaving import ContenderResult, InterleavedMeasurement, ScenarioResult, Settings
+from biogpt_onnx.bench.measuring.memory import check_memory, memory_groups
 from biogpt_onnx.bench.rows import RowFile, open_rows, read_rows
 from biogpt_onnx.bench.runner import Plan, run
 from biogpt_onnx.bench.scenarios import Scenario, select
@@ -20,23 +20,23 @@ SMALL = Scenario("small", prompt_tokens=4, new_tokens=2, for_all=True)
 
 
 class Recorder:
-    """Stands in the place of `Rounds`."""
+    """Stands in the place of `InterleavedMeasurement`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, interrupted_at: int | None = None) -> None:
         self.groups: list[list[str]] = []
         recorder = self
 
-        class FakeRounds:
+        class FakeMeasurement:
             def __init__(self, *_: Any) -> None: ...
 
-            def measure(self, contenders: list[Contender]) -> Measured:
+            def measure(self, contenders: list[Contender]) -> ScenarioResult:
                 recorder.groups.append([contender.name for contender in contenders])
                 if len(recorder.groups) == interrupted_at:
                     raise KeyboardInterrupt
-                outcomes = [Outcome(each, runs=[[0.1, 0.2]], memory={}, loading={}) for each in contenders]
-                return Measured(outcomes, [1e9], [1e10])
+                results = [ContenderResult(each, runs=[[0.1, 0.2]], memory={}, loading={}) for each in contenders]
+                return ScenarioResult(results, [1e9], [1e10])
 
-        monkeypatch.setattr(runner, "Rounds", FakeRounds)
+        monkeypatch.setattr(runner, "InterleavedMeasurement", FakeMeasurement)
 
 
 def plan(*contenders: Contender, scenarios: tuple[Scenario, ...] = (TINY, SMALL), **fields: Any) -> Plan:
@@ -77,13 +77,13 @@ def test_an_interrupted_run_keeps_what_it_has_and_measures_only_the_rest(
 
 def test_most_contenders_are_measured_in_the_headlines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder(monkeypatch)
-    run(plan(fake_contender("a"), fake_contender("b", stands_for_others=False)), RowFile(None), MACHINE)
+    run(plan(fake_contender("a"), fake_contender("b", in_all_scenarios=False)), RowFile(None), MACHINE)
     assert recorder.groups == [["a"], ["a", "b"]]
 
 
 def test_progress_is_told_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
-    monkeypatch.setattr(Rounds, "_probe", lambda _: NoProbe())
+    monkeypatch.setattr(InterleavedMeasurement, "_probe", lambda _: NoProbe())
     run(
         plan(fake_contender(), scenarios=(TINY,)),
         RowFile(None),
@@ -119,11 +119,11 @@ def test_what_could_not_be_measured_is_refused_first(asked: Plan, said: str, mon
 
 def test_contenders_that_fit_into_memory_together_are_measured_together() -> None:
     contenders = [fake_contender(str(number), resident_bytes=3 * 10**9) for number in range(5)]
-    found = groups(contenders, TINY, 10 * 10**9)
+    found = memory_groups(contenders, TINY, 10 * 10**9)
     assert [[each.name for each in group] for group in found] == [["0", "1"], ["2", "3"], ["4"]]
-    assert len(groups(contenders, TINY, None)) == 1
-    assert len(groups(contenders, select(["cold-start"])[0], 10 * 10**9)) == 1
-    assert groups([], TINY, None) == []
+    assert len(memory_groups(contenders, TINY, None)) == 1
+    assert len(memory_groups(contenders, select(["cold-start"])[0], 10 * 10**9)) == 1
+    assert memory_groups([], TINY, None) == []
 
 
 def test_a_batch_needs_memory_for_its_cache() -> None:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from biogpt_onnx.bench.contender import Contender
-from biogpt_onnx.bench.floors import ModelSize
+from biogpt_onnx.bench.roofline import ModelSize
 
 SCRIPT = Path(__file__).parents[1] / "bench" / "fake_contender.py"
 Scripts = Callable[[str], ModuleType]

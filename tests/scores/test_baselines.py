@@ -1,8 +1,8 @@
 import pytest
 
-from biogpt_onnx.scores.cooccurrence import pairs_in_documents, pairs_in_sentences, sentences
-from biogpt_onnx.scores.lexicon import Lexicon
-from biogpt_onnx.scores.majority import Majority, majority
+from biogpt_onnx.scores.baselines.cooccurrence import pairs_in_documents, pairs_in_sentences, sentences
+from biogpt_onnx.scores.baselines.majority import MajorityBaseline, majority_baseline
+from biogpt_onnx.scores.gold.lexicon import Lexicon
 from biogpt_onnx.tasks.document import Document
 
 LEXICON = Lexicon(
@@ -75,17 +75,21 @@ def sets(*labels: str) -> list[frozenset[str]]:
 
 
 def test_the_majority_is_that_of_the_training_set_where_there_is_one() -> None:
-    found = majority(sets("no", "no"), sets("yes", "no", "yes"))
-    assert found == Majority(frozenset({"yes"}), of_training=True)
+    found = majority_baseline(sets("no", "no"), sets("yes", "no", "yes"))
+    assert found == MajorityBaseline(frozenset({"yes"}), of_training=True)
     assert found.name == 'the majority answer "yes" of the training set'
 
 
 @pytest.mark.parametrize("training", [None, []])
 def test_a_majority_of_the_gold_itself_says_so(training: list[frozenset[str]] | None) -> None:
-    found = majority(sets("no", "no", "yes"), training)
-    assert found == Majority(frozenset({"no"}), of_training=False)
+    found = majority_baseline(sets("no", "no", "yes"), training)
+    assert found == MajorityBaseline(frozenset({"no"}), of_training=False)
     assert "of these documents themselves" in found.name
 
 
 def test_equally_frequent_answers_are_told_apart_by_name_and_not_by_order() -> None:
-    assert majority(sets("yes", "no")) == majority(sets("no", "yes")) == Majority(frozenset({"no"}), of_training=False)
+    assert (
+        majority_baseline(sets("yes", "no"))
+        == majority_baseline(sets("no", "yes"))
+        == MajorityBaseline(frozenset({"no"}), of_training=False)
+    )

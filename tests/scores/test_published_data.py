@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.scores.concept_report import report_concepts
+from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.scores.gold import read_gold
-from biogpt_onnx.scores.resampling import Resampling
+from biogpt_onnx.scores.reports.concept_pairs import report_concepts
 from makers.task_results import induced
 
 
@@ -28,12 +28,12 @@ def test_the_names_of_true_relations_score_almost_one(data_folder: Path) -> None
     diseases = {concept: name for name, concept in gold.lexicon.diseases.items()}
     said = [induced(*((chemicals[c].title(), diseases[d]) for c, d in pairs)) for pairs in gold.gold]
     report = report_concepts(gold, said, resampling=Resampling(resamples=100))
-    assert report.standing.measures["F1"].value == 1
-    sentence, document = report.standing.baselines
+    assert report.comparison.measures["F1"].value == 1
+    sentence, document = report.comparison.baselines
     # Whoever names every pair of a document finds most and is mostly wrong.
     assert document.measures["recall"].value > 0.9
     assert sentence.measures["precision"].value > document.measures["precision"].value
-    assert report.standing.beats_baselines
+    assert report.comparison.beats_baselines
 
 
 @pytest.mark.parametrize(("split", "documents"), [("train", 450), ("valid", 50)])

@@ -2,17 +2,18 @@ import json
 
 import pytest
 
+from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.reporting.estimates import Difference
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.scores.answer_report import report_answers
-from biogpt_onnx.scores.concept_report import ConceptReport, report_concepts
-from biogpt_onnx.scores.gold_set import GoldSet
-from biogpt_onnx.scores.hallmark_report import report_hallmarks
-from biogpt_onnx.scores.lexicon import Lexicon
-from biogpt_onnx.scores.metric import mean_metric
-from biogpt_onnx.scores.resampling import Difference, Resampling
-from biogpt_onnx.scores.standing import System, standing
-from biogpt_onnx.scores.triple_gold import Triple
-from biogpt_onnx.scores.triple_report import report_triples
+from biogpt_onnx.scores.gold import GoldSet
+from biogpt_onnx.scores.gold.lexicon import Lexicon
+from biogpt_onnx.scores.gold.triples import Triple
+from biogpt_onnx.scores.metrics.counts import mean_metric
+from biogpt_onnx.scores.reports.answers import report_answers
+from biogpt_onnx.scores.reports.comparison import System, compare_systems
+from biogpt_onnx.scores.reports.concept_pairs import ConceptReport, report_concepts
+from biogpt_onnx.scores.reports.hallmarks import report_hallmarks
+from biogpt_onnx.scores.reports.triples import report_triples
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relations
 from makers.task_results import answer, classification, induced, relations
@@ -36,7 +37,7 @@ def concepts(predictions: list[Relations], second: list[Relations] | None = None
 
 def test_a_model_that_is_right_beats_co_occurrence() -> None:
     report = concepts(RIGHT)
-    found = report.standing
+    found = report.comparison
     assert found.measures["F1"].value == found.measures["precision"].value == found.measures["recall"].value == 1
     sentence, document = found.baselines
     # Of three pairs in a sentence two are right in twenty documents, of four in a document.
@@ -50,13 +51,13 @@ def test_a_model_that_is_right_beats_co_occurrence() -> None:
 
 
 def test_a_model_that_finds_nothing_is_said_to_be_below() -> None:
-    found = concepts(NOTHING).standing
+    found = concepts(NOTHING).comparison
     assert not found.beats_baselines
     assert "is 0.00%, which beats none of its 2 baselines: below co-occurrence in a sentence" in found.sentences()
 
 
 def test_a_model_is_beside_another_one() -> None:
-    found = concepts(RIGHT, NOTHING).standing
+    found = concepts(RIGHT, NOTHING).comparison
     assert found.second is not None
     assert found.second.differences["F1"].value == 1
     assert found.second.differences["F1"].p_value < 0.01
@@ -66,7 +67,7 @@ def test_a_model_is_beside_another_one() -> None:
 
 
 def test_a_model_beside_itself_is_not_to_be_told_apart() -> None:
-    found = concepts(RIGHT, RIGHT).standing
+    found = concepts(RIGHT, RIGHT).comparison
     assert found.second is not None
     assert set(found.second.differences.values()) == {Difference(0.0, (0.0, 0.0), 1.0)}
     assert "It is not to be told apart from the other model" in found.sentences()
@@ -88,7 +89,7 @@ def test_triples_are_reported_both_ways() -> None:
         (Document("a"), Document("b")), (frozenset[Triple]({("Aspirin", "inhibitor", "cox (C)")}), frozenset[Triple]())
     )
     report = report_triples("kd-dti", gold, [relations(("aspirin", "inhibitor", "C")), relations()], resampling=FEW)
-    measures = {name: each.value for name, each in report.standing.measures.items()}
+    measures = {name: each.value for name, each in report.comparison.measures.items()}
     assert list(measures)[:4] == ["F1", "precision", "recall", "F1 of the averages"]
     assert (measures["F1"], measures["strict F1"]) == (1, 0)
     assert (report.predicted, report.gold, report.matched) == (1, 1, 0)
@@ -103,14 +104,14 @@ def test_hallmarks_are_reported_beside_the_majority() -> None:
     said = [classification("empty", confidence=0.9)] * 30 + [classification("resisting cell death")] * 9
     said.append(classification())
     report = report_hallmarks(GoldSet((Document("s"),) * 40, tuple(gold)), said, resampling=FEW)
-    assert report.standing.measures["micro F1"].value == pytest.approx(2 * 39 / 79)
-    (baseline,) = report.standing.baselines
+    assert report.comparison.measures["micro F1"].value == pytest.approx(2 * 39 / 79)
+    (baseline,) = report.comparison.baselines
     assert baseline.name == 'the majority answer "empty" of these documents themselves'
     assert baseline.measures["micro F1"].value == pytest.approx(30 / 40)
     assert report.unlabelled == report.calibrations["the model"].left_out == 1
     assert report.calibrations["the model"].error == pytest.approx(0.1 * 30 / 39)
     assert {each.label: each.recall for each in report.classes}["resisting cell death"] == 0.9
-    assert "which beats its baseline: above the majority" in report.standing.sentences()
+    assert "which beats its baseline: above the majority" in report.comparison.sentences()
     assert "| resisting cell death | 10 | 9 | 100.00% | 90.00% | 94.74% |" in report.to_markdown()
 
 
@@ -121,7 +122,7 @@ def test_answers_are_reported_with_tests_and_confusions() -> None:
     training = ["yes", "yes", "no"]
     gold_set = GoldSet((Document("c", question="q"),) * 20, gold)
     report = report_answers(gold_set, said, second, training=training, names=("float32", "int8"), resampling=FEW)
-    assert report.standing.measures["accuracy"].value == 1
+    assert report.comparison.measures["accuracy"].value == 1
     assert list(report.tests) == ['the majority answer "yes" of the training set', "int8"]
     assert {(each.only_first, each.only_second, each.p_value) for each in report.tests.values()} == {(10, 0, 2 / 1024)}
     assert report.confusion["no"] == {"yes": 0, "no": 10, "maybe": 0, "none": 0}
@@ -135,9 +136,9 @@ def test_answers_are_reported_with_tests_and_confusions() -> None:
 def test_a_single_document_is_reported_without_intervals() -> None:
     gold_set = GoldSet((Document("c", question="q"),), ("yes",))
     report = report_answers(gold_set, [answer("yes")], resampling=FEW)
-    assert report.standing.measures["accuracy"].interval is None
-    assert not report.standing.beats_baselines
-    assert "does not beat its baseline: not to be told apart from" in report.standing.sentences()
+    assert report.comparison.measures["accuracy"].interval is None
+    assert not report.comparison.beats_baselines
+    assert "does not beat its baseline: not to be told apart from" in report.comparison.sentences()
     assert "| the model | 100.00% | 33.33% |" in report.to_markdown()
 
 
@@ -164,7 +165,7 @@ def test_models_of_one_name_are_refused() -> None:
         report_answers(gold_set, [answer("yes")], [answer("no")], names=("int8", "int8"))
     system = System("int8", (mean_metric("accuracy", [1.0]),))
     with pytest.raises(ConfigError, match="same name"):
-        standing(system, [system], None)
+        compare_systems(system, [system], None)
 
 
 @pytest.mark.parametrize("predictions", [NOTHING[:19], [*NOTHING, induced()]])

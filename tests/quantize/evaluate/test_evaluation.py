@@ -13,10 +13,10 @@ from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.evaluate.continuations import equal_tokens
 from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence, kl_divergence, log_softmax, top_k_overlap
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
-from biogpt_onnx.quantize.evaluate.intervals import Estimate, ratio_of_sums, share
 from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison
 from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.reporting.estimates import Estimate
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.engine import BioGPT
@@ -270,32 +270,6 @@ def test_tokens_are_equal_up_to_the_first_that_differs() -> None:
     assert equal_tokens([1, 2, 3], [1, 9, 3]) == 1
     assert equal_tokens([1, 2, 3], [1, 2]) == 2
     assert equal_tokens([1], [2]) == 0
-
-
-def test_a_ratio_weighs_documents_by_their_tokens() -> None:
-    assert ratio_of_sums([1, 30], [10, 100]).value == pytest.approx(31 / 110)
-    assert ratio_of_sums([3], [4]) == Estimate(0.75, None)
-    assert ratio_of_sums([2, 4, 6], [1, 2, 3]) == Estimate(2, (2, 2))
-
-
-def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
-    # 200 samples of 50 documents: 95 % of 200 is 190, give or take 3; the bootstrap is known to fall a little short.
-    generator = np.random.default_rng(3)
-    covered = 0
-    for _ in range(200):
-        tokens = generator.integers(50, 200, size=50)
-        found = ratio_of_sums((tokens * generator.normal(0.02, 0.05, size=50)).tolist(), tokens.tolist())
-        assert found.interval is not None
-        covered += found.interval[0] <= 0.02 <= found.interval[1]
-    assert 178 <= covered <= 199
-
-
-def test_a_share_has_wilsons_interval() -> None:
-    # The published example of 81 in 263: 0.2553 to 0.3662 (Newcombe, 1998, table I).
-    found = share([True] * 81 + [False] * 182)
-    assert found.value == pytest.approx(81 / 263)
-    assert found.interval == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert share([True] * 16).interval == pytest.approx((0.8064, 1), abs=5e-5)
 
 
 def cache_of(values: npt.NDArray[np.float32]) -> KeyValueCache:

@@ -1,0 +1,1 @@
+"""Measurement of contenders: their processes, the protocol they speak, interleaved runs, and the machine's limits."""

@@ -1,0 +1,89 @@
+"""Bundle as a contender.
+
+`python -m biogpt_onnx.bench.measuring.serve BUNDLE --threads N [--no-prepack] [--device cuda]`
+"""
+
+import argparse
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from biogpt_onnx._version import __version__
+from biogpt_onnx.bench.measuring.protocol import serve
+from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.registry import open_backend
+from biogpt_onnx.runtime.bundle import check_files, read_manifest
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.options import Device, LoadOptions
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+
+
+class BundleModel:
+    """A bundle that generates by the searches of `BioGPT.generate_ids`, but never ends a text early.
+
+    Args:
+        folder: the bundle's folder.
+        threads: threads of one step.
+        prepack: whether float32 weights are rearranged for the CPU.
+        device: the device that it runs on.
+
+    Raises:
+        BundleError: the folder is no whole bundle.
+        ProviderError: the device is not available, or does not run this bundle.
+    """
+
+    def __init__(self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu") -> None:
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
+        self._backend = open_backend(folder, manifest, LoadOptions(device=device, threads=threads, prepack=prepack))
+
+    def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
+        """Continues prompts of equal length; returns the times of their tokens, see `protocol.Model.generate`."""
+        config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
+        requests = [Request([SequenceState(tuple(ids), new_tokens, eos_token_id=None)]) for ids in prompts]
+        times = [perf_counter() for _ in run_search(self._backend, requests, config, Limits())]
+        # Beams of several prompts are searched one prompt, or one group of them, after the other: all have a token when
+        # the last one has it.
+        return times[-new_tokens:]
+
+    def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
+        """Computes the logits after each token, [tokens, vocab]."""
+        return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
+
+
+def main() -> int:
+    """Loads the bundle and answers requests."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--no-prepack", action="store_true")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    options = parser.parse_args()
+    start = perf_counter()
+    try:
+        model = BundleModel(options.bundle, options.threads, prepack=not options.no_prepack, device=options.device)
+    except (BioGptError, OSError, MemoryError) as error:
+        sys.stdout.write(json.dumps({"error": " ".join(str(error).split())}) + "\n")
+        return 1
+    seconds = perf_counter() - start
+    versions = {
+        "biogpt-onnx": __version__,
+        "onnxruntime": import_onnxruntime().__version__,
+        "numpy": version("numpy"),
+    }
+    serve(model, {"load_seconds": seconds, "versions": versions})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Confidence intervals, number formats, Markdown tables, figures and progress, shared by every report."""

@@ -1,0 +1,1 @@
+"""Reports of a task's scores, in Markdown and JSON."""

@@ -1,0 +1,90 @@
+"""Report of BC5CDR's scores."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.scores.baselines.cooccurrence import pairs_in_documents, pairs_in_sentences
+from biogpt_onnx.scores.gold.concept_pairs import ConceptPair
+from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.scores.metrics.concept_pairs import num_unknown, predicted_pairs
+from biogpt_onnx.scores.metrics.counts import match_counts, micro_metrics
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems
+from biogpt_onnx.tasks.results import Relations
+
+
+@dataclass(frozen=True)
+class ConceptReport:
+    """Report of relations between chemicals and diseases by their MeSH ids.
+
+    Attributes:
+        comparison: micro F1, precision and recall of the model, of the co-occurrence baselines and perhaps of another
+            model.
+        predicted: number of different pairs that the model stated.
+        gold: number of gold pairs.
+        matched: number of pairs that are both.
+        unknown: number of predicted pairs with an entity that the lexicon lacks.
+    """
+
+    comparison: Comparison
+    predicted: int
+    gold: int
+    matched: int
+    unknown: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the whole report as fields for JSON."""
+        fields = dataclasses.asdict(self)
+        del fields["comparison"]
+        return {"task": "bc5cdr"} | self.comparison.to_fields() | fields
+
+    def to_markdown(self) -> str:
+        """Returns the report in Markdown."""
+        counted = (
+            f"{self.predicted:,} pairs predicted, {self.gold:,} true, {self.matched:,} both; {self.unknown:,} "
+            "predicted ones name an entity of which the lexicon does not know the concept."
+        )
+        parts = ["# BC5CDR", self.comparison.sentences(), *self.comparison.tables(), counted, self.comparison.method()]
+        return "\n\n".join(parts) + "\n"
+
+
+def report_concepts(
+    gold_set: GoldSet[frozenset[ConceptPair]],
+    predictions: Sequence[Relations],
+    second: Sequence[Relations] | None = None,
+    *,
+    names: tuple[str, str] = ("the model", "the other model"),
+    resampling: Resampling | None = None,
+) -> ConceptReport:
+    """Scores the relations of one or two models and of the co-occurrence baselines.
+
+    Args:
+        gold_set: the documents with their gold pairs and their lexicon.
+        predictions: the model's relations of each document.
+        second: another model's relations of each document; None for no other model.
+        names: the names of the two in the report.
+        resampling: settings of the intervals and tests; None for the defaults.
+
+    Raises:
+        ConfigError: there are not as many predictions as documents, or there is no lexicon.
+    """
+    lexicon, gold = gold_set.lexicon, gold_set.gold
+    if lexicon is None:
+        raise ConfigError("the gold set of bc5cdr has no lexicon: read it with read_gold")
+
+    def system(name: str, predicted: Sequence[frozenset[ConceptPair]]) -> System:
+        return System(name, micro_metrics(match_counts(predicted, gold)))
+
+    pairs = predicted_pairs(predictions, lexicon)
+    model = system(names[0], pairs)
+    baselines = [
+        system("co-occurrence in a sentence", pairs_in_sentences(gold_set.documents, lexicon)),
+        system("co-occurrence in a document", pairs_in_documents(gold_set.documents, lexicon)),
+    ]
+    other = None if second is None else system(names[1], predicted_pairs(second, lexicon))
+    matched, predicted, true = map(int, model.metrics[0].counts.sum(axis=0))
+    comparison = compare_systems(model, baselines, other, resampling)
+    return ConceptReport(comparison, predicted, true, matched, num_unknown(pairs))

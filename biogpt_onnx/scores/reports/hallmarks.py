@@ -1,0 +1,112 @@
+"""Report of the scores of the Hallmarks of Cancer."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.reporting.markdown import table
+from biogpt_onnx.reporting.numbers import percent
+from biogpt_onnx.scores.baselines.majority import Labels, majority_baseline
+from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.scores.gold.hallmarks import LABELS
+from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_classes
+from biogpt_onnx.scores.metrics.labels import ClassScore, class_counts, class_scores, macro_f1, micro_f1
+from biogpt_onnx.scores.reports.calibration import calibration_section
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name
+from biogpt_onnx.tasks.results import Classification
+
+
+@dataclass(frozen=True)
+class HallmarkReport:
+    """Report of the hallmarks of sentences.
+
+    Sentences of one abstract resemble each other, but the corpus does not say which these are, so the bootstrap draws
+    sentences and the intervals are somewhat too narrow.
+
+    Attributes:
+        comparison: micro and macro F1 over the hallmarks and "empty", of the model, of the majority baseline and
+            perhaps of another model.
+        classes: the model's scores of each label.
+        calibrations: the calibration of the label that each model names first, by the models' names.
+        unlabelled: number of sentences to which the model gave no known label.
+    """
+
+    comparison: Comparison
+    classes: tuple[ClassScore, ...]
+    calibrations: dict[str, Calibration]
+    unlabelled: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the whole report as fields for JSON."""
+        fields = dataclasses.asdict(self)
+        del fields["comparison"]
+        return {"task": "hoc"} | self.comparison.to_fields() | fields
+
+    def to_markdown(self) -> str:
+        """Returns the report in Markdown."""
+        classes = table(
+            ["label", "true", "predicted", "precision", "recall", "F1"],
+            [
+                [
+                    each.label,
+                    f"{each.gold:,}",
+                    f"{each.predicted:,}",
+                    *map(percent, (each.precision, each.recall, each.f1)),
+                ]
+                for each in self.classes
+            ],
+        )
+        counted = f"{self.unlabelled:,} sentences were given no known label."
+        parts = [
+            "# HoC",
+            self.comparison.sentences(),
+            *self.comparison.tables(),
+            classes,
+            counted,
+            *calibration_section(self.calibrations),
+            self.comparison.method(),
+        ]
+        return "\n\n".join(parts) + "\n"
+
+
+def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
+    gold_set: GoldSet[Labels],
+    predictions: Sequence[Classification],
+    second: Sequence[Classification] | None = None,
+    *,
+    training: Sequence[Labels] | None = None,
+    names: tuple[str, str] = ("the model", "the other model"),
+    resampling: Resampling | None = None,
+) -> HallmarkReport:
+    """Scores the labels of one or two models and of the majority baseline.
+
+    Args:
+        gold_set: the sentences with their gold labels.
+        predictions: the model's labels of each sentence.
+        second: another model's labels of each sentence; None for no other model.
+        training: gold labels of the training set, in which the majority is counted; None for the gold set itself.
+        names: the names of the two in the report.
+        resampling: settings of the intervals and tests; None for the defaults.
+
+    Raises:
+        ConfigError: there are not as many predictions as sentences, or a probability is out of range.
+    """
+    gold = gold_set.gold
+
+    def system(name: str, labels: Sequence[Labels]) -> System:
+        counts = class_counts(labels, gold, LABELS)
+        return System(name, (micro_f1(counts), macro_f1(counts)))
+
+    majority = majority_baseline(gold, training)
+    baseline = system(majority.name, [majority.labels] * len(gold))
+    found = models_by_name(names, predictions, second)
+    systems = [system(name, [frozenset(each.labels) for each in of]) for name, of in found.items()]
+    labels = [frozenset(each.labels) for each in predictions]
+    return HallmarkReport(
+        compare_systems(systems[0], [baseline], systems[1] if second is not None else None, resampling),
+        class_scores(class_counts(labels, gold, LABELS), LABELS),
+        {name: calibration_of_classes(of, gold) for name, of in found.items()},
+        sum(each.isdisjoint(LABELS) for each in labels),
+    )

@@ -1,0 +1,90 @@
+"""Report of the scores of DDI and KD-DTI."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.scores.gold.triples import Triple
+from biogpt_onnx.scores.metrics.triples import predicted_triples, sample_metrics, strict_metrics
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems
+from biogpt_onnx.tasks.results import Relations
+
+TripleTask = Literal["ddi", "kd-dti"]
+
+
+@dataclass(frozen=True)
+class TripleReport:
+    """Report of drugs' interactions, by names.
+
+    Attributes:
+        task: the task.
+        comparison: the metrics of Microsoft's script, then the strict ones, of the model and perhaps of another one.
+        predicted: number of triples that the model stated and that differ in more than case.
+        gold: number of gold triples that differ in more than case.
+        matched: number of triples that are both.
+    """
+
+    task: TripleTask
+    comparison: Comparison
+    predicted: int
+    gold: int
+    matched: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the whole report as fields for JSON."""
+        fields = dataclasses.asdict(self)
+        del fields["comparison"]
+        return {"task": self.task} | self.comparison.to_fields() | fields
+
+    def to_markdown(self) -> str:
+        """Returns the report in Markdown."""
+        title = {"ddi": "DDI", "kd-dti": "KD-DTI"}[self.task]
+        counted = (
+            f"{self.predicted:,} triples predicted, {self.gold:,} true, {self.matched:,} both but for case. F1, "
+            "precision and recall are averages over documents, of names without what does not tell them apart; the "
+            "strict ones are over the triples of all documents, of names as they are."
+        )
+        parts = [
+            f"# {title}",
+            self.comparison.sentences(),
+            *self.comparison.tables(),
+            counted,
+            self.comparison.method(),
+        ]
+        return "\n\n".join(parts) + "\n"
+
+
+def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
+    task: TripleTask,
+    gold_set: GoldSet[frozenset[Triple]],
+    predictions: Sequence[Relations],
+    second: Sequence[Relations] | None = None,
+    *,
+    names: tuple[str, str] = ("the model", "the other model"),
+    resampling: Resampling | None = None,
+) -> TripleReport:
+    """Scores the relations of one or two models.
+
+    Args:
+        task: the task.
+        gold_set: the documents with their gold triples.
+        predictions: the model's relations of each document.
+        second: another model's relations of each document; None for no other model.
+        names: the names of the two in the report.
+        resampling: settings of the intervals and tests; None for the defaults.
+
+    Raises:
+        ConfigError: there are not as many predictions as documents.
+    """
+
+    def system(name: str, found: Sequence[Relations]) -> System:
+        triples = predicted_triples(found)
+        return System(name, (*sample_metrics(triples, gold_set.gold), *strict_metrics(triples, gold_set.gold)))
+
+    model = system(names[0], predictions)
+    other = None if second is None else system(names[1], second)
+    matched, predicted, true = map(int, model.metrics[-1].counts.sum(axis=0))
+    return TripleReport(task, compare_systems(model, [], other, resampling), predicted, true, matched)

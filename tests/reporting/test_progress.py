@@ -1,0 +1,36 @@
+import io
+import sys
+
+import pytest
+
+from biogpt_onnx.reporting.progress import ProgressLine
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_long_work_says_about_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("biogpt_onnx.reporting.progress.monotonic", lambda: now[0])
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ProgressLine("reading", estimate=True) as progress:
+        for done in (10, 20, 40):
+            progress(done, 100)
+            now[0] += 60
+    shown = terminal.getvalue()
+    # What was there when it began tells nothing of the speed: ten in a minute, then thirty in two.
+    assert "reading:  10 %\x1b" in shown
+    assert "reading:  20 %, about 8 min left" in shown
+    assert "reading:  40 %, about 4 min left" in shown
+
+
+def test_without_an_estimate_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ProgressLine("reading") as progress:
+        progress(1, 4)
+        progress(2, 4)
+    assert "left" not in terminal.getvalue()
