@@ -40,7 +40,7 @@ def export_bundle(
     Args:
         checkpoint: see `open_checkpoint`.
         target: the bundle's folder; it appears when everything is written.
-        task: what the checkpoint was fine-tuned for, one of `bundle.TASKS`; by default what its name or form says.
+        task: the name of the task that the checkpoint was fine-tuned for; by default what its name or form says.
         overwrite: whether a bundle that stands there is replaced.
         progress: called after each weight.
 

@@ -1,4 +1,4 @@
-"""A result's relations as annotation formats have them: typed mentions with concepts, and pairs of them."""
+"""Relations as annotation formats have them: typed mentions with concepts, and pairs of mentions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from biogpt_onnx.tasks.results import Span
 
 
 @dataclass(frozen=True)
-class Schema:
-    """What annotation formats call the parts of a task's relations.
+class RelationSchema:
+    """The names of a task's relations and entity types in annotation formats.
 
     Attributes:
-        relation: the relation's name, such as "CID" of chemicals and the diseases they induce; empty for the one that
-            the model states.
-        head_type: the type of the first entity, such as "Chemical".
-        tail_type: the type of the second one.
+        relation: The relation's name, such as "CID" for chemical-induced diseases; empty to take the name that the
+            model states.
+        head_type: The type of the first entity, such as "Chemical".
+        tail_type: The type of the second entity.
     """
 
     relation: str
@@ -26,13 +26,13 @@ class Schema:
 
 @dataclass(frozen=True)
 class Mention:
-    """An entity of a relation.
+    """A mention of an entity.
 
     Attributes:
-        text: as the document has it, or as generated where it has not.
-        kind: its type.
-        span: where it stands in the document's full text; None where nowhere.
-        concept: its id.
+        text: The document's words, or the generated ones if the document does not hold them.
+        kind: The entity's type.
+        span: The mention's span in the document's full text; None if the document does not hold it.
+        concept: The id of the entity's concept.
     """
 
     text: str
@@ -42,14 +42,14 @@ class Mention:
 
 
 @dataclass(frozen=True)
-class Stated:
-    """A relation of a record.
+class AnnotatedRelation:
+    """A relation between two mentions.
 
     Attributes:
-        name: of the relation.
-        head: its first entity.
-        tail: its second one.
-        score: log-probability, in nats; None where it is not finite.
+        name: The relation's name.
+        head: The first mention.
+        tail: The second mention.
+        score: Log-probability in nats; None if it is not finite.
     """
 
     name: str
@@ -58,14 +58,16 @@ class Stated:
     score: float | None
 
 
-def stated_relations(record: Record, full_text: str, schema: Schema, lexicon: Lexicon) -> list[Stated]:
-    """The relations of a record, in order.
+def annotated_relations(
+    record: Record, full_text: str, schema: RelationSchema, lexicon: Lexicon
+) -> list[AnnotatedRelation]:
+    """Returns the relations of a record, in order.
 
     Args:
-        record: of a `Relations`.
-        full_text: of the document, as it is written out; as long as the original.
-        schema: the names of types and relation.
-        lexicon: the ids of the entities.
+        record: A record of `Relations`.
+        full_text: The document's full text as it is written to the output; as long as the original.
+        schema: The names of the relations and the entity types.
+        lexicon: The concepts of the entities.
     """
 
     def mention(text: str, span: Sequence[int] | None, kind: str) -> Mention:
@@ -75,7 +77,7 @@ def stated_relations(record: Record, full_text: str, schema: Schema, lexicon: Le
         return Mention(full_text[start:end], kind, (start, end), lexicon.concept(text))
 
     return [
-        Stated(
+        AnnotatedRelation(
             schema.relation or relation["relation"],
             mention(relation["head"], relation["head_span"], schema.head_type),
             mention(relation["tail"], relation["tail_span"], schema.tail_type),

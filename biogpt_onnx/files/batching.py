@@ -1,44 +1,46 @@
-"""Documents of like length together, answers in the order of the questions."""
+"""Batches of documents of similar length, with results in the order of the input."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from biogpt_onnx.files.item import Item
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.tasks.document import Document
 
 ResultT = TypeVar("ResultT")
 
 
-def in_length_order(
-    items: Iterable[Item], window: int, run: Callable[[Sequence[Document]], Sequence[ResultT]], batch_size: int
-) -> Iterator[tuple[Item, ResultT | None]]:
-    """Has documents answered in batches of like length, the longest first, so that the rows of a batch end together.
+def run_in_batches(
+    rows: Iterable[Row], window: int, run: Callable[[Sequence[Document]], Sequence[ResultT]], batch_size: int
+) -> Iterator[tuple[Row, ResultT | None]]:
+    """Runs documents in batches of similar length, the longest first, so that the rows of a batch end together.
 
     Args:
-        items: what was read; no more than a window of them at a time.
-        window: items that are looked at together, and how many may pass before the first of them is answered.
-        run: answers a batch of documents, one result each.
-        batch_size: most documents of a batch.
+        rows: The input; only one window of it is in memory at a time.
+        window: Number of rows that are sorted by length together.
+        run: Returns one result for each document of a batch.
+        batch_size: The most documents of a batch.
 
     Yields:
-        Each item in the order in which they came, with its result; None with a bad row.
+        Each row in the order of the input, with its result; None for a bad row.
 
     Raises:
-        ValueError: window or batch size is below 1, or `run` gives another number of results than it got documents.
+        ValueError: The window or the batch size is below 1, or `run` returns another number of results than it was
+            given documents.
     """
     if window < 1 or batch_size < 1:
         raise ValueError(f"window is {window} and batch size {batch_size}: give at least 1")
-    rest = iter(items)
+    rest = iter(rows)
     while block := list(islice(rest, window)):
         results = _results(block, run, batch_size)
-        yield from ((item, results.get(place)) for place, item in enumerate(block))
+        yield from ((row, results.get(place)) for place, row in enumerate(block))
 
 
 def _results(
-    block: Sequence[Item], run: Callable[[Sequence[Document]], Sequence[ResultT]], batch_size: int
+    block: Sequence[Row], run: Callable[[Sequence[Document]], Sequence[ResultT]], batch_size: int
 ) -> dict[int, ResultT]:
-    documents = {place: item.document for place, item in enumerate(block) if item.document is not None}
+    """Returns the results of a block's documents by their place in the block."""
+    documents = {place: row.document for place, row in enumerate(block) if row.document is not None}
     order = sorted(documents, key=lambda place: len(documents[place].full_text), reverse=True)
     results: dict[int, ResultT] = {}
     for start in range(0, len(order), batch_size):

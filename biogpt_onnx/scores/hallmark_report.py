@@ -9,11 +9,12 @@ from biogpt_onnx.scores.calibration import Calibration, calibration_of_classes
 from biogpt_onnx.scores.calibration_table import calibration_section
 from biogpt_onnx.scores.class_metrics import ClassScore, class_counts, class_scores, macro_f1, micro_f1
 from biogpt_onnx.scores.gold_set import GoldSet
-from biogpt_onnx.scores.hallmark_gold import LABELS
 from biogpt_onnx.scores.majority import Labels, majority
 from biogpt_onnx.scores.markdown import percent, table
 from biogpt_onnx.scores.resampling import Resampling
 from biogpt_onnx.scores.standing import Standing, System, models_by_name, standing
+from biogpt_onnx.tasks.published import HOC
+from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Classification
 
 
@@ -25,6 +26,7 @@ class HallmarkReport:
     and the intervals are somewhat too narrow.
 
     Attributes:
+        task: the task's name.
         standing: micro and macro F1 over the hallmarks and "empty", of the model, of the majority's label and perhaps
             of another model.
         classes: the model's scores of each label.
@@ -32,6 +34,7 @@ class HallmarkReport:
         unlabelled: sentences to which the model gave no known label.
     """
 
+    task: str
     standing: Standing
     classes: tuple[ClassScore, ...]
     calibrations: dict[str, Calibration]
@@ -39,7 +42,7 @@ class HallmarkReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
-        return {"task": "hoc"} | self.standing.summary() | dataclasses.asdict(self)
+        return {"task": self.task} | self.standing.summary() | dataclasses.asdict(self)
 
     def to_markdown(self) -> str:
         """The report for people to read."""
@@ -57,7 +60,7 @@ class HallmarkReport:
         )
         counted = f"{self.unlabelled:,} sentences were given no known label."
         parts = [
-            "# HoC",
+            f"# {task_spec(self.task).title}",
             self.standing.sentences(),
             *self.standing.tables(),
             classes,
@@ -73,6 +76,8 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     predictions: Sequence[Classification],
     second: Sequence[Classification] | None = None,
     *,
+    task: str = HOC.name,
+    labels: tuple[str, ...] = HOC.labels,
     training: Sequence[Labels] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
@@ -83,6 +88,8 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
         gold_set: the sentences.
         predictions: the model's, of each sentence.
         second: another model's, likewise.
+        task: the task's name.
+        labels: the labels that there are.
         training: the gold of the training set, in which the majority is counted; None for the gold itself.
         names: what the two are called.
         resampling: how intervals and tests draw sentences.
@@ -92,18 +99,19 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     """
     gold = gold_set.gold
 
-    def system(name: str, labels: Sequence[Labels]) -> System:
-        counts = class_counts(labels, gold, LABELS)
+    def system(name: str, said: Sequence[Labels]) -> System:
+        counts = class_counts(said, gold, labels)
         return System(name, (micro_f1(counts), macro_f1(counts)))
 
     most = majority(gold, training)
     baseline = system(most.name, [most.labels] * len(gold))
     found = models_by_name(names, predictions, second)
     systems = [system(name, [frozenset(each.labels) for each in of]) for name, of in found.items()]
-    labels = [frozenset(each.labels) for each in predictions]
+    said = [frozenset(each.labels) for each in predictions]
     return HallmarkReport(
+        task,
         standing(systems[0], [baseline], systems[1] if second is not None else None, resampling),
-        class_scores(class_counts(labels, gold, LABELS), LABELS),
+        class_scores(class_counts(said, gold, labels), labels),
         {name: calibration_of_classes(of, gold) for name, of in found.items()},
-        sum(each.isdisjoint(LABELS) for each in labels),
+        sum(each.isdisjoint(labels) for each in said),
     )

@@ -3,16 +3,15 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from biogpt_onnx.scores.gold_set import GoldSet
 from biogpt_onnx.scores.resampling import Resampling
 from biogpt_onnx.scores.standing import Standing, System, standing
 from biogpt_onnx.scores.triple_gold import Triple
 from biogpt_onnx.scores.triple_metrics import predicted_triples, sample_metrics, strict_metrics
+from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Relations
-
-TripleTask = Literal["ddi", "kd-dti"]
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,14 @@ class TripleReport:
     """Interactions of drugs, by names.
 
     Attributes:
-        task: of which of the two tasks.
+        task: the task's name.
         standing: the metrics of Microsoft's script, then the strict ones, of the model and perhaps of another one.
         predicted: different triples that the model stated, strictly.
         gold: triples that are true.
         matched: triples that are both.
     """
 
-    task: TripleTask
+    task: str
     standing: Standing
     predicted: int
     gold: int
@@ -39,7 +38,7 @@ class TripleReport:
 
     def to_markdown(self) -> str:
         """The report for people to read."""
-        title = {"ddi": "DDI", "kd-dti": "KD-DTI"}[self.task]
+        title = task_spec(self.task).title
         counted = (
             f"{self.predicted:,} triples predicted, {self.gold:,} true, {self.matched:,} both but for case. F1, "
             "precision and recall are averages over documents, of names without what does not tell them apart; the "
@@ -50,7 +49,7 @@ class TripleReport:
 
 
 def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
-    task: TripleTask,
+    task: str,
     gold_set: GoldSet[frozenset[Triple]],
     predictions: Sequence[Relations],
     second: Sequence[Relations] | None = None,
@@ -61,7 +60,7 @@ def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
     """Scores what one or two models stated.
 
     Args:
-        task: which of the two tasks it is.
+        task: the task's name.
         gold_set: the documents.
         predictions: the model's, of each document.
         second: another model's, likewise.

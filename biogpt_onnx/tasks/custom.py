@@ -1,4 +1,4 @@
-"""A task of the user's own."""
+"""Custom tasks: a prompt template and a parser."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.document import Document
-from biogpt_onnx.tasks.fitting import Prepared
-from biogpt_onnx.tasks.source import Source
+from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.source import Source
 
 ResultT = TypeVar("ResultT")
 
@@ -18,16 +18,19 @@ _CONFIG = GenerationConfig(max_new_tokens=1024)
 
 @dataclass(frozen=True)
 class Task(Generic[ResultT]):
-    """What is put before a fine-tuned model, and what is made of what it writes.
+    """A custom task: the template of its prompts and the parser of its generated texts.
 
     Attributes:
-        name: as a bundle's manifest has it, where it says so.
-        parse: makes a result of the text that the model wrote and the document.
-        template: the prompt, with {text}, and {title} and {question} where documents have them.
-        lower: whether the prompt is in lower case.
-        soft_prompt_size: rows of the soft prompt behind it; None for whatever the bundle has, 0 for none.
-        config: how to decode; by default greedily.
-        least_new_tokens: room for the answer that a document must leave.
+        name: The task's name, as a bundle's manifest may record it.
+        parse: Makes a result of the generated text and the document.
+        template: The prompt's text, with {text}, and {title} and {question} where documents have them.
+        lower: Converts the prompt to lower case.
+        soft_prompt_size: Rows of the soft prompt behind the template; None accepts any number, 0 leaves it out.
+        config: The decoding; by default greedy.
+        least_new_tokens: Number of positions that a prompt must leave for the answer.
+
+    Raises:
+        ConfigError: The template has other fields, or {text} not once.
     """
 
     name: str
@@ -49,14 +52,14 @@ class Task(Generic[ResultT]):
             raise ConfigError(f"task {self.name}: the template is {self.template!r}: give {{text}} in it, once")
 
     def source(self, document: Document) -> Source:
-        """The document in the form of the template."""
+        """Returns the template filled with a document."""
         before, _, after = self.template.partition("{text}")
         filled = [part.format(title=document.title, question=document.question) for part in (before, after)]
         start = len(document.full_text) - len(document.text)
         return Source.of([(filled[0], None), (document.text, start), (filled[1], None)], lower=self.lower)
 
-    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[ResultT]:  # noqa: ARG002 -- there is nothing to keep to
-        """What `parse` makes of each answer."""
+    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[ResultT]:  # noqa: ARG002 -- nothing is constrained
+        """Generates a text for each document and returns the parsed results; they are decoded together."""
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
         pairs = zip(prepared, generations, strict=True)
         return [self.parse(generation.text.strip(), one.document) for one, generation in pairs]

@@ -1,9 +1,13 @@
-"""The tasks that BioGPT's authors fine-tuned it for, in their wording, and the one that needs no fine-tuning."""
+"""The tasks that BioGPT's authors fine-tuned it for, with their prompts, and description, which needs no fine-tuning.
+
+A task is added here: its definition, and its specification in `PUBLISHED_SPECS`.
+"""
 
 from biogpt_onnx.tasks.description import DescriptionTask
 from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
+from biogpt_onnx.tasks.prompts.source import abstract_alone
 from biogpt_onnx.tasks.relations import RelationTask
-from biogpt_onnx.tasks.source import abstract_alone
+from biogpt_onnx.tasks.spec import Evaluation, TaskSpec
 
 _INTERACTION = "the interaction between {head} and {tail} is {relation}"
 
@@ -19,7 +23,7 @@ DRUG_TARGET_LABELS = (
     *("potentiator", "product of", "protector", "reducer", "regulator", "stabilization", "stimulator", "substrate"),
     *("suppressor", "translocation inhibitor", "unknown", "weak inhibitor"),
 )
-"""How DrugBank, from which KD-DTI was made, says what a drug does to a target."""
+"""The interactions of drugs with their targets, as DrugBank names them, from which KD-DTI was made."""
 
 DRUG_DRUG_LABELS = ("advise", "effect", "int", "mechanism")
 """The four kinds of interaction of the DDI corpus."""
@@ -39,6 +43,7 @@ HALLMARKS = (
 """The ten hallmarks of cancer (Hanahan and Weinberg, 2011), as HoC names them."""
 
 NO_HALLMARK = "empty"
+"""The label of a sentence about none of the hallmarks."""
 
 BC5CDR = RelationTask(
     "bc5cdr",
@@ -47,10 +52,10 @@ BC5CDR = RelationTask(
     head_type="Chemical",
     tail_type="Disease",
 )
-"""Diseases that chemicals induce, from title and abstract."""
+"""Chemical-induced diseases, from title and abstract."""
 
 KD_DTI = RelationTask("kd-dti", _INTERACTION, labels=DRUG_TARGET_LABELS, head_type="Chemical", tail_type="Gene")
-"""What drugs do to their targets, from title and abstract."""
+"""Drug-target interactions, from title and abstract."""
 
 DDI = RelationTask(
     "ddi",
@@ -60,7 +65,7 @@ DDI = RelationTask(
     tail_type="Chemical",
     source=abstract_alone,
 )
-"""Interactions of drugs, from a text without its title."""
+"""Drug-drug interactions, from a text without its title."""
 
 HOC = ClassificationTask(
     "hoc",
@@ -68,14 +73,63 @@ HOC = ClassificationTask(
     labels=(*HALLMARKS, NO_HALLMARK),
     alone=(NO_HALLMARK,),
 )
-"""Which hallmarks of cancer a sentence is about."""
+"""Hallmarks of cancer, from a sentence."""
 
 PUBMEDQA = AnswerTask(
     "pubmedqa",
     "the answer to the question given the context is {label}.",
     labels=("yes", "no", "maybe"),
 )
-"""What an abstract answers to a question."""
+"""Answers to questions, from an abstract."""
 
 DESCRIPTION = DescriptionTask()
-"""Text about a term, by a model that was not fine-tuned."""
+"""Texts about terms, by a model that was not fine-tuned."""
+
+_TRIPLES = Evaluation(
+    metrics=(
+        *("F1", "precision", "recall", "F1 of the averages"),
+        *("strict F1", "strict precision", "strict recall"),
+    ),
+    gold_reader="biogpt_onnx.scores.triple_gold:read_triples",
+    report="biogpt_onnx.scores.triple_report:report_triples",
+)
+
+PUBLISHED_SPECS = (
+    TaskSpec(
+        BC5CDR,
+        "BC5CDR",
+        checkpoints=("re-bc5cdr-biogpt",),
+        evaluation=Evaluation(
+            metrics=("F1", "precision", "recall"),
+            gold_reader="biogpt_onnx.scores.concept_gold:read_concept_pairs",
+            report="biogpt_onnx.scores.concept_report:report_concepts",
+            gold_entities=True,
+        ),
+    ),
+    TaskSpec(KD_DTI, "KD-DTI", checkpoints=("re-dti-biogpt",), evaluation=_TRIPLES),
+    TaskSpec(DDI, "DDI", checkpoints=("re-ddi-biogpt",), evaluation=_TRIPLES),
+    TaskSpec(
+        HOC,
+        "HoC",
+        checkpoints=("dc-hoc-biogpt",),
+        # The checkpoints of all other tasks have nine rows.
+        known_by_soft_prompt=True,
+        evaluation=Evaluation(
+            metrics=("micro F1", "macro F1"),
+            gold_reader="biogpt_onnx.scores.hallmark_gold:read_hallmarks",
+            report="biogpt_onnx.scores.hallmark_report:report_hallmarks",
+        ),
+    ),
+    TaskSpec(
+        PUBMEDQA,
+        "PubMedQA",
+        checkpoints=("qa-pubmedqa-biogpt", "qa-pubmedqa-biogpt-large", "biogpt-large-pubmedqa"),
+        evaluation=Evaluation(
+            metrics=("accuracy", "macro F1"),
+            gold_reader="biogpt_onnx.scores.question_gold:read_questions",
+            report="biogpt_onnx.scores.answer_report:report_answers",
+        ),
+    ),
+    TaskSpec(DESCRIPTION, "description", fine_tuned=False),
+)
+"""The specifications, in the order in which commands name the tasks."""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.files.item import Item
-from biogpt_onnx.files.ordering import in_length_order
+from biogpt_onnx.files.batching import run_in_batches
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.tasks.document import Document
 
 
@@ -21,16 +21,16 @@ class Answering:
         return [document.text.upper() for document in batch]
 
 
-def items_of(*texts: str | None) -> list[Item]:
+def items_of(*texts: str | None) -> list[Row]:
     return [
-        Item(number, None, "bad") if text is None else Item(number, Document(text))
+        Row(number, None, "bad") if text is None else Row(number, Document(text))
         for number, text in enumerate(texts, start=1)
     ]
 
 
 def test_the_longest_come_first_and_answers_stay_in_order() -> None:
     run = Answering()
-    found = list(in_length_order(items_of("a", "bbb", None, "cc", "dddd"), 10, run, 2))
+    found = list(run_in_batches(items_of("a", "bbb", None, "cc", "dddd"), 10, run, 2))
     assert run.batches == [["dddd", "bbb"], ["cc", "a"]]
     assert [result for _, result in found] == ["A", "BBB", None, "CC", "DDDD"]
     assert [item.line for item, _ in found] == [1, 2, 3, 4, 5]
@@ -38,8 +38,8 @@ def test_the_longest_come_first_and_answers_stay_in_order() -> None:
 
 def test_a_title_counts_too() -> None:
     run = Answering()
-    items = [Item(1, Document("bbb")), Item(2, Document("a", title="long title"))]
-    list(in_length_order(items, 10, run, 1))
+    items = [Row(1, Document("bbb")), Row(2, Document("a", title="long title"))]
+    list(run_in_batches(items, 10, run, 1))
     assert run.batches == [["a"], ["bbb"]]
 
 
@@ -50,9 +50,9 @@ def test_no_more_than_a_window_is_read_ahead() -> None:
     def endless() -> object:
         for number in count(1):
             read.append(number)
-            yield Item(number, Document("x" * (number % 7 + 1)))
+            yield Row(number, Document("x" * (number % 7 + 1)))
 
-    found = in_length_order(endless(), 4, run, 3)  # type: ignore[arg-type]
+    found = run_in_batches(endless(), 4, run, 3)  # type: ignore[arg-type]
     for _ in range(5):
         next(found)
     assert read == list(range(1, 9))
@@ -61,7 +61,7 @@ def test_no_more_than_a_window_is_read_ahead() -> None:
 
 def test_nothing_is_answered_where_all_rows_are_bad() -> None:
     run = Answering()
-    assert [result for _, result in in_length_order(items_of(None, None), 1, run, 1)] == [None, None]
+    assert [result for _, result in run_in_batches(items_of(None, None), 1, run, 1)] == [None, None]
     assert run.batches == []
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_answered_where_all_rows_are_bad() -> None:
 )
 def test_every_row_has_its_own_answer(texts: list[str | None], window: int, batch_size: int) -> None:
     run = Answering()
-    found = list(in_length_order(items_of(*texts), window, run, batch_size))
+    found = list(run_in_batches(items_of(*texts), window, run, batch_size))
     assert [item.line for item, _ in found] == list(range(1, len(texts) + 1))
     assert [result for _, result in found] == [text and text.upper() for text in texts]
     assert all(1 <= len(batch) <= batch_size for batch in run.batches)
@@ -82,9 +82,9 @@ def test_every_row_has_its_own_answer(texts: list[str | None], window: int, batc
 @pytest.mark.parametrize(("window", "batch_size"), [(0, 1), (1, 0), (-1, 1)])
 def test_windows_and_batches_hold_at_least_one(window: int, batch_size: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        list(in_length_order(items_of("a"), window, Answering(), batch_size))
+        list(run_in_batches(items_of("a"), window, Answering(), batch_size))
 
 
 def test_an_answer_that_is_missing_is_no_answer_to_another_question() -> None:
     with pytest.raises(ValueError, match="zip"):
-        list(in_length_order(items_of("a", "b"), 2, lambda batch: list(batch)[1:], 2))
+        list(run_in_batches(items_of("a", "b"), 2, lambda batch: list(batch)[1:], 2))

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError, DocumentError
-from biogpt_onnx.scores.gold import TASKS, read_gold
+from biogpt_onnx.scores.gold import read_gold
 from biogpt_onnx.scores.gold_set import GoldSet, annotated
 from biogpt_onnx.scores.hallmark_gold import LABELS as HALLMARKS
 from biogpt_onnx.scores.lexicon import Lexicon
 from biogpt_onnx.tasks.document import Document, NamedEntity
+from biogpt_onnx.tasks.registry import evaluated_specs
 
 BC5CDR: dict[str, Any] = {
     "11": {
@@ -193,7 +194,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_gold("bc5cdr", path)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [spec.name for spec in evaluated_specs()])
 def test_a_missing_file_is_an_error_of_the_system(task: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_gold(task, tmp_path / "nothing.json")

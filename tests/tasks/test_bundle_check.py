@@ -5,7 +5,7 @@ import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, tasks
 from biogpt_onnx.tasks import BC5CDR, DDI, DESCRIPTION, HOC, PUBMEDQA, Document
-from biogpt_onnx.tasks.suitability import check_bundle
+from biogpt_onnx.tasks.bundle_check import check_bundle
 
 
 def bundle(mini: BioGPT, task: str | None, rows: int) -> Any:

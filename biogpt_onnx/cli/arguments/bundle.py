@@ -1,4 +1,4 @@
-"""The arguments of every command that loads a bundle."""
+"""Arguments of the commands that load a bundle."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,6 @@ def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds where and how the bundle runs."""
+    """Adds the device and the number of threads."""
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to run (default auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of one step (default: one a core)")

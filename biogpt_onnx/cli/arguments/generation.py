@@ -1,4 +1,4 @@
-"""The options that say how to continue a prompt."""
+"""Arguments that configure generation."""
 
 import argparse
 from typing import Any
@@ -31,7 +31,7 @@ _NUMBERS: dict[str, tuple[type, str, str]] = {
 
 
 def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds an option for each setting that can be said on a command line; what is not given keeps its default."""
+    """Adds an option for each setting of `GenerationConfig` that a command line can give."""
     group = parser.add_argument_group("how to continue", argument_default=argparse.SUPPRESS)
     for name, (kind, placeholder, text) in _NUMBERS.items():
         group.add_argument(_option(name), type=kind, metavar=placeholder, help=text)
@@ -55,10 +55,10 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def generation_config(options: argparse.Namespace) -> GenerationConfig:
-    """The configuration that the options ask for.
+    """Returns the configuration that the options give; settings without an option keep their defaults.
 
     Raises:
-        ConfigError: a bad value, or options that exclude each other.
+        ConfigError: A value is bad, or options exclude each other.
     """
     names = GenerationConfig.__dataclass_fields__
     settings: dict[str, Any] = {name: value for name, value in vars(options).items() if name in names}

@@ -1,4 +1,4 @@
-"""Labels of the user's own, from a file."""
+"""Label files: the labels of a task, one a line."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels of a UTF-8 file, one a line, empty lines skipped.
+    """Reads the labels of a UTF-8 file, one a line; empty lines are skipped.
 
     Raises:
-        ConfigError: it is not UTF-8, holds fewer than two, or one of them twice.
-        OSError: it cannot be read.
+        ConfigError: The file is not UTF-8, or holds fewer than two labels or one of them twice.
+        OSError: The file cannot be read.
     """
     try:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()

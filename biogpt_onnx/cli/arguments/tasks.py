@@ -1,29 +1,31 @@
-"""The arguments of every command that does a task."""
+"""Arguments of the commands that run tasks."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
-from biogpt_onnx.cli.model_arguments import add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
-
-if TYPE_CHECKING:
-    # What every command would wait for when it starts.
-    from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong
+from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong, check_task
 
 _BATCH_SIZE, _BATCH_SIZE_ON_GPU = 8, 32
 """A step takes a GPU hardly longer for more, until their caches fill its memory: 6 GB for 32 of 2,048 tokens."""
 
-TaskT = TypeVar("TaskT", bound="RunnableTask[object]")
+TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
 
 
 def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
-    """Adds where rows come from and where results go; `rows` says what a row is."""
+    """Adds the input file and the output file.
+
+    Args:
+        parser: The command's parser.
+        rows: The help's words for the rows of the input.
+    """
     parser.add_argument(
         "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
     )
@@ -39,7 +41,12 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
 
 
 def add_given_entities(parser: argparse.ArgumentParser, where: str) -> None:
-    """Adds --given-entities; `where` says what names them."""
+    """Adds --given-entities.
+
+    Args:
+        parser: The command's parser.
+        where: The help's words for the input that names the entities.
+    """
     parser.add_argument(
         "--given-entities",
         action="store_true",
@@ -47,26 +54,32 @@ def add_given_entities(parser: argparse.ArgumentParser, where: str) -> None:
     )
 
 
-def completed_entities(options: argparse.Namespace) -> "Callable[[Document], Document]":
-    """What becomes of what a document names: with --given-entities it is all there is, and nothing without names."""
+def entity_filter(options: argparse.Namespace) -> Callable[[Document], Document]:
+    """Returns the function that keeps a document's named entities with --given-entities, and else removes them.
 
-    def complete(document: "Document") -> "Document":
+    With --given-entities a document that names none gets no entities, so it has no relations; without, its entities
+    are None, so relations hold between any of its words.
+    """
+
+    def filtered(document: Document) -> Document:
         return replace(document, entities=(document.entities or ()) if options.given_entities else None)
 
-    return complete
+    return filtered
 
 
 def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Adds --task, where there is more than one to choose."""
-    parser.add_argument(
-        "--task",
-        choices=names,
-        help="what the checkpoint was fine-tuned for, where the bundle does not say",
-    )
+    """Adds --task if there is more than one task to choose."""
+    parser.set_defaults(task=None)
+    if len(names) > 1:
+        parser.add_argument(
+            "--task",
+            choices=names,
+            help="what the checkpoint was fine-tuned for, where the bundle does not say",
+        )
 
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds how documents are read and decoded."""
+    """Adds the settings of prompt building, decoding and batches."""
     parser.add_argument(
         "--free",
         action="store_true",
@@ -89,8 +102,12 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     add_session_arguments(parser)
 
 
-def loaded(options: argparse.Namespace, bundle: Path) -> BioGPT:
-    """The bundle as the options say; how many documents are decoded together is settled by where it runs."""
+def load_model(options: argparse.Namespace, bundle: Path) -> BioGPT:
+    """Loads a bundle as the options say, and sets the default batch size of its device in the options.
+
+    Raises:
+        ConfigError: --batch-size is below 1.
+    """
     if options.batch_size is not None and options.batch_size < 1:
         raise ConfigError(f"--batch-size is {options.batch_size}: give a whole number of 1 or more")
     model = load(bundle, device=options.device, threads=options.threads)
@@ -98,21 +115,27 @@ def loaded(options: argparse.Namespace, bundle: Path) -> BioGPT:
     return model
 
 
-def reading(options: argparse.Namespace, too_long: "TooLong") -> "Reading":
-    """How documents become prompts; `too_long` is what becomes of long ones where no option says it."""
-    from biogpt_onnx.tasks import Reading
+def reading_settings(options: argparse.Namespace, too_long: TooLong) -> Reading:
+    """Returns the settings of prompt building.
 
+    Args:
+        options: The command's options.
+        too_long: Handling of long documents if no option gives it.
+    """
     return Reading(options.too_long or too_long, normalize_punctuation=options.normalize_punctuation)
 
 
-def chosen_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> TaskT:
-    """The task that was asked for, or that the bundle is for.
+def choose_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> TaskT:
+    """Returns the task that was asked for or, if none was, that of the bundle.
+
+    Args:
+        tasks: The tasks to choose from.
+        name: The name of the task that was asked for; None for none.
+        model: The bundle.
 
     Raises:
-        ConfigError: neither says, or the bundle is for another task.
+        ConfigError: Neither names the task, or the bundle is for another one.
     """
-    from biogpt_onnx.tasks import check_task
-
     known = {task.name: task for task in tasks}
     wanted = name or model.manifest.task
     if wanted is None and len(known) == 1:

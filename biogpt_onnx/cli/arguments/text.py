@@ -1,4 +1,4 @@
-"""Arguments that name texts, or shares of something."""
+"""Arguments that name files of text, and shares."""
 
 import argparse
 import math
@@ -12,7 +12,11 @@ _STANDARD_INPUT = "-"
 
 
 def share(text: str) -> float:
-    """A share of something, given as 0.5% or 0.005."""
+    """Parses a share that is given as 0.5% or 0.005.
+
+    Raises:
+        ArgumentTypeError: The text is no such share.
+    """
     number, percent, rest = text.strip().partition("%")
     try:
         value = float(number) / (100 if percent else 1)
@@ -24,10 +28,11 @@ def share(text: str) -> float:
 
 
 def documents(name: str) -> list[str]:
-    """The documents of a UTF-8 file, or of standard input for "-": one a line, empty lines skipped.
+    """Reads the documents of a UTF-8 file, or of standard input for "-": one a line; empty lines are skipped.
 
     Raises:
-        PromptError: it is not UTF-8, or holds no text.
+        PromptError: The file is not UTF-8, or holds no text.
+        OSError: The file cannot be read.
     """
     if name == _STANDARD_INPUT:
         texts = list(_lines(sys.stdin.buffer, "standard input"))
@@ -44,7 +49,7 @@ def documents(name: str) -> list[str]:
 def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
     for number, line in enumerate(file, start=1):
         try:
-            # Some editors begin a file with a mark that is not part of its text.
+            # Some editors begin a file with a byte order mark, which is no part of its text.
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error

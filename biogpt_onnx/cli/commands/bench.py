@@ -1,11 +1,9 @@
-"""Measures how fast bundles run on this machine."""
+"""The command `bench`: measures how fast bundles run on this machine."""
 
 import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.progress import Progress
-
-NAME = "bench"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command."""
+    """Runs the command; returns 1 if some measurements failed."""
     from biogpt_onnx.bench.contender import bundle_contender, check_precisions
     from biogpt_onnx.bench.machine import describe, gpus
     from biogpt_onnx.bench.outputs import Outputs

@@ -1,13 +1,11 @@
-"""Compares what a bundle answers with what its float32 baseline answers."""
+"""The command `evaluate`: compares a bundle's outputs with those of its float32 baseline."""
 
 import argparse
 from pathlib import Path
 
-from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.cli.text_arguments import documents, share
-
-NAME = "evaluate"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command: 1 where a gate was given and is missed, 0 otherwise."""
+    """Runs the command; returns 1 if perplexity grew by more than an allowed share."""
     from biogpt_onnx.quantize.evaluation import evaluate
     from biogpt_onnx.quantize.evaluation_plot import check_plot, plot_layer_errors
 

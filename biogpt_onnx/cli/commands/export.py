@@ -1,13 +1,11 @@
-"""Turns a checkpoint into a bundle."""
+"""The command `export`: turns a checkpoint into a bundle."""
 
 import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.runtime.bundle import TASKS
 from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
-
-NAME = "export"
+from biogpt_onnx.tasks.registry import fine_tuned_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bundle: for this package's runtime (default); optimum: for optimum's ORTModelForCausalLM",
     )
     parser.add_argument(
-        "--task", choices=TASKS, help="what the checkpoint was fine-tuned for, where neither its name nor its form says"
+        "--task",
+        choices=fine_tuned_names(),
+        help="what the checkpoint was fine-tuned for, where neither its name nor its form says",
     )
     parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
     parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if options.task and options.layout == "optimum":
         raise ConfigError("--task is recorded in bundles alone: leave it out, or leave out --layout optimum")
     try:
-        # Imported here, as the runtime's commands must not need what only an export needs.
+        # These modules need packages of the extra `export`.
         from biogpt_onnx.export.checkpoint.open import open_checkpoint
         from biogpt_onnx.export.exporter import export_bundle
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Continues prompts."""
+"""The command `generate`: continues prompts."""
 
 import argparse
 import dataclasses
@@ -6,15 +6,13 @@ import json
 import sys
 from collections.abc import Iterator
 
-from biogpt_onnx.cli.generation_arguments import add_generation_arguments, generation_config
-from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_config
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.results import Generation
-
-NAME = "generate"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command. Answers come in the order of the prompts, each as soon as it is there."""
+    """Runs the command; prints the answers in the order of the prompts, each as soon as it is there."""
     config = generation_config(options)
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
@@ -93,7 +91,7 @@ def _lines() -> Iterator[str]:
 
 
 def _stream(model: BioGPT, prompt: str, config: GenerationConfig, allowed: list[str] | None) -> None:
-    # Bad prompts are refused here, before anything is printed.
+    # This refuses bad prompts before anything is printed.
     pieces = model.stream(prompt, config, allowed=allowed)
     print(prompt.rstrip(), end="", flush=True)
     for piece in pieces:

@@ -1,12 +1,10 @@
-"""Says what a bundle is."""
+"""The command `info`: describes a bundle."""
 
 import argparse
 
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.layer_precisions import precisions_line
-from biogpt_onnx.cli.model_arguments import add_bundle_argument
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
-
-NAME = "info"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; a file that is missing or altered is bad input."""
+    """Runs the command; a missing or altered file is bad input."""
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest, contents=options.check)
     print(manifest.to_json().rstrip() if options.json else _summary(manifest, checked=options.check))

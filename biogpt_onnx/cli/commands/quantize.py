@@ -1,4 +1,4 @@
-"""Makes a smaller bundle of a float32 one."""
+"""The command `quantize`: makes a smaller bundle of a float32 one."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.cli.text_arguments import documents, share
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.providers import choose_provider, import_onnxruntime
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from biogpt_onnx.quantize.mixture_search import Choice
     from biogpt_onnx.runtime.bundle import Manifest
 
-NAME = "quantize"
 AUTOMATIC = "auto"
 
 
@@ -52,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command: 1 where the result was written but is worse than allowed."""
+    """Runs the command; returns 1 if the result was written but is worse than allowed."""
     try:
-        # Imported here, as the runtime's commands must not need what only quantization needs.
+        # These modules need packages of the extra `export`.
         from biogpt_onnx.quantize.automatic import MAX_PERPLEXITY_INCREASE
         from biogpt_onnx.quantize.proof import prove
         from biogpt_onnx.quantize.quantizer import quantize_bundle
@@ -92,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_runnable(precision: str) -> None:
-    # Before anything is written: the comparison runs the result.
+    # The comparison runs the result, so this is checked before anything is written.
     try:
         choose_provider(import_onnxruntime(), "auto", precision)
     except ProviderError as error:
@@ -100,7 +99,7 @@ def _check_runnable(precision: str) -> None:
 
 
 class _Stages:
-    """A progress line for one kind of work after the other."""
+    """Progress lines for several stages of work, one after the other."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -150,7 +149,7 @@ def _chosen(manifest: "Manifest", choice: "Choice", most: float) -> str:
             f"on the text that was searched with, perplexity {growth.value:+.3%}, at most {growth.at_most:+.3%}; "
             f"mixtures measured: {choice.num_measured}"
         )
-    # A small text proves little, however good the bundle.
+    # A small text supports only a weak bound, however good the bundle.
     more = "; more text to search with may allow more" if most else ""
     if not set(precisions.values()) - {"fp32"}:
         lines.append(f"nothing can be quantized within {most:.3%}: the bundle is float32 throughout{more}")

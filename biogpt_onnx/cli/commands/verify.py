@@ -1,14 +1,12 @@
-"""Compares a bundle with transformers on the checkpoint it was made from."""
+"""The command `verify`: compares a bundle with transformers on the checkpoint that it was made from."""
 
 import argparse
 import dataclasses
 import json
 
-from biogpt_onnx.cli.model_arguments import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.errors import CheckpointError
-
-NAME = "verify"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command: 0 where the two agree, 1 where they do not."""
+    """Runs the command; returns 1 if the two do not agree."""
     try:
         from biogpt_onnx.export.parity import compare_with
         from biogpt_onnx.export.parity_report import Tolerance

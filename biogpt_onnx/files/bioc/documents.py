@@ -1,26 +1,26 @@
-"""From a document of the library bioc to one of ours, and where each of its passages went."""
+"""Documents of the library bioc as rows, with the place of each passage."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from biogpt_onnx.files.item import MAX_CHARACTERS, Item, Passage, RowError, good_item
+from biogpt_onnx.files.rows import MAX_CHARACTERS, Passage, Row, RowError, checked_row
 from biogpt_onnx.tasks.document import Document, NamedEntity
 
 _TITLE, _ABSTRACT = "title", "abstract"
 
 
-def item_of(number: int, document: Any) -> Item:  # noqa: ANN401 -- the library has no types
-    """The item of a `BioCDocument`.
+def row_of(number: int, document: Any) -> Row:  # noqa: ANN401 -- the library has no types
+    """Returns the row of a `BioCDocument`.
 
-    A passage of type "title" and others of type "abstract" behind it are title and text. Of any other document all
-    passages are the text, with a space between each two.
+    A passage of type "title" followed by passages of type "abstract" alone are title and text. In any other document
+    all passages are the text, with a space between each two.
 
     Args:
-        number: of the document in its file, from 1.
-        document: of its annotations the entities are kept; its relations are left aside.
+        number: The document's number in its file, from 1.
+        document: The document; the entities of its annotations are kept, its relations are not.
 
     Raises:
-        RowError: it is malformed, empty or too long.
+        RowError: The document is malformed, empty or too long.
     """
     parts = list(_parts(document))
     kinds = [kind.lower() for kind, _, _ in parts]
@@ -32,11 +32,11 @@ def item_of(number: int, document: Any) -> Item:  # noqa: ANN401 -- the library 
         passages.append(Passage(kind, offset, start, start + len(text)))
         start += len(text) + 1
     ours = Document(" ".join(texts), _id(document.id), title, entities=tuple(_entities(document)) or None)
-    return good_item(number, ours, tuple(passages))
+    return checked_row(number, ours, tuple(passages))
 
 
 def _parts(document: Any) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 -- the library has no types
-    """Type, offset and text of each passage that has a text."""
+    """Yields type, offset and text of each passage that has a text."""
     for passage in document.passages:
         offset = _whole_number(passage.offset)
         text = passage.text or _of_sentences(passage.sentences, offset)
@@ -46,7 +46,7 @@ def _parts(document: Any) -> Iterator[tuple[str, int, str]]:  # noqa: ANN401 -- 
             yield str(passage.infons.get("type") or ""), offset, text
 
 
-def _entities(document: Any) -> Iterator[NamedEntity]:  # noqa: ANN401 -- as above
+def _entities(document: Any) -> Iterator[NamedEntity]:  # noqa: ANN401 -- the library has no types
     for passage in document.passages:
         for part in (passage, *passage.sentences):
             for annotation in part.annotations:
@@ -55,7 +55,7 @@ def _entities(document: Any) -> Iterator[NamedEntity]:  # noqa: ANN401 -- as abo
 
 
 def _of_sentences(sentences: Any, offset: int) -> str:  # noqa: ANN401 -- the library has no types
-    """The text that has each sentence at its offset, and spaces between them."""
+    """Returns a text that has each sentence at its offset, with spaces between them."""
     text = ""
     for sentence in sentences:
         gap = _whole_number(sentence.offset) - offset - len(text)

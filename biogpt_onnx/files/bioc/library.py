@@ -1,4 +1,4 @@
-"""The library bioc, which is an extra: loaded when a BioC file is read or written, and no sooner."""
+"""The library bioc, an extra that is imported when a BioC file is read or written."""
 
 from importlib import import_module
 from types import ModuleType
@@ -7,14 +7,14 @@ from biogpt_onnx.runtime.errors import DocumentError
 
 
 def import_bioc() -> ModuleType:
-    """The library.
+    """Imports the library.
 
     Raises:
-        DocumentError: it is not installed.
+        DocumentError: The library is not installed.
     """
     try:
         module = import_module("bioc")
-        # Attributes of the library from now on.
+        # These become attributes of the library.
         import_module("bioc.biocjson")
         import_module("bioc.biocxml.encoder")
     except ImportError as error:

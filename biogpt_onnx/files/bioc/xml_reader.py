@@ -1,4 +1,4 @@
-"""Reading BioC XML one document at a time, from files that nobody vouches for."""
+"""Reading BioC XML one document at a time, from files that need not be trusted."""
 
 import io
 from collections import deque
@@ -7,10 +7,10 @@ from typing import NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from biogpt_onnx.files import item
-from biogpt_onnx.files.bioc_documents import item_of
-from biogpt_onnx.files.bioc_library import import_bioc
-from biogpt_onnx.files.item import Item, RowError
+from biogpt_onnx.files import rows
+from biogpt_onnx.files.bioc.documents import row_of
+from biogpt_onnx.files.bioc.library import import_bioc
+from biogpt_onnx.files.rows import Row, RowError
 from biogpt_onnx.runtime.errors import DocumentError
 
 _CHUNK_BYTES = 1 << 16
@@ -18,34 +18,35 @@ _ROOT, _DOCUMENT = "collection", "document"
 _DOCUMENT_DEPTH = 2
 
 
-def read_bioc_xml(stream: io.BufferedReader, name: str) -> Iterator[Item]:
-    """The documents of a BioC XML file.
+def read_bioc_xml(stream: io.BufferedReader, name: str) -> Iterator[Row]:
+    """Reads the documents of a BioC XML file.
 
-    No file but this one is opened and no connection made, whatever the file names; entities of its own are refused.
+    No other file is opened and no connection made, whatever the file refers to; declarations of entities are refused.
 
     Raises:
-        DocumentError: it is not well-formed, is no BioC, declares entities, or the library bioc is not installed.
+        DocumentError: The file is not well-formed, is no BioC or declares entities, or the library bioc is not
+            installed.
     """
     bioc = import_bioc()
     for number, found in enumerate(_documents(stream, name), start=1):
         if found.problem is not None:
-            yield Item(number, None, found.problem)
+            yield Row(number, None, found.problem)
             continue
         try:
             collection = bioc.biocxml.loads(f"<{_ROOT}>{found.xml}</{_ROOT}>")
-            yield item_of(number, collection.documents[0])
+            yield row_of(number, collection.documents[0])
         except RowError as error:
-            yield Item(number, None, str(error))
-        # What the library makes of missing elements and attributes, of numbers that are none, and of XML's own limits.
+            yield Row(number, None, str(error))
+        # The library raises these for missing elements and attributes, malformed numbers and exceeded limits of XML.
         except (AttributeError, KeyError, SyntaxError, TypeError, ValueError) as error:
-            yield Item(number, None, f"the document is no BioC ({type(error).__name__}: {error}): mend it")
+            yield Row(number, None, f"the document is no BioC ({type(error).__name__}: {error}): mend it")
 
 
 def check_bioc_xml(stream: io.BufferedReader, name: str) -> None:
-    """Reads a file to its end, to find out whether it can be.
+    """Reads a file to its end, to refuse one that cannot be read before other work is done.
 
     Raises:
-        DocumentError: see `read_bioc_xml`.
+        DocumentError: The file cannot be read; see `read_bioc_xml`.
     """
     deque(_documents(stream, name), maxlen=0)
 
@@ -65,7 +66,7 @@ class _Found(NamedTuple):
 
 
 class _Divider:
-    """Writes each document anew as XML of its own, without any entities."""
+    """Divides a collection into documents, each written anew as XML of its own without entities."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -88,7 +89,7 @@ class _Divider:
             self._parser.Parse(data, is_last)
         except DocumentError:
             raise
-        # Not well-formed; or in an encoding that there is not, or that the parser does not know.
+        # The file is not well-formed, or in an encoding that does not exist or that the parser does not know.
         except (expat.ExpatError, LookupError, ValueError) as error:
             raise DocumentError(f"{self._name} is not well-formed XML ({error}): mend it") from error
 
@@ -113,7 +114,7 @@ class _Divider:
         self._add(f"<{tag}{''.join(f' {key}={quoteattr(value)}' for key, value in attributes.items())}>")
 
     def _text(self, text: str) -> None:
-        # A carriage return that is written out as it is would be read as a new line.
+        # An unescaped carriage return would be read as a new line.
         self._add(escape(text, {"\r": "&#13;"}))
 
     def _end(self, tag: str) -> None:
@@ -128,6 +129,6 @@ class _Divider:
             return
         self._size += len(piece)
         self._pieces.append(piece)
-        if self._size > item.MAX_ROW_BYTES:
+        if self._size > rows.MAX_ROW_BYTES:
             self._pieces = []
-            self._problem = f"the document takes more than {item.MAX_ROW_BYTES:,} characters of XML: divide it"
+            self._problem = f"the document takes more than {rows.MAX_ROW_BYTES:,} characters of XML: divide it"

@@ -1,19 +1,19 @@
-"""Relations as BioC XML."""
+"""Writing relations as BioC XML."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from biogpt_onnx.files.bioc_library import import_bioc
-from biogpt_onnx.files.item import Passage
+from biogpt_onnx.files.annotations import AnnotatedRelation, Mention, RelationSchema, annotated_relations
+from biogpt_onnx.files.bioc.library import import_bioc
 from biogpt_onnx.files.lexicon import Lexicon
 from biogpt_onnx.files.records import Record
-from biogpt_onnx.files.schema import Mention, Schema, Stated, stated_relations
+from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.tasks.document import Document
 
 _END = "</collection>"
-# XML has no way to write these, not even as numbers.
+# XML cannot hold these characters, not even as character references.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -21,51 +21,51 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 class BioC:
     """Relations as BioC XML; see `OutputFormat`.
 
-    The mentions of a passage stand in it, the relations at the end of the document. What the document does not hold
-    is an annotation of the document without a location. A document that came as BioC keeps its passages and their
-    offsets, but not its own annotations. A document without an id has its line's number as one. Records of errors are
-    left out.
+    The mentions of a passage are annotations of it, and relations stand at the end of the document. An entity that the
+    document does not hold is an annotation of the document without a location. A document that came as BioC keeps its
+    passages and their offsets, but not its own annotations. A document without an id gets its line number. Records of
+    errors are left out.
 
     Attributes:
-        schema: what types and relations are called.
-        lexicon: ids of the entities; without one they are named by themselves, in lower case.
+        schema: The names of the relations and the entity types.
+        lexicon: The concepts of the entities; an entity that it lacks is its own concept, in lower case.
 
     Raises:
-        DocumentError: the library bioc is not installed.
+        DocumentError: The library bioc is not installed.
     """
 
-    schema: Schema
+    schema: RelationSchema
     lexicon: Lexicon = field(default_factory=Lexicon)
 
-    keeps_documents = True
+    needs_documents = True
 
     def __post_init__(self) -> None:
         import_bioc()
 
-    def beginning(self) -> str:
-        """The head of the collection."""
+    def header(self) -> str:
+        """Returns the head of the collection."""
         bioc = import_bioc()
         collection = bioc.BioCCollection()
         collection.source = "biogpt-onnx"
-        # The same results are the same file on any day.
+        # Without a date, equal results give equal files.
         collection.date = ""
-        # The line breaks between documents are ours: a file that stands alone must not have any for its own type.
+        # This class writes line breaks between the documents, which a standalone file of this type must not have.
         collection.standalone = None
         whole: str = bioc.biocxml.dumps(collection, pretty_print=False)
         return whole.rpartition(_END)[0] + "\n"
 
-    def of(self, record: Record) -> str:
-        """The document with its mentions and relations."""
+    def format_record(self, record: Record) -> str:
+        """Returns the document with its mentions and relations."""
         if "error" in record:
             return ""
-        from lxml import etree  # noqa: PLC0415 -- what bioc itself is made of, and an extra
+        from lxml import etree  # noqa: PLC0415 -- a dependency of bioc, which is an extra
 
         element = import_bioc().biocxml.encoder.encode_document(self._document(record))
         xml: str = etree.tostring(element, encoding="unicode")
         return xml + "\n"
 
-    def end(self) -> str:
-        """The end of the collection."""
+    def footer(self) -> str:
+        """Returns the end of the collection."""
         return _END + "\n"
 
     def _document(self, record: Record) -> Any:  # noqa: ANN401 -- the library has no types
@@ -73,7 +73,7 @@ class BioC:
         title, text = (xml_text(record["document"][part]) for part in ("title", "text"))
         full_text = Document(text, title=title).full_text
         passages = [Passage(*fields) for fields in record["document"]["passages"]] or _passages(title, full_text)
-        relations = stated_relations(record, full_text, self.schema, self.lexicon)
+        relations = annotated_relations(record, full_text, self.schema, self.lexicon)
         names: dict[Mention, str] = {}
         for mention in (mention for each in relations for mention in (each.head, each.tail)):
             names.setdefault(mention, f"T{len(names) + 1}")
@@ -92,7 +92,7 @@ class BioC:
 
 
 def xml_text(text: str) -> str:
-    """A text of the same length that XML can hold."""
+    """Returns a text of the same length that XML can hold."""
     return _NOT_XML.sub(" ", text)
 
 
@@ -110,7 +110,7 @@ def _annotate(document: Any, passages: Iterable[Passage], mention: Mention, name
     annotation.text = xml_text(mention.text)
     annotation.infons = {"type": mention.kind, "identifier": xml_text(mention.concept)}
     holder = document
-    # Words on both sides of a passage's end have a location in each.
+    # A mention across the end of a passage has a location in both passages.
     for passage, written in reversed(list(zip(passages, document.passages, strict=True))):
         start, end = _overlap(passage, mention)
         if start < end:
@@ -124,13 +124,13 @@ def _overlap(passage: Passage, mention: Mention) -> tuple[int, int]:
     return max(start, passage.start), min(end, passage.end)
 
 
-def _relation(name: str, stated: Stated, names: dict[Mention, str]) -> Any:  # noqa: ANN401 -- has no types
+def _relation(name: str, found: AnnotatedRelation, names: dict[Mention, str]) -> Any:  # noqa: ANN401 -- has no types
     bioc = import_bioc()
     relation = bioc.BioCRelation()
     relation.id = name
-    relation.infons = {"type": xml_text(stated.name)}
-    if stated.score is not None:
-        relation.infons["score"] = repr(stated.score)
-    relation.add_node(bioc.BioCNode(names[stated.head], "head"))
-    relation.add_node(bioc.BioCNode(names[stated.tail], "tail"))
+    relation.infons = {"type": xml_text(found.name)}
+    if found.score is not None:
+        relation.infons["score"] = repr(found.score)
+    relation.add_node(bioc.BioCNode(names[found.head], "head"))
+    relation.add_node(bioc.BioCNode(names[found.tail], "tail"))
     return relation

@@ -1,4 +1,4 @@
-"""The results of a run that is not finished: on the disk block by block, and taken up again after an interruption."""
+"""The journal: results on disk block by block, which a run that was interrupted continues."""
 
 import json
 import os
@@ -8,28 +8,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
-from biogpt_onnx.files.journal_lock import open_locked
-from biogpt_onnx.files.json_lines import json_line
+from biogpt_onnx.files.journal.lock import open_locked
 from biogpt_onnx.files.records import Record
+from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
 from biogpt_onnx.runtime.errors import DocumentError
 
 SUFFIX = ".journal.jsonl"
-"""What the journal's name has behind the output's."""
+"""The ending that the journal's name adds to the output's."""
 
 _FORMAT = 1
 _ELSE = "say --restart to give them up, or name another output"
 
 
 class Journal:
-    """The records of one output, in the order of its input; made by `Journal.open`.
+    """The records of one output, in the order of its input; opened by `Journal.open`.
 
-    It is a file of JSON lines beside the output: first what the run is about, then a record a line. The output
-    appears, whole, when the run is finished, and the journal vanishes.
+    The journal is a file of JSON lines beside the output: the run's identity, then a record a line. When the run is
+    finished, the whole output appears at once and the journal is removed.
 
     Attributes:
-        done: records that it holds.
-        failed: those of them that are errors.
+        done: Number of records in the journal.
+        failed: Number of these records that are errors.
     """
 
     def __init__(self, output: Path, path: Path, descriptor: int, *, overwrite: bool) -> None:
@@ -47,27 +47,30 @@ class Journal:
     def open(
         cls, output: Path, identity: Mapping[str, Any], *, restart: bool = False, overwrite: bool = False
     ) -> Iterator[Self]:
-        """Opens the journal of an output: a new one, or that of a run of the same identity that was interrupted.
+        """Opens the journal of an output: a new one, or that of an interrupted run of the same identity.
 
-        Leaving the block without `finish`, for whatever reason, leaves the journal if it holds a record.
+        A block that is left without `finish`, for any reason, keeps a journal that holds a record.
 
         Args:
-            output: the file to be written in the end.
-            identity: what determines the results, such as the digests of input and model and the settings, as JSON
-                has it.
-            restart: give up what an unfinished run has done.
-            overwrite: replace the output if it is there.
+            output: The file that is written in the end.
+            identity: Everything that determines the results, as JSON values: the digests of input and model, and the
+                settings.
+            restart: Discards the results of an interrupted run.
+            overwrite: Replaces an output that exists.
+
+        Yields:
+            The journal.
 
         Raises:
-            DocumentError: the output is there or cannot be written, another process is writing it, or the journal is
-                of another identity.
+            DocumentError: The output exists or cannot be written, another process is writing it, or the journal has
+                another identity.
         """
         output = _resolved(output)
         _check_output(output, overwrite=overwrite)
         path = output.with_name(output.name + SUFFIX)
         journal = cls(output, path, open_locked(path, output), overwrite=overwrite)
         try:
-            # Whoever held the lock before may have finished in between.
+            # The process that held the lock before may have finished in between.
             _check_output(output, overwrite=overwrite)
             journal._begin(json.loads(json.dumps(dict(identity))), restart=restart)
             yield journal
@@ -75,10 +78,10 @@ class Journal:
             journal._leave()
 
     def add(self, records: Iterable[Record]) -> None:
-        """Adds a block of records and waits until they are on the disk.
+        """Adds a block of records and waits until they are on disk.
 
         Raises:
-            DocumentError: the disk does not take them; those of the blocks before are safe.
+            DocumentError: They cannot be written; the blocks before are safe.
         """
         block = list(records)
         self._write("".join(map(json_line, block)))
@@ -89,15 +92,15 @@ class Journal:
         """Writes the output, then removes the journal.
 
         Args:
-            write: writes all records to a text file, which becomes the output if it returns.
+            write: Writes all records to a text file, which becomes the output when the function returns.
 
         Raises:
-            DocumentError: the output cannot be written; the journal stays.
+            DocumentError: The output cannot be written; the journal stays.
         """
         _check_output(self._output, overwrite=self._overwrite)
         unfinished = self._output.with_name(f".{self._output.name}.unfinished")
         try:
-            # What is there was left by a run that was killed here: nobody else may write this output now.
+            # A run that was killed here may have left one; no other process writes this output now.
             unfinished.unlink(missing_ok=True)
             with unfinished.open("x", encoding="utf-8", newline="\n") as stream:
                 write(self._records(), stream)
@@ -112,7 +115,7 @@ class Journal:
         finally:
             unfinished.unlink(missing_ok=True)
         flush_names(self._output.parent)
-        # It is removed here, whatever it holds, and must not be once more: another process may have a new one.
+        # It is removed here with all its records, and not once more: another process may have made a new one.
         self._empty_size = -1
         self._remove()
 
@@ -142,7 +145,7 @@ class Journal:
             if not isinstance(identity, dict):
                 raise DocumentError(f"{self._path} is no journal of this version: remove it, or name another output")
             done, failed, end = 0, 0, len(first)
-            # Behind a line that a crash has damaged nothing is sure; it is done again.
+            # Lines behind one that a crash has damaged are not reliable: their rows are run again.
             for line in stream:
                 record = _object(line) if line.endswith(b"\n") else None
                 if record is None:
@@ -194,7 +197,7 @@ class Journal:
 
 
 class _Found(NamedTuple):
-    """What a journal holds, and where the last whole record ends."""
+    """The content of a journal, and the offset behind its last whole record."""
 
     identity: dict[str, Any]
     done: int
@@ -211,7 +214,7 @@ def _is_error(record: Record) -> bool:
 
 def _resolved(output: Path) -> Path:
     try:
-        # A link is not replaced: the file behind it is.
+        # Of a link, the file behind it is replaced, not the link.
         return output.resolve()
     except (OSError, RuntimeError) as error:
         raise DocumentError(f"{output} cannot be written ({error}): name another file") from error
@@ -250,5 +253,5 @@ def _short(value: object) -> str:
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."
 
 
-# Enough of a digest to tell it from another.
 _SHORT = 40
+"""The most characters of a value in an error; enough to tell two digests apart."""

@@ -1,4 +1,4 @@
-"""One process at a time for one output."""
+"""The lock of a journal, which keeps other processes from writing the same output."""
 
 import os
 import sys
@@ -13,20 +13,20 @@ _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NO
 
 
 def open_locked(path: Path, output: Path) -> int:
-    """Opens a journal, made if it is not there, for this process alone.
+    """Opens a journal for this process alone, and creates it if it does not exist.
 
-    The system lifts the lock when the descriptor is closed, and when the process dies. Where the system or the file
-    system has no locks there is none.
+    The operating system releases the lock when the descriptor is closed and when the process dies. On Windows, and on
+    file systems without locks, there is none.
 
     Args:
-        path: the journal.
-        output: the file it is of.
+        path: The journal.
+        output: The output that the journal belongs to.
 
     Returns:
         The file's descriptor.
 
     Raises:
-        DocumentError: another process has it open, or it cannot be opened.
+        DocumentError: Another process has the journal open, or it cannot be opened.
     """
     while True:
         try:
@@ -40,7 +40,7 @@ def open_locked(path: Path, output: Path) -> int:
         except BaseException:
             os.close(descriptor)
             raise
-        # It was finished and removed by another process between the two calls: this one needs a new file.
+        # Another process has finished and removed it between the two calls: this one needs a new file.
         os.close(descriptor)
 
 

@@ -1,25 +1,25 @@
-"""Which fields of a row make a document."""
+"""The fields of a row that make a document."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from biogpt_onnx.files.item import RowError
+from biogpt_onnx.files.rows import RowError
 from biogpt_onnx.tasks.document import Document, NamedEntity
 
 TEXT_NAMES = ("text", "abstract", "context", "sentence", "term")
-"""What the field of the text may be called where nobody says what it is called; the first that is there counts."""
+"""The names of the text's field if no name is given; the first of them that a row has is read."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the fields. One that is named must be there; by default id, title and question need not be.
+    """The names of a row's fields. A field that is named must exist; unnamed ones, but for the text's, may be missing.
 
     Attributes:
-        text: the field of the text; None for the first of `TEXT_NAMES`.
-        id: the field of the id; None for "id".
-        title: the field of the title; None for "title".
-        question: the field of the question; None for "question".
-        entities: the field of what the text names, which JSON alone can have; None where that is not read.
+        text: The field of the text; None for the first of `TEXT_NAMES`.
+        id: The field of the id; None for "id".
+        title: The field of the title; None for "title".
+        question: The field of the question; None for "question".
+        entities: The field of the named entities, which JSON alone can have; None does not read them.
     """
 
     text: str | None = None
@@ -29,23 +29,23 @@ class Columns:
     entities: str | None = None
 
     def missing(self, names: Container[str]) -> str | None:
-        """What of these is not among names, to be read behind "it has no field"; None where all are there."""
+        """Returns the field that is not among names, as the end of an error "it has no field …"; None if all are."""
         if self._text_name(names) is None:
             return self.text or ", ".join(TEXT_NAMES[:-1]) + f" or {TEXT_NAMES[-1]}"
         others = (self.id, self.title, self.question, self.entities)
         return next((name for name in others if name and name not in names), None)
 
     def used(self, names: Container[str]) -> tuple[str, ...]:
-        """The names of the fields that are read."""
+        """Returns the names of the fields that are read."""
         text = self._text_name(names)
         others = (self.id or "id", self.title or "title", self.question or "question")
         return tuple(name for name in (text, *others) if name is not None and name in names)
 
     def document(self, row: Mapping[str, object]) -> Document:
-        """The document of a row.
+        """Returns the document of a row.
 
         Raises:
-            RowError: a field is missing, or not of its type.
+            RowError: A field is missing, or not of its type.
         """
         missing = self.missing(row)
         text_name = self._text_name(row)
@@ -55,14 +55,14 @@ class Columns:
         return Document(
             text=_string(row, text_name),
             id=_id(row, self.id or "id"),
-            # A title of nothing but spaces would count in offsets and stand nowhere.
+            # A title of spaces alone would shift all offsets, and no output would show it.
             title=title if title.strip() else "",
             question=_string(row, self.question or "question"),
             entities=None if self.entities is None else _entities(row, self.entities),
         )
 
     def lowered(self) -> "Columns":
-        """The same in lower case."""
+        """Returns the names in lower case."""
         names = (self.text, self.id, self.title, self.question, self.entities)
         return Columns(*(name and name.lower() for name in names))
 

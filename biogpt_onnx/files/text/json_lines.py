@@ -1,33 +1,33 @@
-"""JSON Lines: an object a line, for documents and for results."""
+"""JSON Lines, an object a line: reading documents and writing results."""
 
 import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from biogpt_onnx.files.columns import Columns
-from biogpt_onnx.files.item import Item, RowError
-from biogpt_onnx.files.lines import items_of_lines
 from biogpt_onnx.files.records import Record
+from biogpt_onnx.files.rows import Row, RowError
+from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.lines import rows_of_lines
 
-# JSON may hold these as they are, but much that reads lines takes them for the ends of lines.
+# JSON may hold these unescaped, but many readers of lines take them for the ends of lines.
 _LINE_BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
 
-def read_json_lines(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Item]:
-    """The documents of a file of JSON lines; blank lines are skipped.
+def read_json_lines(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
+    """Reads the documents of a file of JSON lines; blank lines are skipped.
 
     Raises:
-        DocumentError: it is no text.
+        DocumentError: The file is no text.
     """
-    return items_of_lines(stream, name, lambda line: columns.document(json_object(line)))
+    return rows_of_lines(stream, name, lambda line: columns.document(json_object(line)))
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """An object that is written as JSON.
+    """Parses a JSON object.
 
     Raises:
-        RowError: it is something else.
+        RowError: The text is no JSON object.
     """
     try:
         value = json.loads(text)
@@ -43,23 +43,23 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def json_line(record: Record) -> str:
-    """A record on a line of its own, whose end is part of it."""
+    """Returns a record as a line of JSON, with the line's ending."""
     return json.dumps(record, ensure_ascii=False, allow_nan=False).translate(_LINE_BREAKS) + "\n"
 
 
 class JsonLines:
     """Results as JSON Lines; see `OutputFormat`."""
 
-    keeps_documents = False
+    needs_documents = False
 
-    def beginning(self) -> str:
-        """Nothing."""
+    def header(self) -> str:
+        """Returns nothing: JSON Lines has no header."""
         return ""
 
-    def of(self, record: Record) -> str:
-        """The record as a line."""
+    def format_record(self, record: Record) -> str:
+        """Returns the record as a line."""
         return json_line(record)
 
-    def end(self) -> str:
-        """Nothing."""
+    def footer(self) -> str:
+        """Returns nothing: JSON Lines has no footer."""
         return ""

@@ -1,10 +1,11 @@
-"""The lines of a file, each with its number and with what is wrong with it."""
+"""Lines of a file with their numbers and problems, and plain text, which has a document a line."""
 
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from biogpt_onnx.files import item
+from biogpt_onnx.files import rows
+from biogpt_onnx.files.rows import Row, RowError, checked_row
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 
@@ -18,9 +19,9 @@ class Line:
     """A line of a file.
 
     Attributes:
-        number: from 1.
-        text: with its ending. Bytes that are not UTF-8 are surrogates in it, and a line that is too long is empty.
-        problem: None where the line is UTF-8 and not too long.
+        number: The line's number, from 1.
+        text: The line with its ending. Bytes that are not UTF-8 are surrogates in it; a line that is too long is empty.
+        problem: The reason why the line cannot be read: it is not UTF-8 or too long; None for a good line.
     """
 
     number: int
@@ -29,29 +30,29 @@ class Line:
 
     @property
     def content(self) -> str:
-        """The text without its ending."""
+        """The line without its ending."""
         return self.text.removesuffix("\n").removesuffix("\r")
 
 
 def lines_of(stream: io.BufferedReader, name: str) -> Iterator[Line]:
-    """The lines of a stream, without a byte order mark.
+    """Yields the lines of a stream, without a byte order mark; one line is in memory at a time.
 
     Args:
-        stream: of which no more than a line is in memory.
-        name: what the user calls it.
+        stream: The stream.
+        name: The stream's name in errors.
 
     Raises:
-        DocumentError: it holds no UTF-8 text at all.
+        DocumentError: The stream is binary or UTF-16.
     """
     _refuse_binary(stream.peek(_LOOKED_AT)[:_LOOKED_AT], name)
     number = 0
-    while data := stream.readline(item.MAX_ROW_BYTES + 1):
+    while data := stream.readline(rows.MAX_ROW_BYTES + 1):
         number += 1
         if number == 1:
             data = data.removeprefix(_BYTE_ORDER_MARK)
-        if len(data) > item.MAX_ROW_BYTES:
+        if len(data) > rows.MAX_ROW_BYTES:
             _skip_rest(data, stream)
-            yield Line(number, "", f"the line has more than {item.MAX_ROW_BYTES:,} bytes: divide the document")
+            yield Line(number, "", f"the line has more than {rows.MAX_ROW_BYTES:,} bytes: divide the document")
         elif data:
             yield _line(number, data)
 
@@ -76,22 +77,31 @@ def _refuse_binary(beginning: bytes, name: str) -> None:
         raise DocumentError(f"{name} is binary and holds no text: give a text file, unpacked if it is an archive")
 
 
-def items_of_lines(stream: io.BufferedReader, name: str, document_of: Callable[[str], Document]) -> Iterator[item.Item]:
-    """An item for each line that is not blank.
+def rows_of_lines(stream: io.BufferedReader, name: str, document_of: Callable[[str], Document]) -> Iterator[Row]:
+    """Yields a row for each line that is not blank.
 
     Args:
-        stream: the file.
-        name: what errors call it.
-        document_of: makes a document of a line's content, or raises `RowError`.
+        stream: The stream.
+        name: The stream's name in errors.
+        document_of: Makes a document of a line's content, or raises `RowError`.
 
     Raises:
-        DocumentError: the file is no text.
+        DocumentError: The stream is no text.
     """
     for line in lines_of(stream, name):
         if line.problem is not None:
-            yield item.Item(line.number, None, line.problem)
+            yield Row(line.number, None, line.problem)
         elif line.content.strip():
             try:
-                yield item.good_item(line.number, document_of(line.content))
-            except item.RowError as error:
-                yield item.Item(line.number, None, str(error))
+                yield checked_row(line.number, document_of(line.content))
+            except RowError as error:
+                yield Row(line.number, None, str(error))
+
+
+def read_text_lines(stream: io.BufferedReader, name: str) -> Iterator[Row]:
+    """Reads the documents of a plain text file, one a line; blank lines are skipped.
+
+    Raises:
+        DocumentError: The file is no text.
+    """
+    return rows_of_lines(stream, name, Document)

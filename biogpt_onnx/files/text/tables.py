@@ -1,4 +1,4 @@
-"""Tables with a header: comma-separated as in RFC 4180, and tab-separated without any quoting."""
+"""Tables with a header: comma-separated as in RFC 4180, and tab-separated without quoting."""
 
 import csv
 import io
@@ -6,58 +6,58 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from biogpt_onnx.files import item
-from biogpt_onnx.files.columns import Columns
-from biogpt_onnx.files.item import Item, RowError, good_item
-from biogpt_onnx.files.lines import Line, lines_of
+from biogpt_onnx.files import rows
+from biogpt_onnx.files.rows import Row, RowError, checked_row
+from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.lines import Line, lines_of
 from biogpt_onnx.runtime.errors import DocumentError
 
 
 @dataclass(frozen=True)
-class _Row:
+class _TableRow:
     line: int
     values: list[str]
     problem: str | None = None
 
 
-def read_csv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Item]:
-    """The documents of a comma-separated table; blank lines are skipped.
+def read_csv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
+    """Reads the documents of a comma-separated table; blank lines are skipped.
 
     Raises:
-        DocumentError: it is no text, or its header lacks a column.
+        DocumentError: The file is no text, or its header lacks a column.
     """
     return _documents(_csv_rows(lines_of(stream, name)), name, columns.lowered())
 
 
-def read_tsv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Item]:
-    """The documents of a tab-separated table; blank lines are skipped, and quotation marks are text.
+def read_tsv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
+    """Reads the documents of a tab-separated table; blank lines are skipped, and quotation marks are text.
 
     Raises:
-        DocumentError: it is no text, or its header lacks a column.
+        DocumentError: The file is no text, or its header lacks a column.
     """
     rows = (
-        _Row(line.number, line.content.split("\t"), line.problem)
+        _TableRow(line.number, line.content.split("\t"), line.problem)
         for line in lines_of(stream, name)
         if line.problem is not None or line.content.strip()
     )
     return _documents(rows, name, columns.lowered())
 
 
-def _documents(rows: Iterator[_Row], name: str, columns: Columns) -> Iterator[Item]:
+def _documents(rows: Iterator[_TableRow], name: str, columns: Columns) -> Iterator[Row]:
     header = _header(next(rows, None), name, columns)
-    for row in rows:
+    for each in rows:
         try:
-            yield good_item(row.line, columns.document(_fields(header, row)))
+            yield checked_row(each.line, columns.document(_fields(header, each)))
         except RowError as error:
-            yield Item(row.line, None, str(error))
+            yield Row(each.line, None, str(error))
 
 
-def _header(row: _Row | None, name: str, columns: Columns) -> list[str]:
-    if row is None:
+def _header(first: _TableRow | None, name: str, columns: Columns) -> list[str]:
+    if first is None:
         raise DocumentError(f"{name} is empty: its first row must name the columns")
-    if row.problem is not None:
-        raise DocumentError(f"{name}, line {row.line}: {row.problem}")
-    header = [value.strip().lower() for value in row.values]
+    if first.problem is not None:
+        raise DocumentError(f"{name}, line {first.line}: {first.problem}")
+    header = [value.strip().lower() for value in first.values]
     missing = columns.missing(header)
     if missing is not None:
         raise DocumentError(
@@ -69,19 +69,19 @@ def _header(row: _Row | None, name: str, columns: Columns) -> list[str]:
     return header
 
 
-def _fields(header: list[str], row: _Row) -> dict[str, str]:
-    if row.problem is not None:
-        raise RowError(row.problem)
-    if len(row.values) != len(header):
-        raise RowError(f"the row has {len(row.values)} columns, the header has {len(header)}: mend it")
-    return dict(zip(header, row.values, strict=True))
+def _fields(header: list[str], found: _TableRow) -> dict[str, str]:
+    if found.problem is not None:
+        raise RowError(found.problem)
+    if len(found.values) != len(header):
+        raise RowError(f"the row has {len(found.values)} columns, the header has {len(header)}: mend it")
+    return dict(zip(header, found.values, strict=True))
 
 
 class _Replayed:
-    """Lines that can be taken back.
+    """Lines that can be given back, to be read again.
 
     Attributes:
-        taken: those given out since it was last emptied.
+        taken: The lines that were read since the list was last emptied.
     """
 
     def __init__(self, lines: Iterable[Line]) -> None:
@@ -101,7 +101,7 @@ class _Replayed:
         self._given_back.extendleft(reversed(self.taken[1:]))
 
 
-def _csv_rows(lines: Iterator[Line]) -> Iterator[_Row]:
+def _csv_rows(lines: Iterator[Line]) -> Iterator[_TableRow]:
     replayed = _Replayed(lines)
     reader = csv.reader(replayed, strict=True)
     while True:
@@ -111,19 +111,19 @@ def _csv_rows(lines: Iterator[Line]) -> Iterator[_Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield _Row(replayed.taken[0].number, [], _problem(replayed.taken, error))
-            # A quotation mark that nothing closes must not take the rows behind it along.
+            yield _TableRow(replayed.taken[0].number, [], _problem(replayed.taken, error))
+            # A quotation mark that nothing closes must not swallow the rows behind it.
             replayed.give_back_all_but_first()
             reader = csv.reader(replayed, strict=True)
             continue
         problem = next((line.problem for line in replayed.taken if line.problem is not None), None)
         if values or problem is not None:
-            yield _Row(replayed.taken[0].number, values, problem)
+            yield _TableRow(replayed.taken[0].number, values, problem)
 
 
 def _next(reader: Iterator[list[str]]) -> list[str]:
-    # The library's limit holds for the whole process, whose own readers are not to notice.
-    limit = csv.field_size_limit(item.MAX_CHARACTERS)
+    # The library's limit is one of the whole process, whose other readers keep theirs.
+    limit = csv.field_size_limit(rows.MAX_CHARACTERS)
     try:
         return next(reader)
     finally:

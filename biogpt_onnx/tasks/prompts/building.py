@@ -1,4 +1,4 @@
-"""From a document to the token ids of a prompt, within the model's positions."""
+"""Prompt building: from a document to token ids that fit within the model's positions."""
 
 import bisect
 import re
@@ -8,10 +8,10 @@ from typing import Literal
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.document import Document
-from biogpt_onnx.tasks.source import Source, SourceOf
+from biogpt_onnx.tasks.prompts.source import Source, SourceBuilder
 
 TooLong = Literal["error", "cut"]
-"""What becomes of a document that is too long: an error, or it is read up to the last sentence that fits."""
+"""Handling of a document that is too long: "error" refuses it, "cut" reads it up to the last sentence that fits."""
 
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=\S)")
 _WORD_END = re.compile(r"\S(?=\s)")
@@ -19,11 +19,14 @@ _WORD_END = re.compile(r"\S(?=\s)")
 
 @dataclass(frozen=True)
 class Reading:
-    """How documents become prompts.
+    """Settings of prompt building.
 
     Attributes:
-        too_long: see `TooLong`.
-        normalize_punctuation: read typographic punctuation that the vocabulary lacks as ASCII.
+        too_long: Handling of documents that are too long; see `TooLong`.
+        normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
+
+    Raises:
+        ConfigError: `too_long` is neither "error" nor "cut".
     """
 
     too_long: TooLong = "error"
@@ -36,15 +39,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document that is ready to be read.
+    """A document with its prompt.
 
     Attributes:
-        document: as it was given.
-        source: as the model gets it.
-        symbols: of the source, in order.
-        source_ids: their ids.
-        prompt_ids: `</s>`, these, and the bundle's soft prompt.
-        read: characters of the document's full text that are in the prompt.
+        document: The document as it was given.
+        source: The source text of the prompt.
+        symbols: The source text's tokens as strings, in order.
+        source_ids: The ids of these tokens.
+        prompt_ids: The prompt: `</s>`, the source's ids and the bundle's soft prompt.
+        read: Number of characters of the document's full text that the prompt holds.
     """
 
     document: Document
@@ -55,27 +58,30 @@ class Prepared:
     read: int
 
 
-def prepare(  # noqa: PLR0913 -- what makes a prompt
+def build_prompt(  # noqa: PLR0913 -- what makes a prompt
     model: BioGPT,
     document: Document,
-    source_of: SourceOf,
+    source_of: SourceBuilder,
     reading: Reading,
     *,
     soft_prompt: bool,
     least_new_tokens: int,
 ) -> Prepared:
-    """Makes the prompt of a document.
+    """Builds the prompt of a document.
 
     Args:
-        model: whose tokenizer and positions count.
-        document: what is asked about.
-        source_of: the task's form of it.
-        reading: what becomes of a text that is too long or has typographic punctuation.
-        soft_prompt: whether the bundle's soft prompt stands behind the source.
-        least_new_tokens: for which there must be room.
+        model: The model, with its tokenizer and its number of positions.
+        document: The document.
+        source_of: Makes the source text of the task's prompts.
+        reading: Handling of long texts and of typographic punctuation.
+        soft_prompt: Appends the bundle's soft prompt to the source.
+        least_new_tokens: Number of positions that the prompt must leave for new tokens.
+
+    Returns:
+        The document with its prompt.
 
     Raises:
-        PromptError: there are no words in the text, or more than fit.
+        PromptError: The text has no words, or more than fit.
     """
     if not document.text.strip():
         raise PromptError("the document is empty: give it a text")
@@ -98,9 +104,9 @@ def prepare(  # noqa: PLR0913 -- what makes a prompt
     for pattern in (_SENTENCE_END, _WORD_END):
         ends = [match.end() for match in pattern.finditer(document.text)]
         # Longer texts have more tokens.
-        fitting = bisect.bisect_right(ends, room, key=lambda end: len(cut(end).prompt_ids))
-        if fitting:
-            return cut(ends[fitting - 1])
+        num_fitting = bisect.bisect_right(ends, room, key=lambda end: len(cut(end).prompt_ids))
+        if num_fitting:
+            return cut(ends[num_fitting - 1])
     raise PromptError(
         f"the document's title or question alone takes more than the {room:,} tokens that the model reads: shorten it"
     )
@@ -110,11 +116,12 @@ def _prepared(  # noqa: PLR0913 -- what makes a prompt
     model: BioGPT,
     document: Document,
     shorter: Document,
-    source_of: SourceOf,
+    source_of: SourceBuilder,
     reading: Reading,
     *,
     soft_prompt: bool,
 ) -> Prepared:
+    """Builds the prompt of a document from a shorter form of it, whatever its length."""
     tokenizer = model.tokenizer
     source = source_of(shorter)
     symbols = tokenizer.tokenize(source.text, normalize_punctuation=reading.normalize_punctuation)

@@ -1,4 +1,4 @@
-"""A document in the form in which a task's prompt has it, and where each of its characters comes from."""
+"""Source texts: the part of a prompt that comes from the document, with the origin of each character."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 from biogpt_onnx.tasks.document import Document
 
-SourceOf = Callable[[Document], "Source"]
-"""Makes the source of a prompt from a document."""
+SourceBuilder = Callable[[Document], "Source"]
+"""Makes the source text of a prompt from a document."""
 
 _NEEDS_NO_FULL_STOP = re.compile(r"\W\Z")
 
 
 @dataclass(frozen=True)
 class Source:
-    """The text before the soft prompt.
+    """The source text of a prompt: the text before the soft prompt.
 
     Attributes:
-        text: as the model gets it.
-        origins: for each of its characters the place in `Document.full_text`; None for what the prompt adds.
+        text: The text as the model reads it.
+        origins: For each character of the text its index in `Document.full_text`; None for characters that the
+            prompt's form adds.
     """
 
     text: str
@@ -26,7 +27,16 @@ class Source:
 
     @classmethod
     def of(cls, pieces: Iterable[tuple[str, int | None]], *, lower: bool = False) -> "Source":
-        """Joins pieces, each with the place in the document where it begins; None for one that is not from there."""
+        """Joins pieces of text.
+
+        Args:
+            pieces: The pieces, each with the index in `Document.full_text` where it begins; None for a piece that the
+                prompt's form adds.
+            lower: Converts the text to lower case.
+
+        Returns:
+            The joined source text.
+        """
         texts, origins = [], []
         for piece, start in pieces:
             text, places = _lowered(piece) if lower else (piece, range(len(piece)))
@@ -36,9 +46,9 @@ class Source:
 
 
 def title_and_abstract(document: Document) -> Source:
-    """What relations between chemicals, diseases and targets are extracted from, in lower case.
+    """Returns title and text in lower case: the source of chemical-disease and drug-target relations.
 
-    As in microsoft/BioGPT, a title that ends with a letter, a digit or an underscore is given a full stop.
+    A title that ends with a letter, a digit or an underscore is given a full stop, as in microsoft/BioGPT.
     """
     if not document.title:
         return Source.of([(document.text, 0)], lower=True)
@@ -48,26 +58,26 @@ def title_and_abstract(document: Document) -> Source:
 
 
 def abstract_alone(document: Document) -> Source:
-    """What interactions between drugs are extracted from: the text without its title, in lower case."""
+    """Returns the text without its title, in lower case: the source of drug-drug interactions."""
     return Source.of([(document.text, _start_of_text(document))], lower=True)
 
 
 def ended_sentence(document: Document) -> Source:
-    """What is classified: the text as it is, with a full stop if it has none."""
+    """Returns the text with a full stop at its end: the source of document classification."""
     text = document.text.strip()
     start = _start_of_text(document) + len(document.text) - len(document.text.lstrip())
     return Source.of([(text, start), *([] if text.endswith(".") else [(".", None)])])
 
 
 def question_and_context(document: Document) -> Source:
-    """A question and the text that is to answer it."""
+    """Returns `question: … context: …` and a space: the source of question answering."""
     text = document.text.strip()
     start = _start_of_text(document) + len(document.text) - len(document.text.lstrip())
     return Source.of([(f"question: {document.question.strip()} context: ", None), (text, start), (" ", None)])
 
 
 def full_text(document: Document) -> Source:
-    """Title and text as they are."""
+    """Returns title and text unchanged."""
     return Source.of([(document.full_text, 0)])
 
 
@@ -76,7 +86,7 @@ def _start_of_text(document: Document) -> int:
 
 
 def _lowered(text: str) -> tuple[str, Iterable[int]]:
-    """A text in lower case, and for each of its characters the place in the text."""
+    """Returns a text in lower case, and for each of its characters the index in the original text."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered, range(len(text))

@@ -1,22 +1,25 @@
-"""The names in a document between which relations may be, as the model writes them."""
+"""Token ids of a document's named entities, as the model generates them."""
 
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from biogpt_onnx.tasks.fitting import Prepared
-from biogpt_onnx.tasks.mentions import Mentions
+from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.statements.mentions import MentionFinder
 
 
-def names_of_type(tokenizer: BioGptTokenizer, prepared: Prepared, wanted: str) -> list[tuple[int, ...]]:
-    """The token ids of each name of a type that the model can write, each once, in the order in which they are given.
+def entity_names(tokenizer: BioGptTokenizer, prepared: Prepared, wanted: str) -> list[tuple[int, ...]]:
+    """Encodes the names of a document's entities of one type.
 
-    Names that the part of the document that was read does not hold are left out, and those with characters that the
-    vocabulary lacks even in ASCII.
+    Names that the read part of the document does not hold are left out, and those with characters that the vocabulary
+    lacks even in ASCII.
 
     Args:
-        tokenizer: whose tokens they are.
-        prepared: a document that says what it names.
-        wanted: the type, in any case; empty for any. A name without a type is of every type.
+        tokenizer: The model's tokenizer.
+        prepared: A document with named entities, and its prompt.
+        wanted: The type, in any case; empty for every type. An entity without a type is of every type.
+
+    Returns:
+        The token ids of each name, without duplicates, in the order of the document's entities.
     """
-    mentions, is_lower = Mentions(prepared.source), prepared.source.text == prepared.source.text.lower()
+    mentions, is_lower = MentionFinder(prepared.source), prepared.source.text == prepared.source.text.lower()
     found: dict[tuple[int, ...], None] = {}
     for entity in prepared.document.entities or ():
         is_wanted = not wanted or not entity.type or entity.type.lower() == wanted.lower()

@@ -1,16 +1,16 @@
-"""Where in a document the words stand that a model wrote."""
+"""Mentions: the spans of a document that hold the words that a model generated."""
 
 from collections.abc import Sequence
 
+from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.results import Span
-from biogpt_onnx.tasks.source import Source
 
 
-class Mentions:
-    """Finds words in a document, whatever spaces detokenization put between or took from them, and whatever their case.
+class MentionFinder:
+    """Finds words in a document, ignoring case and the spaces that detokenization adds or removes.
 
     Args:
-        source: what the model read.
+        source: The source text that the model read.
     """
 
     def __init__(self, source: Source) -> None:
@@ -20,7 +20,7 @@ class Mentions:
         self._source = source
 
     def find(self, words: str) -> Span | None:
-        """The first place in `Document.full_text` that holds these words, whole; None where there is none."""
+        """Returns the first span of `Document.full_text` that holds these words as whole words; None if none does."""
         wanted = "".join(_compared(words))
         start = self._compared.find(wanted) if wanted else -1
         while start >= 0:
@@ -31,7 +31,7 @@ class Mentions:
         return None
 
     def _span(self, start: int, end: int) -> Span | None:
-        """The span of these compared characters; None where they begin or end within a word, or are not the user's."""
+        """Returns the span of these compared characters; None if they cut a word or come from the prompt's form."""
         first, last = self._places[start], self._places[end - 1]
         text, origins = self._source.text, self._source.origins
         if _within_word(text, first) or _within_word(text, last + 1):
@@ -55,5 +55,5 @@ def _compared(text: str) -> str:
 
 
 def _within_word(text: str, place: int) -> bool:
-    """Whether letters or digits stand on both sides of a place."""
+    """Returns True if letters or digits stand on both sides of a place."""
     return 0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum()

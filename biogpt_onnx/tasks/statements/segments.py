@@ -1,4 +1,4 @@
-"""What a statement is made of: given words, one of several texts, words of the source."""
+"""Segments of a statement, as the constraint on decoding reads them: fixed tokens, alternatives, source entities."""
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,94 +8,102 @@ from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
 from biogpt_onnx.runtime.tokenizer.vocabulary import UNK_ID
 
-_MOST_WORDS = 32
+_MAX_WORDS = 32
 """Of an entity; the longest that are annotated in the corpora of BioGPT's tasks have fewer than twenty."""
 
-# Besides words of letters and digits. What else there is would be joined to its neighbours when it is written out.
+# Besides words of letters and digits. Other words would be joined to their neighbours when the text is detokenized.
 _MAY_BEGIN = frozenset("([")
 _MAY_END = frozenset(")]+-%")
-_NEVER_INSIDE = frozenset(";")  # statements are divided by it
+_NEVER_INSIDE = frozenset(";")  # it separates statements
 
 StateT = TypeVar("StateT")
 
 
-class Part(Protocol[StateT]):
-    """A part of a statement; a state says how much of it is written."""
+class Segment(Protocol[StateT]):
+    """A segment of a statement: an automaton over tokens, whose state says how much of the segment is generated."""
 
     def begin(self) -> StateT:
-        """Nothing is written."""
+        """Returns the state in which no token of the segment is generated."""
         ...
 
     def next_tokens(self, state: StateT) -> Iterable[int]:
-        """The tokens that may come next."""
+        """Returns the ids of the tokens that may follow in a state."""
         ...
 
     def advance(self, state: StateT, token: int) -> tuple[StateT | None, bool]:
-        """Writes one of these: the state in which the part goes on, None if it cannot, and whether it may end here."""
+        """Adds a token.
+
+        Args:
+            state: The state before the token.
+            token: One of the state's `next_tokens`.
+
+        Returns:
+            The state in which the segment continues, None if it cannot; and True if the segment may end here.
+        """
         ...
 
 
-class Words:
-    """Tokens that must stand as they are; the state is how many do.
+class FixedTokens:
+    """A segment of given tokens; its state is the number of tokens generated.
 
     Args:
-        token_ids: at least one.
+        token_ids: The tokens, at least one.
     """
 
     def __init__(self, token_ids: Sequence[int]) -> None:
         self._token_ids = tuple(token_ids)
 
     def begin(self) -> int:
-        """See `Part`."""
+        """Returns 0; see `Segment.begin`."""
         return 0
 
     @property
     def before_last(self) -> int:
-        """The state in which the last token alone is missing."""
+        """The state in which only the last token is missing."""
         return len(self._token_ids) - 1
 
     def next_tokens(self, state: int) -> Iterable[int]:
-        """See `Part`."""
+        """Returns the one token that may follow; see `Segment.next_tokens`."""
         return self._token_ids[state : state + 1]
 
     def advance(self, state: int, token: int) -> tuple[int | None, bool]:  # noqa: ARG002 -- there is but one
-        """See `Part`."""
+        """Adds the token; see `Segment.advance`."""
         is_whole = state + 1 == len(self._token_ids)
         return (None if is_whole else state + 1), is_whole
 
 
 class OneOf:
-    """One of several texts; the state is what of it is written.
+    """A segment that is one of several token sequences; its state is the tokens generated.
 
     Args:
-        texts: the tokens of each, at least one each.
+        sequences: The token ids of each alternative, at least one each.
     """
 
-    def __init__(self, texts: Iterable[Sequence[int]]) -> None:
-        self._texts = {tuple(text) for text in texts}
+    def __init__(self, sequences: Iterable[Sequence[int]]) -> None:
+        self._sequences = {tuple(sequence) for sequence in sequences}
 
     def begin(self) -> tuple[int, ...]:
-        """See `Part`."""
+        """Returns the empty sequence; see `Segment.begin`."""
         return ()
 
     def next_tokens(self, state: tuple[int, ...]) -> Iterable[int]:
-        """See `Part`."""
+        """Returns the tokens that continue the state to an alternative; see `Segment.next_tokens`."""
         size = len(state)
-        return (text[size] for text in self._texts if text[:size] == state and len(text) > size)
+        return (sequence[size] for sequence in self._sequences if sequence[:size] == state and len(sequence) > size)
 
     def advance(self, state: tuple[int, ...], token: int) -> tuple[tuple[int, ...] | None, bool]:
-        """See `Part`."""
-        written = (*state, token)
-        return (written if any(self.next_tokens(written)) else None), written in self._texts
+        """Adds a token; see `Segment.advance`."""
+        generated = (*state, token)
+        return (generated if any(self.next_tokens(generated)) else None), generated in self._sequences
 
 
-class Written(NamedTuple):
-    """What of an entity is written.
+class EntityState(NamedTuple):
+    """The generated part of a source entity.
 
     Attributes:
-        places: in the source, behind each occurrence of it.
-        num_words: whole words of it.
-        is_name: whether it has letters or digits.
+        places: The indices into the source's tokens behind each occurrence of the part.
+        num_words: The number of whole words generated.
+        is_name: True if the part has letters or digits.
     """
 
     places: frozenset[int]
@@ -103,17 +111,17 @@ class Written(NamedTuple):
     is_name: bool = False
 
 
-class Entity:
-    """Some words of the source, one behind the other, as they stand there.
+class SourceEntity:
+    """A segment of consecutive whole words of the source text.
 
-    Words that the vocabulary lacks a character of are never among them, because nothing would say which they are.
-    Before small letters the tokenizer leaves a full stop at its word, so in a text in lower case most sentences end
-    with such a word: it may also stand without the full stop, as the last of an entity.
+    Words with characters that the vocabulary lacks are never part of an entity, because their tokens would not tell
+    which words they are. Before lower-case letters the tokenizer leaves a full stop at its word, so most sentences of
+    a lower-cased text end with such a word: as the last word of an entity it may also stand without the full stop.
 
     Args:
-        tokenizer: whose tokens they are.
-        symbols: of the source, in order, as `BioGptTokenizer.tokenize` gives them.
-        token_ids: their ids.
+        tokenizer: The tokenizer of the source.
+        symbols: The source's tokens as strings, in order, as `BioGptTokenizer.tokenize` gives them.
+        token_ids: The ids of these tokens.
     """
 
     def __init__(self, tokenizer: BioGptTokenizer, symbols: Sequence[str], token_ids: Sequence[int]) -> None:
@@ -131,26 +139,26 @@ class Entity:
         self._first = frozenset(first)
 
     def _without_full_stop(self, tokenizer: BioGptTokenizer, word: "_Word") -> Iterator[int]:
-        """Where the word stands without its full stop: behind the source; nowhere if it has none."""
+        """Appends a word without its full stop to the source's tokens and yields its start; nothing if it has none."""
         text = word.text.removesuffix(".")
         ids = tokenizer.encode(text)[1:] if word.is_name and text != word.text else []
         if ids and tokenizer.unk_id not in ids:
             start = len(self._token_ids)
             self._token_ids += ids
-            # Behind it no word begins, so the entity ends here.
+            # No word begins behind it, so the entity ends here.
             self._ends[len(self._token_ids)] = word._replace(start=start, end=len(self._token_ids), text=text)
             yield start
 
-    def begin(self) -> Written:
-        """See `Part`."""
-        return Written(self._first)
+    def begin(self) -> EntityState:
+        """Returns the state before any word; see `Segment.begin`."""
+        return EntityState(self._first)
 
-    def next_tokens(self, state: Written) -> Iterable[int]:
-        """See `Part`."""
+    def next_tokens(self, state: EntityState) -> Iterable[int]:
+        """Returns the tokens that follow an occurrence in the source; see `Segment.next_tokens`."""
         return (self._token_ids[place] for place in state.places)
 
-    def advance(self, state: Written, token: int) -> tuple[Written | None, bool]:
-        """See `Part`."""
+    def advance(self, state: EntityState, token: int) -> tuple[EntityState | None, bool]:
+        """Adds a token; see `Segment.advance`."""
         places = frozenset(place + 1 for place in state.places if self._token_ids[place] == token)
         # The same tokens end a word everywhere, or nowhere.
         some_place = next(iter(places))
@@ -161,9 +169,9 @@ class Entity:
         is_name = state.is_name or word.is_name
         may_end = is_name and (word.is_name or word.text in _MAY_END)
         further: frozenset[int] = frozenset()
-        if state.num_words + 1 < _MOST_WORDS:
+        if state.num_words + 1 < _MAX_WORDS:
             further = frozenset(start for place in places for start in self._further.get(place, ()))
-        return (Written(further, state.num_words + 1, is_name) if further else None), may_end
+        return (EntityState(further, state.num_words + 1, is_name) if further else None), may_end
 
 
 class _Word(NamedTuple):
@@ -174,7 +182,7 @@ class _Word(NamedTuple):
 
     @property
     def is_name(self) -> bool:
-        """Whether it has letters or digits."""
+        """True if the word has letters or digits."""
         return any(map(str.isalnum, self.text))
 
 

@@ -1,4 +1,4 @@
-"""The sentence in which a model states a relation, and how it is read back."""
+"""Statement templates: the sentence in which a model states a relation, and its parser."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,58 +8,60 @@ from functools import cached_property
 from biogpt_onnx.runtime.errors import ConfigError
 
 HEAD, TAIL, RELATION = "head", "tail", "relation"
-_FIELD = re.compile(r"\{(\w*)\}")
+_SLOT = re.compile(r"\{(\w*)\}")
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A sentence with blanks.
+class StatementTemplate:
+    """A sentence with slots for two entities and perhaps for their relation.
 
     Attributes:
-        template: such as "the relation between {head} and {tail} exists", with {relation} where that is named.
+        template: The sentence, such as "the relation between {head} and {tail} exists", with {relation} if it names
+            the relation.
 
     Raises:
-        ConfigError: {head} or {tail} is missing, a blank is unknown or there twice, or two have no words between.
+        ConfigError: {head} or {tail} is missing, a slot is unknown or occurs twice, or no words stand between two.
     """
 
     template: str
 
     def __post_init__(self) -> None:
-        fields = self.fields
-        unknown = set(fields) - {HEAD, TAIL, RELATION}
-        if unknown or len(set(fields)) < len(fields) or not {HEAD, TAIL} <= set(fields):
+        slots = self.slots
+        unknown = set(slots) - {HEAD, TAIL, RELATION}
+        if unknown or len(set(slots)) < len(slots) or not {HEAD, TAIL} <= set(slots):
             raise ConfigError(
                 f"the statement is {self.template!r}: give {{head}} and {{tail}}, and {{relation}} or not, each once"
             )
-        if not all(words.strip() for words in self.words[:-1]):
+        if not all(literal.strip() for literal in self.literals[:-1]):
             raise ConfigError(f"the statement is {self.template!r}: put words before and between its blanks")
 
     @cached_property
-    def fields(self) -> tuple[str, ...]:
-        """The names of the blanks, in order."""
-        return tuple(_FIELD.findall(self.template))
+    def slots(self) -> tuple[str, ...]:
+        """The names of the slots, in order."""
+        return tuple(_SLOT.findall(self.template))
 
     @cached_property
-    def words(self) -> tuple[str, ...]:
-        """What stands before, between and after the blanks; one more than there are blanks, the last maybe empty."""
-        return tuple(_FIELD.split(self.template)[::2])
+    def literals(self) -> tuple[str, ...]:
+        """The texts before, between and after the slots: one more than there are slots; the last may be empty."""
+        return tuple(_SLOT.split(self.template)[::2])
 
-    def readings(self, text: str) -> Iterator[dict[str, str]]:
-        """Every way to read a text as this statement, none if it is none.
+    def parses(self, text: str) -> Iterator[dict[str, str]]:
+        """Yields every way to fill the slots that gives a text, as texts by slot; none if the text is no statement.
 
-        First comes the one in which the first blank is longest, then the second, and so on: the reading that greedy
+        The first one has the longest text in the first slot, then in the second, and so on. It is the one that greedy
         regular expressions give, which microsoft/BioGPT's scripts use.
         """
         text = text.strip()
-        first, *between, last = self.words
+        first, *between, last = self.literals
         if text.startswith(first) and text.endswith(last):
             inner = text[len(first) : len(text) - len(last)]
             for parts in _splits(inner, between):
                 if all(part.strip() for part in parts):
-                    yield dict(zip(self.fields, (part.strip() for part in parts), strict=True))
+                    yield dict(zip(self.slots, (part.strip() for part in parts), strict=True))
 
 
 def _splits(text: str, separators: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yields every way to split a text at separators that follow each other, the longest first part first."""
     if not separators:
         yield (text,)
         return
@@ -67,5 +69,5 @@ def _splits(text: str, separators: Sequence[str]) -> Iterator[tuple[str, ...]]:
     while (place := text.rfind(separators[0], 0, end)) >= 0:
         for rest in _splits(text[place + len(separators[0]) :], separators[1:]):
             yield (text[:place], *rest)
-        # The next one may overlap this, but must begin before it.
+        # The next occurrence may overlap this one, but must begin before it.
         end = place + len(separators[0]) - 1

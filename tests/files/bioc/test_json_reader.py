@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from biogpt_onnx.files.item import Passage
+from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, problems, read

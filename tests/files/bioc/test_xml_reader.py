@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.files import item
-from biogpt_onnx.files.item import Passage
+from biogpt_onnx.files import rows
 from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document, NamedEntity
 from makers.documents import documents, problems, read, save
@@ -120,7 +120,7 @@ def test_a_bad_document_is_counted_and_the_rest_goes_on(bad: str, says: str) -> 
 
 
 def test_a_document_that_is_too_long_is_not_kept_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item, "MAX_ROW_BYTES", 1000)
+    monkeypatch.setattr(rows, "MAX_ROW_BYTES", 1000)
     data = collection(document("1", passage(0, "x" * 5000)), document("2", passage(0, "C")))
     items = read(data, "bioc")
     assert "1,000 characters" in problems(items)[1]

@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from biogpt_onnx.files.bioc_output import BioC, xml_text
-from biogpt_onnx.files.item import Item, Passage
+from biogpt_onnx.files.annotations import RelationSchema
+from biogpt_onnx.files.bioc.xml_writer import BioC, xml_text
 from biogpt_onnx.files.lexicon import Lexicon
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import record_of
-from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.files.rows import Passage, Row
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relation, Relations
 from makers.documents import documents, read, relation, relations, unnamed, written
 
-CID = Schema("CID", "Chemical", "Disease")
+CID = RelationSchema("CID", "Chemical", "Disease")
 DOCUMENT = Document("Lidocaine caused cardiac asystole.", "354896", "Lidocaine-induced <asystole>.")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(str.strip)
 
@@ -39,7 +39,7 @@ DTD = """
 """
 
 
-def parsed(output_format: BioC, *items: tuple[Item, Relations]) -> bioc.BioCCollection:
+def parsed(output_format: BioC, *items: tuple[Row, Relations]) -> bioc.BioCCollection:
     text = written(output_format, [record_of(*pair, keep_document=True) for pair in items])
     tree = etree.fromstring(text.encode())
     dtd = etree.DTD(io.StringIO(DTD))
@@ -49,7 +49,7 @@ def parsed(output_format: BioC, *items: tuple[Item, Relations]) -> bioc.BioCColl
 
 def test_relations_are_annotations_with_locations_and_nodes_with_roles() -> None:
     found = relation(DOCUMENT, "Lidocaine", "cardiac asystole", score=-0.25)
-    collection = parsed(BioC(CID, Lexicon({"lidocaine": "D008012"})), (Item(1, DOCUMENT), relations(found)))
+    collection = parsed(BioC(CID, Lexicon({"lidocaine": "D008012"})), (Row(1, DOCUMENT), relations(found)))
     (document,) = collection.documents
     title, abstract = document.passages
     assert (document.id, title.text, abstract.text) == (DOCUMENT.id, DOCUMENT.title, DOCUMENT.text)
@@ -67,7 +67,7 @@ def test_relations_are_annotations_with_locations_and_nodes_with_roles() -> None
 
 def test_an_entity_of_two_relations_is_annotated_once() -> None:
     one, other = relation(DOCUMENT, "Lidocaine", "asystole"), relation(DOCUMENT, "Lidocaine", "cardiac")
-    (document,) = parsed(BioC(CID), (Item(1, DOCUMENT), relations(one, other))).documents
+    (document,) = parsed(BioC(CID), (Row(1, DOCUMENT), relations(one, other))).documents
     assert [each.id for each in document.passages[0].annotations] == ["T1", "T2"]
     assert [each.id for each in document.passages[1].annotations] == ["T3"]
     assert [[node.refid for node in each.nodes] for each in document.relations] == [["T1", "T2"], ["T1", "T3"]]
@@ -75,7 +75,7 @@ def test_an_entity_of_two_relations_is_annotated_once() -> None:
 
 def test_what_the_document_does_not_hold_has_no_location() -> None:
     found = relation(DOCUMENT, "Lidocaine", "heart block", score=float("nan"))
-    (document,) = parsed(BioC(CID), (Item(1, DOCUMENT), relations(found))).documents
+    (document,) = parsed(BioC(CID), (Row(1, DOCUMENT), relations(found))).documents
     (absent,) = document.annotations
     assert (absent.text, absent.locations) == ("heart block", [])
     assert "score" not in document.relations[0].infons
@@ -86,7 +86,7 @@ def test_a_document_that_came_as_bioc_keeps_its_passages_and_offsets() -> None:
     passages = (Passage("paragraph", 100, 0, 20), Passage("", 500, 21, 39))
     found = relation(document, "Lidocaine", "Asystole")
     across = relation(document, "given. Asystole", "followed")
-    item = Item(1, document, None, passages)
+    item = Row(1, document, None, passages)
     (written_document,) = parsed(BioC(CID), (item, relations(found, across))).documents
     first, second = written_document.passages
     assert [(each.offset, each.text, each.infons) for each in (first, second)] == [
@@ -103,12 +103,12 @@ def test_no_documents_are_a_collection_too() -> None:
 
 
 def test_a_document_without_a_name_has_its_lines_number() -> None:
-    (document,) = parsed(BioC(CID), (Item(12, Document("X")), relations())).documents
+    (document,) = parsed(BioC(CID), (Row(12, Document("X")), relations())).documents
     assert document.id == "12"
 
 
 def test_errors_have_no_place_in_it() -> None:
-    bad = record_of(Item(1, DOCUMENT), PromptError("too long"), keep_document=True)
+    bad = record_of(Row(1, DOCUMENT), PromptError("too long"), keep_document=True)
     assert written(BioC(CID), [bad]) == written(BioC(CID), [])
 
 
@@ -118,7 +118,7 @@ def test_the_same_results_are_the_same_file() -> None:
 
 def test_it_survives_the_way_there_and_back(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
-    path.write_text(written(BioC(CID), [record_of(Item(1, DOCUMENT), relations(), keep_document=True)]))
+    path.write_text(written(BioC(CID), [record_of(Row(1, DOCUMENT), relations(), keep_document=True)]))
     assert documents(list(read_documents(path))) == [DOCUMENT]
 
 
@@ -131,7 +131,7 @@ def test_what_is_written_is_read_back(rows: list[tuple[str, str, str]], data: st
         spans = data.draw(st.lists(st.tuples(*[st.integers(0, len(full) - 1)] * 2), min_size=2, max_size=2))
         (a, b), (c, d) = [(min(span), max(span) + 1) for span in spans]
         found = relations(Relation(full[a:b], "CID", full[c:d], (a, b), (c, d), -1.0))
-        records.append(record_of(Item(1, document), found, keep_document=True))
+        records.append(record_of(Row(1, document), found, keep_document=True))
         expected.append(Document(xml_text(text), xml_text(name), xml_text(title)))
     text = written(BioC(CID), records)
     # What is nothing but characters that XML lacks is empty then.

@@ -12,9 +12,9 @@ from typing import TextIO
 
 import pytest
 
-from biogpt_onnx.files.journal import SUFFIX, Journal
-from biogpt_onnx.files.json_lines import JsonLines
+from biogpt_onnx.files.journal.journal import SUFFIX, Journal
 from biogpt_onnx.files.records import Record, write_records
+from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import DocumentError
 
 IDENTITY = {"input": "sha256 of the input", "model": "sha256 of the model", "settings": {"num_beams": 1}}
@@ -304,7 +304,7 @@ def test_a_closed_journal_takes_nothing_more(output: Path) -> None:
 WORKER = """
 import sys, time
 from pathlib import Path
-from biogpt_onnx.files.journal import Journal
+from biogpt_onnx.files.journal.journal import Journal
 with Journal.open(Path(sys.argv[1]), {"input": "a"}) as journal:
     for number in range(journal.done + 1, 1000):
         journal.add([{"line": number, "id": None, "text": "x" * 20000}])

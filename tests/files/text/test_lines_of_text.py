@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.files import item
-from biogpt_onnx.files.columns import TEXT_NAMES, Columns
+from biogpt_onnx.files import rows
 from biogpt_onnx.files.formats import Format
 from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.files.text.columns import TEXT_NAMES, Columns
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, problems, read
@@ -136,7 +136,7 @@ def test_control_characters_stay_where_they_are() -> None:
 
 @pytest.mark.parametrize("file_format", BY_LINE)
 def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, file_format: Format) -> None:
-    monkeypatch.setattr(item, "MAX_ROW_BYTES", 100)
+    monkeypatch.setattr(rows, "MAX_ROW_BYTES", 100)
     header = "text\n" if file_format in {"csv", "tsv"} else ""
     row = {"jsonl": '{"text": "behind"}', "pubtator": "1|t|behind"}.get(file_format, "behind")
     gap = "\n" if file_format == "pubtator" else ""
@@ -146,12 +146,12 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
 
 
 def test_a_line_of_just_the_most_bytes_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item, "MAX_ROW_BYTES", 10)
+    monkeypatch.setattr(rows, "MAX_ROW_BYTES", 10)
     assert [one.problem is None for one in read("012345678\n0123456789\n0\n", "text")] == [True, False, True]
 
 
 def test_a_document_that_is_too_long_is_one_bad_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(rows, "MAX_CHARACTERS", 10)
     items = read('{"text": "0123456", "title": "012"}\n{"text": "0123456", "title": "0123"}\n', "jsonl")
     assert list(problems(items)) == [2]
     assert "11 characters" in problems(items)[2]

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biogpt_onnx.tasks import Document
-from biogpt_onnx.tasks.source import (
+from biogpt_onnx.tasks.prompts.source import (
     Source,
     abstract_alone,
     ended_sentence,

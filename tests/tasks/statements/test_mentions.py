@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biogpt_onnx.tasks import Document
-from biogpt_onnx.tasks.mentions import Mentions
-from biogpt_onnx.tasks.source import question_and_context, title_and_abstract
+from biogpt_onnx.tasks.prompts.source import question_and_context, title_and_abstract
+from biogpt_onnx.tasks.statements.mentions import MentionFinder
 
 DOCUMENT = Document(
     "Two patients given Cis-Platin (100 mg/m2) had seizures; one had a  Seizure\nof p = 0.05.", title="Renal failure"
@@ -12,7 +12,7 @@ DOCUMENT = Document(
 
 
 def found(words: str, document: Document = DOCUMENT) -> str | None:
-    span = Mentions(title_and_abstract(document)).find(words)
+    span = MentionFinder(title_and_abstract(document)).find(words)
     return None if span is None else document.full_text[slice(*span)]
 
 
@@ -38,7 +38,7 @@ def test_what_is_not_there_as_words_is_not_found(words: str) -> None:
 
 
 def test_the_first_mention_counts() -> None:
-    assert Mentions(title_and_abstract(Document("pain and pain"))).find("pain") == (0, 4)
+    assert MentionFinder(title_and_abstract(Document("pain and pain"))).find("pain") == (0, 4)
 
 
 def test_words_across_title_and_text_are_one_place_only_if_nothing_was_put_between() -> None:
@@ -48,7 +48,7 @@ def test_words_across_title_and_text_are_one_place_only_if_nothing_was_put_betwe
 
 
 def test_words_of_the_prompt_are_not_the_documents() -> None:
-    mentions = Mentions(question_and_context(Document("It works.", question="Does it?")))
+    mentions = MentionFinder(question_and_context(Document("It works.", question="Does it?")))
     assert mentions.find("question") is None
     assert mentions.find("context") is None
     assert mentions.find("works") == (3, 8)
@@ -66,7 +66,7 @@ def test_a_span_holds_what_was_asked_for(text: str, data: st.DataObject) -> None
     source = title_and_abstract(document)
     start = data.draw(st.integers(0, len(source.text)))
     words = source.text[start : data.draw(st.integers(start, len(source.text)))]
-    span = Mentions(source).find(words)
+    span = MentionFinder(source).find(words)
     if span is not None:
         held = document.full_text[slice(*span)]
         assert "".join(held.lower().split()).replace("ς", "σ") == "".join(words.split()).replace("ς", "σ")
