@@ -43,7 +43,7 @@ def terminable() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raises `Terminated` if the process was asked to end: C libraries have been seen to swallow the first exception."""
+    """Raises `Terminated` if the process was asked to end: C libraries have been seen to swallow the first raise."""
     if _requested:
         raise Terminated(_requested[0])
 
