@@ -101,7 +101,7 @@ def allowed(subject: Subject) -> Found:
     """Relations that keep to the words of their documents, of which only allowed tokens are looked up."""
     prepared = [tasks.prepare_for(tasks.BC5CDR, subject.exact, tasks.Document(text)) for text in _DOCUMENTS]
     prompts = [one.prompt_ids for one in prepared]
-    rules = [tasks.BC5CDR.rule(subject.exact.tokenizer, one) for one in prepared]
+    rules = [tasks.BC5CDR.constraint(subject.exact.tokenizer, one) for one in prepared]
     ours, theirs = (
         token_ids(model.generate_ids(prompts, max_new_tokens=subject.new_tokens, allowed=rules))
         for model in (subject.ours, subject.reference)

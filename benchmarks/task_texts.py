@@ -98,7 +98,7 @@ def _pairs(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _may_be_said(task: RelationTask, model: BioGPT, prepared: Prepared, target: tuple[int, ...]) -> bool:
-    rule = task.rule(model.tokenizer, prepared)
+    rule = task.constraint(model.tokenizer, prepared)
     return all(token in rule(target[:size]) for size, token in enumerate(target))
 
 

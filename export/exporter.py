@@ -40,8 +40,8 @@ def export_bundle(
     Args:
         checkpoint: checkpoint that `open_checkpoint` opened.
         target: bundle's folder; it appears when everything is written.
-        task: task that the checkpoint was fine-tuned for, one of `bundle.TASKS`; by default the one that its name or
-            form tells.
+        task: name of the task that the checkpoint was fine-tuned for; by default the one that its name or form
+            tells.
         overwrite: whether a bundle at `target` is replaced.
         progress: called after each weight.
 

@@ -1,6 +1,6 @@
 """The command line.
 
-Exit codes: 0; 1 when the work was done and the answer is no; 2 for bad usage or input.
+Exit codes: 0 for success; 1 if the work was done and the answer is no; 2 for bad usage or input.
 """
 
 from biogpt_onnx.cli.main import main

@@ -1,4 +1,4 @@
-"""Arguments to a command, and what goes wrong to one line."""
+"""The entry point: parses arguments, runs a command, and prints an error as one line."""
 
 import argparse
 import os
@@ -10,30 +10,13 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.cli import (
-    ask,
-    bench,
-    classify,
-    describe,
-    evaluate,
-    evaluate_task,
-    export,
-    generate,
-    info,
-    quantize,
-    relations,
-    verify,
-)
+from biogpt_onnx.cli.commands import COMMANDS, load_command
 from biogpt_onnx.cli.termination import Terminated, terminable
 from biogpt_onnx.runtime.errors import BioGptError
 
 BAD_INPUT = 2
 
-_COMMANDS = (
-    *(export, verify, quantize, evaluate, bench, generate),
-    *(relations, ask, classify, describe, evaluate_task, info),
-)
-# What a shell reports of a process that a signal ended.
+# A shell reports 128 and the signal's number for a process that a signal ended.
 _BY_SIGNAL = 128
 _INTERRUPTED = _BY_SIGNAL + signal.SIGINT
 
@@ -41,14 +24,14 @@ _INTERRUPTED = _BY_SIGNAL + signal.SIGINT
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    # Not the file and line that raised it, which are of no use to whoever runs a command.
+    # Without the file and line that raised the warning, which are of no use to users of a command.
     warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
     try:
         with terminable():
             code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more while it shuts down.
+        # The reader of the output has closed it; Python would report this once more while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -65,20 +48,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, like every other error."""
+        """Prints the message as one line, like every other error, and exits."""
         self.exit(BAD_INPUT, f"error: {message} (see {self.prog} --help)\n")
 
 
 class _CommandParser(_Parser):
-    """Takes options between positional arguments too: `generate BUNDLE --json PROMPT`."""
+    """The parser of one command, whose module it imports when it parses.
 
+    Options may stand between positional arguments: `generate BUNDLE --json PROMPT`.
+    """
+
+    command: str | None = None
+    """The command's name; None for a parser of arguments alone."""
+
+    _is_complete = False
     _intermixed = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 -- the base class's
-        """What the base class does, with arguments in any order."""
+        """Parses arguments in any order."""
         if self._intermixed:
             return super().parse_known_args(args, namespace)
-        # The library's way to do this calls back here, and sub-commands do not use it by themselves.
+        if self.command is not None and not self._is_complete:
+            command = load_command(self.command)
+            command.add_arguments(self)
+            self.set_defaults(run=command.run)
+            self._is_complete = True
+        # The base class's way to do this calls back here, and sub-commands do not use it by themselves.
         self._intermixed = True
         try:
             return self.parse_known_intermixed_args(args, namespace)
@@ -92,13 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     shared = _CommandParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
-    for command in _COMMANDS:
-        summary = (command.__doc__ or "").partition("\n")[0]
+    for name, summary in COMMANDS.items():
         command_parser = commands.add_parser(
-            command.NAME, parents=[shared], help=summary, description=summary, allow_abbrev=False
+            name, parents=[shared], help=summary, description=summary, allow_abbrev=False
         )
-        command.add_arguments(command_parser)
-        command_parser.set_defaults(run=command.run)
+        command_parser.command = name
     return parser
 
 

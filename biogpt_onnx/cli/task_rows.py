@@ -1,4 +1,4 @@
-"""Has every row of a file answered, in order, whatever becomes of single rows."""
+"""Runs a task on every row of a file: results in the order of the rows, an error for each row without a result."""
 
 import argparse
 import hashlib
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.files.columns import Columns
+from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.formats import STANDARD_INPUT
-from biogpt_onnx.files.item import Item
-from biogpt_onnx.files.json_lines import JsonLines
-from biogpt_onnx.files.ordering import in_length_order
 from biogpt_onnx.files.output import open_results
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.rows import Row
+from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.tasks import Document, Prepared, Reading, RunnableTask, prepare_for
 
-# What an interruption costs at most, in batches.
 _BATCHES_AT_ONCE = 4
+"""Batches between two writes of the journal: the most that an interruption costs."""
 
 _JSON_LINES = JsonLines()
 
@@ -33,62 +33,66 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     options: argparse.Namespace,
     task: RunnableTask[Any],
     model: BioGPT,
-    reads: Reading,
+    reading: Reading,
     output_format: OutputFormat = _JSON_LINES,
     *,
     completed: Callable[[Document], Document] = lambda document: document,
 ) -> int:
-    """Answers all rows; 1 where some had no answer, which standard error then names.
+    """Runs a task on all rows of the input file and writes the results; standard error names rows without a result.
 
     Args:
-        options: of the command.
-        task: what is done.
-        model: by whom.
-        reads: how documents become prompts.
-        output_format: the form of the results.
-        completed: adds to a document what the command line says about all.
+        options: The command's options.
+        task: The task.
+        model: A bundle of the task.
+        reading: The settings of prompt building.
+        output_format: The form of the results.
+        completed: Completes a document with the command's options.
+
+    Returns:
+        The exit code: 1 if some rows have no result, else 0.
     """
     is_stream = _is_stream(options.file)
-    total = 0 if is_stream else sum(1 for _ in _items(options))
-    items = _items(options)
-    rows = _Rows(options, task, model, reads, completed)
+    total = 0 if is_stream else sum(1 for _ in _rows(options))
+    # The first row is read here, so that a bad file is refused before any output is opened.
+    rows = _rows(options)
+    runner = _Runner(options, task, model, reading, completed)
     with (
         open_results(
             options.output,
             output_format,
-            _identity(options, task, model, reads),
-            # Nothing shows that another stream is the same.
+            _identity(options, task, model, reading),
+            # Nothing proves that another stream has the same content.
             restart=options.restart or is_stream,
             overwrite=options.overwrite,
         ) as results,
         Progress(task.name, estimate=True) as progress,
     ):
-        done, rows.failed = results.done, results.failed
-        for block in rows.answered(islice(items, done, None)):
+        done, runner.failed = results.done, results.failed
+        for block in runner.blocks(islice(rows, done, None)):
             results.add(block)
-            rows.report(block)
+            runner.report(block)
             done += len(block)
             if total:
                 progress(done, total)
         results.finish()
-    return 1 if rows.failed else 0
+    return 1 if runner.failed else 0
 
 
 def _is_stream(name: str) -> bool:
-    """Whether it can be read but once: standard input, or a pipe under a name of its own."""
+    """Returns True for an input that can be read only once: standard input or a named pipe."""
     return name == STANDARD_INPUT or not Path(name).is_file()
 
 
-def _items(options: argparse.Namespace) -> Iterator[Item]:
+def _rows(options: argparse.Namespace) -> Iterator[Row]:
     given = getattr(options, "given_entities", False)
     return read_documents(options.file, options.format, Columns(entities="entities" if given else None))
 
 
-class _Rows:
-    """Answers rows in blocks.
+class _Runner:
+    """Runs a task on rows, block by block.
 
     Attributes:
-        failed: rows that had no answer.
+        failed: Number of rows without a result so far.
     """
 
     def __init__(
@@ -96,28 +100,28 @@ class _Rows:
         options: argparse.Namespace,
         task: RunnableTask[Any],
         model: BioGPT,
-        reads: Reading,
+        reading: Reading,
         completed: Callable[[Document], Document],
     ) -> None:
         self.failed = 0
         self._batch_size, self._free = options.batch_size, options.free
-        self._task, self._model, self._reads, self._completed = task, model, reads, completed
+        self._task, self._model, self._reading, self._completed = task, model, reading, completed
 
-    def answered(self, items: Iterable[Item]) -> Iterator[list[tuple[Item, object]]]:
-        """Blocks of rows with their results, each a result, an error, or None for a bad row."""
+    def blocks(self, rows: Iterable[Row]) -> Iterator[list[tuple[Row, object]]]:
+        """Yields blocks of rows, each row with a result, an error, or None for a bad row."""
         window = self._batch_size * _BATCHES_AT_ONCE
-        pairs = in_length_order(items, window, self._run, self._batch_size)
+        pairs = run_in_batches(rows, window, self._run, self._batch_size)
         while block := list(islice(pairs, window)):
-            yield [(item, result) for item, result in block]
+            yield [(row, result) for row, result in block]
 
-    def report(self, block: Sequence[tuple[Item, object]]) -> None:
-        """Names the rows that have no answer."""
-        for item, result in block:
-            problem = item.problem if item.document is None else result
+    def report(self, block: Sequence[tuple[Row, object]]) -> None:
+        """Counts the rows without a result, and names them on standard error."""
+        for row, result in block:
+            problem = row.problem if row.document is None else result
             if isinstance(problem, str | BioGptError):
                 self.failed += 1
                 with suppress(OSError):
-                    print(f"warning: line {item.line}: {problem}", file=sys.stderr, flush=True)
+                    print(f"warning: line {row.line}: {problem}", file=sys.stderr, flush=True)
 
     def _run(self, documents: Sequence[Document]) -> list[object]:
         ready = [self._prepared(document) for document in documents]
@@ -127,7 +131,7 @@ class _Rows:
 
     def _prepared(self, document: Document) -> Prepared | BioGptError:
         try:
-            return prepare_for(self._task, self._model, self._completed(document), self._reads)
+            return prepare_for(self._task, self._model, self._completed(document), self._reading)
         except BioGptError as error:
             return error
 
@@ -139,21 +143,23 @@ class _Rows:
         except BioGptError as error:
             if len(good) == 1:
                 return [error]
-            # One of them is to blame, or all together are too large; the others must not suffer for it.
+            # One document causes the error, or all together are too large: the others still get their results.
             half = len(good) // 2
             return [*self._answers(good[:half]), *self._answers(good[half:])]
 
 
-def _identity(options: argparse.Namespace, task: RunnableTask[Any], model: BioGPT, reads: Reading) -> Mapping[str, Any]:
-    """What determines the results."""
+def _identity(
+    options: argparse.Namespace, task: RunnableTask[Any], model: BioGPT, reading: Reading
+) -> Mapping[str, Any]:
+    """Returns everything that determines the results."""
     return {
         "input": STANDARD_INPUT if _is_stream(options.file) else hash_file(Path(options.file)),
         "bundle": hashlib.sha256(model.manifest.to_json().encode()).hexdigest(),
         "task": task.name,
         "labels": list(getattr(task, "labels", ())),
         "decoding": repr(getattr(task, "config", None)),
-        "too_long": reads.too_long,
-        "normalize_punctuation": reads.normalize_punctuation,
+        "too_long": reading.too_long,
+        "normalize_punctuation": reading.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),
         "given_entities": getattr(options, "given_entities", False),

@@ -1,4 +1,4 @@
-"""A request to end, as an exception: what is half-written is then cleaned up, as after Ctrl-C."""
+"""Signals that ask the process to end, as an exception, so that unfinished files are removed as after Ctrl-C."""
 
 import signal
 import threading
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-# The request to end, and the end of the terminal, which Windows does not know.
+# The request to end and the hang-up of the terminal; Windows has no SIGHUP.
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _requested: list[int] = []
 
 
 class Terminated(BaseException):
-    """Somebody asked the process to end. Like KeyboardInterrupt it is no error that a library may handle.
+    """The process was asked to end. Like KeyboardInterrupt it is no error that a library may handle.
 
     Attributes:
-        signal_number: how it was asked.
+        signal_number: The signal.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -26,12 +26,12 @@ class Terminated(BaseException):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raises `Terminated` in the block when the process is asked to end."""
+    """Raises `Terminated` in the block when the process is asked to end; outside the main thread it does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     _requested.clear()
-    # A process under nohup was told to ignore the end of its terminal, and goes on doing so.
+    # A process under nohup ignores the hang-up of its terminal, and continues to do so.
     heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, _terminate) for number in heeded}
     try:
@@ -43,7 +43,7 @@ def terminable() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raises `Terminated` if the process was asked to end: libraries in C have been seen to swallow the first one."""
+    """Raises `Terminated` if the process was asked to end: C libraries have been seen to swallow the first raise."""
     if _requested:
         raise Terminated(_requested[0])
 

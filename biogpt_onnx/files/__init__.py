@@ -1,1 +1,1 @@
-"""Documents out of files, and results into files."""
+"""Files: documents are read from them, and results are written to them."""

@@ -1,19 +1,19 @@
-"""The forms in which documents come in files, and how a file's name says which."""
+"""Input formats, and the endings of file names that stand for them."""
 
 from typing import Literal, get_args
 
 from biogpt_onnx.runtime.errors import DocumentError
 
 Format = Literal["text", "jsonl", "csv", "tsv", "pubtator", "bioc", "biocjson"]
-"""One document a line; one JSON object a line; tables with a header; PubTator; BioC as XML and as JSON."""
+"""A document a line; a JSON object a line; tables with a header; PubTator; BioC as XML and as JSON."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 NAMELESS: tuple[Format, ...] = ("text", "csv", "tsv")
-"""Those that have no place for what a document names."""
+"""The formats that have no place for named entities."""
 
 STANDARD_INPUT = "-"
-"""What stands for it where a file is named."""
+"""The name that stands for standard input."""
 
 # The longer suffix comes first.
 _SUFFIXES: dict[str, Format] = {
@@ -30,10 +30,10 @@ _SUFFIXES: dict[str, Format] = {
 
 
 def format_of(name: str) -> Format:
-    """The format that the name of a file stands for.
+    """Returns the format that the ending of a file's name stands for.
 
     Raises:
-        DocumentError: it stands for none.
+        DocumentError: The ending stands for none.
     """
     lowered = name.lower()
     for suffix, file_format in _SUFFIXES.items():

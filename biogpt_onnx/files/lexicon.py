@@ -1,4 +1,4 @@
-"""The concept ids of entities, from a file of the user's."""
+"""Lexicons: the concept ids of entity names, from a file of the user."""
 
 import json
 from collections.abc import Mapping
@@ -11,25 +11,25 @@ from biogpt_onnx.runtime.errors import DocumentError
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Names and the ids of what they stand for.
+    """A mapping of entity names to concept ids.
 
     Attributes:
-        concepts: by name, in lower case and with single spaces.
+        concepts: The id of each name; names are in lower case with single spaces.
     """
 
     concepts: Mapping[str, str] = field(default_factory=dict)
 
     def concept(self, name: str) -> str:
-        """The id of a name, whatever its case; the name in lower case where it has none."""
+        """Returns the id of a name in any case; for an unknown name the name itself, in lower case."""
         key = _key(name)
         return self.concepts.get(key, key)
 
 
 def read_lexicon(path: Path) -> Lexicon:
-    """A lexicon from a JSON object of names and ids.
+    """Reads a lexicon from a JSON object of names and ids.
 
     Raises:
-        DocumentError: it cannot be read, is something else, or gives a name two ids.
+        DocumentError: The file cannot be read, is no such object, or gives a name two ids.
     """
     concepts: dict[str, str] = {}
     for name, concept in _pairs(path):

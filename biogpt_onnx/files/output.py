@@ -1,4 +1,4 @@
-"""Results into a file, safe from interruptions, or to standard output as they come."""
+"""Outputs of results: a file that survives interruptions, or standard output as results come."""
 
 import io
 import sys
@@ -8,28 +8,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from biogpt_onnx.files.item import Item
-from biogpt_onnx.files.journal import Journal
+from biogpt_onnx.files.journal.journal import Journal
 from biogpt_onnx.files.records import OutputFormat, record_of, write_records
+from biogpt_onnx.files.rows import Row
 
 
 class Results(Protocol):
-    """Where results go.
+    """An open output of results.
 
     Attributes:
-        done: rows of the input whose results are there already, from an interrupted run; they are to be skipped.
-        failed: those of them whose results are errors.
+        done: Number of rows whose results an interrupted run has already written; they are to be skipped.
+        failed: Number of those rows whose results are errors.
     """
 
     done: int
     failed: int
 
-    def add(self, results: Iterable[tuple[Item, object]]) -> None:
-        """Adds a block: rows with their results, in the order of the input."""
+    def add(self, results: Iterable[tuple[Row, object]]) -> None:
+        """Adds a block of rows with their results, in the order of the input."""
         ...
 
     def finish(self) -> None:
-        """Says that all rows are there."""
+        """Completes the output after the last row."""
         ...
 
 
@@ -42,59 +42,62 @@ def open_results(
     restart: bool = False,
     overwrite: bool = False,
 ) -> Iterator[Results]:
-    """Opens where results go; see `Journal.open`.
+    """Opens an output of results; see `Journal.open`.
 
     Args:
-        output: a file; None for standard output, which has no journal.
-        output_format: in which form.
-        identity: what determines the results, the form of the output not among it.
-        restart: give up what an unfinished run has done.
-        overwrite: replace the output if it is there.
+        output: The file; None for standard output, which has no journal.
+        output_format: The format of the results.
+        identity: Everything that determines the results, without the output's format.
+        restart: Discards the results of an interrupted run.
+        overwrite: Replaces an output that exists.
+
+    Yields:
+        The open output.
 
     Raises:
-        DocumentError: see `Journal.open`.
+        DocumentError: The output cannot be opened; see `Journal.open`.
     """
     if output is None:
-        yield _Streamed(sys.stdout, output_format)
+        yield _StreamedResults(sys.stdout, output_format)
         return
-    # A journal without documents is of no use to a form that needs them, and the other way round.
+    # A journal without documents is of no use to a format that needs them, and the other way round.
     identity = {**identity, "output": type(output_format).__name__}
     with Journal.open(output, identity, restart=restart, overwrite=overwrite) as journal:
-        yield _Journaled(journal, output_format)
+        yield _JournaledResults(journal, output_format)
 
 
-class _Journaled:
+class _JournaledResults:
     def __init__(self, journal: Journal, output_format: OutputFormat) -> None:
         self._journal = journal
         self._format = output_format
         self.done = journal.done
         self.failed = journal.failed
 
-    def add(self, results: Iterable[tuple[Item, object]]) -> None:
-        keep = self._format.keeps_documents
-        self._journal.add([record_of(item, result, keep_document=keep) for item, result in results])
+    def add(self, results: Iterable[tuple[Row, object]]) -> None:
+        keep = self._format.needs_documents
+        self._journal.add([record_of(row, result, keep_document=keep) for row, result in results])
 
     def finish(self) -> None:
         self._journal.finish(partial(write_records, self._format))
 
 
-class _Streamed:
+class _StreamedResults:
     def __init__(self, stream: TextIO, output_format: OutputFormat) -> None:
         if isinstance(stream, io.TextIOWrapper):
-            # Whatever the terminal's own encoding: the formats are UTF-8.
+            # All formats are UTF-8, whatever the terminal's encoding.
             stream.reconfigure(encoding="utf-8", newline="\n")
         self._stream = stream
         self._format = output_format
         self.done = 0
         self.failed = 0
-        self._stream.write(output_format.beginning())
+        self._stream.write(output_format.header())
 
-    def add(self, results: Iterable[tuple[Item, object]]) -> None:
-        keep = self._format.keeps_documents
-        for item, result in results:
-            self._stream.write(self._format.of(record_of(item, result, keep_document=keep)))
+    def add(self, results: Iterable[tuple[Row, object]]) -> None:
+        keep = self._format.needs_documents
+        for row, result in results:
+            self._stream.write(self._format.format_record(record_of(row, result, keep_document=keep)))
         self._stream.flush()
 
     def finish(self) -> None:
-        self._stream.write(self._format.end())
+        self._stream.write(self._format.footer())
         self._stream.flush()

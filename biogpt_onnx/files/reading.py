@@ -1,4 +1,4 @@
-"""Documents out of a file or a stream, whatever its format."""
+"""Reading documents from a file or a stream of any format."""
 
 import io
 import sys
@@ -8,15 +8,15 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from biogpt_onnx.files.bioc_json import read_bioc_json
-from biogpt_onnx.files.bioc_xml import check_bioc_xml, read_bioc_xml
-from biogpt_onnx.files.columns import Columns
+from biogpt_onnx.files.bioc.json_reader import read_bioc_json
+from biogpt_onnx.files.bioc.xml_reader import check_bioc_xml, read_bioc_xml
 from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT, Format, format_of
-from biogpt_onnx.files.item import Item
-from biogpt_onnx.files.json_lines import read_json_lines
 from biogpt_onnx.files.pubtator import read_pubtator
-from biogpt_onnx.files.tables import read_csv, read_tsv
-from biogpt_onnx.files.text_lines import read_text_lines
+from biogpt_onnx.files.rows import Row
+from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.json_lines import read_json_lines
+from biogpt_onnx.files.text.lines import read_text_lines
+from biogpt_onnx.files.text.tables import read_csv, read_tsv
 from biogpt_onnx.runtime.errors import DocumentError
 
 _DEFAULT_COLUMNS = Columns()
@@ -24,32 +24,33 @@ _DEFAULT_COLUMNS = Columns()
 
 def read_documents(
     source: str | Path | BinaryIO, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
-) -> Iterator[Item]:
-    """The documents of a file, one after the other, as they are asked for.
+) -> Iterator[Row]:
+    """Reads the documents of a file one at a time, as the returned iterator is advanced.
 
-    The first is read at once, so that a file that cannot be read is known before anything else is done. Only of BioC
-    JSON is more than one document in memory.
+    The first document is read at once, so that a file that cannot be read is refused before other work is done. One
+    document is in memory at a time; of BioC JSON the whole file.
 
     Args:
-        source: a file; "-" for standard input; or a binary stream, which stays open.
-        file_format: None for what the file's name says; standard input and streams are then text.
-        columns: the names of the fields of JSON lines and tables.
+        source: A file; "-" for standard input; or a binary stream, which stays open.
+        file_format: The file's format; None for the one that the file's name stands for, and text for standard input
+            and streams.
+        columns: The names of the fields of JSON lines and tables.
 
     Returns:
-        An item a row; a bad one says what is wrong with it, and the next follows.
+        The rows in order; a bad row holds its problem and does not end the iteration.
 
     Raises:
-        DocumentError: there is no such file, or it is bad as a whole: binary, of another format, without a column. It
-            may also be raised later, where a BioC stream turns out to be no XML.
+        DocumentError: There is no such file, or it is bad as a whole: binary, of another format, without a column. The
+            iterator raises it too if a BioC stream is no XML further on.
     """
     if file_format is not None and file_format not in FORMATS:
         raise DocumentError(f"format is {file_format!r}: known are {', '.join(FORMATS)}")
-    items = _items(source, file_format, columns)
-    first = next(items, None)
-    return items if first is None else chain((first,), items)
+    rows = _rows(source, file_format, columns)
+    first = next(rows, None)
+    return rows if first is None else chain((first,), rows)
 
 
-def _items(source: str | Path | BinaryIO, file_format: Format | None, columns: Columns) -> Iterator[Item]:
+def _rows(source: str | Path | BinaryIO, file_format: Format | None, columns: Columns) -> Iterator[Row]:
     if source == STANDARD_INPUT:
         source = sys.stdin.buffer
     name = str(source) if isinstance(source, str | Path) else "standard input"
@@ -59,7 +60,7 @@ def _items(source: str | Path | BinaryIO, file_format: Format | None, columns: C
                 file_format = file_format or format_of(name)
                 stream = stack.enter_context(Path(source).open("rb"))
                 if file_format == "bioc" and stream.seekable():
-                    # XML is bad as a whole; better to know before hours of work.
+                    # An error in XML is one of the whole file: it is found before hours of work.
                     check_bioc_xml(stream, name)
                     stream.seek(0)
             else:
@@ -69,8 +70,8 @@ def _items(source: str | Path | BinaryIO, file_format: Format | None, columns: C
         raise DocumentError(f"{name} cannot be read ({error.strerror or error}): name another file") from error
 
 
-def _read(stream: io.BufferedReader, name: str, file_format: Format, columns: Columns) -> Iterator[Item]:
-    readers: dict[Format, Callable[[], Iterator[Item]]] = {
+def _read(stream: io.BufferedReader, name: str, file_format: Format, columns: Columns) -> Iterator[Row]:
+    readers: dict[Format, Callable[[], Iterator[Row]]] = {
         "text": lambda: read_text_lines(stream, name),
         "jsonl": lambda: read_json_lines(stream, name, columns),
         "csv": lambda: read_csv(stream, name, columns),
@@ -85,8 +86,8 @@ def _read(stream: io.BufferedReader, name: str, file_format: Format, columns: Co
 def _buffered(stream: BinaryIO, stack: ExitStack) -> io.BufferedReader:
     if isinstance(stream, io.BufferedReader):
         return stream
-    # All it needs of a stream is `readinto`, which every binary one has.
+    # The buffer only calls `readinto`, which every binary stream has.
     buffered: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", stream))
-    # Else the stream would be closed with its buffer.
+    # Without this the stream would be closed with its buffer.
     stack.callback(buffered.detach)
     return buffered

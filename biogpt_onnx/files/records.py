@@ -1,11 +1,11 @@
-"""What is kept of a result: plain data, from which every form of output can be written."""
+"""Records: results as plain JSON data, from which every output format is written."""
 
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TextIO
 
-from biogpt_onnx.files.item import Item
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.tasks.results import Relation
 
@@ -14,60 +14,61 @@ Record = dict[str, Any]
 
 
 class OutputFormat(Protocol):
-    """A form in which results are written.
+    """A format in which results are written.
 
     Attributes:
-        keeps_documents: whether records must hold the documents themselves.
+        needs_documents: True if records must hold the documents themselves.
     """
 
-    keeps_documents: bool
+    needs_documents: bool
 
-    def beginning(self) -> str:
-        """What stands before the first result."""
+    def header(self) -> str:
+        """Returns the text before the first result."""
         ...
 
-    def of(self, record: Record) -> str:
-        """What is written of one record; nothing where the form has no place for it."""
+    def format_record(self, record: Record) -> str:
+        """Returns the text of one record; empty if the format has no place for it."""
         ...
 
-    def end(self) -> str:
-        """What stands behind the last result."""
+    def footer(self) -> str:
+        """Returns the text behind the last result."""
         ...
 
 
-def record_of(item: Item, result: object, *, keep_document: bool = False) -> Record:
-    """The record of one row.
+def record_of(row: Row, result: object, *, keep_document: bool = False) -> Record:
+    """Returns the record of one row.
 
     Args:
-        item: the row.
-        result: one of `biogpt_onnx.tasks.results`, or the error that this document met; ignored where the row is bad.
-        keep_document: whether the document is part of it.
+        row: The row.
+        result: A result of `biogpt_onnx.tasks.results`, or the error of this document; ignored for a bad row.
+        keep_document: Adds the document to the record.
 
     Returns:
-        `{"line", "id"}` and the result's fields, tuples as lists and numbers that are not finite as None; or
+        `{"line", "id"}` and the result's fields, with tuples as lists and None for numbers that are not finite; or
         `{"line", "id", "error"}`.
     """
-    document = item.document
+    document = row.document
     if document is None:
-        return {"line": item.line, "id": None, "error": item.problem}
-    record: Record = {"line": item.line, "id": document.id}
+        return {"line": row.line, "id": None, "error": row.problem}
+    record: Record = {"line": row.line, "id": document.id}
     if isinstance(result, BioGptError):
         return record | {"error": str(result)}
     record |= _plain(result)
     if keep_document:
-        passages = [dataclasses.astuple(passage) for passage in item.passages]
+        passages = [dataclasses.astuple(passage) for passage in row.passages]
         record["document"] = {"title": document.title, "text": document.text, "passages": _plain(passages)}
     return record
 
 
 def write_records(output_format: OutputFormat, records: Iterable[Record], stream: TextIO) -> None:
     """Writes records as a whole file."""
-    stream.write(output_format.beginning())
-    stream.writelines(output_format.of(record) for record in records)
-    stream.write(output_format.end())
+    stream.write(output_format.header())
+    stream.writelines(output_format.format_record(record) for record in records)
+    stream.write(output_format.footer())
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
+    """Returns the JSON form of a value."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return fields | ({"in_source": value.in_source} if isinstance(value, Relation) else {})

@@ -1,4 +1,4 @@
-"""BioGPT's tasks: relations, answers, classes and descriptions as data, each traced to the text that it comes from.
+"""Tasks of BioGPT: relations, answers, classes and descriptions as data, with entities traced to the document's text.
 
 import biogpt_onnx
 from biogpt_onnx import tasks
@@ -9,7 +9,13 @@ for relation in found.relations:
     print(relation.head, relation.head_span, relation.tail, relation.tail_span)
 """
 
-from biogpt_onnx.tasks.catalogue import (
+from biogpt_onnx.tasks.custom import Task
+from biogpt_onnx.tasks.description import DescriptionTask
+from biogpt_onnx.tasks.document import Document, NamedEntity
+from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
+from biogpt_onnx.tasks.prompts.building import Prepared, Reading, TooLong
+from biogpt_onnx.tasks.prompts.source import Source
+from biogpt_onnx.tasks.published import (
     BC5CDR,
     DDI,
     DESCRIPTION,
@@ -21,15 +27,11 @@ from biogpt_onnx.tasks.catalogue import (
     NO_HALLMARK,
     PUBMEDQA,
 )
-from biogpt_onnx.tasks.description import DescriptionTask
-from biogpt_onnx.tasks.document import Document, NamedEntity
-from biogpt_onnx.tasks.fitting import Prepared, Reading, TooLong
-from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
-from biogpt_onnx.tasks.own import Task
+from biogpt_onnx.tasks.registry import TASK_SPECS, task_spec
 from biogpt_onnx.tasks.relations import RelationTask
 from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span
 from biogpt_onnx.tasks.running import RunnableTask, check_task, prepare_for, run
-from biogpt_onnx.tasks.source import Source
+from biogpt_onnx.tasks.spec import Evaluation, TaskSpec
 
 __all__ = [
     "BC5CDR",
@@ -42,6 +44,7 @@ __all__ = [
     "KD_DTI",
     "NO_HALLMARK",
     "PUBMEDQA",
+    "TASK_SPECS",
     "Answer",
     "AnswerTask",
     "Classification",
@@ -49,6 +52,7 @@ __all__ = [
     "Description",
     "DescriptionTask",
     "Document",
+    "Evaluation",
     "NamedEntity",
     "Prepared",
     "Reading",
@@ -59,8 +63,10 @@ __all__ = [
     "Source",
     "Span",
     "Task",
+    "TaskSpec",
     "TooLong",
     "check_task",
     "prepare_for",
     "run",
+    "task_spec",
 ]

@@ -1,15 +1,15 @@
-"""What a task is asked about."""
+"""Documents: the inputs of all tasks."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class NamedEntity:
-    """Something that a document names.
+    """An entity that a document names.
 
     Attributes:
-        text: the name, as it stands there.
-        type: such as "Chemical"; empty where nobody says.
+        text: The entity's name as the document writes it.
+        type: The entity's type, such as "Chemical"; empty if unknown.
     """
 
     text: str
@@ -18,14 +18,15 @@ class NamedEntity:
 
 @dataclass(frozen=True)
 class Document:
-    """A document of the user's, as it was written.
+    """A document as the user wrote it.
 
     Attributes:
-        text: the abstract, the sentence, the context of a question or the term to describe.
-        id: what the user calls it; None for nothing.
-        title: what stands above the text, if anything does.
-        question: what is asked about the text; for question answering alone.
-        entities: what it names, where that is known; relations are then between these alone. None for any of its words.
+        text: The abstract, the sentence, the context of a question or the term to describe.
+        id: The user's identifier of the document; None for none.
+        title: The title above the text; empty for none.
+        question: The question about the text; read by question answering alone.
+        entities: The named entities, if they are known; relations then hold between these alone. None lets relations
+            hold between any words of the document.
     """
 
     text: str
@@ -36,5 +37,5 @@ class Document:
 
     @property
     def full_text(self) -> str:
-        """Title and text with one space between, as PubTator counts characters; spans of results count in this."""
+        """Title and text with one space between, as PubTator counts characters; results' spans index this string."""
         return f"{self.title} {self.text}" if self.title else self.text

@@ -1,4 +1,4 @@
-"""Question answering and classification: one or several of the labels that are known."""
+"""Question answering and classification: tasks whose results are labels of a known set, with probabilities."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,36 +10,39 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.results import Choices
-from biogpt_onnx.tasks.fitting import Prepared
+from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.source import SourceBuilder, ended_sentence, question_and_context
 from biogpt_onnx.tasks.results import Answer, Classification
-from biogpt_onnx.tasks.source import SourceOf, ended_sentence, question_and_context
 
 _LABEL = "{label}"
 _CONFIG = GenerationConfig(max_new_tokens=128)
 
-_Said = tuple[tuple[str, ...], tuple[str, ...], str]
-"""Labels, what is none, and the text that says them."""
+_Labelled = tuple[tuple[str, ...], tuple[str, ...], str]
+"""The labels of a document, the unknown parts of the text that states them, and the text."""
 
 
 @dataclass(frozen=True)
 class AnswerTask:
-    """A question that has one of a few answers.
+    """Question answering with a few known answers.
 
     Attributes:
-        name: as a bundle's manifest has it.
-        sentence: how the answer is given, with {label} in it.
-        labels: the answers that there are.
-        soft_prompt_size: rows of the soft prompt behind the source; None for whatever the bundle has.
-        source: the form of question and context in the prompt.
-        config: how a free answer is decoded.
-        least_new_tokens: room for the answer that a document must leave.
+        name: The task's name, as a bundle's manifest records it.
+        sentence: The sentence that gives the answer, with {label} in its place.
+        labels: The known answers.
+        soft_prompt_size: Rows of the soft prompt behind the source; None accepts any number.
+        source: Makes the source text from question and context.
+        config: The decoding of free answers.
+        least_new_tokens: Number of positions that a prompt must leave for the answer.
+
+    Raises:
+        ConfigError: The sentence does not have {label} once, or the labels are not at least two different ones.
     """
 
     name: str
     sentence: str
     labels: tuple[str, ...]
     soft_prompt_size: int | None = 9
-    source: SourceOf = question_and_context
+    source: SourceBuilder = question_and_context
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 32
 
@@ -47,15 +50,18 @@ class AnswerTask:
         _check(self.name, self.sentence, self.labels)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Answer]:
-        """The answer to each question, with the probability of each label among all.
+        """Answers questions, with the probability of each label.
 
         Args:
-            model: a bundle of the task.
-            prepared: questions and contexts.
-            free: take what the model writes, instead of the likeliest label.
+            model: A bundle of the task.
+            prepared: The questions with their contexts.
+            free: Takes the text that the model generates instead of the most probable label.
+
+        Returns:
+            The answer to each question.
 
         Raises:
-            PromptError: there is no question.
+            PromptError: A question is empty.
         """
         for one in prepared:
             if not one.document.question.strip():
@@ -63,9 +69,9 @@ class AnswerTask:
         if free:
             return [answer for group in _groups(model, prepared) for answer in self._freely(model, group)]
         found = model.choose_ids([one.prompt_ids for one in prepared], list(self._sentences), ends=True)
-        return [self._likeliest(*pair) for pair in zip(prepared, found, strict=True)]
+        return [self._most_probable(*pair) for pair in zip(prepared, found, strict=True)]
 
-    def _likeliest(self, prepared: Prepared, choices: Choices) -> Answer:
+    def _most_probable(self, prepared: Prepared, choices: Choices) -> Answer:
         best = choices.best
         label, probabilities = self._sentences[best.text], self._probabilities(choices)
         return Answer(label, probabilities, best.log_probability, best.text, prepared.read)
@@ -76,7 +82,7 @@ class AnswerTask:
         generations = model.generate(prompts, self.config)
         for one, choices, generation in zip(group, found, generations, strict=True):
             text = generation.text.strip()
-            label = _after(text, self.sentence)
+            label = _parsed_label(text, self.sentence)
             known = label if label in self.labels else None
             yield Answer(known, self._probabilities(choices), generation.score, text, one.read)
 
@@ -91,18 +97,21 @@ class AnswerTask:
 
 @dataclass(frozen=True)
 class ClassificationTask:
-    """What a document is about: one or several labels.
+    """Multi-label classification of documents.
 
     Attributes:
-        name: as a bundle's manifest has it.
-        sentence: how the labels are given, with {label} in it.
-        labels: the labels that there are.
-        separator: what stands between two labels.
-        alone: labels that stand beside no other.
-        soft_prompt_size: rows of the soft prompt behind the source; None for whatever the bundle has.
-        source: the form of the document in the prompt.
-        config: how a free answer is decoded.
-        least_new_tokens: room for the answer that a document must leave.
+        name: The task's name, as a bundle's manifest records it.
+        sentence: The sentence that gives the labels, with {label} in their place.
+        labels: The known labels.
+        separator: The text between two labels.
+        alone: Labels that exclude all others.
+        soft_prompt_size: Rows of the soft prompt behind the source; None accepts any number.
+        source: Makes the source text from the document.
+        config: The decoding of free answers.
+        least_new_tokens: Number of positions that a prompt must leave for the answer.
+
+    Raises:
+        ConfigError: The sentence does not have {label} once, or the labels are not at least two different ones.
     """
 
     name: str
@@ -111,7 +120,7 @@ class ClassificationTask:
     separator: str = "|"
     alone: tuple[str, ...] = ()
     soft_prompt_size: int | None = 1
-    source: SourceOf = ended_sentence
+    source: SourceBuilder = ended_sentence
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 128
 
@@ -119,14 +128,17 @@ class ClassificationTask:
         _check(self.name, self.sentence, self.labels)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Classification]:
-        """The labels of each document, and the probability of each among all to be named first.
+        """Classifies documents, with the probability of each label to be the first one.
 
-        The likeliest first label is taken, then the likeliest of the others or the end, and so on.
+        The most probable first label is taken, then the most probable of the other labels or the end, and so on.
 
         Args:
-            model: a bundle of the task.
-            prepared: the documents.
-            free: take what the model writes, instead of the likeliest labels.
+            model: A bundle of the task.
+            prepared: The documents.
+            free: Takes the text that the model generates instead of the most probable labels.
+
+        Returns:
+            The classes of each document.
         """
         return [
             classification
@@ -136,7 +148,7 @@ class ClassificationTask:
 
     @cached_property
     def _around(self) -> tuple[str, str]:
-        """What stands before the labels, and what behind them."""
+        """The sentence's texts before and behind the labels."""
         before, _, end = self.sentence.partition(_LABEL)
         return before, end
 
@@ -146,42 +158,45 @@ class ClassificationTask:
         first = {before + label: label for label in self.labels}
         found = model.choose(prompts, list(first))
         results = (
-            self._said(model, prompts)
+            self._freely(model, prompts)
             if free
-            else self._likeliest(model, prompts, [first[choices.best.text] for choices in found])
+            else self._most_probable(model, prompts, [first[choices.best.text] for choices in found])
         )
         for one, choices, (labels, unparsed, text) in zip(group, found, results, strict=True):
             probabilities = {first[choice.text]: choice.probability for choice in choices.choices}
             yield Classification(labels, probabilities, unparsed, text, one.read)
 
-    def _said(self, model: BioGPT, prompts: Sequence[Prefix[Any]]) -> Iterator[_Said]:
-        """What the model writes."""
+    def _freely(self, model: BioGPT, prompts: Sequence[Prefix[Any]]) -> Iterator[_Labelled]:
+        """Yields the labels of the texts that the model generates."""
         for generation in model.generate(prompts, self.config):
             text = generation.text.strip()
-            said = [part.strip() for part in (_after(text, self.sentence) or text).split(self.separator)]
-            known = tuple(dict.fromkeys(label for label in said if label in self.labels))
-            yield known, tuple(part for part in said if part and part not in self.labels), text
+            parts = [part.strip() for part in (_parsed_label(text, self.sentence) or text).split(self.separator)]
+            known = tuple(dict.fromkeys(label for label in parts if label in self.labels))
+            yield known, tuple(part for part in parts if part and part not in self.labels), text
 
-    def _likeliest(self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str]) -> Iterator[_Said]:
-        """The likeliest labels, given the first of each."""
+    def _most_probable(
+        self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str]
+    ) -> Iterator[_Labelled]:
+        """Yields the most probable labels, given the first label of each prompt."""
         before, end = self._around
         labels: list[tuple[str, ...]] = [(label,) for label in first]
-        going_on = list(range(len(prompts)))
-        while going_on:
+        unfinished = list(range(len(prompts)))
+        while unfinished:
+            # Prompts whose labels are the same so far choose from the same texts, in one pass.
             alike: dict[tuple[str, ...], list[int]] = {}
-            for number in going_on:
-                alike.setdefault(labels[number], []).append(number)
-            going_on = []
-            for said, numbers in alike.items():
-                following = self._next(model, [prompts[number] for number in numbers], said)
-                for number, label in zip(numbers, following, strict=True):
+            for index in unfinished:
+                alike.setdefault(labels[index], []).append(index)
+            unfinished = []
+            for chosen, indices in alike.items():
+                following = self._next(model, [prompts[index] for index in indices], chosen)
+                for index, label in zip(indices, following, strict=True):
                     if label is not None:
-                        labels[number] = (*said, label)
-                        going_on.append(number)
-        return ((said, (), f"{before}{self.separator.join(said)}{end}") for said in labels)
+                        labels[index] = (*chosen, label)
+                        unfinished.append(index)
+        return ((chosen, (), f"{before}{self.separator.join(chosen)}{end}") for chosen in labels)
 
     def _next(self, model: BioGPT, prompts: Sequence[Prefix[Any]], labels: Sequence[str]) -> list[str | None]:
-        """The label that follows these behind each prompt, None where the text ends."""
+        """Returns the label that follows these labels behind each prompt; None where the text ends."""
         before, end = self._around
         others = [label for label in self.labels if label not in (*labels, *self.alone)]
         if labels[-1] in self.alone or not others:
@@ -192,7 +207,10 @@ class ClassificationTask:
 
 
 def _groups(model: BioGPT, prepared: Sequence[Prepared]) -> list[Sequence[Prepared]]:
-    """Documents that are taken together: on a GPU all, on a CPU one, whose prompt is kept for all that is asked."""
+    """Returns the groups of documents that one pass takes.
+
+    On a GPU they are one group. On a CPU each is its own, so that its prompt is read once for all choices.
+    """
     return [prepared] if model.device != "cpu" else [[one] for one in prepared]
 
 
@@ -203,8 +221,8 @@ def _check(name: str, text: str, labels: Sequence[str]) -> None:
         raise ConfigError(f"task {name}: the labels are {labels!r}: give at least two, each of them once")
 
 
-def _after(text: str, form: str) -> str | None:
-    """What stands in place of the label; None where the sentence is another one."""
-    before, _, end = form.partition(_LABEL)
+def _parsed_label(text: str, sentence: str) -> str | None:
+    """Returns the text in the place of the label; None if the text is another sentence."""
+    before, _, end = sentence.partition(_LABEL)
     _, found, rest = text.partition(before.strip())
     return rest.strip().removesuffix(end.strip()).strip() if found else None

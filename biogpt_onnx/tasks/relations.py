@@ -1,4 +1,4 @@
-"""Relation extraction: a document in, the relations that it states out."""
+"""Relation extraction: the relations that a document states."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.results import Generation
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from biogpt_onnx.tasks.fitting import Prepared
-from biogpt_onnx.tasks.mentions import Mentions
-from biogpt_onnx.tasks.names import names_of_type
+from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
-from biogpt_onnx.tasks.source import SourceOf, title_and_abstract
-from biogpt_onnx.tasks.statement import HEAD, RELATION, TAIL, Statement
-from biogpt_onnx.tasks.statement_parts import Entity, OneOf, Words
-from biogpt_onnx.tasks.statement_rule import StatementRule
+from biogpt_onnx.tasks.statements.constraint import StatementConstraint
+from biogpt_onnx.tasks.statements.entity_names import entity_names
+from biogpt_onnx.tasks.statements.mentions import MentionFinder
+from biogpt_onnx.tasks.statements.segments import FixedTokens, OneOf, SourceEntity
+from biogpt_onnx.tasks.statements.template import HEAD, RELATION, TAIL, StatementTemplate
 
 # Microsoft's scripts allow 1,024 tokens; a prompt leaves fewer.
 _CONFIG = GenerationConfig(max_new_tokens=1024)
@@ -26,18 +26,23 @@ _CONFIG = GenerationConfig(max_new_tokens=1024)
 
 @dataclass(frozen=True)
 class RelationTask:
-    """What a model was trained to say about the relations in a document.
+    """Relation extraction with one form of statement.
 
     Attributes:
-        name: as a bundle's manifest has it.
-        statement: how one relation is stated, with {head}, {tail} and maybe {relation}; several are divided by ";", and
-            a full stop ends the last.
-        relation: what a relation is called where its statement names none.
-        labels: what may stand for {relation}; empty for anything, which free decoding alone can give.
-        soft_prompt_size: rows of the soft prompt behind the source; None for whatever the bundle has.
-        source: the form of the document in the prompt.
-        config: how to decode; by default greedily, as Microsoft's scripts do.
-        least_new_tokens: room for the answer that a document must leave.
+        name: The task's name, as a bundle's manifest records it.
+        statement: The template of the sentence that states one relation, with {head}, {tail} and perhaps {relation};
+            the model separates statements with ";" and ends the last with a full stop.
+        relation: The name of the relation if the statement has no {relation}.
+        labels: The texts that may stand for {relation}; empty for any text, which free decoding alone can give.
+        head_type: The type of the first entity, such as "Chemical"; empty for any.
+        tail_type: The type of the second entity; empty for any.
+        soft_prompt_size: Rows of the soft prompt behind the source; None accepts any number.
+        source: Makes the source text from the document.
+        config: The decoding; by default greedy, as in Microsoft's scripts.
+        least_new_tokens: Number of positions that a prompt must leave for the answer.
+
+    Raises:
+        ConfigError: The statement is malformed, or the relation has two names or none.
     """
 
     name: str
@@ -47,44 +52,47 @@ class RelationTask:
     head_type: str = ""
     tail_type: str = ""
     soft_prompt_size: int | None = 9
-    source: SourceOf = title_and_abstract
+    source: SourceBuilder = title_and_abstract
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 128
 
     def __post_init__(self) -> None:
-        if (RELATION in self._statement.fields) == bool(self.relation):
+        if (RELATION in self._template.slots) == bool(self.relation):
             raise ConfigError(
                 f"task {self.name}: either the statement holds {{relation}}, or `relation` says what it is called"
             )
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
-        """The relations of each document; they are decoded together, and none depends on its neighbours.
+        """Extracts the relations of documents, which are decoded together; no result depends on the other documents.
 
-        A document that says what it names gets relations between these names alone; none where one of the two cannot
-        be named.
+        A document with named entities gets relations between these alone, and none if it lacks entities of one of the
+        two types.
 
         Args:
-            model: a bundle of the task.
-            prepared: the documents.
-            free: let the model write what it likes, instead of keeping entities to the document's own words and
+            model: A bundle of the task.
+            prepared: The documents.
+            free: Lets the model generate any text, instead of keeping entities to the document's own words and
                 relations to `labels`.
 
+        Returns:
+            The relations of each document.
+
         Raises:
-            ConfigError: there are no labels to keep to.
+            ConfigError: The task has no labels to keep to.
         """
-        rules = [None if free else self.rule(model.tokenizer, one) for one in prepared]
-        generations = model.generate_ids([one.prompt_ids for one in prepared], self.config, allowed=rules)
+        constraints = [None if free else self.constraint(model.tokenizer, one) for one in prepared]
+        generations = model.generate_ids([one.prompt_ids for one in prepared], self.config, allowed=constraints)
         return [self._read(model.tokenizer, *pair) for pair in zip(prepared, generations, strict=True)]
 
     @cached_property
-    def _statement(self) -> Statement:
-        return Statement(self.statement)
+    def _template(self) -> StatementTemplate:
+        return StatementTemplate(self.statement)
 
-    def rule(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> AllowedTokens:
-        """What keeps the relations of a document to its own words, for `generate_ids(..., allowed=...)`.
+    def constraint(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> AllowedTokens:
+        """Returns the constraint that keeps relations to a document's own words, for `generate_ids(..., allowed=...)`.
 
         Raises:
-            ConfigError: there are no labels to keep to.
+            ConfigError: The task has no labels to keep to.
         """
 
         def ids(text: str) -> list[int]:
@@ -92,22 +100,22 @@ class RelationTask:
 
         entities = self._entities(tokenizer, prepared)
         if None in entities.values():
-            return lambda written: () if written else (tokenizer.eos_id,)
-        literals = [ids(words) for words in self._statement.words]
-        parts: list[Words | Entity | OneOf] = [Words(literals[0])]
-        for name, literal in zip(self._statement.fields, literals[1:], strict=True):
-            part = self._labels(ids) if name == RELATION else entities[name]
-            parts += [*([part] if part else []), *([Words(literal)] if literal else [])]
-        return StatementRule(parts, _separator(tokenizer), [*ids("."), tokenizer.eos_id])
+            return lambda generated: () if generated else (tokenizer.eos_id,)
+        literals = [ids(literal) for literal in self._template.literals]
+        segments: list[FixedTokens | SourceEntity | OneOf] = [FixedTokens(literals[0])]
+        for slot, literal in zip(self._template.slots, literals[1:], strict=True):
+            segment = self._labels(ids) if slot == RELATION else entities[slot]
+            segments += [*([segment] if segment else []), *([FixedTokens(literal)] if literal else [])]
+        return StatementConstraint(segments, _separator(tokenizer), [*ids("."), tokenizer.eos_id])
 
-    def _entities(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> dict[str, Entity | OneOf | None]:
-        """What may stand for {head} and for {tail}; None where the document names nothing of the kind."""
+    def _entities(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> dict[str, SourceEntity | OneOf | None]:
+        """Returns the segments of {head} and {tail}; None for one of which the document names no entity."""
         if prepared.document.entities is None:
-            entity = Entity(tokenizer, prepared.symbols, prepared.source_ids)
+            entity = SourceEntity(tokenizer, prepared.symbols, prepared.source_ids)
             return {HEAD: entity, TAIL: entity}
         types = {HEAD: self.head_type, TAIL: self.tail_type}
-        names = {field: names_of_type(tokenizer, prepared, wanted) for field, wanted in types.items()}
-        return {field: OneOf(texts) if texts else None for field, texts in names.items()}
+        names = {slot: entity_names(tokenizer, prepared, wanted) for slot, wanted in types.items()}
+        return {slot: OneOf(sequences) if sequences else None for slot, sequences in names.items()}
 
     def _labels(self, ids: Callable[[str], list[int]]) -> OneOf:
         if not self.labels:
@@ -115,7 +123,7 @@ class RelationTask:
         return OneOf([ids(label) for label in self.labels])
 
     def _read(self, tokenizer: BioGptTokenizer, prepared: Prepared, generation: Generation) -> Relations:
-        mentions = Mentions(prepared.source)
+        mentions = MentionFinder(prepared.source)
         found: dict[tuple[str, str, str], Relation] = {}
         unparsed = []
         for text, score in _statements(tokenizer, generation):
@@ -127,12 +135,12 @@ class RelationTask:
         complete = generation.finish_reason == "eos"
         return Relations(tuple(found.values()), tuple(unparsed), generation.text.strip(), prepared.read, complete)
 
-    def _relation(self, text: str, score: float, prepared: Prepared, mentions: Mentions) -> Relation | None:
-        readings = list(self._statement.readings(text))
-        if not readings:
+    def _relation(self, text: str, score: float, prepared: Prepared, mentions: MentionFinder) -> Relation | None:
+        parses = list(self._template.parses(text))
+        if not parses:
             return None
-        # "and" may part two entities or stand within one: what the document holds decides.
-        best = max(readings, key=lambda reading: self._knows(reading, mentions))
+        # "and" may separate two entities or belong to one: the parse whose texts the document holds is taken.
+        best = max(parses, key=lambda parse: self._num_known(parse, mentions))
         head, tail = (mentions.find(best[name]) for name in (HEAD, TAIL))
         full_text = prepared.document.full_text
         return Relation(
@@ -144,9 +152,9 @@ class RelationTask:
             score=score,
         )
 
-    def _knows(self, reading: dict[str, str], mentions: Mentions) -> int:
-        known = [mentions.find(reading[name]) is not None for name in (HEAD, TAIL)]
-        return sum([*known, reading.get(RELATION) in self.labels])
+    def _num_known(self, parse: dict[str, str], mentions: MentionFinder) -> int:
+        known = [mentions.find(parse[slot]) is not None for slot in (HEAD, TAIL)]
+        return sum([*known, parse.get(RELATION) in self.labels])
 
 
 def _separator(tokenizer: BioGptTokenizer) -> int:
@@ -155,7 +163,7 @@ def _separator(tokenizer: BioGptTokenizer) -> int:
 
 
 def _statements(tokenizer: BioGptTokenizer, generation: Generation) -> Iterator[tuple[str, float]]:
-    """Each part of what was written, without the full stop at the end, and its log-probability."""
+    """Yields each statement of a generated text, without the full stop at its end, and its log-probability in nats."""
     separator = _separator(tokenizer)
     log_probabilities = generation.sequences[0].log_probabilities
     ids, scores = [], []

@@ -1,9 +1,10 @@
-"""What tasks give back. Spans are (start, end) characters of `Document.full_text`, the end excluded."""
+"""Results of tasks. Spans are (start, end) character offsets into `Document.full_text`, the end excluded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 Span = tuple[int, int]
+"""Start and end of some characters of `Document.full_text`, the end excluded."""
 
 
 @dataclass(frozen=True)
@@ -11,13 +12,13 @@ class Relation:
     """A relation that the model states.
 
     Attributes:
-        head: the first entity, in the user's own spelling where it stands in the document, else as generated.
-        relation: what holds between the two.
-        tail: the second entity, likewise.
-        head_span: where the head stands first; None where the document does not hold it.
-        tail_span: likewise.
-        score: log-probability of the words that state it, behind all before them, in nats, by the model's own
-            reckoning.
+        head: The first entity, in the document's spelling if the document holds it, else as generated.
+        relation: The name of the relation between the two entities.
+        tail: The second entity, in the document's spelling if the document holds it, else as generated.
+        head_span: The first occurrence of the head; None if the document does not hold it.
+        tail_span: The first occurrence of the tail; None if the document does not hold it.
+        score: Log-probability in nats, under the model's unconstrained distribution, of the tokens that state the
+            relation, given all tokens before them.
     """
 
     head: str
@@ -29,7 +30,7 @@ class Relation:
 
     @property
     def in_source(self) -> bool:
-        """Whether the document holds both entities."""
+        """True if the document holds both entities."""
         return self.head_span is not None and self.tail_span is not None
 
 
@@ -38,11 +39,12 @@ class Relations:
     """The relations of one document.
 
     Attributes:
-        relations: in the order in which the model states them, each once.
-        unparsed: what the model wrote beside them, as it wrote it.
-        text: all that the model wrote.
-        read: characters of the document's full text that the model read; fewer than there are where it was too long.
-        complete: whether the model ended by itself, instead of running out of room or being told to stop.
+        relations: The relations in the order of the generated text, without duplicates.
+        unparsed: The parts of the generated text that state no relation, unchanged.
+        text: The whole generated text.
+        read: Number of characters of the document's full text that the model read; smaller than its length if the
+            document was cut.
+        complete: True if the model ended the text with its ending token, False if it ran out of room or was stopped.
     """
 
     relations: tuple[Relation, ...]
@@ -57,11 +59,12 @@ class Answer:
     """The answer to one question.
 
     Attributes:
-        label: the likeliest answer; None where a free answer was none of those known.
-        probabilities: of each known answer, adding up to 1.
-        score: log-probability of the whole answering sentence, in nats.
-        text: what the model wrote where it answered freely; else the label's sentence.
-        read: see `Relations`.
+        label: The most probable answer; None if a free answer is none of the known ones.
+        probabilities: The probability of each known answer; they sum to 1.
+        score: Log-probability of the whole answering sentence, in nats.
+        text: The generated text of a free answer, else the sentence with the chosen label.
+        read: Number of characters of the document's full text that the model read; smaller than its length if the
+            document was cut.
     """
 
     label: str | None
@@ -76,11 +79,13 @@ class Classification:
     """The classes of one document.
 
     Attributes:
-        labels: those found, the likeliest first; none where a free answer held none of those known.
-        probabilities: of each known label to be the one named first, adding up to 1.
-        unparsed: what a free answer held beside known labels.
-        text: what the model wrote where it answered freely; else the labels' sentence.
-        read: see `Relations`.
+        labels: The labels in the order in which they were found, the most probable first; empty if a free answer
+            holds no known label.
+        probabilities: The probability of each known label to be the first one; they sum to 1.
+        unparsed: The parts of a free answer that are no known label.
+        text: The generated text of a free answer, else the sentence with the chosen labels.
+        read: Number of characters of the document's full text that the model read; smaller than its length if the
+            document was cut.
     """
 
     labels: tuple[str, ...]
@@ -92,12 +97,12 @@ class Classification:
 
 @dataclass(frozen=True)
 class Description:
-    """What the model writes about a term.
+    """A generated text about a term.
 
     Attributes:
-        text: the term and what follows it.
-        score: log-probability of what follows, as beams are ranked.
-        complete: whether the model ended by itself.
+        text: The term and its continuation.
+        score: Log-probability of the continuation, with the length penalty by which beams are ranked.
+        complete: True if the model ended the text with its ending token.
     """
 
     text: str

@@ -1,47 +1,47 @@
-"""Documents in, results out, whatever the task."""
+"""Running a task: documents in, results out."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.tasks.bundle_check import check_bundle
 from biogpt_onnx.tasks.document import Document
-from biogpt_onnx.tasks.fitting import Prepared, Reading, TooLong, prepare
-from biogpt_onnx.tasks.source import Source
-from biogpt_onnx.tasks.suitability import check_bundle
+from biogpt_onnx.tasks.prompts.building import Prepared, Reading, TooLong, build_prompt
+from biogpt_onnx.tasks.prompts.source import Source
 
 ResultT = TypeVar("ResultT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
 class RunnableTask(Protocol[ResultT_co]):
-    """What a task must be able to say and do."""
+    """A task that `run` accepts."""
 
     @property
     def name(self) -> str:
-        """As a bundle's manifest has it."""
+        """The task's name, as a bundle's manifest records it."""
         ...
 
     @property
     def soft_prompt_size(self) -> int | None:
-        """Rows of the soft prompt behind the source; None for whatever the bundle has, 0 for none."""
+        """Rows of the soft prompt behind the source; None accepts any number, 0 leaves it out."""
         ...
 
     @property
     def least_new_tokens(self) -> int:
-        """Room for the answer that a document must leave."""
+        """Number of positions that a prompt must leave for the answer."""
         ...
 
     def source(self, document: Document, /) -> Source:
-        """The form of the document in the prompt."""
+        """Makes the source text of the prompt from a document."""
         ...
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = ...) -> Sequence[ResultT_co]:
-        """A result for each document; `free` lets the model write what it likes."""
+        """Returns a result for each document; `free` removes the constraints on the generated text."""
         ...
 
 
-_AS_IT_IS = Reading()
+_DEFAULT_READING = Reading()
 
 
 def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
@@ -53,23 +53,23 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
     too_long: TooLong = "error",
     normalize_punctuation: bool = False,
 ) -> list[ResultT]:
-    """Has a model do a task on each of several documents, which are decoded together.
+    """Runs a task on several documents, which are decoded together.
 
     Args:
-        task: what is to be done.
-        model: a bundle of a checkpoint that was fine-tuned for it.
-        documents: documents, or texts alone.
-        free: let the model write what it likes; by default relations are made of the document's own words, and labels
+        task: The task.
+        model: A bundle of a checkpoint that was fine-tuned for the task.
+        documents: The documents; a string is a document's text.
+        free: Lets the model generate any text; by default relations consist of the document's own words, and labels
             are of the known set.
-        too_long: "error", or "cut" to read a document that is too long up to the last sentence that fits.
-        normalize_punctuation: read typographic punctuation that the vocabulary lacks as ASCII.
+        too_long: Handling of documents that are too long: "error", or "cut" to read up to the last sentence that fits.
+        normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
 
     Returns:
         The results in the order of the documents.
 
     Raises:
-        ConfigError: the bundle is for another task, or a bad setting.
-        PromptError: a document is empty or too long, or there are none.
+        ConfigError: The bundle is for another task, or a setting has a bad value.
+        PromptError: A document is empty or too long, or there are none.
     """
     check_task(task, model)
     reading = Reading(too_long, normalize_punctuation)
@@ -82,22 +82,31 @@ def check_task(task: RunnableTask[object], model: BioGPT) -> None:
     """Refuses a bundle that is for another task.
 
     Raises:
-        ConfigError: says what it is for.
+        ConfigError: The bundle is for another task; the message names both.
     """
     check_bundle(model.manifest, task.name, task.soft_prompt_size)
 
 
 def prepare_for(
-    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading = _AS_IT_IS
+    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
 ) -> Prepared:
-    """Makes a document ready for a task.
+    """Builds a document's prompt for a task.
+
+    Args:
+        task: The task.
+        model: The model, with its tokenizer and its number of positions.
+        document: The document; a string is a document's text.
+        reading: Handling of long texts and of typographic punctuation.
+
+    Returns:
+        The document with its prompt.
 
     Raises:
-        PromptError: it is empty or too long.
+        PromptError: The document is empty or too long, or of another type.
     """
     if not isinstance(document, Document | str):
         raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
-    return prepare(
+    return build_prompt(
         model,
         Document(document) if isinstance(document, str) else document,
         task.source,

@@ -38,9 +38,6 @@ BEST_LOG_PROBABILITIES = "best_log_probabilities"
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
 """How a layer's weights are stored, where a bundle's manifest says it of each layer."""
 
-TASKS = ("bc5cdr", "kd-dti", "ddi", "hoc", "pubmedqa")
-"""What BioGPT's authors fine-tuned it for: relations of three kinds, classes, and answers."""
-
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
@@ -96,7 +93,7 @@ class Manifest:
         evaluation: how a quantized bundle's answers compared with those of the float32 one; None where none was made.
         layer_precisions: of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`; None where the
             recipe says it all.
-        task: what the checkpoint was fine-tuned for, one of `TASKS`; None where nothing says so.
+        task: the name of the task that the checkpoint was fine-tuned for, any string; None if it is not known.
         causal: the causal graph of a half-precision bundle: a second graph over the same weights, without attention
             bias, that runs on GPUs. None where there is none.
         format_version: the version of this format.
@@ -226,7 +223,7 @@ def _layer_precisions(precisions: object) -> dict[str, str] | None:
 
 
 def _task(task: object) -> str | None:
-    # A name of a user's own is as good as ours.
+    # Any name is valid: the runtime does not know which tasks there are.
     if task is not None and not isinstance(task, str):
         raise TypeError("task is not a string")
     return task

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from biogpt_onnx import BioGPT, DeviceMemoryError
-from biogpt_onnx.cli import main, task_arguments
+from biogpt_onnx.cli import main
+from biogpt_onnx.cli.arguments import tasks as task_arguments
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.tasks import HOC, PUBMEDQA
@@ -117,7 +118,7 @@ def test_more_documents_are_taken_together_on_a_gpu(
 ) -> None:
     monkeypatch.setattr(task_arguments, "load", lambda *_, **__: SimpleNamespace(device=device))
     options = argparse.Namespace(batch_size=given, device="auto", threads=None)
-    task_arguments.loaded(options, Path("bundle"))
+    task_arguments.load_model(options, Path("bundle"))
     assert options.batch_size == size
 
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.files.bioc_output import BioC
-from biogpt_onnx.files.journal import SUFFIX
-from biogpt_onnx.files.json_lines import JsonLines
-from biogpt_onnx.files.ordering import in_length_order
+from biogpt_onnx.files.annotations import RelationSchema
+from biogpt_onnx.files.batching import run_in_batches
+from biogpt_onnx.files.bioc.xml_writer import BioC
+from biogpt_onnx.files.journal.journal import SUFFIX
 from biogpt_onnx.files.output import open_results
-from biogpt_onnx.files.pubtator_output import PubTator
+from biogpt_onnx.files.pubtator import PubTator
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
-from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relations
 from makers.documents import relation, relations, save
 
-CID = Schema("CID", "Chemical", "Disease")
+CID = RelationSchema("CID", "Chemical", "Disease")
 FORMATS: dict[str, OutputFormat] = {"jsonl": JsonLines(), "pubtator": PubTator(CID), "bioc": BioC(CID)}
 ROWS = [
     '{"id": 1, "title": "T", "text": "drug a caused pain"}',
@@ -46,7 +46,7 @@ class Model:
 def run(source: Path, output: Path | None, output_format: OutputFormat, model: Model) -> None:
     with open_results(output, output_format, {"input": "a"}) as results:
         items = islice(read_documents(source), results.done, None)
-        answered = in_length_order(items, 4, model, 2)
+        answered = run_in_batches(items, 4, model, 2)
         while block := list(islice(answered, 3)):
             results.add(block)
         results.finish()

@@ -5,17 +5,17 @@ from bioc import pubtator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.files.item import Item, Passage
+from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.lexicon import Lexicon
-from biogpt_onnx.files.pubtator_output import PubTator, one_line
+from biogpt_onnx.files.pubtator import PubTator, one_line
 from biogpt_onnx.files.records import record_of
-from biogpt_onnx.files.schema import Schema
+from biogpt_onnx.files.rows import Passage, Row
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.tasks.document import Document, NamedEntity
 from biogpt_onnx.tasks.results import Relation
 from makers.documents import documents, problems, read, relation, relations, unnamed, written
 
-CID = Schema("CID", "Chemical", "Disease")
+CID = RelationSchema("CID", "Chemical", "Disease")
 DOCUMENT = Document("Lidocaine caused cardiac asystole.", "354896", "Lidocaine-induced cardiac asystole.")
 
 FILE = """\
@@ -39,7 +39,7 @@ IDS = st.text(st.sampled_from("abc019.- _"), min_size=1, max_size=8).map(str.str
 
 
 def record(document: Document, *found: Relation) -> dict[str, object]:
-    return record_of(Item(1, document), relations(*found), keep_document=True)
+    return record_of(Row(1, document), relations(*found), keep_document=True)
 
 
 def test_title_abstract_and_entities_are_read_and_relations_left_aside() -> None:
@@ -102,7 +102,7 @@ def test_relations_are_annotations_and_lines_of_ids() -> None:
 def test_a_schema_without_a_name_takes_the_models() -> None:
     found = relation(DOCUMENT, "Lidocaine", "asystole", name="inhibitor")
     assert "354896\tinhibitor\tlidocaine\tasystole\n" in written(
-        PubTator(Schema("", "Chemical", "Gene")), [record(DOCUMENT, found)]
+        PubTator(RelationSchema("", "Chemical", "Gene")), [record(DOCUMENT, found)]
     )
 
 
@@ -131,19 +131,19 @@ def test_a_document_without_title_counts_from_its_own_beginning() -> None:
 
 @pytest.mark.parametrize(("name", "as_written"), [(None, "12"), ("", "12"), (" ", "12"), ("a|t|b\tc\n", "a_t_b_c_")])
 def test_every_document_has_a_name_that_does_not_break_its_lines(name: str | None, as_written: str) -> None:
-    item = Item(12, Document("X", name))
+    item = Row(12, Document("X", name))
     text = written(PubTator(CID), [record_of(item, relations(), keep_document=True)])
     assert text == f"{as_written}|t|X\n{as_written}|a|\n\n"
 
 
 def test_errors_have_no_place_in_it() -> None:
-    bad = record_of(Item(1, None, "no JSON"), None, keep_document=True)
-    too_long = record_of(Item(2, DOCUMENT), PromptError("too long"), keep_document=True)
+    bad = record_of(Row(1, None, "no JSON"), None, keep_document=True)
+    too_long = record_of(Row(2, DOCUMENT), PromptError("too long"), keep_document=True)
     assert written(PubTator(CID), [bad, too_long]) == ""
 
 
 def test_passages_do_not_matter_to_it() -> None:
-    item = Item(1, DOCUMENT, None, (Passage("title", 0, 0, 35), Passage("abstract", 50, 36, 70)))
+    item = Row(1, DOCUMENT, None, (Passage("title", 0, 0, 35), Passage("abstract", 50, 36, 70)))
     assert written(PubTator(CID), [record_of(item, relations(), keep_document=True)]) == written(
         PubTator(CID), [record(DOCUMENT)]
     )

@@ -3,16 +3,16 @@
 import json
 import math
 
-from biogpt_onnx.files.item import Item
-from biogpt_onnx.files.json_lines import JsonLines
 from biogpt_onnx.files.records import record_of
+from biogpt_onnx.files.rows import Row
+from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Answer, Classification, Description
 from makers.documents import relation, relations, written
 
 DOCUMENT = Document("Lidocaine caused asystole.", "7")
-ITEM = Item(3, DOCUMENT)
+ITEM = Row(3, DOCUMENT)
 
 
 def test_a_relation_says_whether_the_document_holds_it() -> None:
@@ -61,13 +61,13 @@ def test_numbers_that_json_lacks_are_null() -> None:
 
 
 def test_a_bad_row_and_a_document_that_met_an_error_say_why() -> None:
-    assert record_of(Item(4, None, "no JSON"), None) == {"line": 4, "id": None, "error": "no JSON"}
+    assert record_of(Row(4, None, "no JSON"), None) == {"line": 4, "id": None, "error": "no JSON"}
     assert record_of(ITEM, PromptError("too long")) == {"line": 3, "id": "7", "error": "too long"}
 
 
 def test_a_record_is_one_line_for_every_reader_and_not_in_numbers() -> None:
     document = Document("x", "α\u2028β\u2029\x85\x1c\n\r\v")
-    line = written(JsonLines(), [record_of(Item(1, document), Description("naïve", -1.0, complete=True))])
+    line = written(JsonLines(), [record_of(Row(1, document), Description("naïve", -1.0, complete=True))])
     assert line.splitlines() == [line.removesuffix("\n")]
     assert "α" in line
     assert "naïve" in line

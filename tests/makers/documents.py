@@ -4,16 +4,16 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from biogpt_onnx.files.columns import Columns
 from biogpt_onnx.files.formats import Format
-from biogpt_onnx.files.item import Item
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat, Record, write_records
+from biogpt_onnx.files.rows import Row
+from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relation, Relations, Span
 
 
-def read(data: bytes | str, file_format: Format, columns: Columns | None = None) -> list[Item]:
+def read(data: bytes | str, file_format: Format, columns: Columns | None = None) -> list[Row]:
     """The items of a stream."""
     content = data.encode() if isinstance(data, str) else data
     return list(read_documents(io.BytesIO(content), file_format, columns or Columns()))
@@ -24,13 +24,13 @@ def unnamed(found: list[Document]) -> list[Document]:
     return [replace(document, entities=None) for document in found]
 
 
-def documents(items: list[Item]) -> list[Document]:
+def documents(items: list[Row]) -> list[Document]:
     """The documents of items none of which is bad."""
     assert [item.problem for item in items] == [None] * len(items)
     return [item.document for item in items if item.document is not None]
 
 
-def problems(items: list[Item]) -> dict[int, str]:
+def problems(items: list[Row]) -> dict[int, str]:
     """What is wrong, by line."""
     return {item.line: item.problem for item in items if item.problem is not None}
 

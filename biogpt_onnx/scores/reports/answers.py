@@ -15,6 +15,8 @@ from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_a
 from biogpt_onnx.scores.metrics.mcnemar import McNemar, mcnemar
 from biogpt_onnx.scores.reports.calibration import calibration_section
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name
+from biogpt_onnx.tasks.published import PUBMEDQA
+from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Answer
 
 
@@ -23,12 +25,14 @@ class AnswerReport:
     """Report of answers to questions.
 
     Attributes:
+        task: the task's name.
         comparison: accuracy and macro F1 of the model, of the majority baseline and perhaps of another model.
         confusion: the model's confusion matrix, `confusion[gold][predicted]`.
         tests: McNemar's test of the model's accuracy beside each other system's, by the systems' names.
         calibrations: the calibration of each model's answers, by the models' names.
     """
 
+    task: str
     comparison: Comparison
     confusion: dict[str, dict[str, int]]
     tests: dict[str, McNemar]
@@ -38,7 +42,7 @@ class AnswerReport:
         """Returns the whole report as fields for JSON."""
         fields = dataclasses.asdict(self)
         del fields["comparison"]
-        return {"task": "pubmedqa"} | self.comparison.to_fields() | fields
+        return {"task": self.task} | self.comparison.to_fields() | fields
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""
@@ -48,7 +52,7 @@ class AnswerReport:
             [[true, *(f"{row[each]:,}" for each in said)] for true, row in self.confusion.items()],
         )
         parts = [
-            "# PubMedQA",
+            f"# {task_spec(self.task).title}",
             self.comparison.sentences(),
             *self.comparison.tables(),
             *self._tests(),
@@ -71,6 +75,8 @@ def report_answers(  # noqa: PLR0913 -- what is scored, and how it is called
     predictions: Sequence[Answer],
     second: Sequence[Answer] | None = None,
     *,
+    task: str = PUBMEDQA.name,
+    labels: tuple[str, ...] = PUBMEDQA.labels,
     training: Sequence[str] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
@@ -81,6 +87,8 @@ def report_answers(  # noqa: PLR0913 -- what is scored, and how it is called
         gold_set: the questions with their gold answers.
         predictions: the model's answer to each question.
         second: another model's answer to each question; None for no other model.
+        task: the task's name.
+        labels: the answers that a question may have.
         training: gold answers of the training set, in which the majority is counted; None for the gold set itself.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
@@ -91,14 +99,15 @@ def report_answers(  # noqa: PLR0913 -- what is scored, and how it is called
     gold = gold_set.gold
     majority = majority_baseline(_sets(gold), None if training is None else _sets(training))
     found = models_by_name(names, predictions, second)
-    labels: dict[str, list[str | None]] = {name: [each.label for each in of] for name, of in found.items()}
+    answers: dict[str, list[str | None]] = {name: [each.label for each in of] for name, of in found.items()}
     others: dict[str, list[str | None]] = {majority.name: [next(iter(majority.labels))] * len(gold)}
-    others |= {name: said for name, said in labels.items() if name != names[0]}
-    systems = {name: System(name, answer_metrics(said, gold)) for name, said in (labels | others).items()}
-    right = correct(labels[names[0]], gold)
+    others |= {name: said for name, said in answers.items() if name != names[0]}
+    systems = {name: System(name, answer_metrics(said, gold, labels)) for name, said in (answers | others).items()}
+    right = correct(answers[names[0]], gold)
     return AnswerReport(
+        task,
         compare_systems(systems[names[0]], [systems[majority.name]], systems.get(names[1]), resampling),
-        confusion(labels[names[0]], gold),
+        confusion(answers[names[0]], gold, labels),
         {name: mcnemar(right, correct(said, gold)) for name, said in others.items()},
         {name: calibration_of_answers(of, gold) for name, of in found.items()},
     )

@@ -13,6 +13,8 @@ from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.concept_pairs import num_unknown, predicted_pairs
 from biogpt_onnx.scores.metrics.counts import match_counts, micro_metrics
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems
+from biogpt_onnx.tasks.published import BC5CDR
+from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Relations
 
 
@@ -21,6 +23,7 @@ class ConceptReport:
     """Report of relations between chemicals and diseases by their MeSH ids.
 
     Attributes:
+        task: the task's name.
         comparison: micro F1, precision and recall of the model, of the co-occurrence baselines and perhaps of another
             model.
         predicted: number of different pairs that the model stated.
@@ -29,6 +32,7 @@ class ConceptReport:
         unknown: number of predicted pairs with an entity that the lexicon lacks.
     """
 
+    task: str
     comparison: Comparison
     predicted: int
     gold: int
@@ -39,7 +43,7 @@ class ConceptReport:
         """Returns the whole report as fields for JSON."""
         fields = dataclasses.asdict(self)
         del fields["comparison"]
-        return {"task": "bc5cdr"} | self.comparison.to_fields() | fields
+        return {"task": self.task} | self.comparison.to_fields() | fields
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""
@@ -47,15 +51,23 @@ class ConceptReport:
             f"{self.predicted:,} pairs predicted, {self.gold:,} true, {self.matched:,} both; {self.unknown:,} "
             "predicted ones name an entity of which the lexicon does not know the concept."
         )
-        parts = ["# BC5CDR", self.comparison.sentences(), *self.comparison.tables(), counted, self.comparison.method()]
+        title = task_spec(self.task).title
+        parts = [
+            f"# {title}",
+            self.comparison.sentences(),
+            *self.comparison.tables(),
+            counted,
+            self.comparison.method(),
+        ]
         return "\n\n".join(parts) + "\n"
 
 
-def report_concepts(
+def report_concepts(  # noqa: PLR0913 -- what is scored, and how it is called
     gold_set: GoldSet[frozenset[ConceptPair]],
     predictions: Sequence[Relations],
     second: Sequence[Relations] | None = None,
     *,
+    task: str = BC5CDR.name,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
 ) -> ConceptReport:
@@ -65,6 +77,7 @@ def report_concepts(
         gold_set: the documents with their gold pairs and their lexicon.
         predictions: the model's relations of each document.
         second: another model's relations of each document; None for no other model.
+        task: the task's name.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
 
@@ -73,7 +86,7 @@ def report_concepts(
     """
     lexicon, gold = gold_set.lexicon, gold_set.gold
     if lexicon is None:
-        raise ConfigError("the gold set of bc5cdr has no lexicon: read it with read_gold")
+        raise ConfigError(f"the gold set of {task} has no lexicon: read it with read_gold")
 
     def system(name: str, predicted: Sequence[frozenset[ConceptPair]]) -> System:
         return System(name, micro_metrics(match_counts(predicted, gold)))
@@ -87,4 +100,4 @@ def report_concepts(
     other = None if second is None else system(names[1], predicted_pairs(second, lexicon))
     matched, predicted, true = map(int, model.metrics[0].counts.sum(axis=0))
     comparison = compare_systems(model, baselines, other, resampling)
-    return ConceptReport(comparison, predicted, true, matched, num_unknown(pairs))
+    return ConceptReport(task, comparison, predicted, true, matched, num_unknown(pairs))

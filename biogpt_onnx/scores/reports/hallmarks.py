@@ -10,11 +10,12 @@ from biogpt_onnx.reporting.markdown import table
 from biogpt_onnx.reporting.numbers import percent
 from biogpt_onnx.scores.baselines.majority import Labels, majority_baseline
 from biogpt_onnx.scores.gold.gold_set import GoldSet
-from biogpt_onnx.scores.gold.hallmarks import LABELS
 from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_classes
 from biogpt_onnx.scores.metrics.labels import ClassScore, class_counts, class_scores, macro_f1, micro_f1
 from biogpt_onnx.scores.reports.calibration import calibration_section
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name
+from biogpt_onnx.tasks.published import HOC
+from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Classification
 
 
@@ -26,6 +27,7 @@ class HallmarkReport:
     sentences and the intervals are somewhat too narrow.
 
     Attributes:
+        task: the task's name.
         comparison: micro and macro F1 over the hallmarks and "empty", of the model, of the majority baseline and
             perhaps of another model.
         classes: the model's scores of each label.
@@ -33,6 +35,7 @@ class HallmarkReport:
         unlabelled: number of sentences to which the model gave no known label.
     """
 
+    task: str
     comparison: Comparison
     classes: tuple[ClassScore, ...]
     calibrations: dict[str, Calibration]
@@ -42,7 +45,7 @@ class HallmarkReport:
         """Returns the whole report as fields for JSON."""
         fields = dataclasses.asdict(self)
         del fields["comparison"]
-        return {"task": "hoc"} | self.comparison.to_fields() | fields
+        return {"task": self.task} | self.comparison.to_fields() | fields
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""
@@ -60,7 +63,7 @@ class HallmarkReport:
         )
         counted = f"{self.unlabelled:,} sentences were given no known label."
         parts = [
-            "# HoC",
+            f"# {task_spec(self.task).title}",
             self.comparison.sentences(),
             *self.comparison.tables(),
             classes,
@@ -76,6 +79,8 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     predictions: Sequence[Classification],
     second: Sequence[Classification] | None = None,
     *,
+    task: str = HOC.name,
+    labels: tuple[str, ...] = HOC.labels,
     training: Sequence[Labels] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
@@ -86,6 +91,8 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
         gold_set: the sentences with their gold labels.
         predictions: the model's labels of each sentence.
         second: another model's labels of each sentence; None for no other model.
+        task: the task's name.
+        labels: the known labels.
         training: gold labels of the training set, in which the majority is counted; None for the gold set itself.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
@@ -95,18 +102,19 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     """
     gold = gold_set.gold
 
-    def system(name: str, labels: Sequence[Labels]) -> System:
-        counts = class_counts(labels, gold, LABELS)
+    def system(name: str, predicted: Sequence[Labels]) -> System:
+        counts = class_counts(predicted, gold, labels)
         return System(name, (micro_f1(counts), macro_f1(counts)))
 
     majority = majority_baseline(gold, training)
     baseline = system(majority.name, [majority.labels] * len(gold))
     found = models_by_name(names, predictions, second)
     systems = [system(name, [frozenset(each.labels) for each in of]) for name, of in found.items()]
-    labels = [frozenset(each.labels) for each in predictions]
+    predicted = [frozenset(each.labels) for each in predictions]
     return HallmarkReport(
+        task,
         compare_systems(systems[0], [baseline], systems[1] if second is not None else None, resampling),
-        class_scores(class_counts(labels, gold, LABELS), LABELS),
+        class_scores(class_counts(predicted, gold, labels), labels),
         {name: calibration_of_classes(of, gold) for name, of in found.items()},
-        sum(each.isdisjoint(LABELS) for each in labels),
+        sum(each.isdisjoint(labels) for each in predicted),
     )

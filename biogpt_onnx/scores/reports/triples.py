@@ -3,16 +3,15 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.gold.triples import Triple
 from biogpt_onnx.scores.metrics.triples import predicted_triples, sample_metrics, strict_metrics
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems
+from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Relations
-
-TripleTask = Literal["ddi", "kd-dti"]
 
 
 @dataclass(frozen=True)
@@ -20,14 +19,14 @@ class TripleReport:
     """Report of drugs' interactions, by names.
 
     Attributes:
-        task: the task.
+        task: the task's name.
         comparison: the metrics of Microsoft's script, then the strict ones, of the model and perhaps of another one.
         predicted: number of triples that the model stated and that differ in more than case.
         gold: number of gold triples that differ in more than case.
         matched: number of triples that are both.
     """
 
-    task: TripleTask
+    task: str
     comparison: Comparison
     predicted: int
     gold: int
@@ -41,7 +40,7 @@ class TripleReport:
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""
-        title = {"ddi": "DDI", "kd-dti": "KD-DTI"}[self.task]
+        title = task_spec(self.task).title
         counted = (
             f"{self.predicted:,} triples predicted, {self.gold:,} true, {self.matched:,} both but for case. F1, "
             "precision and recall are averages over documents, of names without what does not tell them apart; the "
@@ -58,7 +57,7 @@ class TripleReport:
 
 
 def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
-    task: TripleTask,
+    task: str,
     gold_set: GoldSet[frozenset[Triple]],
     predictions: Sequence[Relations],
     second: Sequence[Relations] | None = None,
@@ -69,7 +68,7 @@ def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
     """Scores the relations of one or two models.
 
     Args:
-        task: the task.
+        task: the task's name.
         gold_set: the documents with their gold triples.
         predictions: the model's relations of each document.
         second: another model's relations of each document; None for no other model.

@@ -7,7 +7,8 @@ from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.checkpoint.task import recognised_task
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.runtime.bundle import TASKS, read_manifest
+from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.tasks.registry import fine_tuned_names
 from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 
@@ -29,7 +30,7 @@ from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq,
 )
 def test_published_checkpoints_are_known_by_their_names(source: str, task: str | None) -> None:
     assert recognised_task(source, 9) == task
-    assert task is None or task in TASKS
+    assert task is None or task in fine_tuned_names()
 
 
 def test_one_row_of_soft_prompt_is_the_form_of_one_task_alone() -> None:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError, DocumentError
-from biogpt_onnx.scores.gold import TASKS, GoldSet, annotated, read_gold
+from biogpt_onnx.scores.gold import GoldSet, annotated, read_gold
 from biogpt_onnx.scores.gold.hallmarks import LABELS as HALLMARKS
 from biogpt_onnx.scores.gold.lexicon import Lexicon
 from biogpt_onnx.tasks.document import Document, NamedEntity
+from biogpt_onnx.tasks.registry import evaluated_specs
 
 BC5CDR: dict[str, Any] = {
     "11": {
@@ -192,7 +193,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_gold("bc5cdr", path)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [spec.name for spec in evaluated_specs()])
 def test_a_missing_file_is_an_error_of_the_system(task: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_gold(task, tmp_path / "nothing.json")

@@ -1,0 +1,15 @@
+"""Arguments of the commands that load a bundle."""
+
+import argparse
+from pathlib import Path
+
+
+def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds BUNDLE."""
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder that `biogpt-onnx export` wrote")
+
+
+def add_session_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the device and the number of threads."""
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to run (default auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of one step (default: one a core)")

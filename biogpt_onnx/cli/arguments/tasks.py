@@ -1,0 +1,149 @@
+"""Arguments of the commands that run tasks."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from biogpt_onnx.cli.arguments.bundle import add_session_arguments
+from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.loading import load
+from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong, check_task
+
+_BATCH_SIZE, _BATCH_SIZE_ON_GPU = 8, 32
+"""A step takes a GPU hardly longer for more, until their caches fill its memory: 6 GB for 32 of 2,048 tokens."""
+
+TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
+
+
+def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
+    """Adds the input file and the output file.
+
+    Args:
+        parser: The command's parser.
+        rows: The help's words for the rows of the input.
+    """
+    parser.add_argument(
+        "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="of the file, where its name does not say (standard input: text, one a line)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="results go here, and an interrupted run goes on where it was"
+    )
+    parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
+    add_task_arguments(parser)
+
+
+def add_given_entities(parser: argparse.ArgumentParser, where: str) -> None:
+    """Adds --given-entities.
+
+    Args:
+        parser: The command's parser.
+        where: The help's words for the input that names the entities.
+    """
+    parser.add_argument(
+        "--given-entities",
+        action="store_true",
+        help=f"make relations of the entities that {where} names alone, instead of any words of the document",
+    )
+
+
+def entity_filter(options: argparse.Namespace) -> Callable[[Document], Document]:
+    """Returns the function that keeps a document's named entities with --given-entities, and else removes them.
+
+    With --given-entities a document that names none gets no entities, so it has no relations; without, its entities
+    are None, so relations hold between any of its words.
+    """
+
+    def filtered(document: Document) -> Document:
+        return replace(document, entities=(document.entities or ()) if options.given_entities else None)
+
+    return filtered
+
+
+def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Adds --task if there is more than one task to choose."""
+    parser.set_defaults(task=None)
+    if len(names) > 1:
+        parser.add_argument(
+            "--task",
+            choices=names,
+            help="what the checkpoint was fine-tuned for, where the bundle does not say",
+        )
+
+
+def add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the settings of prompt building, decoding and batches."""
+    parser.add_argument(
+        "--free",
+        action="store_true",
+        help="let the model write what it likes, instead of keeping it to the document's words and the known labels",
+    )
+    parser.add_argument(
+        "--too-long",
+        choices=["error", "cut"],
+        help="a document that is too long is an error, or is read up to the last sentence that fits",
+    )
+    parser.add_argument(
+        "--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII, as the model needs"
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help=f"documents that are decoded together (default {_BATCH_SIZE}, on a GPU {_BATCH_SIZE_ON_GPU})",
+    )
+    add_session_arguments(parser)
+
+
+def load_model(options: argparse.Namespace, bundle: Path) -> BioGPT:
+    """Loads a bundle as the options say, and sets the default batch size of its device in the options.
+
+    Raises:
+        ConfigError: --batch-size is below 1.
+    """
+    if options.batch_size is not None and options.batch_size < 1:
+        raise ConfigError(f"--batch-size is {options.batch_size}: give a whole number of 1 or more")
+    model = load(bundle, device=options.device, threads=options.threads)
+    options.batch_size = options.batch_size or (_BATCH_SIZE if model.device == "cpu" else _BATCH_SIZE_ON_GPU)
+    return model
+
+
+def reading_settings(options: argparse.Namespace, too_long: TooLong) -> Reading:
+    """Returns the settings of prompt building.
+
+    Args:
+        options: The command's options.
+        too_long: Handling of long documents if no option gives it.
+    """
+    return Reading(options.too_long or too_long, normalize_punctuation=options.normalize_punctuation)
+
+
+def choose_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> TaskT:
+    """Returns the task that was asked for or, if none was, that of the bundle.
+
+    Args:
+        tasks: The tasks to choose from.
+        name: The name of the task that was asked for; None for none.
+        model: The bundle.
+
+    Raises:
+        ConfigError: Neither names the task, or the bundle is for another one.
+    """
+    known = {task.name: task for task in tasks}
+    wanted = name or model.manifest.task
+    if wanted is None and len(known) == 1:
+        (wanted,) = known
+    if wanted is None:
+        raise ConfigError(f"the bundle does not say what it is for: say --task {' or --task '.join(known)}")
+    if wanted not in known:
+        raise ConfigError(f"the bundle is fine-tuned for {wanted}, not for {' or '.join(known)}: use another bundle")
+    task = known[wanted]
+    check_task(task, model)
+    return task

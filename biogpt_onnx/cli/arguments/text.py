@@ -1,0 +1,57 @@
+"""Arguments that name files of text, and shares."""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from biogpt_onnx.runtime.errors import PromptError
+
+_STANDARD_INPUT = "-"
+
+
+def share(text: str) -> float:
+    """Parses a share that is given as 0.5% or 0.005.
+
+    Raises:
+        ArgumentTypeError: The text is no such share.
+    """
+    number, percent, rest = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = math.nan
+    if rest or not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: give one such as 0.5% or 0.005")
+    return value
+
+
+def documents(name: str) -> list[str]:
+    """Reads the documents of a UTF-8 file, or of standard input for "-": one a line; empty lines are skipped.
+
+    Raises:
+        PromptError: The file is not UTF-8, or holds no text.
+        OSError: The file cannot be read.
+    """
+    if name == _STANDARD_INPUT:
+        texts = list(_lines(sys.stdin.buffer, "standard input"))
+    else:
+        with Path(name).open("rb") as file:
+            texts = list(_lines(file, name))
+    if not texts:
+        raise PromptError(
+            f"{'standard input' if name == _STANDARD_INPUT else name} holds no text: give a document a line"
+        )
+    return texts
+
+
+def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
+    for number, line in enumerate(file, start=1):
+        try:
+            # Some editors begin a file with a byte order mark, which is no part of its text.
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error
+        if text.strip():
+            yield text.rstrip("\r\n")

@@ -1,0 +1,42 @@
+"""The command `ask`: answers questions about contexts."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.tasks import (
+    add_row_arguments,
+    add_task_choice,
+    choose_task,
+    load_model,
+    reading_settings,
+)
+from biogpt_onnx.cli.task_rows import answer_rows
+from biogpt_onnx.tasks import AnswerTask, Document
+from biogpt_onnx.tasks.registry import tasks_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    add_row_arguments(parser, "contexts with their questions, as JSON lines, CSV or TSV, or contexts alone")
+    add_task_choice(parser, [task.name for task in tasks_of(AnswerTask)])
+    parser.add_argument(
+        "--question", default="", metavar="TEXT", help="what is asked about contexts without a question"
+    )
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="the answers that there are, one a line")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns 1 if some rows have no answer."""
+    labels = None if options.labels is None else read_labels(options.labels)
+    model = load_model(options, options.bundle)
+    task = choose_task(tasks_of(AnswerTask), options.task, model)
+    task = task if labels is None else replace(task, labels=labels)
+
+    def with_question(document: Document) -> Document:
+        return document if document.question.strip() else replace(document, question=options.question)
+
+    return answer_rows(options, task, model, reading_settings(options, "error"), completed=with_question)

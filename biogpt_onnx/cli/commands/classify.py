@@ -1,0 +1,36 @@
+"""The command `classify`: classifies documents."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.tasks import (
+    add_row_arguments,
+    add_task_choice,
+    choose_task,
+    load_model,
+    reading_settings,
+)
+from biogpt_onnx.cli.task_rows import answer_rows
+from biogpt_onnx.tasks import ClassificationTask
+from biogpt_onnx.tasks.registry import tasks_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    add_row_arguments(parser, "sentences as text, JSON lines, CSV, TSV, PubTator or BioC")
+    add_task_choice(parser, [task.name for task in tasks_of(ClassificationTask)])
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels that there are, one a line")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns 1 if some rows have no answer."""
+    labels = None if options.labels is None else read_labels(options.labels)
+    model = load_model(options, options.bundle)
+    task = choose_task(tasks_of(ClassificationTask), options.task, model)
+    if labels is not None:
+        task = replace(task, labels=labels, alone=tuple(label for label in task.alone if label in labels))
+    return answer_rows(options, task, model, reading_settings(options, "error"))

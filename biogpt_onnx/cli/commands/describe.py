@@ -1,0 +1,40 @@
+"""The command `describe`: describes terms."""
+
+import argparse
+from dataclasses import replace
+
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.tasks import (
+    add_row_arguments,
+    add_task_choice,
+    choose_task,
+    load_model,
+    reading_settings,
+)
+from biogpt_onnx.cli.task_rows import answer_rows
+from biogpt_onnx.tasks import DescriptionTask
+from biogpt_onnx.tasks.registry import tasks_of
+
+_SETTINGS = {
+    "num_beams": "beams",
+    "min_new_tokens": "tokens before which a text does not end",
+    "max_new_tokens": "most tokens of a text",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    add_row_arguments(parser, "terms as text, JSON lines, CSV or TSV")
+    add_task_choice(parser, [task.name for task in tasks_of(DescriptionTask)])
+    for name, what in _SETTINGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default Microsoft's)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns 1 if some rows have no answer."""
+    asked = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    tasks = [replace(task, config=task.config.replace(**asked)) for task in tasks_of(DescriptionTask)]
+    model = load_model(options, options.bundle)
+    task = choose_task(tasks, options.task, model)
+    return answer_rows(options, task, model, reading_settings(options, "error"))

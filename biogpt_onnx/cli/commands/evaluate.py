@@ -1,0 +1,63 @@
+"""The command `evaluate`: compares a bundle's outputs with those of its float32 baseline."""
+
+import argparse
+from pathlib import Path
+
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.text import documents, share
+from biogpt_onnx.cli.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    parser.add_argument(
+        "--baseline", type=Path, required=True, metavar="BUNDLE", help="the float32 bundle that it was made from"
+    )
+    parser.add_argument(
+        "--text",
+        required=True,
+        metavar="FILE",
+        help="UTF-8 text, a document a line, empty lines skipped; - for standard input",
+    )
+    parser.add_argument(
+        "--max-perplexity-increase",
+        type=share,
+        metavar="SHARE",
+        help="exit with 1 where perplexity grew by more than this share of the baseline's, such as 0.5%% or 0.005",
+    )
+    parser.add_argument(
+        "--prompts",
+        type=int,
+        default=16,
+        metavar="N",
+        help="have the beginnings of so many documents continued (default 16; 0 for none)",
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON, each document's figures too")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw each layer's error to a .svg or .png file")
+    add_session_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns 1 if perplexity grew by more than an allowed share."""
+    from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+    from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
+
+    if options.plot is not None:
+        check_plot(options.plot)
+    texts = documents(options.text)
+    with Progress("evaluating") as progress:
+        evaluation = evaluate(
+            options.bundle,
+            options.baseline,
+            texts,
+            device=options.device,
+            threads=options.threads,
+            prompts=options.prompts,
+            progress=progress,
+        )
+    most = options.max_perplexity_increase
+    print(evaluation.to_json(most) if options.json else evaluation.table(most))
+    if options.plot is not None:
+        plot_layer_errors(evaluation, options.plot)
+    return 0 if most is None or evaluation.passed(most) else 1

@@ -1,0 +1,63 @@
+"""The command `export`: turns a checkpoint into a bundle."""
+
+import argparse
+from pathlib import Path
+
+from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
+from biogpt_onnx.tasks.registry import fine_tuned_names
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder in Hugging Face or fairseq form, a fairseq .pt file, a hub id (organisation/name), "
+        "or preset:biogpt or preset:biogpt-large for random weights of those sizes",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")
+    parser.add_argument(
+        "--layout",
+        choices=["bundle", "optimum"],
+        default="bundle",
+        help="bundle: for this package's runtime (default); optimum: for optimum's ORTModelForCausalLM",
+    )
+    parser.add_argument(
+        "--task",
+        choices=fine_tuned_names(),
+        help="what the checkpoint was fine-tuned for, where neither its name nor its form says",
+    )
+    parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
+    parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
+    parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command."""
+    if options.task and options.layout == "optimum":
+        raise ConfigError("--task is recorded in bundles alone: leave it out, or leave out --layout optimum")
+    try:
+        # These modules need packages of the extra `export`.
+        from biogpt_onnx.export.checkpoint.open import open_checkpoint
+        from biogpt_onnx.export.exporter import export_bundle
+    except ImportError as error:
+        raise CheckpointError(f'export needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
+    checkpoint = open_checkpoint(
+        options.source, revision=options.revision, vocabulary=options.vocabulary, seed=options.seed
+    )
+    if options.layout == "optimum":
+        from biogpt_onnx.export.optimum import export_optimum
+
+        export_optimum(checkpoint, options.output, overwrite=options.overwrite)
+        print(f"{options.output}: optimum layout of {checkpoint.source}")
+        return 0
+    with Progress("writing weights") as progress:
+        manifest = export_bundle(
+            checkpoint, options.output, task=options.task, overwrite=options.overwrite, progress=progress
+        )
+    task = f", fine-tuned for {manifest.task}" if manifest.task else ""
+    size = f"{manifest.num_bytes / 1e6:,.1f} MB"
+    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
+    return 0

@@ -1,0 +1,107 @@
+"""The command `generate`: continues prompts."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_config
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.loading import load
+from biogpt_onnx.runtime.results import Generation
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_bundle_argument(parser)
+    parser.add_argument(
+        "prompts",
+        nargs="*",
+        metavar="PROMPT",
+        help="texts to continue; without any, one a line from standard input, where empty lines are skipped",
+    )
+    add_generation_arguments(parser)
+    parser.add_argument(
+        "--allowed", action="append", metavar="TEXT", help="the new text must be one of these texts; repeatable"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
+    parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
+    parser.add_argument(
+        "--prepack",
+        action=argparse.BooleanOptionalAction,
+        help="rearrange the weights first: slow to start, then faster with long prompts, beams and drafts (by default "
+        "only for the last two)",
+    )
+    parser.add_argument(
+        "--share-weights",
+        action="store_true",
+        help="keep rearranged weights in a cache ($BIOGPT_ONNX_CACHE) that processes share, and start faster the next "
+        "time; takes twice the bundle's disk space",
+    )
+    add_session_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; prints the answers in the order of the prompts, each as soon as it is there."""
+    config = generation_config(options)
+    if not options.prompts and sys.stdin.isatty():
+        raise PromptError("no prompt: give one as an argument, or lines on standard input")
+    prepack = options.prepack
+    if prepack is None:
+        prepack = options.share_weights or config.num_beams > 1 or config.prompt_lookup_num_tokens > 0
+    model = load(
+        options.bundle,
+        device=options.device,
+        threads=options.threads,
+        prepack=prepack,
+        share_weights=options.share_weights,
+        warm_up=False,
+    )
+    for prompt in options.prompts or _lines():
+        if sys.stdout.isatty() and config.num_return_sequences == 1 and not (options.json or options.timings):
+            _stream(model, prompt, config, options.allowed)
+            continue
+        generation = model.generate(prompt, config, allowed=options.allowed)
+        if options.json:
+            print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
+        else:
+            for hypothesis in generation.sequences:
+                print(prompt.rstrip() + hypothesis.text, flush=True)
+        if options.timings:
+            print(_speed(generation, model.device), file=sys.stderr, flush=True)
+    return 0
+
+
+def _lines() -> Iterator[str]:
+    found = False
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"line {number} of standard input is not UTF-8 (byte {error.start})") from error
+        if text.strip():
+            found = True
+            yield text
+    if not found:
+        raise PromptError("no prompt: standard input holds no text")
+
+
+def _stream(model: BioGPT, prompt: str, config: GenerationConfig, allowed: list[str] | None) -> None:
+    # This refuses bad prompts before anything is printed.
+    pieces = model.stream(prompt, config, allowed=allowed)
+    print(prompt.rstrip(), end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print(flush=True)
+
+
+def _speed(generation: Generation, device: str) -> str:
+    timings = generation.timings
+    text = f"  {len(generation.token_ids)} tokens on {device}, the first after {timings.prefill * 1e3:.1f} ms"
+    text += f", then {timings.steps / timings.decode:,.0f} tokens/s" if timings.steps else ""
+    captured = f", {timings.captured_steps} of {timings.steps} steps as CUDA graphs"
+    return text + (captured if device == "cuda" else "")

@@ -1,0 +1,101 @@
+"""The command `relations`: extracts relations from documents."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.tasks import (
+    add_given_entities,
+    add_row_arguments,
+    add_task_choice,
+    choose_task,
+    entity_filter,
+    load_model,
+    reading_settings,
+)
+from biogpt_onnx.cli.task_rows import answer_rows
+from biogpt_onnx.files.annotations import RelationSchema
+from biogpt_onnx.files.bioc.xml_writer import BioC
+from biogpt_onnx.files.formats import NAMELESS, STANDARD_INPUT, format_of
+from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
+from biogpt_onnx.files.pubtator import PubTator
+from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.text.json_lines import JsonLines
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks import RelationTask
+from biogpt_onnx.tasks.registry import tasks_of
+
+_JSON_LINES, _PUBTATOR, _BIOC = "jsonl", "pubtator", "bioc"
+_SUFFIXES = {".pubtator": _PUBTATOR, ".pubtator.txt": _PUBTATOR, ".xml": _BIOC}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    tasks = tasks_of(RelationTask)
+    add_bundle_argument(parser)
+    add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
+    add_task_choice(parser, [task.name for task in tasks])
+    add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
+    parser.add_argument(
+        "--output-format",
+        choices=[_JSON_LINES, _PUBTATOR, _BIOC],
+        help="of the results (by default what the output's name says, else JSON lines)",
+    )
+    parser.add_argument(
+        "--lexicon", type=Path, metavar="FILE", help="a JSON object of names and their ids, for PubTator and BioC"
+    )
+    having_labels = " and ".join(task.name for task in tasks if task.labels)
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help=f"of {having_labels}: the relations that there are, one a line"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns 1 if some rows have no answer."""
+    if options.given_entities:
+        _check_given_entities(options)
+    output_format = _chosen_format(options)
+    if options.lexicon is not None and output_format == _JSON_LINES:
+        raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
+    lexicon = Lexicon() if options.lexicon is None else read_lexicon(options.lexicon)
+    labels = None if options.labels is None else read_labels(options.labels)
+    model = load_model(options, options.bundle)
+    task = choose_task(tasks_of(RelationTask), options.task, model)
+    if labels is not None:
+        if not task.labels:
+            raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
+        task = replace(task, labels=labels)
+    return answer_rows(
+        options,
+        task,
+        model,
+        reading_settings(options, "error"),
+        _output(output_format, task, lexicon),
+        completed=entity_filter(options),
+    )
+
+
+def _check_given_entities(options: argparse.Namespace) -> None:
+    if options.free:
+        raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
+    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of(options.file))
+    if input_format in NAMELESS:
+        raise ConfigError(
+            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"
+        )
+
+
+def _output(name: str, task: RelationTask, lexicon: Lexicon) -> OutputFormat:
+    schema = RelationSchema(task.relation, task.head_type, task.tail_type)
+    if name == _PUBTATOR:
+        return PubTator(schema, lexicon)
+    return BioC(schema, lexicon) if name == _BIOC else JsonLines()
+
+
+def _chosen_format(options: argparse.Namespace) -> str:
+    if options.output_format is not None:
+        return str(options.output_format)
+    name = "" if options.output is None else options.output.name.lower()
+    return next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), _JSON_LINES)

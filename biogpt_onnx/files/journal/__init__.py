@@ -1,0 +1,1 @@
+"""The journal, which keeps the results of a run that is not finished."""

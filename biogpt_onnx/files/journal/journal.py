@@ -1,0 +1,257 @@
+"""The journal: results on disk block by block, which a run that was interrupted continues."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TextIO
+
+from biogpt_onnx.files.journal.lock import open_locked
+from biogpt_onnx.files.records import Record
+from biogpt_onnx.files.text.json_lines import json_line
+from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
+from biogpt_onnx.runtime.errors import DocumentError
+
+SUFFIX = ".journal.jsonl"
+"""The ending that the journal's name adds to the output's."""
+
+_FORMAT = 1
+_ELSE = "say --restart to give them up, or name another output"
+
+
+class Journal:
+    """The records of one output, in the order of its input; opened by `Journal.open`.
+
+    The journal is a file of JSON lines beside the output: the run's identity, then a record a line. When the run is
+    finished, the whole output appears at once and the journal is removed.
+
+    Attributes:
+        done: Number of records in the journal.
+        failed: Number of these records that are errors.
+    """
+
+    def __init__(self, output: Path, path: Path, descriptor: int, *, overwrite: bool) -> None:
+        self._output = output
+        self._path = path
+        self._descriptor: int | None = descriptor
+        self._overwrite = overwrite
+        # A journal no longer than this holds no record.
+        self._empty_size = 0
+        self.done = 0
+        self.failed = 0
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, output: Path, identity: Mapping[str, Any], *, restart: bool = False, overwrite: bool = False
+    ) -> Iterator[Self]:
+        """Opens the journal of an output: a new one, or that of an interrupted run of the same identity.
+
+        A block that is left without `finish`, for any reason, keeps a journal that holds a record.
+
+        Args:
+            output: The file that is written in the end.
+            identity: Everything that determines the results, as JSON values: the digests of input and model, and the
+                settings.
+            restart: Discards the results of an interrupted run.
+            overwrite: Replaces an output that exists.
+
+        Yields:
+            The journal.
+
+        Raises:
+            DocumentError: The output exists or cannot be written, another process is writing it, or the journal has
+                another identity.
+        """
+        output = _resolved(output)
+        _check_output(output, overwrite=overwrite)
+        path = output.with_name(output.name + SUFFIX)
+        journal = cls(output, path, open_locked(path, output), overwrite=overwrite)
+        try:
+            # The process that held the lock before may have finished in between.
+            _check_output(output, overwrite=overwrite)
+            journal._begin(json.loads(json.dumps(dict(identity))), restart=restart)
+            yield journal
+        finally:
+            journal._leave()
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Adds a block of records and waits until they are on disk.
+
+        Raises:
+            DocumentError: They cannot be written; the blocks before are safe.
+        """
+        block = list(records)
+        self._write("".join(map(json_line, block)))
+        self.done += len(block)
+        self.failed += sum(map(_is_error, block))
+
+    def finish(self, write: Callable[[Iterator[Record], TextIO], None]) -> None:
+        """Writes the output, then removes the journal.
+
+        Args:
+            write: Writes all records to a text file, which becomes the output when the function returns.
+
+        Raises:
+            DocumentError: The output cannot be written; the journal stays.
+        """
+        _check_output(self._output, overwrite=self._overwrite)
+        unfinished = self._output.with_name(f".{self._output.name}.unfinished")
+        try:
+            # A run that was killed here may have left one; no other process writes this output now.
+            unfinished.unlink(missing_ok=True)
+            with unfinished.open("x", encoding="utf-8", newline="\n") as stream:
+                write(self._records(), stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.replace(self._output)
+        except OSError as error:
+            raise DocumentError(
+                f"{self._output} cannot be written ({error.strerror or error}): its results are kept in {self._path}, "
+                "so see to it and run the same again"
+            ) from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        flush_names(self._output.parent)
+        # It is removed here with all its records, and not once more: another process may have made a new one.
+        self._empty_size = -1
+        self._remove()
+
+    def _begin(self, identity: dict[str, Any], *, restart: bool) -> None:
+        found = _NOTHING if restart else self._read()
+        if found.done and found.identity != identity:
+            raise DocumentError(
+                f"{self._path} holds {found.done:,} results of a run with "
+                f"{_differences(found.identity, identity)}: {_ELSE}"
+            )
+        descriptor = self._open_descriptor()
+        os.ftruncate(descriptor, found.end if found.done else 0)
+        os.lseek(descriptor, 0, os.SEEK_END)
+        self.done, self.failed = found.done, found.failed
+        if not found.done:
+            self._write(json_line({"format": _FORMAT, "identity": identity}))
+            self._empty_size = os.lseek(descriptor, 0, os.SEEK_CUR)
+            flush_names(self._path.parent)
+
+    def _read(self) -> "_Found":
+        with self._path.open("rb") as stream:
+            first = stream.readline()
+            if not first.endswith(b"\n"):
+                return _NOTHING
+            header = _object(first)
+            identity = None if header is None or header.get("format") != _FORMAT else header.get("identity")
+            if not isinstance(identity, dict):
+                raise DocumentError(f"{self._path} is no journal of this version: remove it, or name another output")
+            done, failed, end = 0, 0, len(first)
+            # Lines behind one that a crash has damaged are not reliable: their rows are run again.
+            for line in stream:
+                record = _object(line) if line.endswith(b"\n") else None
+                if record is None:
+                    break
+                done, failed, end = done + 1, failed + _is_error(record), end + len(line)
+        return _Found(identity, done, failed, end)
+
+    def _records(self) -> Iterator[Record]:
+        with self._path.open("rb") as stream:
+            stream.readline()
+            for line in stream:
+                yield json.loads(line)
+
+    def _write(self, text: str) -> None:
+        descriptor = self._open_descriptor()
+        rest = memoryview(text.encode())
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        except OSError as error:
+            raise DocumentError(
+                f"{self._path} cannot be written ({error.strerror or error}): it keeps {self.done:,} results, "
+                "so see to it and run the same again"
+            ) from error
+
+    def _open_descriptor(self) -> int:
+        if self._descriptor is None:
+            raise ValueError(f"the journal of {self._output} is closed")
+        return self._descriptor
+
+    def _remove(self) -> None:
+        # Windows removes no file that is open; elsewhere the lock is held to the end.
+        if sys.platform == "win32":
+            self._close()
+        self._path.unlink(missing_ok=True)
+
+    def _leave(self) -> None:
+        try:
+            if self._descriptor is not None and os.fstat(self._descriptor).st_size <= self._empty_size:
+                self._remove()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class _Found(NamedTuple):
+    """The content of a journal, and the offset behind its last whole record."""
+
+    identity: dict[str, Any]
+    done: int
+    failed: int
+    end: int
+
+
+_NOTHING = _Found({}, 0, 0, 0)
+
+
+def _is_error(record: Record) -> bool:
+    return "error" in record
+
+
+def _resolved(output: Path) -> Path:
+    try:
+        # Of a link, the file behind it is replaced, not the link.
+        return output.resolve()
+    except (OSError, RuntimeError) as error:
+        raise DocumentError(f"{output} cannot be written ({error}): name another file") from error
+
+
+def _check_output(output: Path, *, overwrite: bool) -> None:
+    if not output.parent.is_dir():
+        raise DocumentError(f"{output} cannot be written: there is no folder {output.parent}")
+    if output.exists() and not output.is_file():
+        raise DocumentError(f"{output} is no plain file: name another one, or leave it out for standard output")
+    if output.exists() and not overwrite:
+        raise DocumentError(f"{output} is there already: name another file, or say --overwrite")
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = [name for name in (*then, *(name for name in now if name not in then)) if then.get(name) != now.get(name)]
+    return ", ".join(_difference(name, then.get(name), now.get(name)) for name in names)
+
+
+def _difference(name: str, then: object, now: object) -> str:
+    if isinstance(then, dict) and isinstance(now, dict):
+        return _differences(then, now)
+    return f"{name} {_short(then)} (it is {_short(now)} now)"
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."
+
+
+_SHORT = 40
+"""The most characters of a value in an error; enough to tell two digests apart."""

@@ -1,0 +1,65 @@
+"""JSON Lines, an object a line: reading documents and writing results."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from biogpt_onnx.files.records import Record
+from biogpt_onnx.files.rows import Row, RowError
+from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.lines import rows_of_lines
+
+# JSON may hold these unescaped, but many readers of lines take them for the ends of lines.
+_LINE_BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+
+
+def read_json_lines(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
+    """Reads the documents of a file of JSON lines; blank lines are skipped.
+
+    Raises:
+        DocumentError: The file is no text.
+    """
+    return rows_of_lines(stream, name, lambda line: columns.document(json_object(line)))
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Parses a JSON object.
+
+    Raises:
+        RowError: The text is no JSON object.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RowError(f"it is no JSON ({error.msg}, character {error.pos + 1}): mend it") from error
+    except ValueError as error:
+        raise RowError(f"it is no JSON that can be read ({error}): mend it") from error
+    except RecursionError as error:
+        raise RowError("its JSON is nested too deeply: give an object of plain fields") from error
+    if not isinstance(value, dict):
+        raise RowError("it is JSON, but no object: give an object of plain fields")
+    return value
+
+
+def json_line(record: Record) -> str:
+    """Returns a record as a line of JSON, with the line's ending."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False).translate(_LINE_BREAKS) + "\n"
+
+
+class JsonLines:
+    """Results as JSON Lines; see `OutputFormat`."""
+
+    needs_documents = False
+
+    def header(self) -> str:
+        """Returns nothing: JSON Lines has no header."""
+        return ""
+
+    def format_record(self, record: Record) -> str:
+        """Returns the record as a line."""
+        return json_line(record)
+
+    def footer(self) -> str:
+        """Returns nothing: JSON Lines has no footer."""
+        return ""

@@ -1,0 +1,73 @@
+"""Reports by the name of their task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.scores.metrics.calibration import Calibration
+from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.spec import load_function
+
+
+class TaskReport(Protocol):
+    """The scores of one or two models at a task."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all numbers, for JSON."""
+        ...
+
+    def to_markdown(self) -> str:
+        """Returns the report as Markdown."""
+        ...
+
+
+def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
+    task: str,
+    gold_set: GoldSet[Any],
+    predictions: Sequence[Any],
+    second: Sequence[Any] | None = None,
+    *,
+    training: Sequence[Any] | None = None,
+    names: tuple[str, str] = ("the model", "the other model"),
+    resampling: Resampling | None = None,
+) -> TaskReport:
+    """Scores the predictions of one or two models at a task.
+
+    Args:
+        task: The task's name.
+        gold_set: The documents with what is true of each.
+        predictions: The model's result for each document.
+        second: Another model's result for each document; None for none.
+        training: Gold answers in which the majority is counted, for tasks that predict labels; None counts it in the
+            gold set itself.
+        names: The names of the two models.
+        resampling: The settings of the bootstrap.
+
+    Returns:
+        The report of the task's own kind.
+
+    Raises:
+        ConfigError: There is no such task, it is not evaluated, or the predictions are not one for each document.
+    """
+    spec = task_spec(task)
+    if spec.evaluation is None:
+        raise ConfigError(f"the task {task} has no gold answers to be scored against: choose another one")
+    settings = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
+    report: TaskReport = load_function(spec.evaluation.report)(
+        task=task,
+        gold_set=gold_set,
+        predictions=predictions,
+        second=second,
+        names=names,
+        resampling=resampling,
+        **settings,
+    )
+    return report
+
+
+def calibrations(report: TaskReport) -> Mapping[str, Calibration]:
+    """Returns the calibration of each model by the models' names; empty for tasks that predict no labels."""
+    found: Mapping[str, Calibration] = getattr(report, "calibrations", {})
+    return found

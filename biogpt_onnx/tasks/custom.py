@@ -1,0 +1,65 @@
+"""Custom tasks: a prompt template and a parser."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.source import Source
+
+ResultT = TypeVar("ResultT")
+
+_CONFIG = GenerationConfig(max_new_tokens=1024)
+
+
+@dataclass(frozen=True)
+class Task(Generic[ResultT]):
+    """A custom task: the template of its prompts and the parser of its generated texts.
+
+    Attributes:
+        name: The task's name, as a bundle's manifest may record it.
+        parse: Makes a result of the generated text and the document.
+        template: The prompt's text, with {text}, and {title} and {question} where documents have them.
+        lower: Converts the prompt to lower case.
+        soft_prompt_size: Rows of the soft prompt behind the template; None accepts any number, 0 leaves it out.
+        config: The decoding; by default greedy.
+        least_new_tokens: Number of positions that a prompt must leave for the answer.
+
+    Raises:
+        ConfigError: The template has other fields, or {text} not once.
+    """
+
+    name: str
+    parse: Callable[[str, Document], ResultT]
+    template: str = "{text}"
+    lower: bool = False
+    soft_prompt_size: int | None = None
+    config: GenerationConfig = _CONFIG
+    least_new_tokens: int = 128
+
+    def __post_init__(self) -> None:
+        try:
+            marked = self.template.format(text="<text>", title="", question="")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ConfigError(
+                f"task {self.name}: the template is {self.template!r}: use {{text}}, {{title}} and {{question}} alone"
+            ) from error
+        if marked.count("<text>") != 1:
+            raise ConfigError(f"task {self.name}: the template is {self.template!r}: give {{text}} in it, once")
+
+    def source(self, document: Document) -> Source:
+        """Returns the template filled with a document."""
+        before, _, after = self.template.partition("{text}")
+        filled = [part.format(title=document.title, question=document.question) for part in (before, after)]
+        start = len(document.full_text) - len(document.text)
+        return Source.of([(filled[0], None), (document.text, start), (filled[1], None)], lower=self.lower)
+
+    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[ResultT]:  # noqa: ARG002 -- nothing is constrained
+        """Generates a text for each document and returns the parsed results; they are decoded together."""
+        generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
+        pairs = zip(prepared, generations, strict=True)
+        return [self.parse(generation.text.strip(), one.document) for one, generation in pairs]

@@ -1,0 +1,95 @@
+"""Source texts: the part of a prompt that comes from the document, with the origin of each character."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from biogpt_onnx.tasks.document import Document
+
+SourceBuilder = Callable[[Document], "Source"]
+"""Makes the source text of a prompt from a document."""
+
+_NEEDS_NO_FULL_STOP = re.compile(r"\W\Z")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source text of a prompt: the text before the soft prompt.
+
+    Attributes:
+        text: The text as the model reads it.
+        origins: For each character of the text its index in `Document.full_text`; None for characters that the
+            prompt's form adds.
+    """
+
+    text: str
+    origins: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, pieces: Iterable[tuple[str, int | None]], *, lower: bool = False) -> "Source":
+        """Joins pieces of text.
+
+        Args:
+            pieces: The pieces, each with the index in `Document.full_text` where it begins; None for a piece that the
+                prompt's form adds.
+            lower: Converts the text to lower case.
+
+        Returns:
+            The joined source text.
+        """
+        texts, origins = [], []
+        for piece, start in pieces:
+            text, places = _lowered(piece) if lower else (piece, range(len(piece)))
+            texts.append(text)
+            origins += [None if start is None else start + place for place in places]
+        return cls("".join(texts), tuple(origins))
+
+
+def title_and_abstract(document: Document) -> Source:
+    """Returns title and text in lower case: the source of chemical-disease and drug-target relations.
+
+    A title that ends with a letter, a digit or an underscore is given a full stop, as in microsoft/BioGPT.
+    """
+    if not document.title:
+        return Source.of([(document.text, 0)], lower=True)
+    start = len(document.title)
+    between = [(" ", start)] if _NEEDS_NO_FULL_STOP.search(document.title) else [(".", None), (" ", start)]
+    return Source.of([(document.title, 0), *between, (document.text, start + 1)], lower=True)
+
+
+def abstract_alone(document: Document) -> Source:
+    """Returns the text without its title, in lower case: the source of drug-drug interactions."""
+    return Source.of([(document.text, _start_of_text(document))], lower=True)
+
+
+def ended_sentence(document: Document) -> Source:
+    """Returns the text with a full stop at its end: the source of document classification."""
+    text = document.text.strip()
+    start = _start_of_text(document) + len(document.text) - len(document.text.lstrip())
+    return Source.of([(text, start), *([] if text.endswith(".") else [(".", None)])])
+
+
+def question_and_context(document: Document) -> Source:
+    """Returns `question: … context: …` and a space: the source of question answering."""
+    text = document.text.strip()
+    start = _start_of_text(document) + len(document.text) - len(document.text.lstrip())
+    return Source.of([(f"question: {document.question.strip()} context: ", None), (text, start), (" ", None)])
+
+
+def full_text(document: Document) -> Source:
+    """Returns title and text unchanged."""
+    return Source.of([(document.full_text, 0)])
+
+
+def _start_of_text(document: Document) -> int:
+    return len(document.full_text) - len(document.text)
+
+
+def _lowered(text: str) -> tuple[str, Iterable[int]]:
+    """Returns a text in lower case, and for each of its characters the index in the original text."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered, range(len(text))
+    # A few characters become two in lower case.
+    pairs = [(small, place) for place, character in enumerate(text) for small in character.lower()]
+    return "".join(small for small, _ in pairs), [place for _, place in pairs]

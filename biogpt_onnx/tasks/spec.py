@@ -1,0 +1,106 @@
+"""Task specifications: everything that the package knows about a task, as data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from biogpt_onnx.tasks.description import DescriptionTask
+from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
+from biogpt_onnx.tasks.relations import RelationTask
+
+SpecifiedTask = RelationTask | AnswerTask | ClassificationTask | DescriptionTask
+"""A task that a specification can hold."""
+
+TaskKind = Literal["relation extraction", "question answering", "classification", "description"]
+"""The kinds of tasks, of which each has its own results and its own command."""
+
+_KINDS: Mapping[type, TaskKind] = {
+    RelationTask: "relation extraction",
+    AnswerTask: "question answering",
+    ClassificationTask: "classification",
+    DescriptionTask: "description",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation of a task against gold answers.
+
+    The functions are named as "module:function" and imported when they are needed, because they belong to
+    `biogpt_onnx.scores`, which builds upon the tasks; `load_function` imports one.
+
+    Attributes:
+        metrics: The names of the metrics in the order of the report, the headline first.
+        gold_reader: A function that reads a gold file into a `GoldSet`. It takes the file's path; the keyword
+            `entities`, a second file or None, if `gold_entities` is set; and the keyword `labels`, the task's labels,
+            for tasks that predict labels.
+        report: A function that scores predictions. It takes the keywords `task` (a name), `gold_set`, `predictions`,
+            `second` (another model's predictions, or None), `names` (of the two models) and `resampling`; for tasks
+            that predict labels also `labels` and `training` (gold answers in which the majority is counted, or None).
+        gold_entities: True if the gold file gives the documents' entities with the ids of their concepts.
+    """
+
+    metrics: tuple[str, ...]
+    gold_reader: str
+    report: str
+    gold_entities: bool = False
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task with everything that commands, exporter and evaluation need to know about it.
+
+    Attributes:
+        task: The task, with its name, its prompts, its entity types and its labels.
+        title: The name of the task's corpus, as reports print it.
+        checkpoints: The names, in lower case, of the folders and hub repositories in which fine-tuned checkpoints of
+            the task are published.
+        known_by_soft_prompt: True if a checkpoint with the task's size of soft prompt is of no other task.
+        fine_tuned: True if the task needs a checkpoint that was fine-tuned for it.
+        evaluation: The evaluation against gold answers; None for none.
+    """
+
+    task: SpecifiedTask
+    title: str
+    checkpoints: tuple[str, ...] = ()
+    known_by_soft_prompt: bool = False
+    fine_tuned: bool = True
+    evaluation: Evaluation | None = None
+
+    @property
+    def name(self) -> str:
+        """The task's name, as commands take it and a bundle's manifest records it."""
+        return self.task.name
+
+    @property
+    def kind(self) -> TaskKind:
+        """The kind of the task."""
+        return _KINDS[type(self.task)]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The known relations, answers or classes; empty for a task without."""
+        return () if isinstance(self.task, DescriptionTask) else self.task.labels
+
+    @property
+    def entity_types(self) -> tuple[str, ...]:
+        """The types of a relation's head and tail; empty for a task without relations."""
+        return (self.task.head_type, self.task.tail_type) if isinstance(self.task, RelationTask) else ()
+
+    @property
+    def predicts_labels(self) -> bool:
+        """True if results hold a probability for each label, so that the majority and calibration apply."""
+        return self.kind in {"question answering", "classification"}
+
+
+def load_function(entry_point: str) -> Callable[..., Any]:
+    """Imports a function that is named as "module:function".
+
+    Raises:
+        ImportError: There is no such module.
+        AttributeError: The module has no such function.
+    """
+    module, _, name = entry_point.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
