@@ -209,9 +209,10 @@ class ClassificationTask:
 def _groups(model: BioGPT, prepared: Sequence[Prepared]) -> list[Sequence[Prepared]]:
     """Returns the groups of documents that one pass takes.
 
-    On a GPU they are one group. On a CPU each is its own, so that its prompt is read once for all choices.
+    Where choices of many prompts are scored in one pass, the documents are one group. Otherwise each is its own group,
+    so that its prompt is read once for all choices and one prompt at a time takes memory.
     """
-    return [prepared] if model.device != "cpu" else [[one] for one in prepared]
+    return [prepared] if model.chooses_together else [[one] for one in prepared]
 
 
 def _check(name: str, text: str, labels: Sequence[str]) -> None:

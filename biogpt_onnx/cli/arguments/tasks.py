@@ -13,9 +13,6 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong, check_task
 
-_BATCH_SIZE, _BATCH_SIZE_ON_GPU = 8, 32
-"""A step takes a GPU hardly longer for more, until their caches fill its memory: 6 GB for 32 of 2,048 tokens."""
-
 TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
 
 
@@ -97,7 +94,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=int,
         metavar="N",
-        help=f"documents that are decoded together (default {_BATCH_SIZE}, on a GPU {_BATCH_SIZE_ON_GPU})",
+        help="documents that are decoded together (default 8, on a GPU 32)",
     )
     add_session_arguments(parser)
 
@@ -111,7 +108,7 @@ def load_model(options: argparse.Namespace, bundle: Path) -> BioGPT:
     if options.batch_size is not None and options.batch_size < 1:
         raise ConfigError(f"--batch-size is {options.batch_size}: give a whole number of 1 or more")
     model = load(bundle, device=options.device, threads=options.threads)
-    options.batch_size = options.batch_size or (_BATCH_SIZE if model.device == "cpu" else _BATCH_SIZE_ON_GPU)
+    options.batch_size = options.batch_size or model.default_batch_size
     return model
 
 

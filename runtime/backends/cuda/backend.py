@@ -29,7 +29,8 @@ class CudaBackend(Generic[CacheT]):
         vocab_size: entries of a row of logits.
         device: the name of the device.
         reads_prefixes_ahead: False, because most requests read whole prompts anew.
-        default_batch_size: see `Backend`.
+        default_batch_size: 32. A step takes a GPU hardly longer for more rows, until their caches fill its memory: 6 GB
+            for 32 rows of 2,048 tokens.
         scores_prompts_together: True.
         near_tie: None. In half precision a pass over several tokens rounds so much otherwise than one over a single
             token that to compute again what is close would be to compute again most drafts. So where the two most

@@ -14,6 +14,7 @@ from biogpt_onnx.cli import main
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends import registry
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cuda import opening
 from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
@@ -181,3 +182,10 @@ def test_half_precision_asked_onto_a_gpu_that_cannot_be_had_is_an_error() -> Non
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(ConfigError, match="device is 'tpu'"):
         choose_backend(runtime_with("CPUExecutionProvider"), "tpu", "fp32")
+
+
+def test_the_help_of_the_tasks_commands_names_each_devices_batch_size(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["relations", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"(default {CpuBackend.default_batch_size}, on a GPU {CudaBackend.default_batch_size})" in text

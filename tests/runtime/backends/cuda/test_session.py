@@ -134,7 +134,6 @@ def test_a_prefix_is_continued_any_number_of_times_alone_and_in_batches(on_devic
 
 def test_the_tasks_answer_as_on_the_cpu(fp16: Path, session: DeviceSession, on_cpu: BioGPT) -> None:
     on_gpu = device_model(fp16, session)
-    on_gpu._backend.device = "cuda"  # type: ignore[misc]
     texts = [f"Of {number} patients two got better after lithium, and {number} had tremor." for number in (3, 4, 9)]
     ours, theirs = (tasks.run(tasks.BC5CDR, model, texts) for model in (on_gpu, on_cpu))
     assert [found.text for found in ours] == [found.text for found in theirs]
