@@ -76,9 +76,9 @@ def test_a_report_has_the_metrics_and_the_title_of_its_specification(spec: TaskS
     assert spec.evaluation is not None
     gold_set, prediction = SCORED[spec.name]
     report: Any = report_task(spec.name, gold_set, [prediction], resampling=Resampling(resamples=10))
-    assert tuple(report.standing.measures) == spec.evaluation.metrics
-    assert report.standing.headline == spec.evaluation.metrics[0]
-    assert report.standing.measures[report.standing.headline].value == 1
+    assert tuple(report.comparison.measures) == spec.evaluation.metrics
+    assert report.comparison.headline == spec.evaluation.metrics[0]
+    assert report.comparison.measures[report.comparison.headline].value == 1
     assert report.to_dict()["task"] == spec.name
     assert report.to_markdown().startswith(f"# {spec.title}\n")
 
