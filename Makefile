@@ -6,13 +6,14 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format test-wheel test-optimum bench bench-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum bench bench-peers clean
 
 help:
 	@echo "make demo          export the embedded checkpoint and generate from a few prompts"
 	@echo "make test          all tests"
 	@echo "make lint          ruff, mypy, the import rules"
 	@echo "make format        let ruff format the code"
+	@echo "make docs          the documentation site, into build/site"
 	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
@@ -42,6 +43,14 @@ lint: .venv/installed
 format: .venv/installed
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+# Warnings are errors. Objections to docstrings are only logged, so the log is looked through.
+docs: .venv-docs/installed
+	rm -rf build/site
+	mkdir -p build
+	.venv-docs/bin/zensical build --clean --strict 2>build/docs.log || { cat build/docs.log; exit 1; }
+	@! grep -E '^(griffe|mkdocstrings): ' build/docs.log
+	.venv-docs/bin/python tests/check_site.py build/site
 
 # The wheel is built from the source distribution, so that both are tried; the tests run where no source can be seen.
 test-wheel: .venv/installed
@@ -73,7 +82,7 @@ bench-peers:
 	$(PYTHON) benchmarks/peers/environments.py
 
 clean:
-	rm -rf .venv .venv-* build dist bundles *.egg-info
+	rm -rf .venv .venv-* .cache build dist bundles *.egg-info
 
 # Not installed in place, so it must be installed again when the code has changed.
 .venv-demo/installed: pyproject.toml $(CODE)
@@ -86,6 +95,12 @@ clean:
 	$(PYTHON) -m venv .venv
 	.venv/$(PIP_INSTALL) "pip>=25.1"
 	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export]" --group dev
+	@touch $@
+
+.venv-docs/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/$(PIP_INSTALL) "pip>=25.1"
+	.venv-docs/$(PIP_INSTALL) -c constraints.txt --group docs
 	@touch $@
 
 .venv-optimum/installed: pyproject.toml constraints.txt
