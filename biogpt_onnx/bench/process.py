@@ -71,8 +71,12 @@ class PinnedProcess:
         """The number that the system knows it by."""
         return self._process.pid
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], *, patience: float | None = None) -> dict[str, Any]:
         """Has a request answered; the answer may be `unsupported`.
+
+        Args:
+            request: a JSON object.
+            patience: seconds that the answer may take; by default those of the process.
 
         Raises:
             ContenderError: the process says that it failed, or has ended.
@@ -83,6 +87,8 @@ class PinnedProcess:
                 self._process.stdin.flush()
         except BrokenPipeError as error:
             raise ContenderError(self._how_it_ended()) from error
+        if patience is not None:
+            self._patience = patience
         return self._answer()
 
     def halt(self) -> None:
