@@ -1,4 +1,4 @@
-"""Who takes part in the comparison: our bundles and the catalogue's peers, as contenders."""
+"""Contenders of the comparison: our bundles and the catalogue's peers."""
 
 import os
 from collections.abc import Mapping
@@ -6,13 +6,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks.compare.models import MadeModels, size_on_disk
+from benchmarks.compare.peers import catalogue
+from benchmarks.compare.peers.catalogue import Peer
+from benchmarks.model_files import FLOAT32
 from biogpt_onnx.bench.contender import OURS, Contender, bundle_contender, expected_resident_bytes
 from biogpt_onnx.bench.floors import ModelSize, step_bytes
-from made_models import FLOAT32, MadeModels, size_on_disk
-from peers import catalogue
-from peers.catalogue import Peer
 
-# Measured for comparison's sake in what everybody is measured in, and no more.
+# Measured only in the scenarios that all contenders are measured in, unless everyone is asked for.
 _OURS_IN_BRIEF = ("int8-dynamic",)
 _PEERS_IN_FULL = ("transformers fp32",)
 
@@ -29,13 +30,26 @@ _OFFLINE: Mapping[str, str] = {
 
 
 def our_contender(models: MadeModels, model: str, recipe: str, *, in_full: bool = False) -> Contender:
-    """A bundle of ours."""
+    """Makes a contender of one of our bundles.
+
+    Args:
+        models: where the bundle is made.
+        model: `BIOGPT`, `PLAIN` or `OUTLIERS`.
+        recipe: or `FLOAT32`.
+        in_full: whether it is measured in every scenario, whatever it is.
+    """
     wanted = in_full or recipe not in _OURS_IN_BRIEF
     return bundle_contender(models.bundle(model, recipe), f"{OURS} {recipe}", stands_for_others=wanted)
 
 
 def peer_contender(models: MadeModels, model: str, peer: Peer, *, in_full: bool = False) -> Contender:
-    """A peer with the same weights.
+    """Makes a contender of a peer with the same weights.
+
+    Args:
+        models: where the peer's model is made.
+        model: `BIOGPT`, `PLAIN` or `OUTLIERS`.
+        peer: of the catalogue.
+        in_full: whether it is measured in every scenario, whatever it is.
 
     Raises:
         PreparationError: its model cannot be made.
@@ -53,13 +67,13 @@ def peer_contender(models: MadeModels, model: str, peer: Peer, *, in_full: bool 
         max_positions=ours.max_positions,
         vocab_size=ours.vocab_size,
         resident_bytes=expected_resident_bytes(size_on_disk(folder)),
-        environment={**_OFFLINE, "PYTHONPATH": "", "PATH": _path_with(catalogue.environment(peer))},
+        environment={**_OFFLINE, **catalogue.VARIABLES, "PATH": _path_with(catalogue.environment(peer))},
         stands_for_others=in_full or peer.precision == "int8" or peer.name in _PEERS_IN_FULL,
     )
 
 
 def described_peer(peer: Peer) -> Contender:
-    """A peer of which nothing is known but what the catalogue says, for a row that tells why it is not measured."""
+    """Makes a contender of what the catalogue says alone, for a row that tells why a peer is not measured."""
     return Contender(
         name=peer.name,
         family=peer.package,

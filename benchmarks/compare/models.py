@@ -1,25 +1,23 @@
-"""The models that a comparison runs, made once and kept: checkpoints, our bundles, and what each peer loads."""
+"""Models that a comparison runs, made once and kept: checkpoints, our bundles, and what each peer loads."""
 
 import hashlib
-import importlib
+import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.compare.peers import catalogue
+from benchmarks.compare.peers.catalogue import Peer
+from benchmarks.model_files import FLOAT32, write_safetensors
+from benchmarks.outlier_twins import write_outlier_twin
+from benchmarks.processes import CHECKOUT
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import INTEGER_RECIPES, RECIPES
-from peers import catalogue
-from peers.catalogue import Peer
-from safetensors_source import write_safetensors
 
-ROOT = Path(__file__).parents[1]
-FLOAT32 = "fp32"
 OURS = (FLOAT32, *INTEGER_RECIPES)
 
 BIOGPT = "biogpt"
@@ -35,10 +33,10 @@ class PreparationError(Exception):
 
 @dataclass(frozen=True)
 class MadeModels:
-    """Everything lies in one folder, under names that change with the code that makes it.
+    """Models in one folder, under names that change with the code that makes them.
 
     Attributes:
-        folder: where.
+        folder: where the models lie.
         mini: the embedded checkpoint.
         preset: the weights of BioGPT's size.
         digest: of the code that makes models; it is taken once, because somebody may edit the code meanwhile.
@@ -50,15 +48,15 @@ class MadeModels:
     digest: str
 
     def checkpoint(self, model: str) -> Path:
-        """A Hugging Face folder in float32: of `BIOGPT`, or of the embedded checkpoint `PLAIN` or with `OUTLIERS`."""
+        """Returns a Hugging Face folder in float32: of `BIOGPT`, or the embedded checkpoint `PLAIN` or `OUTLIERS`."""
         target = self.folder / f"checkpoint-{_slug(model)}-{self.digest}"
         if model == OUTLIERS:
-            return _made_once(target, self._write_twin)
+            return _made_once(target, lambda path: write_outlier_twin(self.mini, path, _TWIN_FACTOR, _TWIN_CHANNELS))
         source = self.preset if model == BIOGPT else str(self.mini)
         return _made_once(target, lambda path: write_safetensors(open_checkpoint(source), path, "float32"))
 
     def bundle(self, model: str, recipe: str) -> Path:
-        """Our bundle of a model, by a recipe or in float32."""
+        """Returns our bundle of a model, made by a recipe, or in `FLOAT32`."""
         target = self.folder / f"bundle-{_slug(model)}-{recipe}-{self.digest}"
         if target.exists():
             return target
@@ -69,7 +67,7 @@ class MadeModels:
         return target
 
     def peer(self, peer: Peer, model: str) -> Path:
-        """What a peer loads of a model.
+        """Returns the folder that a peer loads of a model.
 
         Raises:
             PreparationError: its own command failed.
@@ -78,28 +76,31 @@ class MadeModels:
         target = self.folder / f"peer-{_slug(peer.name)}-{_slug(model)}-{_peer_digest(peer)}-{self.digest}"
         return _made_once(target, lambda path: _prepare(peer, checkpoint, path))
 
-    def _write_twin(self, target: Path) -> None:
-        # The injector belongs to the tests.
-        sys.path.insert(0, str(ROOT / "tests"))
-        outliers: Any = importlib.import_module("makers.outliers")
-        outliers.write_outlier_checkpoint(self.mini, target, _TWIN_FACTOR, _TWIN_CHANNELS)
-
 
 def open_models(folder: Path, mini: Path, preset: str) -> MadeModels:
-    """The models in a folder, where this code and this embedded checkpoint made them."""
-    rooms = [path for room in ("export", "quantize") for path in (ROOT / room).glob("**/*.py")]
+    """Returns the models in a folder that this code and this embedded checkpoint make.
+
+    Args:
+        folder: where the models lie.
+        mini: the embedded checkpoint.
+        preset: the weights of BioGPT's size.
+    """
+    rooms = [path for room in ("export", "quantize") for path in (CHECKOUT / room).glob("**/*.py")]
     return MadeModels(folder, mini, preset, _digest_of([*sorted(rooms), *sorted(mini.glob("*.safetensors"))]))
 
 
 def size_on_disk(folder: Path) -> int:
-    """Bytes of all files in a folder, linked ones included, each once."""
+    """Returns the bytes of all files in a folder, linked ones included, each once."""
     files = {path.resolve() for path in folder.glob("**/*") if path.is_file()}
     return sum(path.stat().st_size for path in files)
 
 
 def _prepare(peer: Peer, checkpoint: Path, target: Path) -> None:
     command = catalogue.prepare_command(peer, checkpoint, target)
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    environment = {**os.environ, **catalogue.VARIABLES}
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, env=environment
+    )
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise PreparationError(f"it could not be prepared: {(lines or ['no reason given'])[-1][:_LAST_WORDS]}")

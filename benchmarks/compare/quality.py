@@ -1,4 +1,4 @@
-"""What each quantized variant, ours or a peer's, costs in quality: its logits against our float32 ones on text."""
+"""Quality of each quantized variant, ours or a peer's: its logits on text beside our float32 ones."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.compare.same_model import logits_of
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.process import ContenderError, PinnedProcess
 from biogpt_onnx.quantize.divergence import Divergence, divergence
@@ -17,7 +18,6 @@ from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
 from biogpt_onnx.quantize.intervals import ratio_of_sums
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from proof import logits_of
 
 _DOCUMENTS = 100
 # exp of more overflows.
@@ -25,11 +25,11 @@ _MOST_NATS = 700.0
 
 
 class Texts(NamedTuple):
-    """What quality is measured on.
+    """Documents that quality is measured on.
 
     Attributes:
-        texts: documents.
-        origin: what the report says of them.
+        texts: the documents.
+        origin: where they come from, as the report says it.
     """
 
     texts: Sequence[str]
@@ -37,7 +37,11 @@ class Texts(NamedTuple):
 
 
 def read_texts(data: Path | None) -> Texts:
-    """The last documents of BC5CDR's validation set, on which the checkpoint was not trained, or the built-in ones."""
+    """Reads the last documents of BC5CDR's validation set, on which the checkpoint was not trained.
+
+    Args:
+        data: a folder with `bc5cdr/valid.json`; without it the built-in texts are returned.
+    """
     if data is None:
         return Texts(EVALUATION_TEXTS, "the built-in evaluation text")
     documents = json.loads((data / "bc5cdr" / "valid.json").read_text(encoding="utf-8")).values()
@@ -46,7 +50,7 @@ def read_texts(data: Path | None) -> Texts:
 
 
 class QualityOf:
-    """Measures contenders on one model; our float32 bundle of it runs beside each."""
+    """Measures the quality of contenders on one model; our float32 bundle of it runs beside each."""
 
     def __init__(self, reference: Path, contender: Contender, texts: Texts, cores: Sequence[int], logs: Path) -> None:
         self._texts, self._cores, self._logs = texts, cores, logs
@@ -56,7 +60,7 @@ class QualityOf:
         self._documents = [ids for ids in encoded if len(ids) > 1]
 
     def measure(self, contender: Contender) -> dict[str, Any]:
-        """Perplexity and agreement, with 95 % intervals over documents.
+        """Measures perplexity and agreement, with 95 % intervals over documents.
 
         Raises:
             ContenderError: the contender fails, or gives no logits of every position.
@@ -95,5 +99,5 @@ class QualityOf:
 
 
 def is_quantized(contender: Contender) -> bool:
-    """Whether there is a loss to speak of."""
+    """Returns whether the contender's weights are quantized, so that there is a loss to measure."""
     return contender.precision != "fp32"

@@ -1,4 +1,4 @@
-"""Whether a contender runs the same model: its logits against our float32 ones."""
+"""Same-model check: a contender's logits against our float32 ones."""
 
 import dataclasses
 import tempfile
@@ -16,7 +16,7 @@ from biogpt_onnx.bench.rounds import random_prompts
 PROMPT_TOKENS = 64
 
 TOLERANCES = {"fp32": 1e-3, "fp16": 3e-2, "bf16": 3e-2, "int8": 1e-1, "int4": 3e-1}
-"""How far logits may be off, relative to their spread around the mean of a row.
+"""Largest allowed difference of logits by precision, relative to their spread around the mean of a row.
 
 A head that is scaled by sqrt(hidden size), an epsilon or a position that is one off, or a missing bias gives many times
 as much. llama.cpp's GELU in the tanh form lies within that of its 8 bits.
@@ -25,15 +25,15 @@ as much. llama.cpp's GELU in the tanh form lies within that of its 8 bits.
 Logits = npt.NDArray[np.float32]
 
 
-class Proven(NamedTuple):
-    """What a contender's process showed.
+class Checked(NamedTuple):
+    """Result of a contender's same-model check.
 
     Attributes:
-        contender: with the memory that it really took.
+        contender: the contender, with the memory that it really took.
         status: "measured" where it runs the same model, otherwise "failed" or "unsupported".
-        reason: why not.
+        reason: why it is not measured; None where it is.
         proof: the differences; empty where there are no logits.
-        versions: of its packages.
+        versions: the versions of its packages, by name.
     """
 
     contender: Contender
@@ -44,7 +44,7 @@ class Proven(NamedTuple):
 
 
 class ReferenceLogits:
-    """Our float32 logits of one prompt, against which contenders are held."""
+    """Our float32 logits of one prompt, which contenders' logits are compared with."""
 
     def __init__(self, reference: Contender, cores: Sequence[int], logs: Path) -> None:
         self._cores, self._logs = cores, logs
@@ -52,18 +52,23 @@ class ReferenceLogits:
         with self._process(reference) as process:
             self._logits = logits_of(process, self._ids)
 
-    def prove(self, contender: Contender, tolerance: float | None = None) -> Proven:
-        """Starts a contender, and compares; its precision says how far off it may be, where nothing else is given."""
+    def check(self, contender: Contender, tolerance: float | None = None) -> Checked:
+        """Starts a contender and compares its logits.
+
+        Args:
+            contender: the contender.
+            tolerance: how far its logits may be off; by default that of its precision.
+        """
         try:
             with self._process(contender) as process:
                 versions = process.hello.get("versions", {})
                 theirs = logits_of(process, self._ids)
                 memory = process.ask({"memory": {}})
         except ContenderError as error:
-            return Proven(contender, "failed", str(error), {}, {})
+            return Checked(contender, "failed", str(error), {}, {})
         contender = dataclasses.replace(contender, resident_bytes=memory["peak_resident_bytes"])
         proof, reason = compare(theirs, self._logits[-len(theirs) :], contender.precision, tolerance)
-        return Proven(contender, "failed" if reason else "measured", reason, proof, versions)
+        return Checked(contender, "failed" if reason else "measured", reason, proof, versions)
 
     def _process(self, contender: Contender) -> PinnedProcess:
         command = contender.command(len(self._cores))
@@ -71,7 +76,7 @@ class ReferenceLogits:
 
 
 def logits_of(process: PinnedProcess, ids: Sequence[int]) -> Logits:
-    """The logits of the last positions, as many as the contender gives. # [rows, vocabulary].
+    """Returns the logits of the last positions, as many as the contender gives: [rows, vocabulary].
 
     Raises:
         ContenderError: it gives none.
@@ -90,7 +95,17 @@ def logits_of(process: PinnedProcess, ids: Sequence[int]) -> Logits:
 def compare(
     theirs: Logits, ours: Logits, precision: str, tolerance: float | None = None
 ) -> tuple[dict[str, Any], str | None]:
-    """The differences of logits [rows, vocabulary], and why they are not those of the same model; None if they are."""
+    """Compares logits, both [rows, vocabulary].
+
+    Args:
+        theirs: the contender's.
+        ours: in float32.
+        precision: the contender's, which decides how far off its logits may be.
+        tolerance: how far off they may be instead.
+
+    Returns:
+        The differences, and why they are not those of the same model; None if they are.
+    """
     if theirs.shape != ours.shape:
         return {}, f"its logits have the shape {theirs.shape}, ours {ours.shape}: it runs another model"
     if not np.isfinite(theirs).all():

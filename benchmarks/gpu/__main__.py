@@ -1,4 +1,4 @@
-"""All checks and measurements that need an NVIDIA GPU, in one call: `python benchmarks/gpu.py --output gpu.json`.
+"""All checks and measurements that need an NVIDIA GPU, in one call: `python -m benchmarks.gpu --output gpu.json`.
 
 It takes less than eight minutes on a card of the H100's kind, 16 GB of disk and 16 GB of memory.
 Parts are run in the order of their importance, and the file is written anew after each: what fails is recorded there
@@ -15,7 +15,7 @@ as wheels. They are downloaded where there is a network, for the Python of the m
 and there installed into a folder of their own, beside the torch and transformers that are there:
 
     pip install --no-index --no-deps --find-links wheels --target site $PACKAGES
-    PYTHONPATH=.:site python benchmarks/gpu.py --output gpu.json
+    PYTHONPATH=.:site python -m benchmarks.gpu --output gpu.json
 
 ONNX Runtime must be built for the major version of CUDA whose libraries are there; torch's own are found.
 """
@@ -28,121 +28,23 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gpu_alternatives
-import gpu_bandwidth
-import gpu_checks
-import gpu_environment
-import gpu_goals
-import gpu_short_passes
-import gpu_speed
-import gpu_turns
-from gpu_models import ACCELERATORS, MINI, Making
-from gpu_parts import Clock, Found, Part, attempt, run_parts
+from benchmarks.gpu import goals
+from benchmarks.gpu.models import MINI, Making
+from benchmarks.gpu.parts import Clock, Found, run_parts
+from benchmarks.gpu.plan import Run
 
 _MODELS = (MINI, "biogpt", "biogpt-large")
-_PRECISIONS = {"cuda": ("fp16", "bf16"), "cpu": ("fp16",)}
 _READING = {
     "times": "seconds; medians of the samples beside them; rates are bytes a second, read and written together",
     "checks": "`spread` is the standard deviation of float32's logits; `close` says that rounding may decide",
     "speed": "our steps, one prompt or batch after the other; `floor` is to read the file of weights once",
-    "alternatives": "settings that were not chosen, beside `chosen`, in turns; `logits_apart_to_spread` is to that",
-    "short passes": "drafts and choices as they are made, beside how they might be, in turns",
     "transformers": "whole generations in turns; a step is the mean of those after the first token",
-    "compiled": "likewise, with a cache of fixed size, for which transformers compiles its steps",
+    "compiled": "whole generations in turns, with a cache of fixed size, for which transformers compiles its steps",
 }
-
-
-@dataclass(frozen=True)
-class Run:
-    """One call of the script.
-
-    Attributes:
-        device: "cuda" or "cpu".
-        makings: the models, by their names, that are being made.
-        parts: what is found, by the parts' names.
-        clock: what is left.
-    """
-
-    device: str
-    makings: Mapping[str, Making]
-    parts: dict[str, Found]
-    clock: Clock
-
-    def plan(self) -> dict[str, Part]:
-        """The parts, the most important first."""
-        plan: dict[str, Part] = {"environment": self._environment}
-        if MINI in self.makings:
-            plan |= {f"checks {name}": partial(self._checks, recipe=name) for name in _PRECISIONS[self.device]}
-        plan |= {"bandwidth": self._bandwidth, "models": self._models}
-        # Where there is no other model, the embedded one shows at least that all can be measured.
-        measured = [model for model in self.makings if model != MINI] or [MINI]
-        for model in measured:
-            plan[f"speed {model}"] = partial(self._speed, model=model)
-            plan[f"transformers {model}"] = partial(self._transformers, model=model, static=False)
-        plan[f"alternatives {measured[0]}"] = partial(self._alternatives, model=measured[0])
-        plan[f"short passes {measured[0]}"] = partial(self._short_passes, model=measured[0])
-        for model in measured:
-            plan[f"transformers compiled {model}"] = partial(self._transformers, model=model, static=True)
-        return plan
-
-    @property
-    def _is_dry(self) -> bool:
-        return self.device == "cpu"
-
-    @property
-    def _sizes(self) -> gpu_speed.Sizes:
-        return gpu_speed.DRY if self._is_dry else gpu_speed.Sizes()
-
-    def _environment(self, found: Found) -> None:
-        found |= gpu_environment.describe()
-        nodes = found["nodes"] = {}
-        for precision in _PRECISIONS[self.device] if MINI in self.makings else ():
-            folder = self._made(MINI) / precision
-            nodes[precision] = attempt(partial(gpu_environment.node_placement, folder, ACCELERATORS[self.device]))
-
-    def _checks(self, found: Found, recipe: str) -> None:
-        gpu_checks.measure(found, self._made(MINI), recipe, ACCELERATORS[self.device], self.clock, dry=self._is_dry)
-
-    def _bandwidth(self, found: Found) -> None:
-        found |= gpu_bandwidth.measure(self.device, self.clock)
-
-    def _models(self, found: Found) -> None:
-        """Waits, so that nothing is measured beside what makes models, but no longer than half of what is left."""
-        end = self.clock.left / 2
-        for model, making in self.makings.items():
-            making.wait(self.clock.left - end)
-            if making.is_running:
-                found[model] = "is still being made, beside what is measured"
-            else:
-                found[model] = attempt(partial(making.result, 0.0))
-
-    def _speed(self, found: Found, model: str) -> None:
-        folder = self._made(model) / "fp16"
-        bandwidth = self.parts.get("bandwidth", {}).get("bytes_per_second")
-        gpu_speed.measure(found, folder, ACCELERATORS[self.device], self._sizes, bandwidth, self.clock)
-
-    def _alternatives(self, found: Found, model: str) -> None:
-        folder = self._made(model) / "fp16"
-        gpu_alternatives.measure(found, folder, ACCELERATORS[self.device], self._sizes, self.clock)
-
-    def _short_passes(self, found: Found, model: str) -> None:
-        folder = self._made(model) / "fp16"
-        gpu_short_passes.measure(found, folder, ACCELERATORS[self.device], self._sizes, self.clock)
-
-    def _transformers(self, found: Found, model: str, *, static: bool) -> None:
-        made = self._made(model)
-        gpu_turns.measure(found, made, ACCELERATORS[self.device], self._sizes, self.clock, static=static)
-
-    def _made(self, model: str) -> Path:
-        making = self.makings[model]
-        making.result(self.clock.left)
-        return making.folder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -164,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "reading": _READING,
         }
         run_parts(plan, run.parts, clock, lambda: _write(options.output, results, run.parts))
-    for goal in gpu_goals.reached(run.parts):
+    for goal in goals.reached(run.parts):
         print(json.dumps(goal), flush=True)
 
 
@@ -197,7 +99,7 @@ def _write(path: Path, results: Mapping[str, object], parts: Mapping[str, Found]
     whole = {
         **results,
         "passed": all(checked) if checked else None,
-        "goals": gpu_goals.reached(parts),
+        "goals": goals.reached(parts),
         "parts": parts,
     }
     # What is half written when the run is killed must not replace what was whole.

@@ -1,16 +1,18 @@
-"""How fast a card's memory is read and copied: `python benchmarks/gpu_bandwidth.py DEVICE` prints it as JSON.
+"""Speed at which a card's memory is read and copied.
 
-A process of its own, so that torch holds none of the card's memory afterwards.
+Run as `python -m benchmarks.gpu.bandwidth DEVICE`: a process of its own, so that torch holds none of the card's memory
+afterwards. Its first line is the result.
 """
 
-import json
 import statistics
-import subprocess
 import sys
+from collections.abc import Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-from gpu_parts import Clock, Found
+from benchmarks.gpu.parts import Clock, Found
+from benchmarks.serving import Handlers, serve
 
 _REPEATS = 30
 # Many times what a card's or a processor's cache holds.
@@ -18,17 +20,19 @@ _BYTES = {"cuda": 4 * 2**30, "cpu": 2**28}
 
 
 def measure(device: str, clock: Clock) -> Found:
-    """Bytes a second, read and written ones together; null where torch does not have the device.
+    """Measures bytes per second, read and written ones together; null where torch does not have the device.
 
     Raises:
-        RuntimeError: the process failed.
+        ContenderError: the process failed, or took more time than is left.
     """
-    command = [sys.executable, __file__, device]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=max(1.0, clock.left))
-    if result.returncode != 0:
-        raise RuntimeError(f"the measurement of bandwidth failed: {result.stderr.strip().splitlines()[-1:]}")
-    found: Found = json.loads(result.stdout.splitlines()[-1])
-    return found
+    from benchmarks.processes import started
+
+    with started("gpu.bandwidth", device, patience=max(1.0, clock.left)) as process:
+        return process.hello
+
+
+def _load(device: str) -> tuple[Mapping[str, object], Handlers]:
+    return _measured(device), {}
 
 
 def _measured(device: str) -> Found:
@@ -62,4 +66,4 @@ def _rate(torch: Any, device: str, move: Any, num_bytes: int) -> Found:  # noqa:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measured(sys.argv[1])))
+    serve(partial(_load, *sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What the GPU's benchmark runs on, and which of a graph's nodes run there."""
+"""Description of the machine with the GPU, and of which nodes of a graph run there."""
 
 import tempfile
 from collections import Counter
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu.models import open_on
+from benchmarks.gpu.parts import Found
 from biogpt_onnx.bench import machine
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cuda.graphs import MOVE, SCORE, SELECT
@@ -13,8 +15,6 @@ from biogpt_onnx.runtime.backends.cuda.session import Accelerator
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from biogpt_onnx.runtime.ort.sessions import open_session, session_options
-from gpu_models import open_on
-from gpu_parts import Found
 
 _PACKAGES = (
     "biogpt-onnx",
@@ -32,7 +32,7 @@ _GPU_FIELDS = (*machine.GPU_FIELDS, "memory.used", "power.limit", "clocks.max.sm
 
 
 def describe() -> Found:
-    """The machine, its GPUs, and ONNX Runtime."""
+    """Describes the machine, its GPUs, and ONNX Runtime."""
     onnxruntime = import_onnxruntime()
     return {
         "machine": machine.describe(_PACKAGES),
@@ -47,13 +47,17 @@ def describe() -> Found:
 
 
 def node_placement(folder: Path, accelerator: Accelerator) -> Found:
-    """How many nodes of each graph run where; null where ONNX Runtime does not tell.
+    """Counts the nodes of each graph by provider; null where ONNX Runtime does not tell.
 
-    Where steps are to be captured, also whether ONNX Runtime does capture the graph, or what it says of it.
+    Where steps are captured, also says whether ONNX Runtime captures the causal graph, or why it refuses.
+
+    Args:
+        folder: the bundle.
+        accelerator: the device.
     """
     # Whatever else CUDA takes to start is said, and done, by this.
     open_on(folder, accelerator)
-    found: Found = {"chain": _placement(folder / bundle.CAUSAL_MODEL_FILE, accelerator)}
+    found: Found = {"causal": _placement(folder / bundle.CAUSAL_MODEL_FILE, accelerator)}
     with tempfile.TemporaryDirectory() as temporary:
         for name, graph in _SMALL_GRAPHS.items():
             path = Path(temporary) / f"{name}.onnx"
@@ -65,7 +69,7 @@ def node_placement(folder: Path, accelerator: Accelerator) -> Found:
 
 
 def _placement(path: Path, accelerator: Accelerator) -> Found | None:
-    """Without CUDA graphs, which ONNX Runtime may refuse for the very nodes that this is to show."""
+    """Counts nodes without CUDA graphs, which ONNX Runtime may refuse for the very nodes that this is to show."""
     session = _open(path, accelerator, dict(accelerator.options))
     if not hasattr(session, "get_provider_graph_assignment_info"):
         return None

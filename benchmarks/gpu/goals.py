@@ -1,17 +1,17 @@
-"""What the GPU's speed is to reach, and whether it does."""
+"""Goals for the speed on a GPU, and whether they are met."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gpu_parts import Found
+from benchmarks.gpu.parts import Found
 
 
 class Goal(NamedTuple):
-    """A ratio that is to be no greater than a number.
+    """A measured ratio, and the most that it should be.
 
     Attributes:
-        what: is compared with what, in words.
-        at_most: the number.
+        what: the ratio in words.
+        at_most: the goal.
         path: where among the parts' results the ratio stands.
     """
 
@@ -40,7 +40,7 @@ GOALS = (
 
 
 def reached(parts: Mapping[str, Found]) -> list[Found]:
-    """Each goal, with what was measured and whether that meets it; null where it was not measured."""
+    """Returns each goal, with what was measured and whether that meets it; null where it was not measured."""
     return [_reached(goal, _at(parts, goal.path)) for goal in GOALS]
 
 

@@ -1,12 +1,13 @@
-"""The models that the GPU's benchmark runs, made by processes of their own, and opened on a device.
+"""Models that the GPU's benchmark runs, made by processes of their own, and opened on a device.
 
-Run as `python benchmarks/gpu_models.py MODEL FOLDER`, which writes the bundles of a model and its weights for
+Run as `python -m benchmarks.gpu.models MODEL FOLDER`, which writes the bundles of a model and its weights for
 transformers into the folder, and the seconds that each took into `made.json` there.
 """
 
 import contextlib
 import importlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any
 
+from benchmarks.processes import CHECKOUT, checkout_environment
 from biogpt_onnx import BioGPT
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
@@ -25,10 +27,10 @@ from biogpt_onnx.runtime.loading import open_tokenizer
 from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, CUDA_PROVIDER, import_onnxruntime
 
 MINI = "mini"
-MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"
+MINI_CHECKPOINT = CHECKOUT / "checkpoints" / "mini"
 
 ACCELERATORS = {"cuda": CUDA, "cpu": Accelerator("cpu", CPU_PROVIDER)}
-"""By the benchmark's option. The CPU stands in for a device where there is none: all but its kernels is the same."""
+"""Devices by the benchmark's option. Where there is no GPU the CPU stands in: all but the kernels is the same."""
 
 _MADE = "made.json"
 
@@ -48,22 +50,26 @@ class Making:
         self.folder = folder / model
         self.folder.mkdir(parents=True, exist_ok=True)
         self._model, self._log = model, self.folder / "making.log"
-        command = [sys.executable, __file__, model, str(self.folder)]
+        command = [sys.executable, "-m", "benchmarks.gpu.models", model, str(self.folder)]
+        environment = {**os.environ, **checkout_environment()}
         with self._log.open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the model is still being made."""
         return self._process.poll() is None
 
     def wait(self, seconds: float) -> None:
-        """Waits for its end, but no longer than this."""
+        """Waits until the model is made, but no longer than so many seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(max(0.0, seconds))
 
     def result(self, seconds: float) -> dict[str, float]:
-        """The seconds that each step took, once it has ended, for which so many seconds are waited.
+        """Waits for the model and returns the seconds that each step of making it took.
+
+        Args:
+            seconds: that are waited at most.
 
         Raises:
             RuntimeError: the model was not made.
@@ -78,13 +84,13 @@ class Making:
         return made
 
     def stop(self) -> None:
-        """Ends it, whether or not it is done."""
+        """Ends the process, whether or not it is done."""
         self._process.terminate()
         self._process.wait()
 
 
 def open_on(folder: Path, accelerator: Accelerator) -> DeviceSession:
-    """A bundle on a device.
+    """Opens a bundle on a device.
 
     Raises:
         ProviderError: CUDA cannot be used, with the reason.
@@ -110,18 +116,18 @@ def open_on(folder: Path, accelerator: Accelerator) -> DeviceSession:
 
 
 def as_model(folder: Path, session: Any) -> BioGPT:  # noqa: ANN401 -- whatever runs a bundle
-    """A model over an open session, as `biogpt_onnx.load` makes it."""
+    """Makes a model over an open session, as `biogpt_onnx.load` does."""
     manifest = read_manifest(folder)
     return BioGPT(session, open_tokenizer(folder, manifest), manifest, session.device)
 
 
 def weight_bytes(folder: Path) -> int:
-    """The size of a bundle's file of weights, all of which a step reads, but for the table of positions."""
+    """Returns the size of a bundle's weights, all of which a step reads but for the table of positions."""
     return (folder / bundle.WEIGHTS_FILE).stat().st_size
 
 
 def _loads_with_torch(onnxruntime: ModuleType) -> bool:
-    """Whether torch, with the CUDA libraries that it brings, was loaded just now."""
+    """Loads torch, with the CUDA libraries that it brings; returns whether that changed anything."""
     if "torch" in sys.modules:
         return False
     with contextlib.suppress(ImportError):
@@ -132,11 +138,11 @@ def _loads_with_torch(onnxruntime: ModuleType) -> bool:
 
 
 def _make(model: str, folder: Path) -> None:
+    from benchmarks.model_files import write_safetensors
     from biogpt_onnx.export.checkpoint.open import open_checkpoint
     from biogpt_onnx.export.exporter import export_bundle
     from biogpt_onnx.quantize.quantizer import quantize_bundle
     from biogpt_onnx.quantize.recipes import RECIPES
-    from safetensors_source import write_safetensors
 
     if (folder / _MADE).exists():
         return

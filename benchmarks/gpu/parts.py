@@ -1,4 +1,4 @@
-"""The parts of a long run, each by itself: what one of them meets, or how long it takes, costs no other."""
+"""Parts of a long run, kept apart: an error in one of them, or the time it takes, costs no other."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 Found = dict[str, Any]
-"""What a part finds, filled in as it goes, so that what was found before an error stays."""
+"""Results of a part, filled in as it goes, so that what was found before an error stays."""
 
 Part = Callable[[Found], None]
 
@@ -22,15 +22,15 @@ _MOST_FRAMES = 6
 
 
 class OutOfTimeError(Exception):
-    """The seconds of the run are over."""
+    """Raised where the seconds of the run are over."""
 
 
 class Clock:
-    """What is left of the seconds that a run may take.
+    """Clock of a run that may take so many seconds.
 
     Args:
-        seconds: from now on.
-        now: tells the time in seconds.
+        seconds: that the run may take from now on.
+        now: returns the time in seconds.
     """
 
     def __init__(self, seconds: float, now: Callable[[], float] = perf_counter) -> None:
@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds; 0 or less when they are over."""
+        """The seconds that are left; 0 or less when they are over."""
         return self._end - self._now()
 
     def check(self) -> None:
@@ -75,10 +75,10 @@ def run_parts(parts: Mapping[str, Part], results: dict[str, Found], clock: Clock
 
 
 def attempt(measure: Callable[[], Found]) -> Found:
-    """What one measurement of a part finds, or the error that it ended with.
+    """Returns what one measurement of a part finds, or the error that it ended with.
 
     Raises:
-        OutOfTimeError: likewise.
+        OutOfTimeError: the measurement ran out of time, which ends the part.
     """
     try:
         return measure()
@@ -89,7 +89,7 @@ def attempt(measure: Callable[[], Found]) -> Found:
 
 
 def described(error: BaseException) -> Found:
-    """An error's type and message, and where it came from: the innermost frame is the last."""
+    """Returns an error's type and message, and where it came from: the innermost frame is the last."""
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
     return {
         "type": type(error).__name__,
@@ -99,7 +99,7 @@ def described(error: BaseException) -> Found:
 
 
 def errors_in(found: object) -> list[Found]:
-    """All errors that were recorded in what was found, however deep."""
+    """Returns all errors that were recorded in results, however deep."""
     if isinstance(found, Mapping):
         own = [found["error"]] if isinstance(found.get("error"), dict) else []
         return own + [error for name, value in found.items() if name != "error" for error in errors_in(value)]

@@ -1,45 +1,41 @@
-"""How long our prompts and steps take on a device, beside the time to read the weights once."""
+"""Speed of our prompts and steps on a device, beside the time to read the weights once."""
 
 import dataclasses
 import statistics
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from biogpt_onnx.runtime.backends.cuda.graphs import SELECTED
+from benchmarks.gpu.models import open_on, weight_bytes
+from benchmarks.gpu.parts import Clock, Found, attempt
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from gpu_models import open_on, weight_bytes
-from gpu_parts import Clock, Found, attempt
 
 _START_ID, _FIRST_WORD_ID = 2, 4
-_LOOKED_UP = 256
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is measured.
+    """Sizes and repetitions of what is measured.
 
     Attributes:
         first_token_prompts: tokens of the prompts whose first token is waited for.
         prompt: tokens of the prompts before measured steps.
         steps: in a generation.
         batches: prompts at a time.
-        num_beams: of a beam search, whose steps are fewer.
-        beam_steps: likewise.
+        num_beams: of a beam search.
+        beam_steps: steps of a beam search.
         beam_batches: prompts at a time in a beam search.
         rounds: generations that are measured, after one that is not.
         first_tokens: measured, after two that are not.
         peer_batches: prompts at a time beside transformers.
         peer_steps: in a generation beside transformers.
-        new_lengths: prompts whose length a session has not read before.
     """
 
     first_token_prompts: tuple[int, ...] = (128, 512)
@@ -53,7 +49,6 @@ class Sizes:
     first_tokens: int = 15
     peer_batches: tuple[int, ...] = (1, 8)
     peer_steps: int = 64
-    new_lengths: int = 12
 
 
 DRY = Sizes(
@@ -67,7 +62,6 @@ DRY = Sizes(
     first_tokens=3,
     peer_batches=(1, 3),
     peer_steps=4,
-    new_lengths=2,
 )
 
 
@@ -77,12 +71,12 @@ def measure(  # noqa: PLR0913, PLR0917 -- what is measured, where, how long, bes
     """Measures one model.
 
     Args:
-        found: takes what is measured; times are in seconds, and all samples are kept.
+        found: takes the results; times are in seconds, and all samples are kept.
         folder: the bundle.
         accelerator: the device.
-        sizes: what is measured.
-        bandwidth: of the device's memory in bytes a second, where it is known.
-        clock: what is left of the run.
+        sizes: sizes and repetitions.
+        bandwidth: of the device's memory in bytes per second, where it is known.
+        clock: the time that is left of the run.
     """
     num_bytes = weight_bytes(folder)
     floor = num_bytes / bandwidth if bandwidth else None
@@ -92,8 +86,6 @@ def measure(  # noqa: PLR0913, PLR0917 -- what is measured, where, how long, bes
     found["load_seconds"] = perf_counter() - start
     uncaptured = open_on(folder, dataclasses.replace(accelerator, captures=False))
     found["single_steps"] = attempt(lambda: _both_ways(session, uncaptured, sizes, floor))
-    found["new_thread"] = attempt(lambda: _new_thread(session, sizes))
-    found["model_alone"] = attempt(lambda: _model_alone(session, sizes))
     found["time_to_first_token"] = {
         str(tokens): attempt(lambda tokens=tokens: _first_token(session, tokens, sizes))  # type: ignore[misc]
         for tokens in sizes.first_token_prompts
@@ -109,7 +101,7 @@ def measure(  # noqa: PLR0913, PLR0917 -- what is measured, where, how long, bes
 
 
 def random_prompts(count: int, tokens: int, vocab_size: int) -> list[list[int]]:
-    """Prompts of random tokens, the same each time."""
+    """Makes prompts of random tokens, the same each time."""
     random = np.random.default_rng(0)
     return [[_START_ID, *random.integers(_FIRST_WORD_ID, vocab_size, tokens - 1).tolist()] for _ in range(count)]
 
@@ -117,33 +109,29 @@ def random_prompts(count: int, tokens: int, vocab_size: int) -> list[list[int]]:
 def token_times(
     session: DeviceSession, prompts: Sequence[Sequence[int]], new_tokens: int, num_beams: int = 1
 ) -> list[float]:
-    """Seconds from the request until each new token of every prompt was on the CPU; no token ends a text."""
+    """Generates and returns the seconds from the request until each new token of every prompt was on the CPU.
+
+    Args:
+        session: the model.
+        prompts: token ids.
+        new_tokens: of each prompt; no token ends a text.
+        num_beams: 1 is greedy search.
+    """
     config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
     requests = [Request([SequenceState(tuple(prompt), new_tokens, eos_token_id=None)]) for prompt in prompts]
     start = perf_counter()
     return [perf_counter() - start for _ in run_search(session, requests, config, Limits())]
 
 
-def step_times(session: DeviceSession, prompts: Sequence[Sequence[int]], steps: int) -> list[float]:
-    """Seconds of each step after the first token, greedily."""
-    differences: list[float] = np.diff(token_times(session, prompts, steps + 1)).tolist()
-    return differences
-
-
-def median_of(samples: Sequence[float]) -> Found:
-    """Seconds, with all that they are the median of."""
-    return {"seconds": statistics.median(samples), "samples": rounded(samples)}
-
-
 def rounded(seconds: Sequence[float]) -> list[float]:
-    """Samples to a tenth of a microsecond, which is finer than the clock is true."""
+    """Rounds samples to a tenth of a microsecond, which is finer than the clock is exact."""
     return [round(value, 7) for value in seconds]
 
 
 def _first_token(session: DeviceSession, tokens: int, sizes: Sizes) -> Found:
     prompts = random_prompts(1, tokens, session.vocab_size)
     samples = [token_times(session, prompts, 1)[0] for _ in range(sizes.first_tokens + 2)][2:]
-    return median_of(samples)
+    return {"seconds": statistics.median(samples), "samples": rounded(samples)}
 
 
 def _batch(session: DeviceSession, size: int, sizes: Sizes, floor: float | None) -> Found:
@@ -153,57 +141,16 @@ def _batch(session: DeviceSession, size: int, sizes: Sizes, floor: float | None)
 
 
 def _both_ways(session: DeviceSession, uncaptured: DeviceSession, sizes: Sizes, floor: float | None) -> Found:
-    """One prompt's steps, where they can be as CUDA graphs, and without these, in turns."""
+    """Measures one prompt's steps as CUDA graphs, where the device captures them, and without these, in turns."""
     prompts = random_prompts(1, sizes.prompt, session.vocab_size)
     sessions = {"captured": session, "not_captured": uncaptured}
     samples: dict[str, list[list[float]]] = {name: [] for name in sessions}
     for number in range(sizes.rounds + 1):
         for name, each in sessions.items():
-            seconds = step_times(each, prompts, sizes.steps)
+            times = token_times(each, prompts, sizes.steps + 1)
             if number:  # the first round warms up
-                samples[name].append(seconds)
+                samples[name].append(np.diff(times).tolist())
     return {name: _summary(values, 1, floor) for name, values in samples.items()}
-
-
-def _new_thread(session: DeviceSession, sizes: Sizes) -> Found:
-    """The first step in a thread that has run none before, for which ONNX Runtime may capture it again, and here."""
-    prompts = random_prompts(1, sizes.prompt, session.vocab_size)
-    samples: dict[str, list[float]] = {"new_thread": [], "same_thread": []}
-    for _ in range(sizes.rounds):
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            new = pool.submit(step_times, session, prompts, sizes.steps).result()
-        samples["new_thread"].append(new[0])
-        samples["same_thread"].append(step_times(session, prompts, sizes.steps)[0])
-    return {
-        name: {"first_step_seconds": statistics.median(values), "samples": rounded(values)}
-        for name, values in samples.items()
-    }
-
-
-def _model_alone(session: DeviceSession, sizes: Sizes) -> Found:
-    """A step without the search around it, to what greedy search, samples, allowed tokens and other rules bring."""
-    (prompt,) = random_prompts(1, sizes.prompt, session.vocab_size)
-    cache = session.new_cache(1, sizes.prompt + sizes.steps)
-    session.forward(np.array([prompt]), cache)
-    token = np.array([[prompt[-1]]])
-    some = np.arange(_LOOKED_UP)
-    row = np.zeros_like(some)
-    ways: dict[str, Callable[[], object]] = {
-        "best_token": lambda: session.step(token, cache).likeliest(1),
-        f"best_{SELECTED}_tokens": lambda: session.step(token, cache).likeliest(SELECTED),
-        f"{_LOOKED_UP}_given_tokens": lambda: session.step(token, cache).log_probabilities(row, some),
-        "all_logits": lambda: session.step(token, cache).logits(),
-    }
-    found = {}
-    for name, step in ways.items():
-        samples = []
-        for _ in range(sizes.steps):
-            cache.truncate(sizes.prompt)
-            start = perf_counter()
-            step()
-            samples.append(perf_counter() - start)
-        found[name] = median_of(samples)
-    return found
 
 
 def _batch_of_beams(session: DeviceSession, size: int, sizes: Sizes, floor: float | None) -> Found:
@@ -213,7 +160,7 @@ def _batch_of_beams(session: DeviceSession, size: int, sizes: Sizes, floor: floa
 
 
 def _first_and_steps(times: Sequence[Sequence[float]], rows: int, floor: float | None) -> Found:
-    """The times of several generations: until the first token of all rows, and each step after it."""
+    """Summarizes the times of several generations: until the first token of all rows, and each step after it."""
     first = [one[0] for one in times]
     samples = [np.diff(one).tolist() for one in times]
     return {"first_token_seconds": statistics.median(first), "first_token_samples": rounded(first)} | _summary(

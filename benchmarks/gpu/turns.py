@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu.models import open_on
+from benchmarks.gpu.parts import Clock, Found, attempt
+from benchmarks.gpu.speed import Sizes, random_prompts, rounded, token_times
+from benchmarks.gpu.transformers_peer import Peer, transformers_peer
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
-from gpu_models import open_on
-from gpu_parts import Clock, Found, attempt
-from gpu_peer import Peer
-from gpu_speed import Sizes, random_prompts, rounded, token_times
 
 _DTYPE = "float16"
 
 
 @dataclass(frozen=True)
 class Turns:
-    """Two who take turns.
+    """Our session and transformers, which are measured in turns.
 
     Attributes:
         session: ours.
         peer: transformers.
-        sizes: what is measured.
-        clock: what is left of the run.
+        sizes: sizes and repetitions.
+        clock: the time that is left of the run.
         static: whether transformers has a cache of fixed size and compiles its steps.
     """
 
@@ -34,7 +34,7 @@ class Turns:
     static: bool
 
     def measure(self, batch_size: int) -> Found:
-        """Whole generations of so many prompts in turns, the first round of which warms up.
+        """Measures whole generations of so many prompts in turns, the first round of which warms up.
 
         A generation of one token alone is measured beside each: transformers shows no single steps, so that its mean
         step is the difference, shared among the steps. Ours is computed from the same two moments.
@@ -74,17 +74,18 @@ def measure(  # noqa: PLR0913 -- whose weights, where, how much, how long, in wh
     """Measures ours beside transformers.
 
     Args:
-        found: takes what is measured; times are in seconds.
+        found: takes the results; times are in seconds.
         made: the folder with the bundle "fp16" and the weights "checkpoint".
         accelerator: the device.
-        sizes: what is measured.
-        clock: what is left of the run.
+        sizes: sizes and repetitions.
+        clock: the time that is left of the run.
         static: whether transformers compiles its steps; then with a single prompt only, as each size takes a minute.
 
     Raises:
-        RuntimeError: transformers does not run, or on a GPU did not compile what it was to compile.
+        ContenderError: transformers does not run.
+        RuntimeError: transformers on a GPU did not compile what it was to compile.
     """
-    with Peer(made / "checkpoint", accelerator.name, _DTYPE, clock.left) as peer:
+    with transformers_peer(made / "checkpoint", accelerator.name, _DTYPE, clock.left) as peer:
         found |= {"transformers": peer.version, "dtype": _DTYPE, "attention": "sdpa"}
         found |= {"cache": "static" if static else "dynamic", "prompt_tokens": sizes.prompt, "steps": sizes.peer_steps}
         turns = Turns(open_on(made / "fp16", accelerator), peer, sizes, clock, static)

@@ -1,44 +1,41 @@
-"""Models in processes of their own, told over a pipe what to compute, so that they can be measured in turns.
+"""A model in a process of its own, asked over a pipe what to compute.
 
-Run as `python benchmarks/workers.py KIND SOURCE THREADS`, with requests and answers a JSON line each. A kind is
-"prepacked" or "mapped" (of a bundle), or "transformers" (of a Hugging Face folder).
+Run as `python -m benchmarks.micro.model_server KIND SOURCE THREADS`. A kind is "prepacked" or "mapped" (of a bundle),
+or "transformers" (of a Hugging Face folder). The first line says how long loading took. Requests are
+`{"steps": {"ids": [...], "steps": n}}` and `{"search": {"prompts": [[...], ...], "steps": n, "num_beams": k}}`, each
+answered by `{"prefill": seconds, "steps": [seconds, ...]}`.
 """
 
-import json
-import subprocess
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
-
-class Samples(NamedTuple):
-    """Seconds of one prefill and of each step after it."""
-
-    prefill: float
-    steps: list[float]
+from benchmarks.serving import Handlers, serve
 
 
 class Model(Protocol):
-    """What a worker measures."""
+    """A loaded model that can be measured."""
 
     def prefill(self, ids: list[int]) -> None:
         """Reads a prompt into a fresh cache and computes the logits after it."""
         ...
 
     def step(self, token: int) -> int:
-        """Reads one token more and returns the most likely next."""
+        """Reads one token more and returns the most likely next one."""
         ...
 
     def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
-        """Generates from prompts of equal length, one token and so many more; the time at each new token."""
+        """Generates one token and so many more from prompts of equal length; returns the clock at each new token."""
         ...
 
 
 class Ours:
-    """A bundle, its weights rearranged while loading or used as they lie in the file."""
+    """A bundle in this project's runtime, its weights rearranged while loading or used as they lie in the file."""
 
     def __init__(self, source: str, threads: int, *, prepack: bool) -> None:
         from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
@@ -49,16 +46,19 @@ class Ours:
         self._cache = self._session.new_cache(1, 1)
 
     def prefill(self, ids: list[int]) -> None:
-        """See `Model`."""
+        """Reads a prompt into a fresh cache and computes the logits after it."""
         self._cache = self._session.new_cache(1, len(ids) + 64)
         self._session.forward(np.array([ids], dtype=np.int64), self._cache)
 
     def step(self, token: int) -> int:
-        """See `Model`."""
+        """Reads one token more and returns the most likely next one."""
         return int(self._session.forward(np.array([[token]], dtype=np.int64), self._cache).argmax())
 
     def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
-        """See `Model`."""
+        """Generates from prompts of equal length; returns the clock at each new token.
+
+        Several prompts with beams are done one after the other, so that their times follow each other.
+        """
         from biogpt_onnx.runtime.decoding.config import GenerationConfig
         from biogpt_onnx.runtime.decoding.limits import Limits
         from biogpt_onnx.runtime.decoding.search import Request, run_search
@@ -70,7 +70,7 @@ class Ours:
 
 
 class Transformers:
-    """The same weights in transformers, float32, eager attention, as its `generate` calls it."""
+    """A checkpoint in transformers: float32, eager attention, called as its `generate` calls it."""
 
     def __init__(self, source: str, threads: int) -> None:
         import torch
@@ -83,16 +83,16 @@ class Transformers:
         self._past: Any = None
 
     def prefill(self, ids: list[int]) -> None:
-        """See `Model`."""
+        """Reads a prompt into a fresh cache and computes the logits after it."""
         self._past = None
         self._forward(ids)
 
     def step(self, token: int) -> int:
-        """See `Model`."""
+        """Reads one token more and returns the most likely next one."""
         return self._forward([token])
 
     def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
-        """See `Model`."""
+        """Generates from prompts of equal length by `generate`; returns the clock when each step's logits are there."""
         times: list[float] = []
 
         def look_at_the_clock(_ids: object, logits: object) -> object:
@@ -124,51 +124,7 @@ class Transformers:
         return int(result.logits[0, -1].argmax())
 
 
-class Worker:
-    """The other end of the pipe.
-
-    Attributes:
-        loading: seconds that loading the model took, and the process's memory afterwards, in bytes.
-    """
-
-    def __init__(self, kind: str, source: Path, threads: int) -> None:
-        command = [sys.executable, __file__, kind, str(source), str(threads)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.loading = self._answer()
-
-    def measure(self, ids: list[int], steps: int) -> Samples:
-        """Has one prefill and so many steps measured."""
-        return self._ask({"ids": ids, "steps": steps})
-
-    def measure_search(self, prompts: list[list[int]], steps: int, num_beams: int) -> Samples:
-        """Has a generation from prompts of equal length measured: the time to the first token, and of each step."""
-        return self._ask({"prompts": prompts, "steps": steps, "num_beams": num_beams})
-
-    def __enter__(self) -> Self:
-        """The worker itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Ends the process."""
-        self._process.terminate()
-        self._process.wait()
-
-    def _ask(self, request: dict[str, Any]) -> Samples:
-        if self._process.stdin is None:
-            raise RuntimeError("the worker has no pipe")
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return Samples(**self._answer())
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError(f"the worker ended with {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-
-def _measure(model: Model, ids: list[int], steps: int) -> Samples:
+def _steps(model: Model, ids: list[int], steps: int) -> Mapping[str, object]:
     # Whoever has just waited for a turn starts slowly: the first prefill is not measured.
     model.prefill(ids)
     start = perf_counter()
@@ -179,38 +135,26 @@ def _measure(model: Model, ids: list[int], steps: int) -> Samples:
         start = perf_counter()
         token = model.step(token)
         seconds.append(perf_counter() - start)
-    return Samples(prefill, seconds)
+    return {"prefill": prefill, "steps": seconds}
 
 
-def _memory() -> dict[str, int]:
-    """Bytes of this process that are in memory: all, and those that are nobody's file."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
-    return {
-        "resident_bytes": int(lines["VmRSS"].split()[0]) * 1024,
-        "anonymous_bytes": int(lines["RssAnon"].split()[0]) * 1024,
-    }
-
-
-def _measure_search(model: Model, prompts: list[list[int]], steps: int, num_beams: int) -> Samples:
+def _search(model: Model, prompts: list[list[int]], steps: int, num_beams: int) -> Mapping[str, object]:
     model.prefill(prompts[0])
     start = perf_counter()
     times = model.search(prompts, steps, num_beams)
-    return Samples(times[0] - start, np.diff(times).tolist())
+    return {"prefill": times[0] - start, "steps": np.diff(times).tolist()}
 
 
-def _serve(kind: str, source: str, threads: str) -> None:
+def _load(kind: str, source: str, threads: str) -> tuple[Mapping[str, object], Handlers]:
     model: Model
     start = perf_counter()
     if kind == "transformers":
         model = Transformers(source, int(threads))
     else:
         model = Ours(source, int(threads), prepack=kind == "prepacked")
-    print(json.dumps({"load_seconds": perf_counter() - start, **_memory()}), flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        samples = _measure_search(model, **request) if "prompts" in request else _measure(model, **request)
-        print(json.dumps(samples._asdict()), flush=True)
+    handlers: Handlers = {"steps": partial(_steps, model), "search": partial(_search, model)}
+    return {"load_seconds": perf_counter() - start}, handlers
 
 
 if __name__ == "__main__":
-    _serve(*sys.argv[1:])
+    serve(partial(_load, *sys.argv[1:]))

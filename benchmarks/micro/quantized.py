@@ -1,35 +1,29 @@
-"""Every recipe at BioGPT's full size beside float32: `python benchmarks/quantized.py --output FILE`.
+"""Every recipe at BioGPT's full size beside float32: `python -m benchmarks.micro.quantized --output FILE`.
 
-Size, loading, memory, prefill, a greedy step and a step of five beams, in turns, as ratios in one run. Linux only.
+Measures size, loading, memory, prefill, a greedy step and a step of five beams, in turns, as ratios in one run. Linux
+only.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.full_size import PRESET, THREADS, random_prompt
+from benchmarks.micro.worker import Samples, after_a_pause, worker
+from benchmarks.model_files import FLOAT32, make_recipe_bundles
+from benchmarks.results_file import stamp, write_results
 from biogpt_onnx.bench.bandwidth import ReadBandwidth
-from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import INTEGER_RECIPES, RECIPES
+from biogpt_onnx.quantize.recipes import INTEGER_RECIPES
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, read_manifest
-from decoding import PRESET, THREADS, after_a_pause
-from machine import describe
-from workers import Samples, Worker
 
 PROMPT_TOKENS = 128
 ROUNDS = 8
 STEPS = 12
 BEAMS = 5
 _FIRST_STEPS = 2
-_BASELINE = "fp32"
 
 
 def main() -> None:
@@ -39,39 +33,30 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=INTEGER_RECIPES, default=INTEGER_RECIPES, help="which recipes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        bundles = _bundles(Path(name), options.recipes)
-        results = {"started": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe()}
-        options.output.write_text(json.dumps(results | _measure(bundles), indent=1) + "\n", encoding="utf-8")
-
-
-def _bundles(folder: Path, recipes: Sequence[str]) -> dict[str, Path]:
-    bundles = {_BASELINE: folder / _BASELINE}
-    export_bundle(open_checkpoint(PRESET), bundles[_BASELINE])
-    for recipe in recipes:
-        bundles[recipe] = folder / recipe
-        quantize_bundle(bundles[_BASELINE], bundles[recipe], RECIPES[recipe])
-    return bundles
+        bundles = make_recipe_bundles(Path(name), options.recipes)
+        results = stamp()
+        write_results(options.output, results | _measure(bundles))
 
 
 def _measure(bundles: Mapping[str, Path]) -> dict[str, object]:
-    prompt = [2, *np.random.default_rng(0).integers(4, 42_000, PROMPT_TOKENS - 1).tolist()]
+    prompt = random_prompt(PROMPT_TOKENS)
     bandwidth, speeds = ReadBandwidth(THREADS), []
     samples: dict[str, dict[int, list[Samples]]] = {name: {1: [], BEAMS: []} for name in bundles}
     with ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker("prepacked", path, THREADS)) for name, path in bundles.items()}
+        workers = {name: stack.enter_context(worker("prepacked", path, THREADS)) for name, path in bundles.items()}
         for number in range(ROUNDS + 1):
             speeds.append(after_a_pause(bandwidth.measure))
-            for name, worker in workers.items():
+            for name, each in workers.items():
                 for num_beams, rows in samples[name].items():
-                    row = after_a_pause(worker.measure_search, [prompt], STEPS, num_beams)
+                    row = after_a_pause(each.measure_search, [prompt], STEPS, num_beams)
                     if number:  # the first round warms up
                         rows.append(row)
-        loading = {name: worker.loading for name, worker in workers.items()}
+        loading = {name: each.loading for name, each in workers.items()}
     speed = statistics.median(speeds)
     found = {name: _summary(rows, bundles[name], speed) | loading[name] for name, rows in samples.items()}
     for values in found.values():
         for what in ("prefill_seconds", "step_seconds"):
-            values[f"{what.partition('_')[0]}_to_fp32"] = values[what] / found[_BASELINE][what]
+            values[f"{what.partition('_')[0]}_to_fp32"] = values[what] / found[FLOAT32][what]
     return {
         "model": PRESET,
         "threads": THREADS,

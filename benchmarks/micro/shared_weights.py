@@ -1,37 +1,37 @@
-"""What a second process of the same full-size bundle costs: `python benchmarks/shared_weights.py --output FILE`.
+"""Cost of a second process of one full-size bundle: `python -m benchmarks.micro.shared_weights --output FILE`.
 
 Two processes load each recipe's bundle one after the other, each with weights rearranged in its own memory, then with
-weights that they share. Linux only: memory is what `/proc/PID/smaps_rollup` says.
+weights that they share. Linux only: memory is read from `/proc/PID/smaps_rollup`.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.quantizer import quantize_bundle
+from benchmarks.full_size import PRESET, THREADS
+from benchmarks.micro.loaded_bundle import PROMPT_TOKENS, STEPS
+from benchmarks.micro.worker import after_a_pause
+from benchmarks.model_files import FLOAT32, make_recipe_bundles
+from benchmarks.processes import memory_of, started
+from benchmarks.results_file import stamp, write_results
+from biogpt_onnx.bench.process import PinnedProcess
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.bundle import read_manifest
-from decoding import PRESET, THREADS, after_a_pause
-from loaded_process import PROMPT_TOKENS, STEPS, LoadedProcess
-from machine import describe
 
 ROUNDS = 3
-_BASELINE = "fp32"
-_DEFAULT = ("fp32", "int8", "int8-weights", "int4")
+_DEFAULT = (FLOAT32, "int8", "int8-weights", "int4")
+_COMPUTE: Mapping[str, object] = {"compute": {}}
 
 
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--recipes", nargs="+", choices=[_BASELINE, *RECIPES], default=list(_DEFAULT))
+    parser.add_argument("--recipes", nargs="+", choices=[FLOAT32, *RECIPES], default=list(_DEFAULT))
     parser.add_argument("--bundles", type=Path, help="a folder with a bundle of each recipe's name, made before")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"pairs of processes (default {ROUNDS})")
     options = parser.parse_args()
@@ -40,10 +40,13 @@ def main() -> None:
     options.output.touch()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bundles = _bundles(options.bundles or folder, options.recipes, make=options.bundles is None)
+        if options.bundles is None:
+            made = make_recipe_bundles(folder, options.recipes)
+            bundles = {recipe: made[recipe] for recipe in options.recipes}
+        else:
+            bundles = {recipe: options.bundles / recipe for recipe in options.recipes}
         results = {
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": describe(),
+            **stamp(),
             "model": PRESET,
             "threads": THREADS,
             "prompt_tokens": PROMPT_TOKENS,
@@ -53,26 +56,22 @@ def main() -> None:
                 recipe: _measure(path, folder / "cache" / recipe, options.rounds) for recipe, path in bundles.items()
             },
         }
-        options.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_results(options.output, results)
 
 
-def _bundles(folder: Path, recipes: Sequence[str], *, make: bool) -> dict[str, Path]:
-    bundles = {recipe: folder / recipe for recipe in recipes}
-    if make:
-        export_bundle(open_checkpoint(PRESET), folder / _BASELINE)
-        for recipe, path in bundles.items():
-            if recipe != _BASELINE:
-                quantize_bundle(folder / _BASELINE, path, RECIPES[recipe])
-    return bundles
+def _loaded(bundle: Path, cache: Path | None = None) -> AbstractContextManager[PinnedProcess]:
+    """Starts a process that has loaded the bundle; with a cache folder it shares its weights."""
+    arguments = (bundle, THREADS) if cache is None else (bundle, THREADS, cache)
+    return started("micro.loaded_bundle", *arguments, threads=THREADS)
 
 
 def _measure(bundle: Path, cache: Path, rounds: int) -> dict[str, object]:
     # Whatever a first process has to read from the disk, or to write to it, is not what a second one costs.
-    with LoadedProcess(bundle, THREADS) as process:
-        process.compute()
-    with LoadedProcess(bundle, THREADS, cache) as process:
-        making = process.load_seconds
-        process.compute()
+    with _loaded(bundle) as process:
+        process.ask(_COMPUTE)
+    with _loaded(bundle, cache) as process:
+        making = process.hello["load_seconds"]
+        process.ask(_COMPUTE)
     samples: dict[str, list[dict[str, Any]]] = {"own": [], "shared": []}
     for _ in range(rounds):
         for name, rows in samples.items():
@@ -88,16 +87,19 @@ def _measure(bundle: Path, cache: Path, rounds: int) -> dict[str, object]:
 
 
 def _pair(bundle: Path, cache: Path | None) -> dict[str, Any]:
-    """Two processes: what the first takes alone, and both together, when loaded and when they have computed."""
-    with LoadedProcess(bundle, THREADS, cache) as first:
-        row: dict[str, Any] = {"first_load_seconds": first.load_seconds, "loaded": {"alone": first.memory()}}
-        first.compute()
-        row["computed"] = {"alone": first.memory()}
-        with LoadedProcess(bundle, THREADS, cache) as second:
-            row["second_load_seconds"] = second.load_seconds
-            row["loaded"] |= {"first": first.memory(), "second": second.memory()}
-            second.compute()
-            row["computed"] |= {"first": first.memory(), "second": second.memory()}
+    """Measures two processes: the first alone, then both together, when loaded and when they have computed."""
+    with _loaded(bundle, cache) as first:
+        row: dict[str, Any] = {
+            "first_load_seconds": first.hello["load_seconds"],
+            "loaded": {"alone": memory_of(first)},
+        }
+        first.ask(_COMPUTE)
+        row["computed"] = {"alone": memory_of(first)}
+        with _loaded(bundle, cache) as second:
+            row["second_load_seconds"] = second.hello["load_seconds"]
+            row["loaded"] |= {"first": memory_of(first), "second": memory_of(second)}
+            second.ask(_COMPUTE)
+            row["computed"] |= {"first": memory_of(first), "second": memory_of(second)}
     return row
 
 
@@ -112,7 +114,7 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _cost(memory: Mapping[str, Mapping[str, int]], before: Mapping[str, int]) -> dict[str, float]:
-    """What the second process costs beside the first, alone at the same stage.
+    """Computes what the second process costs beside the first, alone at the same stage.
 
     Args:
         memory: of the stage.

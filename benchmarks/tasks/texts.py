@@ -1,4 +1,4 @@
-"""Real documents for each of BioGPT's tasks, and what is written about each: annotated relations, answers, a class.
+"""Real documents for each of BioGPT's tasks, and the text generated for each: annotated relations, an answer, a class.
 
 KD-DTI's own texts are not at hand: there the documents are BC5CDR's abstracts, and its relations are said in the words
 of that task.
@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ _MOST_NEW_TOKENS = 96
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A document that is ready to be read, and the tokens that are written about it, the ending one included."""
+class TaskExample:
+    """A document with its prompt, and the tokens that are generated behind it, the ending one included."""
 
     prepared: Prepared
     target: tuple[int, ...]
@@ -44,19 +45,19 @@ class Workload:
     Attributes:
         name: of the task.
         task: with no soft prompt, because the measured weights have none.
-        asked: the documents.
+        examples: the documents.
     """
 
     name: str
     task: RunnableTask[Any]
-    asked: tuple[Asked, ...]
+    examples: tuple[TaskExample, ...]
 
 
 def workloads(model: BioGPT, data: Path, documents: int) -> list[Workload]:
-    """So many documents of each task.
+    """Makes so many examples of each task.
 
     Args:
-        model: whose tokenizer and positions count.
+        model: its tokenizer and its number of positions make the prompts.
         data: a folder with `bc5cdr/valid.json` and `pubmedqa/valid.tsv`.
         documents: of each task.
     """
@@ -74,16 +75,16 @@ def _relations(
 ) -> Workload:
     bare = replace(task, soft_prompt_size=0)
 
-    def asked() -> Iterator[Asked]:
+    def examples() -> Iterator[TaskExample]:
         for item in abstracts:
             pairs = list(_pairs(item))
             prepared = prepare_for(bare, model, Document(item["abstract"], title=item["title"]))
-            said = "; ".join(task.statement.format(head=head, tail=tail, relation=label) for head, tail in pairs)
-            target = (*model.tokenizer.encode(f"{said}.")[1:], model.tokenizer.eos_id)
-            if pairs and len(target) <= _MOST_NEW_TOKENS and _may_be_said(bare, model, prepared, target):
-                yield Asked(prepared, target)
+            statements = "; ".join(task.statement.format(head=head, tail=tail, relation=label) for head, tail in pairs)
+            target = (*model.tokenizer.encode(f"{statements}.")[1:], model.tokenizer.eos_id)
+            if pairs and len(target) <= _MOST_NEW_TOKENS and _is_allowed(bare, model, prepared, target):
+                yield TaskExample(prepared, target)
 
-    return Workload(task.name, bare, _first(asked(), documents))
+    return Workload(task.name, bare, _first(examples(), documents))
 
 
 def _pairs(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -97,7 +98,8 @@ def _pairs(item: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield head, tail
 
 
-def _may_be_said(task: RelationTask, model: BioGPT, prepared: Prepared, target: tuple[int, ...]) -> bool:
+def _is_allowed(task: RelationTask, model: BioGPT, prepared: Prepared, target: tuple[int, ...]) -> bool:
+    # The rule keeps to the document's words; an annotated name may be none of them.
     rule = task.rule(model.tokenizer, prepared)
     return all(token in rule(target[:size]) for size, token in enumerate(target))
 
@@ -106,29 +108,29 @@ def _classes(model: BioGPT, abstracts: list[dict[str, Any]], documents: int) -> 
     task = replace(HOC, soft_prompt_size=0)
     sentences = (sentence for item in abstracts for sentence in _SENTENCES.split(item["abstract"])[2:3])
     target = _sentence(model, HOC.sentence.replace("{label}", HALLMARKS[0]))
-    asked = (Asked(prepare_for(task, model, sentence), target) for sentence in sentences)
-    return Workload(task.name, task, _first(asked, documents))
+    examples = (TaskExample(prepare_for(task, model, sentence), target) for sentence in sentences)
+    return Workload(task.name, task, _first(examples, documents))
 
 
 def _answers(model: BioGPT, data: Path, documents: int) -> Workload:
     task = replace(PUBMEDQA, soft_prompt_size=0)
 
-    def asked() -> Iterator[Asked]:
+    def examples() -> Iterator[TaskExample]:
         for line in (data / "pubmedqa" / "valid.tsv").read_text(encoding="utf-8").splitlines():
             text, _, answer = line.rpartition("\t")
             question, _, context = text.partition(" answer: ")[0].removeprefix("question: ").partition(" context: ")
             target = _sentence(model, PUBMEDQA.sentence.replace("{label}", answer.strip()))
-            yield Asked(prepare_for(task, model, Document(context, question=question)), target)
+            yield TaskExample(prepare_for(task, model, Document(context, question=question)), target)
 
-    return Workload(task.name, task, _first(asked(), documents))
+    return Workload(task.name, task, _first(examples(), documents))
 
 
 def _sentence(model: BioGPT, text: str) -> tuple[int, ...]:
     return (*model.tokenizer.encode(text)[1:], model.tokenizer.eos_id)
 
 
-def _first(asked: Iterator[Asked], documents: int) -> tuple[Asked, ...]:
-    found = tuple(one for one, _ in zip(asked, range(documents), strict=False))
+def _first(examples: Iterator[TaskExample], documents: int) -> tuple[TaskExample, ...]:
+    found = tuple(islice(examples, documents))
     if len(found) < documents:
         raise RuntimeError(f"the data holds {len(found)} documents of a task, {documents} are wanted")
     return found

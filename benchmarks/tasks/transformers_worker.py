@@ -1,33 +1,33 @@
-"""transformers on batches of prompts, told over a pipe what to write: `python benchmarks/transformers_tasks.py DIR N`.
+"""transformers on batches of prompts, told over a pipe what to generate.
 
-N threads. A request is a JSON line {"prompts": [[ids]], "targets": [[ids]]}, the answer the seconds that `generate`
-took. The model computes every step in full; a rule makes the target's next token the likeliest.
+Run as `python -m benchmarks.tasks.transformers_worker FOLDER THREADS`. The request `{"generate": {"prompts": [[ids]],
+"targets": [[ids]]}}` is answered by the seconds that `generate` took. The model computes every step in full; a
+processor makes the target's next token the likeliest.
 """
 
-import json
 import sys
+from collections.abc import Mapping
+from functools import partial
 from time import perf_counter
 from typing import Any
+
+from benchmarks.serving import Handlers, serve
 
 _PAD_ID, _EOS_ID = 1, 2
 _CERTAIN = 1e6
 
 
-def main(folder: str, threads: str) -> None:
-    """Answers requests until there are no more."""
+def _load(folder: str, threads: str) -> tuple[Mapping[str, object], Handlers]:
     import torch
     import transformers
 
     torch.set_num_threads(int(threads))
     load: Any = transformers.BioGptForCausalLM.from_pretrained
     model = load(folder).float().eval()
-    print(json.dumps({"version": transformers.__version__}), flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        print(json.dumps({"seconds": _seconds(torch, model, **request)}), flush=True)
+    return {"version": transformers.__version__}, {"generate": partial(_generate, torch, model)}
 
 
-def _seconds(torch: Any, model: Any, prompts: list[list[int]], targets: list[list[int]]) -> float:  # noqa: ANN401 -- imported where it is measured
+def _generate(torch: Any, model: Any, prompts: list[list[int]], targets: list[list[int]]) -> Mapping[str, object]:  # noqa: ANN401 -- imported where it is measured
     start = perf_counter()
     width = max(map(len, prompts))
     ids = torch.tensor([[_PAD_ID] * (width - len(prompt)) + prompt for prompt in prompts])
@@ -47,8 +47,8 @@ def _seconds(torch: Any, model: Any, prompts: list[list[int]], targets: list[lis
             pad_token_id=_PAD_ID,
             logits_processor=[prescribe],
         )
-    return perf_counter() - start
+    return {"seconds": perf_counter() - start}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(partial(_load, *sys.argv[1:]))

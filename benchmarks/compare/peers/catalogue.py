@@ -1,14 +1,17 @@
-"""Which peers there are, and by which commands they are prepared and served; see README.md for how each is run.
+"""Catalogue of the peers, and the commands that prepare and serve them; see README.md for how each is run.
 
-Needs the standard library alone, because whoever compares reads it in another environment than the peers run in.
+Needs the standard library alone, because the environments are made with it before anything is installed.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 ENVIRONMENTS = ROOT / ".venv-peers"
+
+VARIABLES = {"PYTHONPATH": str(ROOT)}
+"""Environment variables of the commands: adapters are modules of this package, imported from the checkout."""
 
 # Marks in an environment's folder: it is complete, or the reason why it cannot be had.
 INSTALLED = "installed"
@@ -22,8 +25,8 @@ class Peer:
     Attributes:
         name: what a report calls it.
         package: the name of its environment, and of its file of requirements.
-        script: the adapter in this folder.
-        variant: which of the adapter's variants it is.
+        adapter: the name of its module in this folder.
+        variant: the adapter's variant.
         precision: of the weights: "fp32", "bf16", "int8" or "int4".
         remark: what a fair reader must know of it.
         tolerance: how far its logits may be off, relative to their spread, where that is known to be more than its
@@ -32,7 +35,7 @@ class Peer:
 
     name: str
     package: str
-    script: str
+    adapter: str
     variant: str
     precision: str
     remark: str
@@ -45,11 +48,11 @@ _SATURATES = "weights put into its decoder by us; where a CPU has no VNNI its 8-
 _SATURATED = 0.5
 _TANH = "as GPT-2, whose GELU is the tanh form; no beams"
 
-_TRANSFORMERS = ("transformers", "transformers_peer.py")
-_OPTIMUM = ("optimum", "optimum_peer.py")
-_CTRANSLATE2 = ("ctranslate2", "ctranslate2_peer.py")
-_OPENVINO = ("openvino", "openvino_peer.py")
-_LLAMA_CPP = ("llama-cpp", "llama_cpp_peer.py")
+_TRANSFORMERS = ("transformers", "transformers_peer")
+_OPTIMUM = ("optimum", "optimum_peer")
+_CTRANSLATE2 = ("ctranslate2", "ctranslate2_peer")
+_OPENVINO = ("openvino", "openvino_peer")
+_LLAMA_CPP = ("llama-cpp", "llama_cpp_peer")
 
 PEERS: tuple[Peer, ...] = (
     Peer("transformers fp32", *_TRANSFORMERS, "fp32", "fp32", "not compiled"),
@@ -68,12 +71,12 @@ PEERS: tuple[Peer, ...] = (
 
 
 def environment(peer: Peer) -> Path:
-    """The folder of the peer's environment, which need not be there."""
+    """Returns the folder of the peer's environment, which need not be there."""
     return ENVIRONMENTS / peer.package
 
 
 def unavailable(peer: Peer) -> str | None:
-    """Why the peer cannot be run, in one line; None where its environment is complete."""
+    """Returns why the peer cannot be run, in one line; None where its environment is complete."""
     folder = environment(peer)
     failed = folder / FAILED
     if failed.is_file():
@@ -84,14 +87,20 @@ def unavailable(peer: Peer) -> str | None:
 
 
 def prepare_command(peer: Peer, checkpoint_folder: Path, output_folder: Path) -> list[str]:
-    """Converts a Hugging Face folder of safetensors into what the peer loads; to be run once."""
-    return [*_script(peer), "prepare", str(checkpoint_folder), str(output_folder), "--variant", peer.variant]
+    """Returns the command that converts a Hugging Face folder of safetensors into what the peer loads; runs once.
+
+    Args:
+        peer: of the catalogue.
+        checkpoint_folder: the safetensors.
+        output_folder: what the peer loads; it must not exist.
+    """
+    return [*_adapter(peer), "prepare", str(checkpoint_folder), str(output_folder), "--variant", peer.variant]
 
 
 def serve_command(peer: Peer, output_folder: Path, threads: int) -> list[str]:
-    """Serves what was prepared, on so many threads, by the protocol of protocol.py."""
-    return [*_script(peer), "serve", str(output_folder), "--variant", peer.variant, "--threads", str(threads)]
+    """Returns the command that serves what was prepared, on so many threads, by the protocol of `protocol`."""
+    return [*_adapter(peer), "serve", str(output_folder), "--variant", peer.variant, "--threads", str(threads)]
 
 
-def _script(peer: Peer) -> list[str]:
-    return [str(environment(peer) / "bin" / "python"), str(Path(__file__).resolve().parent / peer.script)]
+def _adapter(peer: Peer) -> list[str]:
+    return [str(environment(peer) / "bin" / "python"), "-m", f"benchmarks.compare.peers.{peer.adapter}"]

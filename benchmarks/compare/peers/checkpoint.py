@@ -1,4 +1,4 @@
-"""A BioGPT's Hugging Face folder in numpy, for the peers that do not know BioGPT and are given its weights by name."""
+"""Weights of a BioGPT's Hugging Face folder in numpy, for peers that do not know BioGPT and are given them by name."""
 
 import json
 from pathlib import Path
@@ -12,32 +12,32 @@ _POSITION_OFFSET = 2
 
 
 class Layer:
-    """One layer's weights, as torch lays them out. # matrices [out, in]."""
+    """Weights of one layer, as torch lays them out: matrices are [out, in]."""
 
     def __init__(self, tensors: dict[str, npt.NDArray[np.float32]], number: int) -> None:
         self._tensors = tensors
         self._prefix = f"biogpt.layers.{number}."
 
     def pair(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Weight and bias of a linear layer or a LayerNorm, by transformers' name."""
+        """Returns weight and bias of a linear layer or a LayerNorm, by transformers' name."""
         return self._tensors[f"{self._prefix}{name}.weight"], self._tensors[f"{self._prefix}{name}.bias"]
 
     def query_key_value(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The three projections as one. # [3 * hidden, hidden], [3 * hidden]."""
+        """Returns the three projections as one: weight [3 * hidden, hidden], bias [3 * hidden]."""
         weights, biases = zip(*(self.pair(f"self_attn.{name}_proj") for name in "qkv"), strict=True)
         return np.concatenate(weights), np.concatenate(biases)
 
 
 class Checkpoint:
-    """What a folder of safetensors holds.
+    """Contents of a folder of safetensors.
 
     Attributes:
         config: the contents of config.json.
         layers: from first to last.
-        embedding: unscaled. # [vocabulary, hidden]
-        embedding_scale: what an embedding is multiplied by.
-        head: the embedding again where the two are tied. # [vocabulary, hidden]
-        positions: from the first token on. # [positions, hidden]
+        embedding: unscaled, [vocabulary, hidden].
+        embedding_scale: the factor of an embedding.
+        head: [vocabulary, hidden]; the embedding again where the two are tied.
+        positions: from the first token on, [positions, hidden].
         final_norm: gain and bias of the last LayerNorm.
         symbols: a name for each row of the embedding; rows that the vocabulary leaves out get one made up.
     """

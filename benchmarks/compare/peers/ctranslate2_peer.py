@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checkpoint import Checkpoint
-from protocol import EOS_ID, Adapter, Clock, run
+from benchmarks.compare.peers.checkpoint import Checkpoint
+from benchmarks.compare.peers.protocol import EOS_ID, Adapter, Clock, run
 
 _COMPUTE_TYPES = {"fp32": "float32", "int8": "int8"}
 
@@ -26,7 +26,7 @@ class CTranslate2:
         self._symbols = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Clock) -> list[list[int]]:
-        """See `Model`; the library shows the steps of a greedy search alone."""
+        """Generates so many new tokens; the library shows the steps of a greedy search alone."""
         calls = 0
 
         def look_at_the_clock(_step: object) -> bool:
@@ -50,7 +50,7 @@ class CTranslate2:
         return [result.sequences_ids[0] for result in results]
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """See `Model`."""
+        """Returns the logits of all positions: [tokens, vocabulary]."""
         logits: npt.NDArray[np.float32] = np.array(self._generator.forward_batch([ids]))[0]
         return logits
 
@@ -92,11 +92,11 @@ def _fill(decoder: Any, source: Checkpoint) -> None:  # noqa: ANN401 -- the libr
         _linear(feed_forward.linear_1, layer.pair("fc2"))
 
 
-def _norm(target: Any, pair: tuple[npt.NDArray[np.float32], ...]) -> None:  # noqa: ANN401 -- likewise
+def _norm(target: Any, pair: tuple[npt.NDArray[np.float32], ...]) -> None:  # noqa: ANN401 -- the library has no types
     target.gamma, target.beta = pair
 
 
-def _linear(target: Any, pair: tuple[npt.NDArray[np.float32], ...]) -> None:  # noqa: ANN401 -- likewise
+def _linear(target: Any, pair: tuple[npt.NDArray[np.float32], ...]) -> None:  # noqa: ANN401 -- the library has no types
     target.weight, target.bias = pair
 
 

@@ -1,8 +1,8 @@
 """Makes the peers' environments, one for each file of `requirements/`: `.venv-peers/<package>`.
 
-Run as `python benchmarks/peers/environments.py [PACKAGE ...]`, or by `make bench-peers`. What is up to date is left
-alone. A package that cannot be installed leaves a file `failed` with the reason, and the others are made all the same;
-the next run tries it again.
+Run as `python -m benchmarks.compare.peers.environments [PACKAGE ...]`, or by `make bench-peers`. What is up to date is
+left alone. A package that cannot be installed leaves a file `failed` with the reason, and the others are made all the
+same; the next run tries it again.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import venv
 from pathlib import Path
 
-from catalogue import ENVIRONMENTS, FAILED, INSTALLED, REQUIREMENTS, ROOT
+from benchmarks.compare.peers.catalogue import ENVIRONMENTS, FAILED, INSTALLED, REQUIREMENTS, ROOT
 
 _CONSTRAINTS = ROOT / "constraints.txt"
 
@@ -25,7 +25,7 @@ _BUILD = {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}
 
 
 def make(package: str) -> bool:
-    """Makes one environment unless it is there and as new as its requirements; false where that cannot be done."""
+    """Makes one environment unless it is there and as new as its requirements; returns false if that fails."""
     folder = ENVIRONMENTS / package
     requirements = REQUIREMENTS / f"{package}.txt"
     if _up_to_date(folder / INSTALLED, requirements):
@@ -63,7 +63,7 @@ def _install(folder: Path, requirements: Path) -> str | None:
 
 
 def _reason(output: str, code: int) -> str:
-    """The line of pip's output that says what was wrong: its last error but for what only points to it."""
+    """Returns the line of pip's output that says what was wrong: its last error but for what only points to it."""
     lines = [line.strip() for line in output.splitlines()]
     errors = [line for line in lines if line.lower().startswith("error:")]
     fatal = [line for line in lines if "CMake Error" in line or "fatal error" in line]

@@ -1,8 +1,8 @@
-"""Exactly so many tokens from the `generate` of transformers, which optimum's models share; with the clock."""
+"""Generation of exactly so many tokens by the `generate` of transformers, which optimum's models share."""
 
 from typing import Any
 
-from protocol import PAD_ID, Clock
+from benchmarks.compare.peers.protocol import PAD_ID, Clock
 
 
 def generate(
@@ -13,7 +13,19 @@ def generate(
     clock: Clock,
     **settings: Any,  # noqa: ANN401 -- further arguments of generate, as it defines them
 ) -> list[list[int]]:
-    """The new tokens of each row, of the best beam; the clock ticks when a step's logits are there."""
+    """Generates from prompts of equal length; the clock ticks when a step's logits are there.
+
+    Args:
+        model: has transformers' `generate`.
+        prompts: token ids.
+        new_tokens: how many are generated, whatever ends a text.
+        num_beams: 1 is greedy search.
+        clock: is told of each step.
+        settings: further arguments of `generate`.
+
+    Returns:
+        The new tokens of each row's best beam.
+    """
     import torch
 
     def look_at_the_clock(_ids: object, logits: object) -> object:

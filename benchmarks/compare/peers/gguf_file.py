@@ -1,4 +1,4 @@
-"""A BioGPT as llama.cpp's GPT-2, which differs from it in nothing but the GELU's form."""
+"""GGUF file of a BioGPT as llama.cpp's GPT-2, which differs from it in nothing but the GELU's form."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checkpoint import Checkpoint
+from benchmarks.compare.peers.checkpoint import Checkpoint
 
-# What both fairseq and transformers compute with, whatever `layer_norm_eps` says.
+# Both fairseq and transformers compute with it, whatever `layer_norm_eps` says.
 _LAYER_NORM_EPSILON = 1e-5
 
 _LAYER_TENSORS = {

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checkpoint import Checkpoint
-from gguf_file import write_gguf
-from protocol import Adapter, Clock, Unsupported, run
+from benchmarks.compare.peers.checkpoint import Checkpoint
+from benchmarks.compare.peers.gguf_file import write_gguf
+from benchmarks.compare.peers.protocol import Adapter, Clock, Unsupported, run
 
 _FILE_NAME = "model.gguf"
 _FILE_TYPES = {"q8_0": "LLAMA_FTYPE_MOSTLY_Q8_0", "q4_0": "LLAMA_FTYPE_MOSTLY_Q4_0"}
@@ -32,7 +32,11 @@ class LlamaCpp:
         self._contexts = {1: Context(self._model, sequences=1, outputs=1, threads=threads)}
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Clock) -> list[list[int]]:
-        """See `Model`."""
+        """Generates so many new tokens greedily, all rows in one batch.
+
+        Raises:
+            Unsupported: beams are asked for.
+        """
         if num_beams > 1:
             raise Unsupported("llama.cpp has no beam search")
         rows: list[list[int]] = [[] for _ in prompts]
@@ -48,8 +52,8 @@ class LlamaCpp:
         return rows
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """See `Model`."""
-        # Room for the logits of all positions is not for the contexts that are measured.
+        """Returns the logits of all positions: [tokens, vocabulary]."""
+        # The contexts that are measured must not hold memory for the logits of all positions.
         context = Context(self._model, sequences=1, outputs=len(ids), threads=self._threads)
         try:
             return context.read([ids], first_position=0, everywhere=True).copy()
@@ -63,7 +67,7 @@ class LlamaCpp:
 
 
 class Context:
-    """A cache for so many sequences of the model's full length, and room for so many positions' logits."""
+    """Cache for so many sequences of the model's full length, and memory for so many positions' logits."""
 
     def __init__(self, model: Any, sequences: int, outputs: int, threads: int) -> None:  # noqa: ANN401 -- a C pointer
         import llama_cpp
@@ -87,7 +91,7 @@ class Context:
         """Reads tokens of each sequence; a first position of 0 begins anew.
 
         Returns:
-            The logits behind each row, or of every token; valid until the next call. # [outputs, vocabulary]
+            The logits behind each row, or of every token, [outputs, vocabulary]; valid until the next call.
         """
         if first_position == 0:
             memory = self._library.llama_get_memory(self._context)

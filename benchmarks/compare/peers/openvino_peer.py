@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generating import generate
-from protocol import Adapter, Clock, run
+from benchmarks.compare.peers.generating import generate
+from benchmarks.compare.peers.protocol import Adapter, Clock, run
 
 _BITS = {"int8": 8, "int4": 4}
 
@@ -24,11 +24,11 @@ class OpenVino:
         self._model: Any = OVModelForCausalLM.from_pretrained(folder, device="CPU", ov_config=settings)
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Clock) -> list[list[int]]:
-        """See `Model`."""
+        """Generates so many new tokens by `generate`."""
         return generate(self._model, prompts, new_tokens, num_beams, clock)
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """See `Model`."""
+        """Returns the logits of all positions: [tokens, vocabulary]."""
         import torch
 
         prompt = torch.tensor([ids])

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generating import generate
-from protocol import PAD_ID, Adapter, Clock, run
+from benchmarks.compare.peers.generating import generate
+from benchmarks.compare.peers.protocol import PAD_ID, Adapter, Clock, run
 
 _TASK = "text-generation-with-past"
 
@@ -30,11 +30,11 @@ class Optimum:
         self._model.generation_config.pad_token_id = PAD_ID
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Clock) -> list[list[int]]:
-        """See `Model`."""
+        """Generates so many new tokens by `generate`."""
         return generate(self._model, prompts, new_tokens, num_beams, clock)
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """See `Model`."""
+        """Returns the logits of all positions: [tokens, vocabulary]."""
         import torch
 
         prompt = torch.tensor([ids])
@@ -68,7 +68,7 @@ def _onnx_config(checkpoint: Path) -> Any:  # noqa: ANN401 -- the library has no
     from transformers import AutoConfig
 
     class BioGptOnnxConfig(TextDecoderWithPositionIdsOnnxConfig):  # type: ignore[misc] # untyped
-        """What the exporter must know of BioGPT."""
+        """Configuration with which the exporter exports BioGPT."""
 
         NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
 

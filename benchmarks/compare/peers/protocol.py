@@ -1,4 +1,4 @@
-"""How a peer is spoken to: lines of JSON, requests on standard input and answers on standard output.
+"""Protocol of the peers: lines of JSON, requests on standard input and answers on standard output.
 
 Every adapter hands two functions to `run`, which makes the command line `prepare CHECKPOINT OUT --variant V` and
 `serve OUT --variant V --threads N` of them. A served model first says how it loaded, or `{"error": ...}`, and then
@@ -35,11 +35,11 @@ PAD_ID = 1
 
 
 class Unsupported(Exception):  # noqa: N818 -- an answer, not a mistake
-    """The library cannot do what was asked; says why."""
+    """Answer that the library cannot do what was asked, with the reason."""
 
 
 class Clock:
-    """Says when new tokens were there.
+    """Clock of a generation, which records when new tokens were there.
 
     Attributes:
         seconds: from the clock's making to each tick.
@@ -50,7 +50,7 @@ class Clock:
         self.seconds: list[float] = []
 
     def tick(self) -> None:
-        """One more token of every row is there; or all of them, where steps cannot be seen."""
+        """Records that one more token of every row is there; or all of them, where steps cannot be seen."""
         self.seconds.append(perf_counter() - self._start)
 
 
@@ -58,9 +58,16 @@ class Model(Protocol):
     """A loaded peer."""
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Clock) -> list[list[int]]:
-        """Each row's best answer, of exactly so many new tokens; ticks the clock at each of them, or once at the end.
+        """Generates exactly so many new tokens; ticks the clock at each of them, or once at the end.
 
-        The prompts are of equal length; greedy with one beam.
+        Args:
+            prompts: token ids, of equal length.
+            new_tokens: how many are generated, whatever ends a text.
+            num_beams: 1 is greedy search.
+            clock: is told of each step.
+
+        Returns:
+            The new tokens of each row's best answer.
 
         Raises:
             Unsupported: the library has no such search.
@@ -68,16 +75,16 @@ class Model(Protocol):
         ...
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """Those of the last positions, or of the very last where there are no more. # [rows, vocabulary]."""
+        """Returns the logits of the last positions, at least of the very last: [rows, vocabulary]."""
         ...
 
 
 class Adapter(NamedTuple):
-    """What a peer's script consists of.
+    """Parts of a peer's adapter.
 
     Attributes:
         variants: the values of `--variant`.
-        packages: those whose versions belong to a result.
+        packages: the packages whose versions belong to a result.
         prepare: writes into an empty folder what `load` loads; takes the checkpoint's folder, that folder, the variant.
         load: takes the prepared folder, the variant and the number of threads.
     """
@@ -89,7 +96,7 @@ class Adapter(NamedTuple):
 
 
 def run(adapter: Adapter, arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs an adapter's command line; returns the exit status."""
     options = _parser(adapter).parse_args(arguments)
     if options.command == "prepare":
         return _prepare(adapter, options.checkpoint, options.output, options.variant)
@@ -117,7 +124,7 @@ def serve(load: Callable[[], Model], packages: Sequence[str], requests: Iterable
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Of the installed packages by name; one that is not installed is left out."""
+    """Returns the versions of packages by name; one that is not installed is left out."""
     found = {}
     for name in packages:
         try:
@@ -128,7 +135,7 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 
 
 def memory() -> dict[str, int]:
-    """Bytes of this process in memory: all, those that are nobody's file, and the most there have been."""
+    """Returns this process's bytes in memory: all, those that no file backs, and the peak of all."""
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
     names = {"resident_bytes": "VmRSS", "anonymous_bytes": "RssAnon", "peak_resident_bytes": "VmHWM"}
     return {name: int(lines[field].split()[0]) * 1024 for name, field in names.items()}
@@ -166,7 +173,7 @@ def _prepare(adapter: Adapter, checkpoint: Path, output: Path, variant: str) -> 
 
 
 def _take_standard_output() -> TextIO:
-    """The standard output for answers alone: what a library prints goes to the standard error."""
+    """Returns standard output for answers alone; what a library prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers

@@ -1,4 +1,4 @@
-"""BioGPT in transformers: float32 and bfloat16, as it comes and with its decoding step compiled over a static cache."""
+"""BioGPT in transformers: float32 and bfloat16, not compiled and with its step compiled over a static cache."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generating import generate
-from protocol import Adapter, Clock, run
+from benchmarks.compare.peers.generating import generate
+from benchmarks.compare.peers.protocol import Adapter, Clock, run
 
 # A compiled step is made for one length of the cache: a few lengths for all requests, and little to attend in vain.
 _CACHE_GRAIN = 64
@@ -29,12 +29,12 @@ class Transformers:
         self._model = load(folder, dtype=_dtype(precision), attn_implementation="sdpa").eval()
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Clock) -> list[list[int]]:
-        """See `Model`."""
+        """Generates so many new tokens by `generate`, compiled if the variant says so."""
         settings = self._compilation(len(prompts[0]) + new_tokens) if self._compiled else {}
         return generate(self._model, prompts, new_tokens, num_beams, clock, **settings)
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """See `Model`; not compiled, which would be for this length alone."""
+        """Returns the logits of all positions, not compiled, which would be for this length alone."""
         import torch
 
         with torch.inference_mode():
@@ -43,7 +43,7 @@ class Transformers:
         return logits
 
     def _compilation(self, length: int) -> dict[str, Any]:
-        """What makes `generate` compile its steps on a CPU, which it does by itself only elsewhere."""
+        """Returns settings that make `generate` compile its steps on a CPU, which it does by itself only elsewhere."""
         import torch._dynamo
         from transformers import CompileConfig
 

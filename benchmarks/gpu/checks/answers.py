@@ -1,4 +1,4 @@
-"""Whether what is written on a GPU is what the CPU writes: greedily, by beams and drafts, by chance, by rules."""
+"""Checks that a GPU generates what the CPU generates: greedily, by beams, with drafts, samples and allowed tokens."""
 
 import functools
 import importlib.util
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 import biogpt_onnx
+from benchmarks.gpu.checks.subject import PROMPTS, Subject, token_ids
+from benchmarks.gpu.models import MINI_CHECKPOINT
+from benchmarks.gpu.parts import Found
+from benchmarks.gpu.transformers_peer import transformers_peer
 from biogpt_onnx import BioGPT, tasks
-from gpu_models import MINI_CHECKPOINT
-from gpu_parts import Found
-from gpu_peer import Peer
-from gpu_subject import PROMPTS, Subject, token_ids
 
 _PEER_SECONDS = 120.0
 _TOP_K = 20
@@ -29,13 +29,13 @@ _TEXT = "The patient was treated with intravenous antibiotics for two weeks, aft
 
 
 def greedy_beside_float32(subject: Subject) -> Found:
-    """Greedy tokens beside the float32 bundle's on the CPU."""
+    """Compares greedy tokens with the float32 bundle's on the CPU."""
     ours, theirs = (token_ids(subject.write(model)) for model in (subject.ours, subject.exact))
     return subject.nearness.of_tokens(subject.prompt_ids, ours, theirs)
 
 
 def greedy_beside_transformers(subject: Subject) -> Found:
-    """Greedy tokens beside those of transformers in float32 on the CPU."""
+    """Compares greedy tokens with those of transformers in float32 on the CPU."""
     prompts = tuple(map(tuple, subject.prompt_ids))
     theirs = _transformers(prompts, subject.new_tokens)
     if theirs is None:
@@ -46,7 +46,7 @@ def greedy_beside_transformers(subject: Subject) -> Found:
 
 
 def beams(subject: Subject) -> Found:
-    """The best of five beams, each of which has a row of its own, beside those that are branches of a tree."""
+    """Compares the best of five beams, which have a row each, with the CPU's, which are a tree in one row."""
     written, theirs = (subject.write(model, num_beams=5) for model in (subject.ours, subject.reference))
     timings = written[0].timings
     return subject.nearness.of_best(subject.prompt_ids, token_ids(written), token_ids(theirs)) | {
@@ -56,7 +56,7 @@ def beams(subject: Subject) -> Found:
 
 
 def drafts(subject: Subject) -> Found:
-    """Greedy tokens with drafts, which should be those without."""
+    """Compares greedy tokens with drafts with the CPU's, and with our own without drafts."""
     written, theirs = (subject.write(model, prompt_lookup_num_tokens=8) for model in (subject.ours, subject.reference))
     ours, without = token_ids(written), token_ids(subject.write(subject.ours))
     found = subject.nearness.of_tokens(subject.prompt_ids, ours, token_ids(theirs))
@@ -70,7 +70,7 @@ def drafts(subject: Subject) -> Found:
 
 
 def samples(subject: Subject) -> Found:
-    """Samples of the likeliest tokens, with a seed."""
+    """Compares samples of the likeliest tokens, drawn with one seed."""
     ours, theirs = (
         token_ids(subject.write(model, do_sample=True, top_k=_TOP_K, seed=3))
         for model in (subject.ours, subject.reference)
@@ -79,7 +79,7 @@ def samples(subject: Subject) -> Found:
 
 
 def choices(subject: Subject) -> Found:
-    """How likely each of several texts is, in nats."""
+    """Compares the log-probabilities of several choices, in nats."""
     rows = zip(*(model.choose(list(PROMPTS), _CHOICES) for model in (subject.ours, subject.reference)), strict=True)
     found = []
     for ours, theirs in rows:
@@ -98,7 +98,7 @@ def choices(subject: Subject) -> Found:
 
 
 def allowed(subject: Subject) -> Found:
-    """Relations that keep to the words of their documents, of which only allowed tokens are looked up."""
+    """Compares relations that keep to the words of their documents: only allowed tokens are looked up."""
     prepared = [tasks.prepare_for(tasks.BC5CDR, subject.exact, tasks.Document(text)) for text in _DOCUMENTS]
     prompts = [one.prompt_ids for one in prepared]
     rules = [tasks.BC5CDR.rule(subject.exact.tokenizer, one) for one in prepared]
@@ -110,7 +110,7 @@ def allowed(subject: Subject) -> Found:
 
 
 def prefix(subject: Subject) -> Found:
-    """A prefix that is read once and continued twice, alone and in batches, beside prompts that are read whole."""
+    """Compares a prefix that is continued twice, alone and in batches, with prompts that are read whole."""
     prompts = [f"{_PREFIX} {rest}" for rest in _RESTS]
     settings: dict[str, Any] = {"max_new_tokens": subject.new_tokens}
     shared, other = (model.prefix(_PREFIX) for model in (subject.ours, subject.reference))
@@ -130,7 +130,7 @@ def prefix(subject: Subject) -> Found:
 
 
 def stream(subject: Subject) -> Found:
-    """The pieces of a stream, which together are the text that `generate` gives."""
+    """Checks that the pieces of a stream are together the text that `generate` gives."""
     settings: dict[str, Any] = {"max_new_tokens": subject.new_tokens}
     equal = [
         "".join(subject.ours.stream(prompt, **settings)) == subject.ours.generate(prompt, **settings).text
@@ -140,7 +140,7 @@ def stream(subject: Subject) -> Found:
 
 
 def stop_strings(subject: Subject) -> Found:
-    """Texts that end early, one before the other."""
+    """Compares texts that end at stop strings, one before the other."""
     settings = {"stop_strings": [" of", " the", "."]}
     ours, theirs = (subject.write(model, **settings) for model in (subject.ours, subject.reference))
     found = subject.nearness.of_tokens(subject.prompt_ids, token_ids(ours), token_ids(theirs))
@@ -150,7 +150,7 @@ def stop_strings(subject: Subject) -> Found:
 
 
 def score(subject: Subject) -> Found:
-    """How likely a text is, in nats a token."""
+    """Compares the log-probabilities of a text's tokens, in nats."""
     ours, theirs = (_scores(model) for model in (subject.ours, subject.reference))
     largest = float(np.abs(np.subtract(ours, theirs)).max())
     mean = float(np.subtract(ours, theirs).mean())
@@ -163,7 +163,7 @@ def score(subject: Subject) -> Found:
 
 
 def loaded(subject: Subject) -> Found:
-    """The way that users take: `biogpt_onnx.load` by the device's name."""
+    """Checks that `biogpt_onnx.load` by the device's name gives the same tokens."""
     device = subject.accelerator.name
     model = biogpt_onnx.load(subject.folder, device="cuda" if device == "cuda" else "cpu", warm_up=False)
     same = token_ids(subject.write(model)) == token_ids(subject.write(subject.ours))
@@ -189,10 +189,10 @@ ANSWER_CHECKS: Mapping[str, Callable[[Subject], Found]] = {
 
 @functools.cache
 def _transformers(prompts: Sequence[Sequence[int]], new_tokens: int) -> list[list[int]] | None:
-    """What transformers writes, the same for every recipe; None where it is not there."""
+    """Returns the tokens that transformers generates, computed once for all recipes; None if it is not installed."""
     if importlib.util.find_spec("transformers") is None:
         return None
-    with Peer(MINI_CHECKPOINT, "cpu", "float32", _PEER_SECONDS) as peer:
+    with transformers_peer(MINI_CHECKPOINT, "cpu", "float32", _PEER_SECONDS) as peer:
         return [peer.generate([list(prompt)], new_tokens, _PEER_SECONDS).token_ids[0] for prompt in prompts]
 
 
@@ -201,6 +201,6 @@ def _scores(model: BioGPT) -> tuple[float, ...]:
 
 
 def _logits_apart(subject: Subject) -> float:
-    """How far a log-probability may be from the reference's: twice the limit, in logits."""
+    """Returns how far a log-probability may be from the reference's: twice the limit, in logits."""
     logits = subject.exact.logits(subject.exact.tokenizer.encode(_TEXT))
     return 2 * subject.nearness.limit * float(logits.std())

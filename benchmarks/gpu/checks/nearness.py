@@ -1,4 +1,4 @@
-"""Whether two answers differ only where rounding may decide: by what float32 says of the place where they part."""
+"""Comparison of answers that may differ where rounding decides, by float32's logits at the place where they part."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.gpu.parts import Found
 from biogpt_onnx import BioGPT
-from gpu_parts import Found
 
 Tokens = Sequence[int]
 
 LIMITS = {"fp16": 0.012, "bf16": 0.14}
-"""How far a logit may be from float32's, as a share of the standard deviation of float32's logits.
+"""Largest allowed difference of a logit from float32's, as a share of the standard deviation of float32's logits.
 
 Four times the largest difference among all logits of 640 tokens where, on a CPU, each operation's result is rounded to
 16 bits: 0.0030 and 0.034.
@@ -21,7 +21,7 @@ Four times the largest difference among all logits of 640 tokens where, on a CPU
 
 @dataclass(frozen=True)
 class Nearness:
-    """Compares answers.
+    """Comparison of answers by the float32 bundle's logits.
 
     Attributes:
         exact: the float32 bundle on the CPU.
@@ -61,7 +61,7 @@ class Nearness:
     def _partings(
         self, prompts: Sequence[Tokens], ours: Sequence[Tokens], theirs: Sequence[Tokens]
     ) -> Iterator[tuple[Found, npt.NDArray[np.float32]]]:
-        """The first difference of each row that has one, and float32's logits there."""
+        """Yields the first difference of each row that has one, and float32's logits there."""
         for row, (prompt, mine, other) in enumerate(zip(prompts, ours, theirs, strict=True)):
             position = first_difference(mine, other)
             if position is not None:
@@ -71,7 +71,7 @@ class Nearness:
                 )
 
     def of_best(self, prompts: Sequence[Tokens], ours: Sequence[Tokens], theirs: Sequence[Tokens]) -> Found:
-        """Compares what searches found to be the likeliest.
+        """Compares the likeliest sequences that searches found.
 
         Other sequences are close if float32 finds ours no less likely by more than twice the limit, per token.
         """
@@ -100,7 +100,7 @@ class Nearness:
         return found | {"apart": apart, "close": apart <= 2 * self.limit * spread}
 
     def _mean_log_probability(self, prompt: Tokens, ids: Tokens) -> tuple[float, float]:
-        """Of the tokens after a prompt, and the spread of the logits."""
+        """Computes the mean log-probability of the tokens after a prompt, and the spread of the logits."""
         logits = self.exact.logits([*prompt, *ids])[len(prompt) - 1 : -1].astype(np.float64)
         largest = logits.max(axis=1, keepdims=True)
         normalizers = largest[:, 0] + np.log(np.exp(logits - largest).sum(axis=1))
@@ -108,7 +108,7 @@ class Nearness:
 
 
 def first_difference(ours: Tokens, theirs: Tokens) -> int | None:
-    """Where two sequences part, or the shorter one ends; None where they are the same."""
+    """Returns where two sequences part, or the shorter one ends; None where they are equal."""
     if list(ours) == list(theirs):
         return None
     pairs = enumerate(zip(ours, theirs, strict=False))

@@ -1,4 +1,4 @@
-"""Whether a GPU's memory and its captured graphs change an answer: steps, batches, threads, and what does not fit."""
+"""Checks that a GPU's memory and captured graphs change no answer: steps, batches, threads, stale and full memory."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.gpu.checks.subject import PROMPTS, Subject, token_ids
+from benchmarks.gpu.models import as_model, open_on
+from benchmarks.gpu.parts import Found
 from biogpt_onnx import BioGPT, DeviceMemoryError, Timings
 from biogpt_onnx.quantize.evaluation_text import EVALUATION_TEXTS
 from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
 from biogpt_onnx.runtime.backends.cuda.token_mover import TokenMover
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
-from gpu_models import as_model, open_on
-from gpu_parts import Found
-from gpu_subject import PROMPTS, Subject, token_ids
 
 _BATCHES = (1, 2, 3, 4, 8, 16)
+# Petabytes of the embedded checkpoint's cache.
 _TOO_MANY_TOKENS = 2**40
-"""Of the embedded checkpoint's cache: petabytes."""
 _LONGEST_PROMPT = 32
 _MORE_THAN_ARE_KEPT = 6
+# NaN in float16 and in bfloat16.
 _NOT_A_NUMBER = 0x7FFF
-"""In float16 and in bfloat16."""
 
 
 def logits(subject: Subject) -> Found:
-    """Logits beside float32's, in each of the ways in which tokens are read."""
+    """Compares logits with float32's, for tokens read as a prompt, in two pieces, and step by step."""
     ids = subject.exact.tokenizer.encode(" ".join(EVALUATION_TEXTS))[: 40 if subject.dry else 640]
     exact = subject.exact.logits(ids)
     ways = {
@@ -48,7 +48,7 @@ def logits(subject: Subject) -> Found:
 
 
 def captured_steps(subject: Subject) -> Found:
-    """All steps of one token are captured, whatever ends: greedy ones, samples and beams. Those with drafts are not."""
+    """Checks that all steps of one token are replayed from a CUDA graph, also where rows end, but none with drafts."""
     captures = subject.accelerator.captures
     settings: dict[str, dict[str, Any]] = {
         "greedy": {},
@@ -72,14 +72,14 @@ def captured_steps(subject: Subject) -> Found:
 
 
 def without_capture(subject: Subject) -> Found:
-    """The same tokens without CUDA graphs."""
+    """Checks that tokens without CUDA graphs are the same."""
     session = open_on(subject.folder, dataclasses.replace(subject.accelerator, captures=False))
     ours, theirs = (token_ids(subject.write(model)) for model in (subject.ours, as_model(subject.folder, session)))
     return {"passed": ours == theirs, "equal": sum(map(list.__eq__, ours, theirs)), "rows": len(ours)}
 
 
 def batches(subject: Subject) -> Found:
-    """A row's logits in batches of several sizes, beside those of the row alone, and with other neighbours.
+    """Compares a row's logits in batches of several sizes with those of the row alone, and beside other rows.
 
     Bit for bit they need not be the same, since a GPU multiplies matrices of other heights by other kernels; it is
     recorded whether they are.
@@ -101,7 +101,7 @@ def batches(subject: Subject) -> Found:
 
 
 def threads(subject: Subject) -> Found:
-    """Calls from several threads at once, beside the same ones after each other.
+    """Compares calls from several threads at once with the same calls one after the other.
 
     The session is a new one, so that steps are captured while other threads read prompts, search and are answered.
     """
@@ -121,7 +121,7 @@ def threads(subject: Subject) -> Found:
 
 
 def old_memory(subject: Subject) -> Found:
-    """The same answers over memory that is full of what is no number, as others may leave it."""
+    """Checks that answers are the same over stale memory full of NaN."""
     jobs: dict[str, tuple[list[str], int]] = {
         "one prompt": ([PROMPTS[0]], 1),
         "5 beams": ([PROMPTS[0]], 5),
@@ -141,7 +141,7 @@ def old_memory(subject: Subject) -> Found:
 
 
 def memory(subject: Subject) -> Found:
-    """A cache that no card has room for is one clear error, and the model stays usable."""
+    """Checks that a cache too large for any card is one clear error, and that the model stays usable."""
     before = token_ids(subject.write(subject.ours))
     message = None
     try:
@@ -183,7 +183,7 @@ def _in_steps(session: DeviceSession, ids: Sequence[int]) -> npt.NDArray[np.floa
 
 
 def _fill_caches(subject: Subject, rows: int, capacity: int) -> None:
-    """Fills all caches of this size that are kept for later, by having more of them than are kept."""
+    """Fills all pooled caches of this size with NaN, by making more of them than the pool keeps."""
     caches = [subject.session.new_cache(rows, capacity) for _ in range(_MORE_THAN_ARE_KEPT)]
     onnxruntime, device = import_onnxruntime(), subject.accelerator.name
     mover = TokenMover(onnxruntime, subject.accelerator.provider, device, nullcontext())
@@ -196,7 +196,7 @@ def _fill_caches(subject: Subject, rows: int, capacity: int) -> None:
 
 
 def _differences(values: npt.NDArray[np.float32], exact: npt.NDArray[np.float32]) -> Found:
-    """The largest difference of two logits, and the root of the mean square, as shares of the exact ones' spread."""
+    """Returns the largest difference of two logits and the root mean square, as shares of the exact ones' spread."""
     apart = (values - exact).astype(np.float64)
     spread = float(exact.std())
     return {
@@ -206,7 +206,7 @@ def _differences(values: npt.NDArray[np.float32], exact: npt.NDArray[np.float32]
 
 
 def _row_in_a_batch(session: DeviceSession, prompts: Sequence[Sequence[int]], steps: int) -> npt.NDArray[np.float32]:
-    """The first row's logits after its prompt and after each of so many steps, [1 + steps, vocab].
+    """Returns the first row's logits after its prompt and after each of so many steps, [1 + steps, vocab].
 
     Each row is given its own prompt over again, so that what is read does not depend on what is computed.
     """

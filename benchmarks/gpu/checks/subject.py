@@ -1,15 +1,15 @@
-"""What a check looks at: a half-precision bundle on the device, and what it is held against."""
+"""Subject of the checks: a half-precision bundle on the device, and the bundles that it is compared with."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import biogpt_onnx
+from benchmarks.gpu.checks.nearness import LIMITS, Nearness
+from benchmarks.gpu.models import MINI_CHECKPOINT, as_model, open_on
+from benchmarks.gpu.parts import Clock
 from biogpt_onnx import BioGPT, Generation
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator, DeviceSession
-from gpu_models import MINI_CHECKPOINT, as_model, open_on
-from gpu_nearness import LIMITS, Nearness
-from gpu_parts import Clock
 
 PROMPTS = (
     "Aspirin inhibits",
@@ -25,7 +25,7 @@ PROMPTS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A bundle of the embedded checkpoint.
+    """A bundle of the embedded checkpoint that is checked.
 
     Attributes:
         folder: the bundle.
@@ -35,7 +35,7 @@ class Subject:
         exact: the float32 bundle on the CPU.
         reference: the same bundle on the CPU, or the float32 one where the CPU cannot run it.
         nearness: compares with `exact`, by the precision's limit.
-        clock: what is left of the run.
+        clock: the time that is left of the run.
         dry: whether the device is a stand-in, for which less is computed.
     """
 
@@ -70,7 +70,7 @@ class Subject:
 
     @property
     def new_tokens(self) -> int:
-        """How many are written to each prompt."""
+        """The number of tokens that each prompt is continued by."""
         return 16 if self.dry else 64
 
     @property
@@ -79,10 +79,10 @@ class Subject:
         return [self.exact.tokenizer.encode(prompt) for prompt in PROMPTS]
 
     def write(self, model: BioGPT, **settings: Any) -> list[Generation]:  # noqa: ANN401 -- GenerationConfig checks each
-        """The prompts, all at once, continued by a model."""
+        """Has a model continue all prompts in one call."""
         return model.generate(list(PROMPTS), **{"max_new_tokens": self.new_tokens} | settings)
 
 
 def token_ids(generations: list[Generation]) -> list[list[int]]:
-    """The new tokens of each."""
+    """Returns the new tokens of each generation."""
     return [list(generation.token_ids) for generation in generations]

@@ -1,22 +1,28 @@
-"""A cold process from its start to the last of 16 tokens, beside one that only imports ONNX Runtime."""
+"""Seconds of a cold process from its start to the last of 16 tokens, beside one that only imports ONNX Runtime."""
 
-import os
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from export_memory import peak_of_export
+from benchmarks.model_files import export_in_process
+from benchmarks.processes import run_to_end
 
 COLD_STARTS = 15
 
 
 def measure(folder: Path, mini: Path) -> Mapping[str, object]:
-    """Medians, their ratio, and the samples."""
+    """Measures both processes in turns, with the page cache warm.
+
+    Args:
+        folder: for temporary files.
+        mini: the embedded checkpoint.
+
+    Returns:
+        Medians in seconds, their ratio, and the samples.
+    """
     bundle = folder / "mini"
-    peak_of_export(str(mini), bundle)
+    export_in_process(str(mini), bundle)
     command = Path(sys.executable).with_name("biogpt-onnx")
     tokens = ["--max-new-tokens=16", "--min-new-tokens=16"]
     commands = {
@@ -26,9 +32,10 @@ def measure(folder: Path, mini: Path) -> Mapping[str, object]:
     samples: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(COLD_STARTS + 1):
         for name, parts in commands.items():
-            seconds = _seconds(parts)
+            # Both without telemetry, so that neither pays for it.
+            ended = run_to_end(parts, {"ORT_DISABLE_TELEMETRY": "1"})
             if number:  # the first of each fills the page cache
-                samples[name].append(seconds)
+                samples[name].append(ended.seconds)
     medians = {name: statistics.median(values) for name, values in samples.items()}
     return {
         "import_onnxruntime_seconds": medians["import"],
@@ -36,11 +43,3 @@ def measure(folder: Path, mini: Path) -> Mapping[str, object]:
         "generate_to_import": medians["generate"] / medians["import"],
         "samples": samples,
     }
-
-
-def _seconds(command: list[str]) -> float:
-    # Both without telemetry, so that neither pays for it.
-    environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
-    start = time.perf_counter()
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start

@@ -1,50 +1,52 @@
 """Prefill and greedy steps at BioGPT's full size: ours, transformers and the memory's speed, in turns."""
 
 import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import numpy as np
 
+from benchmarks.full_size import PRESET, THREADS, random_prompt
+from benchmarks.micro.worker import Samples, after_a_pause, worker
+from benchmarks.model_files import export_in_process, write_safetensors
 from biogpt_onnx.bench.bandwidth import ReadBandwidth
 from biogpt_onnx.export.checkpoint.names import POSITIONS
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.bundle import read_manifest
-from export_memory import peak_of_export
-from safetensors_source import write_safetensors
-from workers import Samples, Worker
 
-PRESET = "preset:biogpt"
-THREADS = 2
 PROMPT_TOKENS = 128
 ROUNDS = 12
 STEPS_PER_ROUND = 12
 
-# ONNX Runtime's threads look for work for a while before they sleep, and would disturb whoever comes next.
-_PAUSE_SECONDS = 0.3
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of each worker, and the bandwidth between them."""
+    """One turn of each worker.
+
+    Attributes:
+        workers: seconds of each worker, by its kind.
+        bandwidth: bytes per second that two threads read after them.
+    """
 
     workers: dict[str, Samples]
     bandwidth: float
 
 
 def measure(folder: Path) -> Mapping[str, object]:
-    """Medians, their ratios, and the samples."""
+    """Measures ours with prepacked weights, ours with mapped weights, and transformers.
+
+    Args:
+        folder: for temporary files; 3 GB.
+
+    Returns:
+        Medians in seconds, their ratios to the floor and to transformers, and the samples.
+    """
     checkpoint = open_checkpoint(PRESET)
     source = write_safetensors(checkpoint, folder / "checkpoint", "float32")
     bundle = folder / "bundle"
-    peak_of_export(str(source), bundle)
+    export_in_process(str(source), bundle)
     rounds = list(_rounds({"prepacked": bundle, "mapped": bundle, "transformers": source}))
     # All weights but the position table, of which a step reads one row; and the cache is not counted.
     step_bytes = sum(4 * int(np.prod(t.shape)) for name, t in checkpoint.tensors.items() if name != POSITIONS)
@@ -65,7 +67,7 @@ def measure(folder: Path) -> Mapping[str, object]:
 
 
 def _medians(rounds: list[Round], step_bytes: int) -> dict[str, dict[str, float]]:
-    """Each worker's seconds, and its ratios to the floor and to transformers."""
+    """Computes each worker's median seconds, and their ratios to the floor and to transformers."""
     bandwidth = statistics.median(row.bandwidth for row in rounds)
     best_bandwidth = max(row.bandwidth for row in rounds)
     medians = {}
@@ -86,18 +88,12 @@ def _medians(rounds: list[Round], step_bytes: int) -> dict[str, dict[str, float]
 
 
 def _rounds(sources: Mapping[str, Path]) -> Iterator[Round]:
-    ids = [2, *np.random.default_rng(0).integers(4, 42_000, PROMPT_TOKENS - 1).tolist()]
+    ids = random_prompt(PROMPT_TOKENS)
     bandwidth = ReadBandwidth(THREADS)
     with ExitStack() as stack:
-        workers = {kind: stack.enter_context(Worker(kind, source, THREADS)) for kind, source in sources.items()}
+        workers = {kind: stack.enter_context(worker(kind, source, THREADS)) for kind, source in sources.items()}
         for number in range(ROUNDS + 1):
-            samples = {kind: after_a_pause(worker.measure, ids, STEPS_PER_ROUND) for kind, worker in workers.items()}
+            samples = {kind: after_a_pause(each.measure, ids, STEPS_PER_ROUND) for kind, each in workers.items()}
             row = Round(samples, after_a_pause(bandwidth.measure))
             if number:  # the first round warms up
                 yield row
-
-
-def after_a_pause(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Calls after the others' threads have gone to sleep."""
-    time.sleep(_PAUSE_SECONDS)
-    return function(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The packages that installing the runtime brings."""
+"""Names of the packages that installing the runtime brings."""
 
 import json
 import subprocess
@@ -8,7 +8,14 @@ from pathlib import Path
 
 
 def measure(root: Path) -> Mapping[str, object]:
-    """Names of all packages, the base's and those with the extra `cpu`, as pip would install them on a bare machine."""
+    """Returns the packages that pip would install on a bare machine.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        `base` without an extra, `cpu` with the extra of that name.
+    """
     return {"base": _packages(str(root)), "cpu": _packages(f"{root}[cpu]")}
 
 

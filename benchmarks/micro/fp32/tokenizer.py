@@ -1,4 +1,4 @@
-"""How fast text becomes ids, with the published vocabulary on real abstracts."""
+"""Speed of the tokenizer, with the published vocabulary on real abstracts."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ ROUNDS = 10
 
 
 def measure(folder: Path, data: Path | None) -> Mapping[str, object]:
-    """Megabytes of UTF-8 a second on one thread, and how long the tokenizer takes to load.
+    """Measures megabytes of UTF-8 per second on one thread, and how long the tokenizer takes to load.
 
     Args:
         folder: for temporary files.

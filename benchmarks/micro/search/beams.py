@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.full_size import random_prompt
+from benchmarks.micro.worker import Samples, after_a_pause, worker
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
@@ -15,8 +15,6 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from decoding import after_a_pause
-from workers import Samples, Worker
 
 PROMPT_TOKENS = 128
 ROUNDS = 10
@@ -24,13 +22,19 @@ BATCH_ROUNDS = 2
 STEPS = 12
 BEAMS = 5
 BATCH = 4
+# Not counted: transformers' beam search allocates in them.
 _FIRST_STEPS = 2
-"""Not counted: transformers' beam search allocates in them."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure: who, how many prompts, how many beams."""
+    """A search that is measured.
+
+    Attributes:
+        kind: of the worker that searches.
+        prompts: how many are searched in one call.
+        num_beams: of each prompt.
+    """
 
     kind: str
     prompts: int
@@ -48,19 +52,28 @@ CASES = {
 
 
 def measure(bundle: Path, source: Path, threads: int) -> Mapping[str, object]:
-    """Medians, their ratios, and the samples."""
+    """Measures greedy and beam search of ours and of transformers in turns.
+
+    Args:
+        bundle: of BioGPT's size.
+        source: the same weights as a Hugging Face folder.
+        threads: of each model.
+
+    Returns:
+        Medians in seconds, their ratios, the cache's tokens, and the samples.
+    """
     samples: dict[str, list[Samples]] = {name: [] for name in CASES}
     with ExitStack() as stack:
         workers = {
-            "prepacked": stack.enter_context(Worker("prepacked", bundle, threads)),
-            "transformers": stack.enter_context(Worker("transformers", source, threads)),
+            "prepacked": stack.enter_context(worker("prepacked", bundle, threads)),
+            "transformers": stack.enter_context(worker("transformers", source, threads)),
         }
         for number in range(ROUNDS + 1):
             for name, case in CASES.items():
                 # A batch takes transformers most of a minute.
                 if case.prompts > 1 and number > BATCH_ROUNDS:
                     continue
-                prompts = [_prompt(row) for row in range(case.prompts)]
+                prompts = [random_prompt(PROMPT_TOKENS, row) for row in range(case.prompts)]
                 found = after_a_pause(workers[case.kind].measure_search, prompts, STEPS, case.num_beams)
                 if number:  # the first round warms up
                     samples[name].append(found)
@@ -86,13 +99,13 @@ def measure(bundle: Path, source: Path, threads: int) -> Mapping[str, object]:
 
 
 def measure_long(bundle: Path, num_beams: int, new_tokens: int) -> Mapping[str, object]:
-    """The room that a long search takes in its cache."""
+    """Counts the tokens that a long search has in its cache at most."""
     most, _ = _most_tokens(bundle, (2, 5, 6), num_beams, new_tokens)
     return {"num_beams": num_beams, "new_tokens": new_tokens, "most_tokens_in_cache": most}
 
 
 def _step_seconds(name: str, rows: Sequence[Samples]) -> float:
-    """Median seconds of one step of all prompts: ours takes the prompts of a batch one after the other."""
+    """Computes the median seconds of one step of all prompts; ours takes a batch's prompts one after the other."""
     prompts = CASES[name].prompts
     if prompts > 1 and CASES[name].kind == "prepacked":
         # Of each prompt the passes after its first token; the pass that reads the next prompt stands between.
@@ -104,9 +117,9 @@ def _step_seconds(name: str, rows: Sequence[Samples]) -> float:
 
 
 def _cache(bundle: Path) -> Mapping[str, object]:
-    """What five beams of 64 tokens behind the prompt need of the cache, in tokens and bytes."""
+    """Measures the cache that five beams of 64 tokens behind the prompt need, in tokens and bytes."""
     new_tokens = 64
-    most, cache = _most_tokens(bundle, tuple(_prompt(0)), BEAMS, new_tokens)
+    most, cache = _most_tokens(bundle, tuple(random_prompt(PROMPT_TOKENS)), BEAMS, new_tokens)
     allowed = PROMPT_TOKENS + BEAMS * new_tokens
     return {
         "new_tokens": new_tokens,
@@ -119,7 +132,7 @@ def _cache(bundle: Path) -> Mapping[str, object]:
 
 
 def _most_tokens(bundle: Path, prompt: tuple[int, ...], num_beams: int, new_tokens: int) -> tuple[int, KeyValueCache]:
-    """The most tokens that were in the cache of a search at once, and the cache."""
+    """Searches, and returns the most tokens that were in its cache at once, and the cache."""
     session = _RememberingSession(bundle)
     config = GenerationConfig(max_new_tokens=new_tokens, num_beams=num_beams, eos_token_id=None)
     request = Request([SequenceState(prompt, new_tokens, eos_token_id=None)])
@@ -131,17 +144,13 @@ def _most_tokens(bundle: Path, prompt: tuple[int, ...], num_beams: int, new_toke
 
 
 class _RememberingSession(DecoderSession):
-    """Keeps the caches that it made, to be looked at."""
+    """A session that keeps the caches it made, to be looked at."""
 
     def __init__(self, bundle: Path) -> None:
         super().__init__(bundle, read_manifest(bundle))
         self.caches: list[KeyValueCache] = []
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
-        """See `DecoderSession`."""
+        """Makes a cache and keeps it."""
         self.caches.append(super().new_cache(batch_size, capacity))
         return self.caches[-1]
-
-
-def _prompt(row: int) -> list[int]:
-    return [2, *np.random.default_rng(row).integers(4, 42_000, PROMPT_TOKENS - 1).tolist()]

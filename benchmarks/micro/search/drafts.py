@@ -1,102 +1,130 @@
-"""What drafts save where the text copies its source, and cost where it repeats nothing, at BioGPT's full size.
+"""Time that drafts save where a text copies its source, and cost where it repeats nothing, at BioGPT's full size.
 
-The weights are random, so what is written is prescribed: a rule makes the next token of a real target the likeliest.
-The model computes every step in full all the same.
+The weights are random, so what is generated is prescribed: a processor makes the next token of a real target the
+likeliest. The model computes every step in full all the same.
 """
 
-import json
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from benchmarks.micro.search.draft_texts import LONGEST_TARGET, Example, examples_by_kind
+from benchmarks.micro.search.paired_ratio import CONFIDENCE, paired_ratio
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
-from biogpt_onnx.runtime.bundle import MERGES_FILE, VOCAB_FILE, read_manifest
+from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.search import Request, run_search
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 DRAFT_TOKENS = 10
-DOCUMENTS = 8
-ROUNDS = 2
-_LONGEST_TARGET = 96
-_LONGEST_SOURCE = 500
+# 4 kinds of 5 documents of at most 24 tokens, 11 rounds of two ways at 50 ms a step: less than nine minutes, and half a
+# minute to read the prompts.
+DOCUMENTS = 5
+ROUNDS = 10
+
+_SEED = 0
 _CERTAIN = np.float32(1e6)
+_WAYS = {"plain": 0, "drafted": DRAFT_TOKENS}
 
 
-@dataclass(frozen=True)
-class Example:
-    """A prompt, and what is written behind it."""
+class Decoded(NamedTuple):
+    """A measured generation.
 
-    prompt: tuple[int, ...]
-    target: tuple[int, ...]
+    Attributes:
+        seconds: that decoding took, without reading the prompt.
+        passes: of the model.
+    """
+
+    seconds: float
+    passes: int
 
 
-def measure(bundle: Path, folder: Path, data: Path | None) -> Mapping[str, object]:
-    """Steps and seconds with drafts beside those without, for each kind of text.
+Decode = Callable[[int], Decoded]
+"""Generates an example's target with drafts of so many tokens; 0 is without drafts."""
+
+
+def measure(bundle: Path, folder: Path, data: Path | None, documents: int = DOCUMENTS) -> Mapping[str, object]:
+    """Measures passes and seconds with drafts beside those without, for each kind of text.
 
     Args:
         bundle: of BioGPT's size.
         folder: for temporary files.
-        data: a folder with `biogpt`, `bc5cdr/train.json` and `pubmedqa/train.tsv`; without it only random text is
-            measured.
+        data: see `examples_by_kind`.
+        documents: of each kind.
     """
     session = DecoderSession(bundle, read_manifest(bundle))
-    kinds: dict[str, list[Example]] = {"no repetition": [_random_text(seed) for seed in range(3)]}
-    if data is not None:
-        encode = _encoder(folder, data)
-        kinds |= {
-            "relations": _take(_relations(data, encode)),
-            "summaries": _take(_summaries(data, encode)),
-            "free text": _take(_free_text(data, encode)),
-        }
+    generator = np.random.default_rng(_SEED)
+
+    def decoder(example: Example) -> Decode:
+        # Read once: only decoding is measured.
+        return partial(_decode, session, Prefix(session, example.prompt), example)
+
     return {
         "draft_tokens": DRAFT_TOKENS,
         "rounds": ROUNDS,
-        "kinds": {name: _measure_kind(session, examples) for name, examples in kinds.items()},
+        "longest_target": LONGEST_TARGET,
+        "order_seed": _SEED,
+        "confidence": CONFIDENCE,
+        "kinds": {
+            name: measure_kind(examples, decoder, generator)
+            for name, examples in examples_by_kind(folder, data, documents).items()
+        },
     }
 
 
-def _measure_kind(session: DecoderSession, examples: Sequence[Example]) -> Mapping[str, object]:
-    rows = [_measure_example(session, example) for example in examples]
-    plain, drafted = (sum(statistics.median(row[name]) for row in rows) for name in ("plain", "drafted"))
-    tokens, passes = sum(len(example.target) for example in examples), sum(row["passes"][0] for row in rows)
+def measure_kind(
+    examples: Sequence[Example], decoder: Callable[[Example], Decode], generator: np.random.Generator
+) -> Mapping[str, object]:
+    """Measures all examples of a kind, one after the other.
+
+    Args:
+        examples: the kind's texts.
+        decoder: makes of an example the function that generates its target.
+        generator: decides which way comes first in each round.
+
+    Returns:
+        Passes and time beside those without drafts, the ratio of times with its interval, and the samples in seconds.
+    """
+    rows = [_measure_example(decoder(example), generator) for example in examples]
+    ratio = paired_ratio(np.array([[row[way] for way in _WAYS] for row in rows]).transpose(0, 2, 1))
+    tokens, passes = sum(len(example.target) for example in examples), sum(row["passes"] for row in rows)
     return {
         "documents": len(examples),
         "new_tokens": tokens,
-        "passes": int(passes),
+        "passes": passes,
         "passes_to_plain": passes / tokens,
-        "seconds_to_plain": drafted / plain,
+        "seconds_to_plain": ratio.value,
+        "seconds_to_plain_interval": ratio.interval,
         "samples": rows,
     }
 
 
-def _measure_example(session: DecoderSession, example: Example) -> dict[str, list[float]]:
-    """Seconds of decoding, plain and drafted in turns, and the passes that drafts took."""
-    prefix = Prefix(session, example.prompt)
-    samples: dict[str, list[float]] = {"plain": [], "drafted": [], "passes": []}
-    for _ in range(ROUNDS):
-        for name, num_tokens in (("plain", 0), ("drafted", DRAFT_TOKENS)):
-            seconds, passes = _decode(session, prefix, example, num_tokens)
-            samples[name].append(seconds)
-            if num_tokens:
-                samples["passes"] = [float(passes)]
-    return samples
+def _measure_example(decode: Decode, generator: np.random.Generator) -> dict[str, Any]:
+    """Measures both ways in each round, in random order; a round before them warms both up and is not counted."""
+    samples: dict[str, list[float]] = {way: [] for way in _WAYS}
+    first: list[str] = []
+    for _ in range(ROUNDS + 1):
+        order = generator.permutation(list(_WAYS)).tolist()
+        found = {way: decode(_WAYS[way]) for way in order}
+        first.append(order[0])
+        for way, decoded in found.items():
+            samples[way].append(decoded.seconds)
+    return {
+        **{way: seconds[1:] for way, seconds in samples.items()},
+        "first": first[1:],
+        "passes": found["drafted"].passes,
+    }
 
 
-def _decode(
-    session: DecoderSession, prefix: Prefix[KeyValueCache], example: Example, num_tokens: int
-) -> tuple[float, int]:
+def _decode(session: DecoderSession, prefix: Prefix[KeyValueCache], example: Example, draft_tokens: int) -> Decoded:
     def prescribe(ids: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         prescribed = logits.copy()
         prescribed[example.target[len(ids) - len(example.prompt)]] += _CERTAIN
@@ -105,7 +133,7 @@ def _decode(
     config = GenerationConfig(
         max_new_tokens=len(example.target),
         eos_token_id=None,
-        prompt_lookup_num_tokens=num_tokens,
+        prompt_lookup_num_tokens=draft_tokens,
         logits_processors=[prescribe],
     )
     state = SequenceState(example.prompt, len(example.target), eos_token_id=None, prefix=prefix)
@@ -113,53 +141,5 @@ def _decode(
     passes = sum(1 for _ in run_search(session, [Request([state])], config, Limits()))
     seconds = perf_counter() - start
     if tuple(state.token_ids) != example.target:
-        raise RuntimeError("what was written is not what was prescribed")
-    return seconds, passes
-
-
-def _random_text(seed: int) -> Example:
-    ids = np.random.default_rng(seed).permutation(np.arange(4, 42_000)).tolist()
-    return Example((2, *ids[:250]), tuple(ids[250 : 250 + _LONGEST_TARGET]))
-
-
-def _take(examples: Iterator[Example]) -> list[Example]:
-    fitting = (example for example in examples if len(example.prompt) <= _LONGEST_SOURCE and len(example.target) > 1)
-    return [next(fitting) for _ in range(DOCUMENTS)]
-
-
-def _relations(data: Path, encode: Callable[[str], list[int]]) -> Iterator[Example]:
-    """Abstracts and the relations that are annotated in them, in the words of BioGPT's task."""
-    documents = list(json.loads((data / "bc5cdr" / "train.json").read_text(encoding="utf-8")).values())
-    for document in documents[:: len(documents) // 50]:
-        surfaces = {
-            kind: {mesh: text for text, mesh in reversed(document[f"{kind}2id"].items())}
-            for kind in ("chemical", "disease")
-        }
-        said = [
-            "the relation between {} and {} exists".format(*(surfaces[kind][relation[kind]] for kind in surfaces))
-            for relation in document["relations"]
-            if all(relation[kind] in surfaces[kind] for kind in surfaces)
-        ]
-        if said:
-            source = encode(f"{document['title']} {document['abstract']}".lower())
-            yield Example(tuple(source), tuple(encode("; ".join(said) + ".")[1:][:_LONGEST_TARGET]))
-
-
-def _summaries(data: Path, encode: Callable[[str], list[int]]) -> Iterator[Example]:
-    """Questions with their abstracts, and the sentence that answers them in the abstract's own terms."""
-    lines = (data / "pubmedqa" / "train.tsv").read_text(encoding="utf-8").splitlines()
-    for line in lines:
-        source, _, answer = line.rpartition("\t")[0].partition(" answer: ")
-        yield Example(tuple(encode(source)), tuple(encode(answer)[1:][:_LONGEST_TARGET]))
-
-
-def _free_text(data: Path, encode: Callable[[str], list[int]]) -> Iterator[Example]:
-    """The first fifth of an abstract, and the rest of it."""
-    for document in json.loads((data / "bc5cdr" / "train.json").read_text(encoding="utf-8")).values():
-        ids = encode(document["abstract"])
-        yield Example(tuple(ids[: len(ids) // 5 + 1]), tuple(ids[len(ids) // 5 + 1 :][:_LONGEST_TARGET]))
-
-
-def _encoder(folder: Path, data: Path) -> Callable[[str], list[int]]:
-    write_huggingface_files(open_checkpoint("preset:biogpt", vocabulary=data / "biogpt"), folder)
-    return BioGptTokenizer.from_files(folder / VOCAB_FILE, folder / MERGES_FILE).encode
+        raise RuntimeError("what was generated is not what was prescribed")
+    return Decoded(seconds, passes)

@@ -1,15 +1,15 @@
-"""All checks of one recipe's bundle on a device; each fails by itself."""
+"""All checks of one recipe's bundle on a device, each of which fails by itself."""
 
 from pathlib import Path
 
+from benchmarks.gpu.checks.answers import ANSWER_CHECKS
+from benchmarks.gpu.checks.states import STATE_CHECKS
+from benchmarks.gpu.checks.subject import Subject
+from benchmarks.gpu.parts import Clock, Found, attempt
 from biogpt_onnx.runtime.backends.cuda.session import Accelerator
-from gpu_answer_checks import ANSWER_CHECKS
-from gpu_parts import Clock, Found, attempt
-from gpu_state_checks import STATE_CHECKS
-from gpu_subject import Subject
 
 
-def measure(  # noqa: PLR0913 -- which bundle, where, how long
+def run_checks(  # noqa: PLR0913 -- which bundle, where, how long
     found: Found, made: Path, recipe: str, accelerator: Accelerator, clock: Clock, *, dry: bool
 ) -> None:
     """Checks the embedded checkpoint's bundle.
@@ -20,7 +20,7 @@ def measure(  # noqa: PLR0913 -- which bundle, where, how long
         made: the folder with the bundles "fp32" and the recipe's.
         recipe: "fp16" or "bf16".
         accelerator: the device.
-        clock: what is left of the run.
+        clock: the time that is left of the run.
         dry: whether the device is a stand-in.
     """
     found["passed"] = False
