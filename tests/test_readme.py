@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
-    *sorted(path for path in ROOT.glob("benchmarks/**/*.md")),
+    *sorted(ROOT.glob("benchmarks/**/*.md")),
     *sorted(ROOT.glob("checkpoints/*/*.md")),
 ]
 
