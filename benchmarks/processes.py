@@ -29,7 +29,7 @@ _MEMORY_FIELDS = {
 
 
 class Ended(NamedTuple):
-    """What a process took that has ended.
+    """Time and memory of a process that has ended.
 
     Attributes:
         seconds: from its start to its end.

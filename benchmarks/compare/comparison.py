@@ -33,7 +33,7 @@ _DISK_BYTES = 14_000_000_000
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """What is compared, and where it goes.
+    """Configuration of a comparison: contenders, scenarios, amounts and files.
 
     Attributes:
         output: the rows, as JSON lines.

@@ -55,7 +55,7 @@ def peer_contender(models: MadeModels, model: str, peer: Peer, *, in_full: bool 
         PreparationError: its model cannot be made.
     """
     folder = models.peer(peer, model)
-    # What is the model's alone is the same as ours.
+    # Sizes that depend on the model alone are those of our bundle.
     ours = our_contender(models, model, FLOAT32)
     return replace(
         described_peer(peer),

@@ -57,7 +57,7 @@ class Making:
 
     @property
     def is_running(self) -> bool:
-        """Whether the model is still being made."""
+        """True while the model is still being made."""
         return self._process.poll() is None
 
     def wait(self, seconds: float) -> None:

@@ -125,7 +125,7 @@ class Transformers:
 
 
 def _steps(model: Model, ids: list[int], steps: int) -> Mapping[str, object]:
-    # Whoever has just waited for a turn starts slowly: the first prefill is not measured.
+    # A process that has just waited for its turn starts slowly: the first prefill is not measured.
     model.prefill(ids)
     start = perf_counter()
     model.prefill(ids)

@@ -15,7 +15,7 @@ _COMPUTE_TYPES = {"fp32": "float32", "int8": "int8"}
 
 
 class CTranslate2:
-    """A loaded generator."""
+    """BioGPT loaded as a generator of CTranslate2."""
 
     def __init__(self, folder: Path, variant: str, threads: int) -> None:
         import ctranslate2

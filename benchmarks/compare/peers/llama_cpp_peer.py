@@ -17,7 +17,7 @@ _FILE_TYPES = {"q8_0": "LLAMA_FTYPE_MOSTLY_Q8_0", "q4_0": "LLAMA_FTYPE_MOSTLY_Q4
 
 
 class LlamaCpp:
-    """A loaded model, with a context for each size of batch that has been asked for."""
+    """BioGPT loaded in llama.cpp, with a context for each size of batch that has been asked for."""
 
     def __init__(self, folder: Path, variant: str, threads: int) -> None:
         import llama_cpp

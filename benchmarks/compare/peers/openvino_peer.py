@@ -14,7 +14,7 @@ _BITS = {"int8": 8, "int4": 4}
 
 
 class OpenVino:
-    """A loaded model."""
+    """BioGPT loaded by optimum-intel."""
 
     def __init__(self, folder: Path, variant: str, threads: int) -> None:
         from optimum.intel import OVModelForCausalLM

@@ -15,7 +15,7 @@ _TASK = "text-generation-with-past"
 
 
 class Optimum:
-    """A loaded model."""
+    """BioGPT loaded by optimum-onnx."""
 
     def __init__(self, folder: Path, variant: str, threads: int) -> None:
         import onnxruntime

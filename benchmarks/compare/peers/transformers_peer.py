@@ -17,7 +17,7 @@ _MOST_COMPILATIONS = 64
 
 
 class Transformers:
-    """A loaded model."""
+    """BioGPT loaded in transformers."""
 
     def __init__(self, folder: Path, variant: str, threads: int) -> None:
         import torch
