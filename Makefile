@@ -35,8 +35,7 @@ lint: .venv/installed
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	MYPYPATH=tests .venv/bin/mypy --explicit-package-bases tests
-	MYPYPATH=benchmarks .venv/bin/mypy benchmarks/*.py
-	MYPYPATH=benchmarks/peers .venv/bin/mypy benchmarks/peers/*.py
+	.venv/bin/mypy -p benchmarks
 	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports
 
@@ -74,12 +73,12 @@ test-optimum: .venv-optimum/installed
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
 bench: .venv/installed bench-peers
-	.venv/bin/python benchmarks/compare.py --output $(BENCH_RESULTS)/compare.jsonl \
+	.venv/bin/python -m benchmarks.compare --output $(BENCH_RESULTS)/compare.jsonl \
 		--report $(BENCH_RESULTS)/compare.md --plots $(BENCH_RESULTS)/plots $(BENCH)
 
 # Each peer in an environment of its own, .venv-peers/PACKAGE; what cannot be installed says so there.
 bench-peers:
-	$(PYTHON) benchmarks/peers/environments.py
+	$(PYTHON) -m benchmarks.compare.peers.environments
 
 clean:
 	rm -rf .venv .venv-* .cache build dist bundles *.egg-info

@@ -1,4 +1,4 @@
-"""What a measurement was made on, with the versions of what the benchmarks compare with."""
+"""Description of the machine that a measurement runs on, with the versions of the packages it compares with."""
 
 from biogpt_onnx.bench import machine
 
@@ -6,5 +6,5 @@ _PACKAGES = (*machine.PACKAGES, "onnx", "onnx-ir", "torch", "transformers")
 
 
 def describe() -> dict[str, object]:
-    """See `biogpt_onnx.bench.machine.describe`."""
+    """Returns CPU, memory, package versions and commit, as `biogpt_onnx.bench.machine.describe` gives them."""
     return machine.describe(_PACKAGES)

@@ -1,29 +1,32 @@
-import importlib.util
+import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("benchmarks/**/*.md")),
+    *sorted(ROOT.glob("checkpoints/*/*.md")),
+]
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="runs in the checkout only")
 
 
 @pytest.fixture
-def report() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("report", ROOT / "benchmarks" / "report.py")
-    if spec is None or spec.loader is None:
-        raise AssertionError("benchmarks/report.py is not there")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def pages() -> Any:
+    return importlib.import_module("benchmarks.report.pages")
 
 
-def test_the_readmes_numbers_are_those_of_the_committed_runs(report: ModuleType) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert report.readme_with_all(text) == text
+@pytest.mark.parametrize("name", ["README", "BENCHMARKS"])
+def test_the_pages_numbers_are_those_of_the_committed_runs(pages: Any, name: str) -> None:
+    page = getattr(pages, name)
+    text = page.path.read_text(encoding="utf-8")
+    assert page.with_tables(text) == text
 
 
 def slower_step(run: dict[str, Any]) -> None:
@@ -68,33 +71,53 @@ def slower_first_tokens_of_ours(run: dict[str, Any]) -> None:
 
 
 CHANGES = [
-    ("fp32.json", slower_step),
-    ("search.json", slower_beams),
-    ("quantized.json", larger_bundle),
-    ("shared_weights.json", more_memory),
-    ("quality.json", worse_int8),
-    ("task_speed.json", slower_tasks),
-    ("task_quality.json", better_relations),
-    ("compare.jsonl", slower_peers),
-    ("compare_avx2.jsonl", slower_first_tokens_of_ours),
+    ("BENCHMARKS", "fp32.json", slower_step),
+    ("BENCHMARKS", "search.json", slower_beams),
+    ("BENCHMARKS", "quantized.json", larger_bundle),
+    ("BENCHMARKS", "quantized_vnni.json", larger_bundle),
+    ("BENCHMARKS", "shared_weights.json", more_memory),
+    ("BENCHMARKS", "quality.json", worse_int8),
+    ("BENCHMARKS", "task_speed.json", slower_tasks),
+    ("BENCHMARKS", "task_quality.json", better_relations),
+    ("BENCHMARKS", "compare.jsonl", slower_peers),
+    ("BENCHMARKS", "compare_avx2.jsonl", slower_first_tokens_of_ours),
+    ("README", "compare.jsonl", slower_peers),
 ]
 
 
-@pytest.mark.parametrize(("name", "change"), CHANGES)
-def test_another_number_would_show(report: ModuleType, name: str, change: Callable[[dict[str, Any]], None]) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("page_name", "name", "change"), CHANGES)
+def test_another_number_would_show(
+    pages: Any, page_name: str, name: str, change: Callable[[dict[str, Any]], None]
+) -> None:
+    page = getattr(pages, page_name)
+    text = page.path.read_text(encoding="utf-8")
 
     def read_changed(asked: str) -> dict[str, Any]:
-        run: dict[str, Any] = report.read_run(asked)
+        run: dict[str, Any] = pages.read_run(asked)
         if asked == name:
             change(run)
         return run
 
-    assert report.readme_with_all(text, read_changed) != text
+    assert page.with_tables(text, read_changed) != text
 
 
-def test_every_link_of_the_readme_leads_somewhere() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = [part.partition(")")[0] for part in text.split("](")[1:]]
-    assert targets
-    assert [target for target in targets if not target.startswith("http") and not (ROOT / target).exists()] == []
+def test_a_page_without_the_marks_of_a_table_says_which_it_lacks(pages: Any) -> None:
+    with pytest.raises(pages.PageError, match=r"README.md lacks the lines <!-- comparison: begin --> and"):
+        pages.README.with_tables("# biogpt-onnx\n")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_of_a_document_leads_somewhere(path: Path) -> None:
+    targets = [part.partition(")")[0].partition("#")[0] for part in path.read_text(encoding="utf-8").split("](")[1:]]
+    here = [target for target in targets if target and not target.startswith("http")]
+    assert [target for target in here if not (path.parent / target).exists()] == []
+
+
+def test_the_readme_has_links() -> None:
+    assert "](" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_sentence_of_a_document_has_two_marks_of_punctuation_where_one_belongs(path: Path) -> None:
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "code", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"\S*[,;:][,;.](?=\s|$)", prose) == []

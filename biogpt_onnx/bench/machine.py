@@ -12,7 +12,7 @@ GPU_FIELDS = ("name", "driver_version", "memory.total")
 _NVIDIA_SMI_SECONDS = 30
 _INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
 # Reports and results may change after a run without changing what was measured.
-_NOT_CODE = ("benchmarks/results", "README.md")
+_NOT_CODE = ("benchmarks/results", "README.md", "docs/benchmarks.md")
 
 
 def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:

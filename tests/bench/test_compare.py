@@ -18,8 +18,8 @@ def logits() -> np.ndarray:
 
 
 def test_the_same_logits_are_the_same_model(benchmarks: Scripts) -> None:
-    proof = benchmarks("proof")
-    found, reason = proof.compare(logits() + 3.0, logits(), "fp32")
+    same_model = benchmarks("compare.same_model")
+    found, reason = same_model.compare(logits() + 3.0, logits(), "fp32")
     assert reason is None
     assert found["relative_difference"] < 1e-5
     assert found["same_top_1"] == 1.0
@@ -27,30 +27,30 @@ def test_the_same_logits_are_the_same_model(benchmarks: Scripts) -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8", "int4"])
 def test_another_model_fails_in_every_precision(benchmarks: Scripts, precision: str) -> None:
-    proof = benchmarks("proof")
+    same_model = benchmarks("compare.same_model")
     for theirs in (logits() * 32, np.roll(logits(), 1, axis=0), logits()[:, ::-1]):
-        _, reason = proof.compare(theirs, logits(), precision)
+        _, reason = same_model.compare(theirs, logits(), precision)
         assert "it does not run the same model" in reason
-    assert "no numbers" in proof.compare(logits() * np.nan, logits(), precision)[1]
-    assert "shape" in proof.compare(logits()[:, :50], logits(), precision)[1]
+    assert "no numbers" in same_model.compare(logits() * np.nan, logits(), precision)[1]
+    assert "shape" in same_model.compare(logits()[:, :50], logits(), precision)[1]
 
 
 def test_rounding_passes_in_eight_bits_and_not_in_float32(benchmarks: Scripts) -> None:
-    proof = benchmarks("proof")
+    same_model = benchmarks("compare.same_model")
     rounded = np.round(logits() * 20) / 20
-    assert proof.compare(rounded, logits(), "int8")[1] is None
-    assert proof.compare(rounded, logits(), "fp32")[1] is not None
-    assert proof.compare(rounded, logits(), "fp32", tolerance=0.1) == proof.compare(rounded, logits(), "int8")
+    assert same_model.compare(rounded, logits(), "int8")[1] is None
+    assert same_model.compare(rounded, logits(), "fp32")[1] is not None
+    assert same_model.compare(rounded, logits(), "fp32", tolerance=0.1) == same_model.compare(rounded, logits(), "int8")
 
 
-def test_a_contender_is_proven_with_the_memory_that_it_takes(benchmarks: Scripts, tmp_path: Path) -> None:
-    proof = benchmarks("proof")
-    reference = proof.ReferenceLogits(fake_contender(), (0,), tmp_path)
-    same = reference.prove(fake_contender())
+def test_a_contender_is_checked_with_the_memory_that_it_takes(benchmarks: Scripts, tmp_path: Path) -> None:
+    same_model = benchmarks("compare.same_model")
+    reference = same_model.ReferenceLogits(fake_contender(), (0,), tmp_path)
+    same = reference.check(fake_contender())
     assert (same.status, same.contender.resident_bytes, same.versions) == ("measured", 2000, {"fake": "1.0"})
-    scaled = reference.prove(fake_contender(behaviour="scaled"))
+    scaled = reference.check(fake_contender(behaviour="scaled"))
     assert scaled.status == "failed"
-    absent = reference.prove(fake_contender(behaviour="absent"))
+    absent = reference.check(fake_contender(behaviour="absent"))
     assert (absent.status, absent.reason) == ("failed", "its library is missing")
 
 
@@ -73,9 +73,9 @@ def test_bad_input_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    compare = benchmarks("compare")
+    compare = benchmarks("compare.__main__")
     work = tmp_path / "work"
-    arguments = ["compare.py", "--output", str(tmp_path / "rows.jsonl"), "--work", str(work), *options]
+    arguments = ["compare", "--output", str(tmp_path / "rows.jsonl"), "--work", str(work), *options]
     monkeypatch.setattr(sys, "argv", arguments)
     assert compare.main() == 2
     error = capsys.readouterr().err
@@ -88,12 +88,12 @@ def test_bad_input_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917
 def test_ours_and_a_peer_that_is_missing_make_a_whole_report(
     benchmarks: Scripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mini_checkpoint: Path
 ) -> None:
-    compare = benchmarks("compare")
-    peer = compare.PEERS[0].name
-    monkeypatch.setattr(compare, "unavailable", lambda _: f"{ROOT}/.venv-peers/x is missing: make bench-peers")
-    monkeypatch.setattr(compare, "_DISK_BYTES", 0)
+    compare, comparison = benchmarks("compare.__main__"), benchmarks("compare.comparison")
+    peer = comparison.PEERS[0].name
+    monkeypatch.setattr(comparison, "unavailable", lambda _: f"{ROOT}/.venv-peers/x is missing: make bench-peers")
+    monkeypatch.setattr(comparison, "_DISK_BYTES", 0)
     output, report = tmp_path / "rows.jsonl", tmp_path / "report.md"
-    arguments: list[Any] = ["compare.py", "--output", output, "--report", report, "--work", tmp_path / "work"]
+    arguments: list[Any] = ["compare", "--output", output, "--report", report, "--work", tmp_path / "work"]
     arguments += ["--preset", mini_checkpoint, "--peers", peer, "--recipes", "fp32", "int8", "--scenario", "HoC"]
     arguments += ["--min-runs", "1", "--min-seconds", "0"]
     monkeypatch.setattr(sys, "argv", list(map(str, arguments)))

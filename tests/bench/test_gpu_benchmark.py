@@ -28,8 +28,6 @@ PARTS = [
     "models",
     "speed mini",
     "transformers mini",
-    "alternatives mini",
-    "short passes mini",
     "transformers compiled mini",
 ]
 
@@ -40,8 +38,8 @@ pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="runs
 def dry_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a whole dry run wrote."""
     output = tmp_path_factory.mktemp("gpu") / "gpu.json"
-    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), "--device", "cpu", "--output", str(output)]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--output", str(output)]
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     return read(output)
 
 
@@ -51,7 +49,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def test_every_part_is_there_and_none_met_an_error(dry_run: dict[str, Any], benchmarks: Scripts) -> None:
-    gpu_parts = benchmarks("gpu_parts")
+    gpu_parts = benchmarks("gpu.parts")
     assert list(dry_run["parts"]) == PARTS
     assert gpu_parts.errors_in(dry_run) == []
     assert {part["status"] for part in dry_run["parts"].values()} == {"done"}
@@ -71,7 +69,7 @@ def test_all_checks_pass_where_a_cpu_stands_in(dry_run: dict[str, Any]) -> None:
 
 def test_the_environment_says_which_nodes_run_where(dry_run: dict[str, Any]) -> None:
     environment = dry_run["parts"]["environment"]
-    for graph, least in {"chain": 20, "move": 1, "select": 3, "score": 4}.items():
+    for graph, least in {"causal": 20, "move": 1, "select": 3, "score": 4}.items():
         placement = environment["nodes"]["fp16"][graph]
         assert placement is None or placement["nodes"]["CPUExecutionProvider"] >= least
     assert environment["machine"]["versions"]["numpy"] == np.__version__
@@ -99,51 +97,15 @@ def test_everything_is_measured_and_its_samples_are_kept(dry_run: dict[str, Any]
     assert [goal["met"] for goal in dry_run["goals"]] == [None] * 3
 
 
-def test_other_settings_are_measured_beside_those_chosen(dry_run: dict[str, Any]) -> None:
-    part = dry_run["parts"]["alternatives mini"]
-    for name in ("chosen", "any attention", "no XQA", "tuned products"):
-        assert part[name]["logits_apart_to_spread"] == 0
-        assert len(part[name]["first_token"]["a new length"]["samples"]) == 2
-        assert [steps[name]["to_chosen"] > 0 for steps in part["steps"].values()] == [True, True]
-
-
-def test_drafts_and_choices_are_measured_beside_how_they_might_be(dry_run: dict[str, Any]) -> None:
-    part = dry_run["parts"]["short passes mini"]
-    assert {len(part["draft"][way]["samples"]) for way in ("pass", "steps")} == {4}
-    assert {len(part["captured_draft"][way]["samples"]) for way in ("pass", "captured_pass")} == {4}
-    for found in part["choices"].values():
-        assert {len(found[way]["samples"]) for way in ("rows", "one_after_the_other", "steps_in_copies")} == {4}
-    assert set(part["choices"]) == {"3", "11"}
-    assert part["captured_draft"]["same_tokens"] is True
-
-
-def test_an_alternative_changes_what_it_names_and_nothing_else(
-    benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gpu_alternatives = benchmarks("gpu_alternatives")
-    chosen = gpu_alternatives.ALTERNATIVES["chosen"].applied(CUDA_DEVICE)
-    assert chosen == CUDA_DEVICE
-    other = gpu_alternatives.ALTERNATIVES["any attention"].applied(CUDA_DEVICE)
-    assert set(CUDA_DEVICE.options) - set(other.options) == {("sdpa_kernel", dict(CUDA_DEVICE.options)["sdpa_kernel"])}
-    monkeypatch.setenv("ORT_ENABLE_XQA", "1")
-    monkeypatch.delenv("ORT_CUDA_GEMM_AUTO_TUNE", raising=False)
-    for name in ("no XQA", "tuned products"):
-        (variable, value), *_ = gpu_alternatives.ALTERNATIVES[name].environment.items()
-        before = os.environ.get(variable)
-        with gpu_alternatives._environment(gpu_alternatives.ALTERNATIVES[name].environment):
-            assert os.environ[variable] == value
-        assert os.environ.get(variable) == before
-
-
 def test_a_part_that_fails_is_recorded_and_the_others_go_on(
     benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    gpu = benchmarks("gpu")
+    gpu = benchmarks("gpu.__main__")
 
     def fail() -> None:
         raise OSError("no such card")
 
-    monkeypatch.setattr(benchmarks("gpu_environment"), "describe", fail)
+    monkeypatch.setattr(benchmarks("gpu.environment"), "describe", fail)
     output = tmp_path / "gpu.json"
     gpu.main(["--device", "cpu", "--output", str(output), "--parts", "environment", "models"])
     parts = read(output)["parts"]
@@ -156,7 +118,7 @@ def test_a_part_that_fails_is_recorded_and_the_others_go_on(
 
 
 def test_what_time_is_not_left_for_is_recorded(benchmarks: Scripts, tmp_path: Path) -> None:
-    gpu = benchmarks("gpu")
+    gpu = benchmarks("gpu.__main__")
     output = tmp_path / "gpu.json"
     gpu.main(["--device", "cpu", "--output", str(output), "--seconds", "0"])
     results = read(output)
@@ -165,7 +127,7 @@ def test_what_time_is_not_left_for_is_recorded(benchmarks: Scripts, tmp_path: Pa
 
 
 def test_a_part_that_takes_too_long_keeps_what_it_found(benchmarks: Scripts) -> None:
-    gpu_parts = benchmarks("gpu_parts")
+    gpu_parts = benchmarks("gpu.parts")
     seconds = iter([0.0, 1.0, 11.0, 12.0])
     clock = gpu_parts.Clock(10, lambda: next(seconds))
     results: dict[str, Any] = {}
@@ -183,7 +145,7 @@ def test_a_part_that_takes_too_long_keeps_what_it_found(benchmarks: Scripts) -> 
 
 
 def test_an_error_within_a_part_shows_in_its_status(benchmarks: Scripts) -> None:
-    gpu_parts = benchmarks("gpu_parts")
+    gpu_parts = benchmarks("gpu.parts")
     results: dict[str, Any] = {}
 
     def half(found: dict[str, Any]) -> None:
@@ -195,7 +157,7 @@ def test_an_error_within_a_part_shows_in_its_status(benchmarks: Scripts) -> None
 
 
 def test_a_model_that_cannot_be_made_says_why(benchmarks: Scripts, tmp_path: Path) -> None:
-    making = benchmarks("gpu_models").Making("no-such-size", tmp_path)
+    making = benchmarks("gpu.models").Making("no-such-size", tmp_path)
     with pytest.raises(RuntimeError, match=r"no-such-size was not made: .*no preset 'no-such-size'"):
         making.result(60)
 
@@ -206,7 +168,7 @@ def test_goals_are_met_or_not_by_what_was_measured(benchmarks: Scripts) -> None:
         "transformers biogpt": {"batches": {"1": {"error": {"type": "RuntimeError"}}}},
         "speed biogpt-large": {"batches": {"1": {"step_to_floor": 1.81}}},
     }
-    found = benchmarks("gpu_goals").reached(parts)
+    found = benchmarks("gpu.goals").reached(parts)
     assert [(goal["measured"], goal["met"]) for goal in found] == [(2.5, True), (None, None), (1.81, False)]
 
 
@@ -214,7 +176,7 @@ def nearness_by(benchmarks: Scripts, limit: float) -> Any:
     """Of tokens whose float32 logits are 0, 1, ... 9 wherever they stand."""
     logits = np.arange(10, dtype=np.float32)
     exact = SimpleNamespace(logits=lambda ids: np.tile(logits, (len(ids), 1)))
-    return benchmarks("gpu_nearness").Nearness(exact, limit)
+    return benchmarks("gpu.checks.nearness").Nearness(exact, limit)
 
 
 def test_only_tokens_between_which_rounding_may_decide_pass_for_equal(benchmarks: Scripts) -> None:
@@ -237,12 +199,12 @@ def subject(benchmarks: Scripts, mini_bundle: Path, tmp_path: Path) -> Any:
     """What is checked, with a CPU in the place of the card."""
     (tmp_path / "fp32").symlink_to(mini_bundle)
     quantize_bundle(mini_bundle, tmp_path / "fp16", RECIPES["fp16"])
-    parts, models, subjects = (benchmarks(f"gpu_{name}") for name in ("parts", "models", "subject"))
+    parts, models, subjects = (benchmarks(f"gpu.{name}") for name in ("parts", "models", "checks.subject"))
     return subjects.Subject.open(tmp_path, "fp16", models.ACCELERATORS["cpu"], parts.Clock(60), dry=True)
 
 
 def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any, benchmarks: Scripts) -> None:
-    states = benchmarks("gpu_state_checks")
+    states = benchmarks("gpu.checks.states")
     subject = dataclasses.replace(subject, accelerator=dataclasses.replace(subject.accelerator, captures=True))
     captures = subject.session._captures
     subject.session._captures = True
@@ -273,7 +235,7 @@ def test_a_device_that_computes_other_tokens_does_not_pass(
         return Wrong(following.rows, following.vocab_size, session._lock)
 
     monkeypatch.setattr(DeviceSession, "step", wrong_step)
-    answers, states = (benchmarks(f"gpu_{kind}_checks") for kind in ("answer", "state"))
+    answers, states = (benchmarks(f"gpu.checks.{kind}") for kind in ("answers", "states"))
     assert not answers.greedy_beside_float32(subject)["passed"]
     assert not answers.samples(subject)["passed"]
     found = states.logits(subject)

@@ -6,9 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,31 +14,26 @@ import numpy.typing as npt
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PEERS = ROOT / "benchmarks" / "peers"
+PEERS = ROOT / "benchmarks" / "compare" / "peers"
+PACKAGE = "benchmarks.compare.peers"
 PROMPTS = [[2, 5, 6], [2, 7, 8]]
 
 pytestmark = pytest.mark.skipif(not PEERS.is_dir(), reason="runs in the checkout only")
 
 
-@pytest.fixture(autouse=True)
-def peers_on_the_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Lets them be imported as their own environments import them, and forgets them afterwards."""
-    monkeypatch.syspath_prepend(PEERS)
-    yield
-    for name in {path.stem for path in PEERS.glob("*.py")} & sys.modules.keys():
-        if Path(sys.modules[name].__file__ or "").parent == PEERS:
-            del sys.modules[name]
+def imported(name: str) -> Any:
+    return importlib.import_module(f"{PACKAGE}.{name}")
 
 
 @pytest.fixture
 def protocol() -> Any:
-    return importlib.import_module("protocol")
+    return imported("protocol")
 
 
 @pytest.fixture
 def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """With environments of the test's own, of which there are none yet."""
-    module = importlib.import_module("catalogue")
+    module = imported("catalogue")
     monkeypatch.setattr(module, "ENVIRONMENTS", tmp_path / "environments")
     return module
 
@@ -53,7 +46,7 @@ class FakeModel:
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int, clock: Any) -> list[list[int]]:
         if num_beams > 1:
-            raise importlib.import_module("protocol").Unsupported("knows no beams")
+            raise imported("protocol").Unsupported("knows no beams")
         for _ in range(new_tokens if self._ticks else 1):
             clock.tick()
         return [list(range(10, 10 + new_tokens - self._forgets)) for _ in prompts]
@@ -78,25 +71,25 @@ def generate(new_tokens: int, num_beams: int = 1, prompts: list[list[int]] = PRO
 
 def test_no_two_peers_share_a_name_or_a_variant(catalogue: Any) -> None:
     assert max(Counter(peer.name for peer in catalogue.PEERS).values()) == 1
-    assert max(Counter((peer.script, peer.variant) for peer in catalogue.PEERS).values()) == 1
+    assert max(Counter((peer.adapter, peer.variant) for peer in catalogue.PEERS).values()) == 1
 
 
-def test_every_peer_has_its_script_its_requirements_and_a_known_precision(catalogue: Any) -> None:
+def test_every_peer_has_its_adapter_its_requirements_and_a_known_precision(catalogue: Any) -> None:
     for peer in catalogue.PEERS:
-        assert (PEERS / peer.script).is_file()
+        assert (PEERS / f"{peer.adapter}.py").is_file()
         assert (PEERS / "requirements" / f"{peer.package}.txt").is_file()
         assert peer.precision in {"fp32", "bf16", "int8", "int4"}
         assert peer.remark
 
 
 def test_every_variant_of_an_adapter_is_in_the_catalogue_and_the_other_way_round(catalogue: Any) -> None:
-    for script in {peer.script for peer in catalogue.PEERS}:
-        adapter = importlib.import_module(Path(script).stem).ADAPTER
-        assert set(adapter.variants) == {peer.variant for peer in catalogue.PEERS if peer.script == script}
+    for name in {peer.adapter for peer in catalogue.PEERS}:
+        adapter = imported(name).ADAPTER
+        assert set(adapter.variants) == {peer.variant for peer in catalogue.PEERS if peer.adapter == name}
 
 
 def test_every_adapter_in_the_folder_is_in_the_catalogue(catalogue: Any) -> None:
-    assert {path.name for path in PEERS.glob("*_peer.py")} == {peer.script for peer in catalogue.PEERS}
+    assert {path.stem for path in PEERS.glob("*_peer.py")} == {peer.adapter for peer in catalogue.PEERS}
 
 
 def test_no_environment_is_made_for_nothing(catalogue: Any) -> None:
@@ -106,14 +99,14 @@ def test_no_environment_is_made_for_nothing(catalogue: Any) -> None:
 
 def test_every_adapter_understands_the_catalogues_commands(catalogue: Any, protocol: Any) -> None:
     for peer in catalogue.PEERS:
-        parser = protocol._parser(importlib.import_module(Path(peer.script).stem).ADAPTER)
+        parser = protocol._parser(imported(peer.adapter).ADAPTER)
         prepare = catalogue.prepare_command(peer, Path("checkpoint"), Path("output"))
         serve = catalogue.serve_command(peer, Path("output"), 3)
         for command in (prepare, serve):
             assert command[0] == str(catalogue.environment(peer) / "bin" / "python")
-            assert command[1] == str(PEERS / peer.script)
-        prepared = parser.parse_args(prepare[2:])
-        served = parser.parse_args(serve[2:])
+            assert command[1:3] == ["-m", f"{PACKAGE}.{peer.adapter}"]
+        prepared = parser.parse_args(prepare[3:])
+        served = parser.parse_args(serve[3:])
         assert (prepared.checkpoint, prepared.output, prepared.variant) == (
             Path("checkpoint"),
             Path("output"),
@@ -149,7 +142,7 @@ def test_a_half_made_environment_is_not_taken_for_a_whole_one(catalogue: Any) ->
 @pytest.fixture
 def environments(catalogue: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Of two packages, of which `bad` cannot be installed; what was tried is in its attribute `tried`."""
-    module: Any = importlib.import_module("environments")
+    module: Any = imported("environments")
     monkeypatch.setattr(module, "ENVIRONMENTS", catalogue.ENVIRONMENTS)
     monkeypatch.setattr(module, "REQUIREMENTS", tmp_path)
     for package in ("bad", "good"):
@@ -284,8 +277,7 @@ def test_memory_is_of_the_process_and_its_peak_no_less_than_now(protocol: Any) -
 
 NOISY_ADAPTER = """
 import os, subprocess, sys
-sys.path.insert(0, sys.argv.pop(1))
-from protocol import Adapter, run
+from benchmarks.compare.peers.protocol import Adapter, run
 
 class Noisy:
     def generate(self, prompts, new_tokens, num_beams, clock):
@@ -307,10 +299,12 @@ sys.exit(run(Adapter(("plain",), ("numpy",), prepare, load)))
 
 
 @pytest.fixture
-def noisy(tmp_path: Path) -> list[str]:
+def noisy(tmp_path: Path, catalogue: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    for name, value in catalogue.VARIABLES.items():
+        monkeypatch.setenv(name, value)
     script = tmp_path / "noisy.py"
     script.write_text(NOISY_ADAPTER, encoding="utf-8")
-    return [sys.executable, str(script), str(PEERS)]
+    return [sys.executable, str(script)]
 
 
 def test_what_a_library_prints_does_not_reach_the_answers(noisy: list[str]) -> None:
@@ -341,19 +335,28 @@ def test_a_prepared_folder_is_whole_or_not_there(noisy: list[str], tmp_path: Pat
 # What runs in environments that have neither this package nor anything but the peer.
 
 
-def imported_names(tree: ast.AST) -> set[str]:
+def imported_modules(tree: ast.AST) -> set[str]:
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    return {name.partition(".")[0] for name in names}
+    return names | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def imported_names(tree: ast.AST) -> set[str]:
+    return {name.partition(".")[0] for name in imported_modules(tree)}
 
 
 @pytest.mark.parametrize("path", sorted(PEERS.glob("*.py")), ids=lambda path: path.name)
 def test_an_adapter_needs_nothing_that_its_environment_lacks(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     at_the_top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    siblings = {other.stem for other in PEERS.glob("*.py")}
-    assert imported_names(at_the_top) <= {*sys.stdlib_module_names, *siblings, "numpy"}
+    siblings = {f"{PACKAGE}.{other.stem}" for other in PEERS.glob("*.py")}
+    others = imported_modules(at_the_top) - siblings
+    assert {name.partition(".")[0] for name in others} <= {*sys.stdlib_module_names, "numpy"}
     assert "biogpt_onnx" not in imported_names(tree)
+
+
+@pytest.mark.parametrize("folder", [PEERS.parents[1], PEERS.parent, PEERS], ids=lambda folder: folder.name)
+def test_no_package_around_the_adapters_imports_anything(folder: Path) -> None:
+    assert imported_modules(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) == set()
 
 
 def test_the_catalogue_needs_the_standard_library_alone() -> None:
@@ -361,8 +364,17 @@ def test_the_catalogue_needs_the_standard_library_alone() -> None:
     assert imported_names(tree) <= sys.stdlib_module_names
 
 
+def test_an_adapter_starts_wherever_its_command_is_run(catalogue: Any, tmp_path: Path) -> None:
+    for peer in {peer.adapter: peer for peer in catalogue.PEERS}.values():
+        # This environment stands for the peer's, of which an adapter needs numpy to start.
+        command = [sys.executable, *catalogue.serve_command(peer, tmp_path, 1)[1:4], "--help"]
+        environment = {**os.environ, **catalogue.VARIABLES}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        assert "--variant" in done.stdout
+
+
 def test_weights_are_given_to_peers_under_their_right_names() -> None:
-    checkpoint: ModuleType = importlib.import_module("checkpoint")
+    checkpoint = imported("checkpoint")
     folder = ROOT / "checkpoints" / "mini"
     tensors = importlib.import_module("safetensors.numpy").load_file(folder / "model.safetensors")
     model = checkpoint.Checkpoint(folder)

@@ -11,7 +11,7 @@ from biogpt_onnx.bench.roofline import ModelSize
 
 SCRIPT = Path(__file__).parents[1] / "bench" / "fake_contender.py"
 Scripts = Callable[[str], ModuleType]
-"""Imports a script of the benchmarks by its file's name."""
+"""Imports a module of the benchmarks by its name below the package."""
 
 MACHINE: dict[str, Any] = {
     "cpu": "a processor",

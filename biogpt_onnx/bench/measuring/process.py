@@ -82,8 +82,12 @@ class PinnedProcess:
         """Process id."""
         return self._process.pid
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], *, patience: float | None = None) -> dict[str, Any]:
         """Sends a request and returns the answer, see `protocol`; the answer may be `unsupported`.
+
+        Args:
+            request: a JSON object.
+            patience: seconds that the answer may take; by default those of the process.
 
         Raises:
             ContenderError: the answer is an error or no JSON object, it took too long, or the process has ended.
@@ -93,8 +97,8 @@ class PinnedProcess:
                 self._process.stdin.write(json.dumps(request) + "\n")
                 self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise ContenderError(self._how_it_ended()) from error
-        return self._answer()
+            raise ContenderError(self._how_it_ended(self._patience)) from error
+        return self._answer(patience)
 
     def halt(self) -> None:
         """Suspends it: its idle threads would otherwise spin while others are measured."""
@@ -130,16 +134,17 @@ class PinnedProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, getattr(signal, name))
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, patience: float | None = None) -> dict[str, Any]:
         # A library that hangs must not take the whole run with it.
-        alarm = threading.Timer(self._patience, self._end_late)
+        seconds = self._patience if patience is None else max(0.0, patience)
+        alarm = threading.Timer(seconds, self._end_late)
         alarm.start()
         try:
             line = self._process.stdout.readline() if self._process.stdout else ""
         finally:
             alarm.cancel()
         if not line:
-            raise ContenderError(self._how_it_ended())
+            raise ContenderError(self._how_it_ended(seconds))
         try:
             answer = json.loads(line)
         except json.JSONDecodeError as error:
@@ -155,10 +160,10 @@ class PinnedProcess:
         self._signal("SIGKILL")
         self._process.kill()
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self, seconds: float) -> str:
         code = self._process.wait()
         if self._is_late:
-            return f"it did not answer within {self._patience:g} seconds"
+            return f"it did not answer within {seconds:g} seconds"
         lines = self._log_path.read_bytes()[-_LOG_BYTES:].decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"it ended with {code}" + (f" ({last})" if last else "")

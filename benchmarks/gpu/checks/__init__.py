@@ -1,0 +1,1 @@
+"""Checks that a bundle on a GPU answers as the CPU does."""

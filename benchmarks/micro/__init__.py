@@ -1,0 +1,1 @@
+"""Measurements of single parts: float32, search, quantized bundles, shared weights."""

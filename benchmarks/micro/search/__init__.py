@@ -1,0 +1,1 @@
+"""Measurements of beams, logits processors, choices and drafts at BioGPT's full size."""

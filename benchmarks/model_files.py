@@ -1,0 +1,70 @@
+"""Checkpoints and bundles made for measurements."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors.numpy import save_file
+
+from benchmarks.full_size import PRESET
+from benchmarks.processes import Ended, run_to_end
+from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.names import to_huggingface
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from biogpt_onnx.quantize.quantizer import quantize_bundle
+from biogpt_onnx.quantize.recipes import RECIPES
+
+FLOAT32 = "fp32"
+"""Name of the float32 bundle beside those of the recipes."""
+
+
+def write_safetensors(checkpoint: Checkpoint, folder: Path, dtype: str) -> Path:
+    """Writes a checkpoint as a new Hugging Face folder and returns the folder. Needs memory for all weights.
+
+    Args:
+        checkpoint: the weights and vocabulary.
+        folder: where to write; must not exist.
+        dtype: "float32" or "float16".
+    """
+    folder.mkdir()
+    write_huggingface_files(checkpoint, folder)
+    tensors = {to_huggingface(name): tensor.read().astype(dtype) for name, tensor in checkpoint.tensors.items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def export_in_process(source: str, bundle: Path) -> Ended:
+    """Exports a bundle by the command line, in a process of its own that fails if it imports torch.
+
+    Returns:
+        How long the process ran, and the peak of its anonymous memory.
+
+    Raises:
+        RuntimeError: the export failed.
+    """
+    program = (
+        "import sys; from biogpt_onnx.cli import main; code = main(sys.argv[1:]); "
+        "sys.exit(code or ('torch' in sys.modules))"
+    )
+    return run_to_end([sys.executable, "-c", program, "export", source, "-o", str(bundle)], watch_memory=True)
+
+
+def make_recipe_bundles(folder: Path, recipes: Sequence[str]) -> dict[str, Path]:
+    """Writes the float32 bundle of BioGPT's size and a bundle of each recipe, each in the folder of its name.
+
+    Args:
+        folder: where to write.
+        recipes: names of `RECIPES`; `FLOAT32` among them is ignored.
+
+    Returns:
+        The bundles by name, the float32 one first.
+    """
+    bundles = {FLOAT32: folder / FLOAT32}
+    export_bundle(open_checkpoint(PRESET), bundles[FLOAT32])
+    for recipe in recipes:
+        if recipe != FLOAT32:
+            bundles[recipe] = folder / recipe
+            quantize_bundle(bundles[FLOAT32], bundles[recipe], RECIPES[recipe])
+    return bundles

@@ -1,0 +1,60 @@
+"""Tables of the committed runs: `python -m benchmarks.report` prints them, `--write` puts them into their pages."""
+
+import argparse
+import sys
+
+from benchmarks.processes import CHECKOUT
+from benchmarks.report.pages import BENCHMARKS, PAGES, PageError
+from benchmarks.report.runs import path_of, read_run
+
+_OUTDATED = 1
+_BAD_INPUT = 2
+
+
+def main() -> int:
+    """Prints, writes or checks the tables.
+
+    Returns:
+        1 where `--check` finds a page whose tables are not those of the runs, 2 where a page lacks its marks, else 0.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--write", action="store_true", help="put the tables into README.md and docs/benchmarks.md")
+    action.add_argument(
+        "--check", action="store_true", help="exit with 1 if a page has other tables than the runs give"
+    )
+    options = parser.parse_args()
+    if not options.write and not options.check:
+        _print_tables()
+        return 0
+    try:
+        outdated = _update(write=options.write)
+    except PageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _BAD_INPUT
+    for name in outdated:
+        print(f"{name} was written" if options.write else f"{name} is outdated: python -m benchmarks.report --write")
+    return _OUTDATED if outdated and options.check else 0
+
+
+def _print_tables() -> None:
+    for table in BENCHMARKS.tables.values():
+        if path_of(table.run).is_file():
+            print(table.make(read_run(table.run)), end="\n\n")
+
+
+def _update(*, write: bool) -> list[str]:
+    """Returns the names of the pages whose tables are not those of the runs, after writing them if so wanted."""
+    outdated = []
+    for page in PAGES:
+        text = page.path.read_text(encoding="utf-8")
+        updated = page.with_tables(text)
+        if updated != text:
+            outdated.append(str(page.path.relative_to(CHECKOUT)))
+            if write:
+                page.path.write_text(updated, encoding="utf-8")
+    return outdated
+
+
+if __name__ == "__main__":
+    sys.exit(main())

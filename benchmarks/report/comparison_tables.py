@@ -1,0 +1,22 @@
+"""Tables of the comparison with other libraries."""
+
+from collections import Counter
+
+from benchmarks.report.runs import Run, processor
+from biogpt_onnx.bench.report.comparison import compare_with_peers
+from biogpt_onnx.bench.report.summary import summary
+
+
+def comparison_table(run: Run) -> str:
+    """Makes the table of the headline scenarios, with the figures in which a peer is ahead."""
+    return summary(run["rows"])
+
+
+def comparison_elsewhere(run: Run) -> str:
+    """Makes a sentence of another processor's comparison."""
+    found = Counter(comparison.outcome for comparison in compare_with_peers(run["rows"]))
+    counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
+    return (
+        f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}; see "
+        "[compare_avx2.md](../benchmarks/results/compare_avx2.md)."
+    )

@@ -1,0 +1,91 @@
+"""Pages that hold tables of committed runs, each table between two marks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.processes import CHECKOUT
+from benchmarks.report.comparison_tables import comparison_elsewhere, comparison_table
+from benchmarks.report.recipe_tables import recipe_quality_table, recipe_speed_table
+from benchmarks.report.runs import Run, path_of, read_run
+from benchmarks.report.runtime_tables import float32_table, shared_weights_table
+from benchmarks.report.search_table import search_table
+from benchmarks.report.task_tables import task_quality_table, task_speed_elsewhere, task_speed_table
+
+
+class PageError(Exception):
+    """A page cannot hold its tables; says why in one line."""
+
+
+class Table(NamedTuple):
+    """A table of a page.
+
+    Attributes:
+        run: the name of the committed run's file.
+        make: makes the Markdown of the run.
+    """
+
+    run: str
+    make: Callable[[Run], str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A Markdown file with tables.
+
+    Attributes:
+        path: the file.
+        tables: by the name in their marks, `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
+    """
+
+    path: Path
+    tables: Mapping[str, Table]
+
+    def with_tables(self, text: str, read: Callable[[str], Run] = read_run) -> str:
+        """Returns the page's text with every table as its run has it; a run that is not committed changes nothing.
+
+        Args:
+            text: of the page.
+            read: returns a run by its file's name.
+
+        Raises:
+            PageError: the text lacks the marks of a table.
+        """
+        for name, table in self.tables.items():
+            if path_of(table.run).is_file():
+                text = _with_table(text, name, table.make(read(table.run)), self.path)
+        return text
+
+
+_COMPARISON = {"comparison": Table("compare.jsonl", comparison_table)}
+
+README = Page(CHECKOUT / "README.md", _COMPARISON)
+
+BENCHMARKS = Page(
+    CHECKOUT / "docs" / "benchmarks.md",
+    {
+        **_COMPARISON,
+        "comparison elsewhere": Table("compare_avx2.jsonl", comparison_elsewhere),
+        "numbers": Table("fp32.json", float32_table),
+        "search numbers": Table("search.json", search_table),
+        "quantized numbers": Table("quantized.json", recipe_speed_table),
+        "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
+        "shared numbers": Table("shared_weights.json", shared_weights_table),
+        "quality numbers": Table("quality.json", recipe_quality_table),
+        "task speed numbers": Table("task_speed.json", task_speed_table),
+        "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),
+        "task quality numbers": Table("task_quality.json", task_quality_table),
+    },
+)
+
+PAGES = (README, BENCHMARKS)
+
+
+def _with_table(text: str, name: str, table: str, path: Path) -> str:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise PageError(f"{path.name} lacks the lines {begin} and {end}: put them where the table belongs")
+    return f"{before}{begin}\n{table}\n{end}{after}"

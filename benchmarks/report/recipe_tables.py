@@ -1,0 +1,48 @@
+"""Tables of the quantization recipes: size, speed and quality."""
+
+from benchmarks.report.captions import captioned
+from benchmarks.report.runs import Run, processor
+
+
+def recipe_speed_table(run: Run) -> str:
+    """Makes the table of every recipe's size, loading, memory and speed beside float32."""
+    header = ["recipe", "on disk", "load", "in memory", "prefill", "greedy step", f"step of {run['num_beams']} beams"]
+    rows = []
+    for name, values in run["recipes"].items():
+        step = f"{values['step_seconds'] * 1e3:.1f} ms, {values['step_to_floor']:.2f} x the floor"
+        prefill = f"{values['prefill_seconds'] * 1e3:.0f} ms"
+        if name != "fp32":
+            step += f", {values['step_to_fp32']:.2f} x fp32"
+            prefill += f", {values['prefill_to_fp32']:.2f} x fp32"
+        rows.append(
+            [
+                name,
+                f"{values['bundle_bytes'] / 1e9:.3f} GB",
+                f"{values['load_seconds']:.1f} s",
+                f"{values['resident_bytes'] / 1e9:.2f} GB",
+                prefill,
+                step,
+                f"{values['beam_step_seconds'] * 1e3:.1f} ms, {values['beam_step_to_step']:.2f} x greedy",
+            ]
+        )
+    caption = (
+        f"The recipes on {run['threads']} threads of an {processor(run)}; a prompt of {run['prompt_tokens']} tokens, "
+        f"medians of {run['rounds']} rounds in turns. In memory is the whole process after loading, mapped files "
+        f"included. The floor is the time to read a recipe's weights at {run['read_bandwidth_median'] / 1e9:.1f} GB/s."
+    )
+    return captioned(caption, header, rows)
+
+
+def recipe_quality_table(run: Run) -> str:
+    """Makes the table of every recipe's perplexity beside float32, on the embedded checkpoint and its twins."""
+    twins = run["twins"]
+    header = ["perplexity beside float32", *twins]
+    rows = [
+        [name, *(f"{found[name]['perplexity_increase']['value']:+z.2%}" for found in twins.values())]
+        for name in next(iter(twins.values()))
+    ]
+    caption = (
+        f"Quality on the embedded checkpoint, and on twins of it that compute the same in float32 but have outliers in "
+        f"their activations; {run['documents']} abstracts on which it was not trained."
+    )
+    return captioned(caption, header, rows)

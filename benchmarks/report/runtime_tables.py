@@ -1,0 +1,87 @@
+"""Tables of the float32 runtime and of processes that share their weights."""
+
+from benchmarks.report.captions import captioned
+from benchmarks.report.runs import Run, processor
+
+_KINDS = {"prepacked": "prepacked", "mapped": "not prepacked", "transformers": "transformers"}
+_PRESETS = {"preset:biogpt": "BioGPT", "preset:biogpt-large": "BioGPT-Large"}
+
+
+def float32_table(run: Run) -> str:
+    """Makes the table of the float32 runtime's step, prefill, export, cold start and tokenizer."""
+    decoding, machine = run["decoding"], run["machine"]
+    steps = decoding["rounds"] * decoding["steps_per_round"]
+    bandwidth = f"{decoding['read_bandwidth_median'] / 1e9:.1f} GB/s"
+    best = f"{decoding['read_bandwidth_best'] / 1e9:.1f}"
+    versions = f"ONNX Runtime {machine['versions']['onnxruntime']}, transformers {machine['versions']['transformers']}"
+    caption = (
+        f"BioGPT's size with random weights, float32, {decoding['threads']} threads of an {processor(run)}, {versions} "
+        f"(eager); medians of {decoding['rounds']} prefills and {steps} steps, in turns. The floor is the time to read "
+        f"{decoding['step_bytes'] / 1e9:.2f} GB of weights at {bandwidth}, the median read bandwidth of the same "
+        f"run (the best was {best})."
+    )
+    return captioned(caption, ["", "measured", "beside"], [*_decoding_rows(decoding), *_other_rows(run)])
+
+
+def _decoding_rows(decoding: Run) -> list[tuple[str, str, str]]:
+    steps, prefills = [], []
+    for kind, name in _KINDS.items():
+        values = decoding["medians"][kind]
+        is_theirs = kind == "transformers"
+        step_beside = "" if is_theirs else f", {values['step_to_transformers']:.2f} x transformers"
+        steps.append(
+            (
+                f"greedy step, {name}",
+                f"{values['step_seconds'] * 1e3:.1f} ms",
+                f"{values['step_to_floor']:.2f} x the floor{step_beside}",
+            )
+        )
+        prefills.append(
+            (
+                f"prefill of {decoding['prompt_tokens']} tokens, {name}",
+                f"{values['prefill_seconds'] * 1e3:.0f} ms",
+                "" if is_theirs else f"{values['prefill_to_transformers']:.2f} x transformers",
+            )
+        )
+    return [*steps, *prefills]
+
+
+def _other_rows(run: Run) -> list[tuple[str, str, str]]:
+    cold = run["cold_start"]
+    rows = [("bundle on disk", f"{run['decoding']['bundle_bytes'] / 1e9:.2f} GB", "")]
+    for preset, values in run["export"].items():
+        memory = f"{values['peak_anonymous_bytes'] / 1e9:.2f} GB"
+        bundle = f"bundle {values['bundle_bytes'] / 1e9:.2f} GB"
+        rows.append((f"export of {_PRESETS[preset]}, peak memory", memory, bundle))
+    beside = f"{cold['generate_to_import']:.1f} x `import onnxruntime`"
+    rows.append(("mini, cold process to the 16th token", f"{cold['generate_seconds']:.2f} s", beside))
+    if run["tokenizer"]["measured"]:
+        rows.append(("tokenizer, warm, one thread", f"{run['tokenizer']['warm_mb_per_second']:.1f} MB/s", ""))
+    return rows
+
+
+def shared_weights_table(run: Run) -> str:
+    """Makes the table of two processes of one bundle, with and without shared weights."""
+    header = ["recipe", "load", "load, shared", "a process", "a second one", "a second one, shared", "cache on disk"]
+    rows = []
+    for name, values in run["recipes"].items():
+        own, shared = values["own"], values["shared"]
+        first, second = own["computed"]["first_resident_bytes"], own["computed"]["second_private_bytes"]
+        third, share = shared["computed"]["second_private_bytes"], shared["computed"]["second_private_to_first"]
+        rows.append(
+            [
+                name,
+                f"{own['load_seconds']:.2f} s",
+                f"{shared['load_seconds']:.2f} s",
+                f"{first / 1e6:.0f} MB",
+                f"{second / 1e6:.0f} MB",
+                f"{third / 1e6:.0f} MB, {share:.0%} of the first",
+                f"{values['cache_bytes'] / 1e9:.2f} GB",
+            ]
+        )
+    caption = (
+        f"Two processes of one bundle, each with weights of its own and with `share_weights=True`, after a prompt of "
+        f"{run['prompt_tokens']} tokens and {run['steps']} steps; medians of {run['rounds']} rounds. Loading includes "
+        "`import onnxruntime`. A second process's memory is what no other process shares."
+    )
+    return captioned(caption, header, rows)

@@ -1,0 +1,29 @@
+"""JSON files that hold what a measurement found."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.machine import describe
+
+
+def stamp() -> dict[str, object]:
+    """Returns when and on which machine a measurement starts."""
+    return {"started": datetime.now(UTC).isoformat(timespec="seconds"), "machine": describe()}
+
+
+def write_results(path: Path, results: Mapping[str, object]) -> None:
+    """Writes results as indented JSON, replacing what the file held."""
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def summarized(section: object) -> str:
+    """Returns a section as JSON to be printed, without its samples."""
+    return json.dumps(_without_samples(section), indent=2)
+
+
+def _without_samples(section: object) -> object:
+    if not isinstance(section, dict):
+        return section
+    return {name: _without_samples(value) for name, value in section.items() if name != "samples"}
