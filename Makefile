@@ -36,6 +36,7 @@ lint: .venv/installed
 	MYPYPATH=tests .venv/bin/mypy --explicit-package-bases tests
 	MYPYPATH=benchmarks .venv/bin/mypy benchmarks/*.py
 	MYPYPATH=benchmarks/peers .venv/bin/mypy benchmarks/peers/*.py
+	MYPYPATH=examples .venv/bin/mypy examples/*.py
 	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports
 
@@ -51,7 +52,7 @@ test-wheel: .venv/installed
 	.venv-wheel/$(PIP_INSTALL) "pip>=25.1"
 	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors]" --group test
 	mkdir -p build/wheel/checkpoints
-	cp -r tests pyproject.toml build/wheel/
+	cp -r tests examples pyproject.toml build/wheel/
 	cp -r $(MINI) build/wheel/checkpoints/
 	cd build/wheel && ../../.venv-wheel/bin/python -m pytest
 
