@@ -55,7 +55,9 @@ def test_a_bad_row_of_a_file_is_named_without_its_words(
     mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = tmp_path / "rows.jsonl"
-    rows.write_text(f'{{"text": "{PATIENT}"\n{{"note": "{PATIENT}"}}\n{{"text": ["{PATIENT}"]}}\n{{"text": "Ataxia."}}\n')
+    rows.write_text(
+        f'{{"text": "{PATIENT}"\n{{"note": "{PATIENT}"}}\n{{"text": ["{PATIENT}"]}}\n{{"text": "Ataxia."}}\n'
+    )
     main(["relations", str(mini_bundle), str(rows), "--task", "bc5cdr"])
     printed = capsys.readouterr()
     assert printed.out.count('"error"') == 3
