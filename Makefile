@@ -27,8 +27,11 @@ demo: .venv-demo/installed
 		"Cisplatin-induced nephrotoxicity" \
 		"The aim of this study was to"
 
+# A process for each core. Those that are done take tests from the others, whose neighbours stay where they are.
+PYTEST = bin/python -m pytest --numprocesses auto --dist worksteal
+
 test: .venv/installed
-	.venv/bin/python -m pytest
+	.venv/$(PYTEST)
 
 lint: .venv/installed
 	.venv/bin/ruff check
@@ -36,6 +39,7 @@ lint: .venv/installed
 	.venv/bin/mypy
 	MYPYPATH=tests .venv/bin/mypy --explicit-package-bases tests
 	.venv/bin/mypy -p benchmarks
+	MYPYPATH=examples .venv/bin/mypy examples/*.py
 	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports
 
@@ -59,16 +63,16 @@ test-wheel: .venv/installed
 	.venv-wheel/$(PIP_INSTALL) "pip>=25.1"
 	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors]" --group test
 	mkdir -p build/wheel/checkpoints
-	cp -r tests pyproject.toml build/wheel/
+	cp -r tests examples pyproject.toml build/wheel/
 	cp -r $(MINI) build/wheel/checkpoints/
-	cd build/wheel && ../../.venv-wheel/bin/python -m pytest
+	cd build/wheel && ../../.venv-wheel/$(PYTEST)
 
 # What depends on the version of transformers, and optimum; the rest has run with the newest one.
 TRANSFORMERS_TESTS = tests/cli tests/export tests/runtime/decoding/processors tests/runtime/test_beam_parity.py \
 	tests/runtime/tokenizer
 
 test-optimum: .venv-optimum/installed
-	.venv-optimum/bin/python -m pytest $(TRANSFORMERS_TESTS)
+	.venv-optimum/$(PYTEST) $(TRANSFORMERS_TESTS)
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results

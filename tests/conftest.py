@@ -1,13 +1,49 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import biogpt_onnx
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize.quantizer import quantize_bundle
+from biogpt_onnx.quantize.recipes import RECIPES
 
 MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"
+
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+"""Takes the name of a folder and what writes it; returns the folder, which the first process to ask has written."""
+
+
+def pytest_configure() -> None:
+    """Gives each of several processes that run tests cores of its own.
+
+    Threads of ONNX Runtime and torch spin while they wait, so that processes that share cores hold each other up.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        own = cores[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
+        os.sched_setaffinity(0, own or cores)
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Makes folders that all processes of a test run read and none changes. What writes one must write it at once."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def folder(name: str, write: Callable[[Path], object]) -> Path:
+        target = shared / name
+        with FileLock(shared / f"{name}.lock"):
+            if not target.exists():
+                write(target)
+        return target
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -17,11 +53,19 @@ def mini_checkpoint() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mini_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mini_bundle(make_once: MakeOnce) -> Path:
     """The embedded checkpoint as a bundle. Tests must not change it."""
-    target = tmp_path_factory.mktemp("bundles") / "mini"
-    export_bundle(open_checkpoint(MINI_CHECKPOINT), target)
-    return target
+    return make_once("mini", lambda target: export_bundle(open_checkpoint(MINI_CHECKPOINT), target))
+
+
+@pytest.fixture(scope="session")
+def mini_by_recipe(mini_bundle: Path, make_once: MakeOnce) -> Callable[[str], Path]:
+    """Takes a recipe's name and returns the embedded checkpoint quantized by it. Tests must not change it."""
+
+    def bundle(name: str) -> Path:
+        return make_once(f"mini-{name}", lambda target: quantize_bundle(mini_bundle, target, RECIPES[name]))
+
+    return bundle
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,142 @@
+import re
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from biogpt_onnx import BioGPT
+from biogpt_onnx.runtime.bundle import read_manifest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+Run = Callable[..., list[str]]
+"""Runs an example as a program and returns the lines that it prints, those of its errors where it is to fail."""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run_example(name: str, *arguments: str | Path, exit_code: int | None = None) -> list[str]:
+        script = EXAMPLES / f"{name}.py"
+        monkeypatch.setattr(sys, "argv", [str(script), *map(str, arguments)])
+        if exit_code is None:
+            runpy.run_path(str(script), run_name="__main__")
+        else:
+            with pytest.raises(SystemExit) as ended:
+                runpy.run_path(str(script), run_name="__main__")
+            assert ended.value.code == exit_code
+        printed = capsys.readouterr()
+        return (printed.err if exit_code else printed.out).splitlines()
+
+    return run_example
+
+
+def parts_of(pattern: str, line: str) -> tuple[str, ...]:
+    found = re.fullmatch(pattern, line)
+    assert found is not None, line
+    return found.groups()
+
+
+def test_every_example_is_run_by_a_test_and_named_in_their_readme() -> None:
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert names
+    assert names == set(re.findall(r'run\("(\w+)"', Path(__file__).read_text(encoding="utf-8")))
+    assert names == set(re.findall(r"\]\((\w+)\.py\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
+
+
+def test_generate_prints_an_answer_to_each_prompt(run: Run, mini_bundle: Path, mini: BioGPT) -> None:
+    lines = run("generate", mini_bundle)
+    prompts = ["The patient was treated with", "Cisplatin-induced nephrotoxicity is", "The aim of this study was to"]
+    for prompt, text, about in zip(prompts, lines[::2], lines[1::2], strict=True):
+        answer = mini.generate(prompt, max_new_tokens=32, stop_strings=["."], no_repeat_ngram_size=3)
+        assert text == prompt + answer.text
+        assert len(answer.text) > 1
+        num_tokens, probability, reason = parts_of(r" +(\d+) tokens, mean probability (0\.\d+), ended by (\w+)", about)
+        assert (int(num_tokens), reason) == (len(answer.token_ids), answer.finish_reason)
+        assert float(probability) > 0
+
+
+def test_stream_prints_what_generate_gives(run: Run, mini_bundle: Path, mini: BioGPT) -> None:
+    text, about = run("stream", mini_bundle, "Aspirin inhibits")
+    expected = mini.generate("Aspirin inhibits", max_new_tokens=48, no_repeat_ngram_size=3).text
+    assert text == "Aspirin inhibits" + expected
+    assert re.fullmatch(r"first token after [\d.]+ ms, then one every [\d.]+ ms", about)
+
+
+def test_beams_prints_different_texts_the_best_first(run: Run, mini_bundle: Path) -> None:
+    rows = [line.split(maxsplit=2) for line in run("beams", mini_bundle, "Aspirin inhibits")]
+    assert [rank for rank, _, _ in rows] == ["1.", "2.", "3."]
+    scores = [float(score) for _, score, _ in rows]
+    assert scores == sorted(scores, reverse=True)
+    texts = {text for _, _, text in rows}
+    assert len(texts) == 3
+    assert all(text.startswith("Aspirin inhibits ") for text in texts)
+
+
+def test_choose_prints_the_choices_by_their_probability(run: Run, mini_bundle: Path, mini: BioGPT) -> None:
+    prompt, *rows = run("choose", mini_bundle)
+    shares = {text: float(share.rstrip("%")) for share, text in (row.strip().split("%  ") for row in rows)}
+    assert set(shares) == {"bleeding", "hypotension", "seizures", "hair loss"}
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert sum(shares.values()) == pytest.approx(100, abs=0.2)
+    assert next(iter(shares)) == mini.choose(prompt.removesuffix(" ..."), list(shares)).best.text
+
+
+def test_relations_prints_words_that_stand_in_the_document(run: Run, mini_bundle: Path) -> None:
+    parts = [
+        line.split("|", 2)
+        for line in (EXAMPLES / "documents.pubtator").read_text(encoding="utf-8").splitlines()
+        if line
+    ]
+    full_texts: dict[str, list[str]] = {}
+    for document_id, _, text in parts:
+        full_texts.setdefault(document_id, []).append(text)
+    lines = run("relations", mini_bundle)
+    assert {line.partition(":")[0] for line in lines} == set(full_texts)
+    for line in lines:
+        document_id, head, head_start, head_end, tail, tail_start, tail_end, _ = parts_of(
+            r"(\w+): (.+) \[(\d+):(\d+)\] induces (.+) \[(\d+):(\d+)\], (-\d+\.\d+)", line
+        )
+        full_text = " ".join(full_texts[document_id])
+        assert full_text[int(head_start) : int(head_end)] == head
+        assert full_text[int(tail_start) : int(tail_end)] == tail
+        assert head != tail
+
+
+def test_relations_names_a_bad_row_and_goes_on(run: Run, mini_bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mixed.pubtator"
+    path.write_text("1|t|Title\nno part of a document\n\n2|t|Seizures by cocaine\n2|a|Cocaine caused seizures.\n")
+    bad, good = run("relations", mini_bundle, path)
+    assert bad.startswith("line 1: line 2 is neither a title nor an abstract")
+    assert good.startswith("2: ")
+
+
+def test_own_task_answers_with_one_of_its_labels(run: Run, mini_bundle: Path) -> None:
+    rows = [re.split(" {2,}", line) for line in run("own_task", mini_bundle)]
+    assert [text for _, _, text in rows] == [
+        "Male Wistar rats were given cisplatin for five days.",
+        "Twenty children with epilepsy were given valproate.",
+    ]
+    for label, share, _ in rows:
+        assert label in {"adults", "children", "rats"}
+        assert 100 / 3 < float(share.rstrip("%")) <= 100
+
+
+def test_own_checkpoint_makes_a_smaller_bundle_and_says_what_it_costs(
+    run: Run, mini_checkpoint: Path, tmp_path: Path
+) -> None:
+    bundles = tmp_path / "bundles"
+    lines = run("own_checkpoint", mini_checkpoint, bundles, exit_code=0)
+    exported, smaller = (read_manifest(bundles / name) for name in ("fp32", "int8"))
+    assert (exported.precision, smaller.precision) == ("fp32", "int8")
+    assert smaller.num_bytes < exported.num_bytes / 3
+    documents = (EXAMPLES / "abstracts.txt").read_text(encoding="utf-8").splitlines()
+    assert any(line.startswith(f"text        {len(documents)} documents, ") for line in lines)
+    assert re.fullmatch(r"PASS: perplexity increase [+-]\d\.\d+%, allowed 0\.500%.*", lines[-1])
+
+
+def test_own_checkpoint_says_what_is_wrong_in_one_line(run: Run, tmp_path: Path) -> None:
+    (line,) = run("own_checkpoint", tmp_path, tmp_path / "bundles", exit_code=2)
+    assert line.startswith(f"error: {tmp_path}")
+    assert not (tmp_path / "bundles").exists()
