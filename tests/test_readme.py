@@ -29,6 +29,11 @@ def test_the_pages_numbers_are_those_of_the_committed_runs(pages: Any, name: str
     assert page.with_tables(text) == text
 
 
+def test_the_pages_pictures_are_the_committed_ones(pages: Any) -> None:
+    for copy, picture in pages.PICTURES.items():
+        assert copy.read_bytes() == picture.read_bytes()
+
+
 def slower_step(run: dict[str, Any]) -> None:
     run["decoding"]["medians"]["mapped"]["step_seconds"] *= 2
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from benchmarks.processes import CHECKOUT
-from benchmarks.report.pages import BENCHMARKS, PAGES, PageError
+from benchmarks.report.pages import BENCHMARKS, PAGES, PICTURES, PageError
 from benchmarks.report.runs import path_of, read_run
 
 _OUTDATED = 1
@@ -15,7 +15,7 @@ def main() -> int:
     """Prints, writes or checks the tables.
 
     Returns:
-        1 where `--check` finds a page whose tables are not those of the runs, 2 where a page lacks its marks, else 0.
+        1 where `--check` finds a page or picture that is not that of the runs, 2 where a page lacks its marks, else 0.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group()
@@ -44,7 +44,7 @@ def _print_tables() -> None:
 
 
 def _update(*, write: bool) -> list[str]:
-    """Returns the names of the pages whose tables are not those of the runs, after writing them if so wanted."""
+    """Returns the pages and pictures that are not those of the runs, after writing them if `write` is set."""
     outdated = []
     for page in PAGES:
         text = page.path.read_text(encoding="utf-8")
@@ -53,6 +53,11 @@ def _update(*, write: bool) -> list[str]:
             outdated.append(str(page.path.relative_to(CHECKOUT)))
             if write:
                 page.path.write_text(updated, encoding="utf-8")
+    for copy, picture in PICTURES.items():
+        if not copy.is_file() or copy.read_bytes() != picture.read_bytes():
+            outdated.append(str(copy.relative_to(CHECKOUT)))
+            if write:
+                copy.write_bytes(picture.read_bytes())
     return outdated
 
 

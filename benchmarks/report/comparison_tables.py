@@ -4,7 +4,12 @@ from collections import Counter
 
 from benchmarks.report.runs import Run, processor
 from biogpt_onnx.bench.report.comparison import compare_with_peers
-from biogpt_onnx.bench.report.summary import summary
+from biogpt_onnx.bench.report.summary import headline, summary
+
+
+def headline_table(run: Run) -> str:
+    """Makes the table of the headline scenarios alone."""
+    return headline(run["rows"])
 
 
 def comparison_table(run: Run) -> str:
@@ -18,5 +23,5 @@ def comparison_elsewhere(run: Run) -> str:
     counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
     return (
         f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}; see "
-        "[compare_avx2.md](../benchmarks/results/compare_avx2.md)."
+        "`benchmarks/results/compare_avx2.md`."
     )

@@ -16,7 +16,10 @@ from biogpt_onnx.bench.measuring.protocol import serve
 from biogpt_onnx.bench.measuring.serve import BundleModel
 from biogpt_onnx.bench.rows import read_rows
 from biogpt_onnx.cli import main
+from biogpt_onnx.runtime.backends.cuda.opening import CUDA
+from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ProviderError
+from biogpt_onnx.runtime.options import LoadOptions
 
 LITTLE = ("--min-runs", "1", "--min-seconds", "0", "--threads", "1")
 
@@ -152,18 +155,18 @@ def test_ours_forces_exactly_so_many_tokens_and_gives_the_models_logits(
 
 
 def test_a_contender_on_a_gpu_says_so_and_is_started_there(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contender, "choose_provider", lambda *_: "CUDAExecutionProvider")
+    monkeypatch.setattr(contender, "choose_backend", lambda *_: CUDA)
     on_gpu = contender.bundle_contender(mini_bundle, device="cuda")
     assert (on_gpu.name, on_gpu.describe()["device"]) == ("mini on cuda", "cuda")
     assert on_gpu.command(1)[-4:] == ["--device", "cuda", "--threads", "1"]
     assert "--device" not in contender.bundle_contender(mini_bundle).command(1)
     asked: list[str] = []
 
-    def open_session(*_: object, device: str, **__: object) -> None:
-        asked.append(device)
+    def open_backend(_folder: Path, _manifest: Manifest, options: LoadOptions) -> None:
+        asked.append(options.device)
         raise ProviderError("no driver\nwas found")
 
-    monkeypatch.setattr(bench_serve, "open_session", open_session)
+    monkeypatch.setattr(bench_serve, "open_backend", open_backend)
     monkeypatch.setattr(sys, "argv", ["serve", *on_gpu.command(1)[3:]])
     output = io.StringIO()
     monkeypatch.setattr(sys, "stdout", output)

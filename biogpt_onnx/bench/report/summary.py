@@ -14,7 +14,12 @@ from biogpt_onnx.reporting.numbers import MISSING, gigabytes, seconds, whole_per
 
 def summary(rows: Sequence[Row]) -> str:
     """Returns the machine, the table and the sentences of a comparison in Markdown."""
-    return "\n\n".join([machine_line(rows), _table(rows), *_sentences(compare_with_peers(rows)), *_missing(rows)])
+    return "\n\n".join([headline(rows), *_sentences(compare_with_peers(rows)), *_missing(rows)])
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """Returns the machine and the table of a comparison in Markdown."""
+    return "\n\n".join([machine_line(rows), _table(rows)])
 
 
 def _table(rows: Sequence[Row]) -> str:
