@@ -13,11 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from biogpt_onnx.quantize.evaluation import evaluate
-
 import biogpt_onnx
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 

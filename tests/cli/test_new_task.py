@@ -17,8 +17,8 @@ SEVERITY = TaskSpec(
     checkpoints=("dc-severity-biogpt",),
     evaluation=Evaluation(
         metrics=("micro F1", "macro F1"),
-        gold_reader="biogpt_onnx.scores.hallmark_gold:read_hallmarks",
-        report="biogpt_onnx.scores.hallmark_report:report_hallmarks",
+        gold_reader="biogpt_onnx.scores.gold.hallmarks:read_hallmarks",
+        report="biogpt_onnx.scores.reports.hallmarks:report_hallmarks",
     ),
 )
 

@@ -16,6 +16,8 @@ from biogpt_onnx.cli import main
 from biogpt_onnx.cli.arguments import tasks as task_arguments
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
+from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 from biogpt_onnx.tasks import HOC, PUBMEDQA
 from makers.checkpoints import tiny_architecture, write_huggingface
 
@@ -116,7 +118,8 @@ def test_documents_that_are_too_many_at_a_time_are_answered_fewer_at_a_time(
 def test_more_documents_are_taken_together_on_a_gpu(
     monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, size: int
 ) -> None:
-    monkeypatch.setattr(task_arguments, "load", lambda *_, **__: SimpleNamespace(device=device))
+    default = {"cpu": CpuBackend, "cuda": CudaBackend}[device].default_batch_size
+    monkeypatch.setattr(task_arguments, "load", lambda *_, **__: SimpleNamespace(default_batch_size=default))
     options = argparse.Namespace(batch_size=given, device="auto", threads=None)
     task_arguments.load_model(options, Path("bundle"))
     assert options.batch_size == size
