@@ -118,7 +118,7 @@ def test_documents_that_are_too_many_at_a_time_are_answered_fewer_at_a_time(
 def test_more_documents_are_taken_together_on_a_gpu(
     monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, size: int
 ) -> None:
-    default = {"cpu": CpuBackend, "cuda": CudaBackend}[device].default_batch_size
+    default = CpuBackend.default_batch_size if device == "cpu" else CudaBackend.default_batch_size
     monkeypatch.setattr(task_arguments, "load", lambda *_, **__: SimpleNamespace(default_batch_size=default))
     options = argparse.Namespace(batch_size=given, device="auto", threads=None)
     task_arguments.load_model(options, Path("bundle"))
