@@ -1,7 +1,6 @@
 """Export of a checkpoint as a float32 bundle."""
 
 import importlib.metadata
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -14,12 +13,10 @@ from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
-
-Progress = Callable[[int, int], None]
-"""Called with the number of weights written so far and of all weights."""
 
 # Memory is mapped by the page: weights that begin on a page can be used where they lie in the file.
 _PAGE_BYTES = 4096

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 
-from biogpt_onnx.export.exporter import Progress
+from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.export.exporter import Progress, save_model
+from biogpt_onnx.export.exporter import save_model
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
@@ -27,6 +27,7 @@ from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
 from biogpt_onnx.quantize.smoothing.calibration import input_magnitudes
 from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
+from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture

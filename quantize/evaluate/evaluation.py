@@ -12,13 +12,11 @@ from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison, LayerErr
 from biogpt_onnx.quantize.evaluate.model_pair import ModelPair, open_pair
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.reporting.bootstrap import ratio_of_sums
+from biogpt_onnx.reporting.progress import Progress, StepCounter
 from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
 from biogpt_onnx.runtime.options import Device
 from biogpt_onnx.runtime.prompt_checks import as_text
-
-Progress = Callable[[int, int], None]
-"""Called with the number of documents and prompts done so far, and of all."""
 
 PROMPT_TOKENS = 32
 """Tokens of a document's beginning that are a prompt; of a short document, its first half is."""
@@ -65,7 +63,7 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
     if not documents:
         raise PromptError("there is no text to evaluate on: give at least one document that is not empty")
     beginnings = _prompts(documents, prompts)
-    done = _Counter(len(documents) + len(beginnings), progress)
+    done = StepCounter(len(documents) + len(beginnings), progress)
     measured, layer_errors = _compare_documents(pair, documents, done)
     continuations = None
     if beginnings:
@@ -80,18 +78,6 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
         num_skipped=len(encoded) - len(documents),
         num_cut=sum(len(ids) > max_positions for ids in encoded),
     )
-
-
-class _Counter:
-    """Counter of the documents and prompts done, which reports to the progress function."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._done, self._total, self._progress = 0, total, progress
-
-    def __call__(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, self._total)
 
 
 def _check_settings(continuation_tokens: int, prompts: int) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from biogpt_onnx.quantize.data.texts import evaluation_texts
-from biogpt_onnx.quantize.evaluate.evaluation import Progress, evaluate
+from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.bundle.writer import record_evaluation
 

@@ -1,6 +1,5 @@
 """Report of PubMedQA's scores."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from biogpt_onnx.scores.metrics.answers import answer_metrics, confusion, correc
 from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_answers
 from biogpt_onnx.scores.metrics.mcnemar import McNemar, mcnemar
 from biogpt_onnx.scores.reports.calibration import calibration_section
-from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name, report_fields
 from biogpt_onnx.tasks.published import PUBMEDQA
 from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Answer
@@ -40,9 +39,7 @@ class AnswerReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
-        fields = dataclasses.asdict(self)
-        del fields["comparison"]
-        return {"task": self.task} | self.comparison.to_fields() | fields
+        return report_fields(self)
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""

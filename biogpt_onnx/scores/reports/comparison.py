@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from biogpt_onnx.reporting.bootstrap import Metric, Resampling, difference, estimate
 from biogpt_onnx.reporting.estimates import Difference, Estimate
@@ -204,3 +204,24 @@ def _beats(beaten: int, baselines: int) -> str:
     if beaten == baselines:
         return "beats all of its baselines"
     return f"beats {beaten or 'none'} of its {baselines} baselines"
+
+
+class ComparisonReport(Protocol):
+    """A report, which is a dataclass, of a task's comparison and what else the task tells."""
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        ...
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison of models and baselines."""
+        ...
+
+
+def report_fields(report: ComparisonReport) -> dict[str, Any]:
+    """Returns a report as fields for JSON: the task, those of the comparison, and the report's own."""
+    fields = dataclasses.asdict(cast("Any", report))
+    del fields["comparison"]
+    return {"task": report.task} | report.comparison.to_fields() | fields

@@ -1,6 +1,5 @@
 """Report of BC5CDR's scores."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from biogpt_onnx.scores.gold.concept_pairs import ConceptPair
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.concept_pairs import num_unknown, predicted_pairs
 from biogpt_onnx.scores.metrics.counts import match_counts, micro_metrics
-from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, report_fields
 from biogpt_onnx.tasks.published import BC5CDR
 from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Relations
@@ -41,9 +40,7 @@ class ConceptReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
-        fields = dataclasses.asdict(self)
-        del fields["comparison"]
-        return {"task": self.task} | self.comparison.to_fields() | fields
+        return report_fields(self)
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""

@@ -1,6 +1,5 @@
 """Report of the scores of the Hallmarks of Cancer."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_classes
 from biogpt_onnx.scores.metrics.labels import ClassScore, class_counts, class_scores, macro_f1, micro_f1
 from biogpt_onnx.scores.reports.calibration import calibration_section
-from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name, report_fields
 from biogpt_onnx.tasks.published import HOC
 from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Classification
@@ -43,9 +42,7 @@ class HallmarkReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
-        fields = dataclasses.asdict(self)
-        del fields["comparison"]
-        return {"task": self.task} | self.comparison.to_fields() | fields
+        return report_fields(self)
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""

@@ -1,6 +1,5 @@
 """Report of the scores of DDI and KD-DTI."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.gold.triples import Triple
 from biogpt_onnx.scores.metrics.triples import predicted_triples, sample_metrics, strict_metrics
-from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, report_fields
 from biogpt_onnx.tasks.registry import task_spec
 from biogpt_onnx.tasks.results import Relations
 
@@ -34,9 +33,7 @@ class TripleReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
-        fields = dataclasses.asdict(self)
-        del fields["comparison"]
-        return {"task": self.task} | self.comparison.to_fields() | fields
+        return report_fields(self)
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""
