@@ -7,6 +7,7 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.data.texts import calibration_texts, evaluation_texts
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
+from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 from makers.outliers import write_outlier_checkpoint
 
 
@@ -84,6 +85,16 @@ def passages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that is searched in a moment. Tests must not change it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    architecture = tiny_architecture()
+    checkpoint = write_huggingface(folder / "checkpoint", architecture, lively_tensors(architecture))
+    export_bundle(open_checkpoint(checkpoint), folder / "bundle")
+    return folder / "bundle"
+
+
 def test_auto_says_what_it_chose_and_info_repeats_it(
     mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,10 +119,10 @@ def test_auto_says_what_it_chose_and_info_repeats_it(
 
 
 def test_auto_says_plainly_that_nothing_can_be_quantized(
-    mini_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: Path, passages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options: list[str | Path] = ["--recipe", "auto", "--max-perplexity-increase", "0", "--calibration", passages]
-    assert quantize(mini_bundle, tmp_path / "auto", *options) == 0
+    assert quantize(tiny_bundle, tmp_path / "auto", *options) == 0
     output = capsys.readouterr().out
     assert "nothing can be quantized within 0.000%: the bundle is float32 throughout" in output
     assert "PASS: perplexity increase +0.000%" in output
@@ -136,8 +147,8 @@ def test_auto_says_that_float32_remains(
     assert " in float32; embedding and head in " in output
 
 
-def test_auto_uses_half_a_percent_and_a_built_in_text_by_itself(mini_bundle: Path, tmp_path: Path) -> None:
-    assert quantize(mini_bundle, tmp_path / "auto", "--recipe", "auto") in {0, 1}
+def test_auto_uses_half_a_percent_and_a_built_in_text_by_itself(tiny_bundle: Path, tmp_path: Path) -> None:
+    assert quantize(tiny_bundle, tmp_path / "auto", "--recipe", "auto") in {0, 1}
     evaluation = read_manifest(tmp_path / "auto").evaluation
     assert evaluation is not None
     assert evaluation["gate"]["max_perplexity_increase"] == 0.005

@@ -1,4 +1,5 @@
 import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,18 @@ GREEDY, BEAMS, COLD = select(["p128-n32", "p128-n32-k5", "cold-start"])
 WORKLOAD, LONG, BATCH = select(["BC5CDR", "p512-n32", "p128-n32-b4"])
 
 
+@cache
+def measured(scenario: Scenario, step: float) -> tuple[dict[str, Any], list[list[float]]]:
+    """Measures of steps that take about so many seconds, and their samples. Whoever changes them must copy them."""
+    count = scenario.new_tokens
+    runs = [[step * (1 + 0.001 * number) * (10 + position) for position in range(count)] for number in range(6)]
+    return measures(scenario, runs), runs
+
+
 def measurement(name: str, family: str, scenario: Scenario, step: float, precision: str = "int8") -> Row:
     """A row of a contender whose steps take about so many seconds, and its prefill ten times that."""
     contender = fake_contender(name, family=family, precision=precision)
-    count = scenario.new_tokens
-    runs = [[step * (1 + 0.001 * number) * (10 + position) for position in range(count)] for number in range(6)]
-    found = measures(scenario, runs)
+    found, runs = copy.deepcopy(measured(scenario, step))
     return {
         "format": 1,
         "kind": "measurement",
