@@ -20,7 +20,7 @@ from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.prompt_checks import as_list, as_text, check_batch, check_choices, check_ids, fit
-from biogpt_onnx.runtime.requests import (
+from biogpt_onnx.runtime.request_building import (
     Allowed,
     allowed_rules,
     continuation,
