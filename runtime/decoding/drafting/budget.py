@@ -67,13 +67,12 @@ class _Ratio:
 
 
 class DraftBudget:
-    """The budget of one text's drafts, which decides their length; costs are counted in plain passes, over one token.
+    """The budget of one text's drafts, which decides their length; its unit is a plain pass, which reads one token.
 
     A pass over n drafted tokens costs n times a row's extra time, and saves one pass for each accepted token: the first
-    with a probability that depends on the match, each further one with a fixed probability. The length with the largest
-    expected gain is taken. In addition, an account of the passes that drafts have cost and saved limits the loss: a
-    text for which these estimates are wrong loses about 2 % and half a pass at most, any part of a text 2 % and three
-    passes.
+    with a probability that depends on the match, all further ones with another. The length with the largest expected
+    gain is taken. In addition, an account of the passes that drafts have cost and saved limits the loss: a text for
+    which these estimates are wrong loses about 2 % and half a pass at most, any part of a text 2 % and three passes.
 
     Args:
         max_tokens: most tokens in a draft.
