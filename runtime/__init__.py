@@ -1,1 +1,1 @@
-"""Bundle to text, with numpy and ONNX Runtime alone."""
+"""The runtime: text from a bundle, with numpy, sacremoses and ONNX Runtime alone."""

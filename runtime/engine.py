@@ -20,12 +20,12 @@ from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.prompt_checks import as_list, as_text, check_batch, check_choices, check_ids, fit
-from biogpt_onnx.runtime.requests import (
+from biogpt_onnx.runtime.request_building import (
     Allowed,
     allowed_rules,
-    continuation,
-    generation,
-    request,
+    build_generation,
+    build_request,
+    continuation_text,
     room_for_new_tokens,
     seeds,
 )
@@ -41,11 +41,11 @@ _Encoded = tuple[tuple[int, ...], Prefix[Any] | None]
 
 
 class BioGPT:
-    """A bundle, ready to generate. Calls from several threads are safe.
+    """A loaded bundle, which generates, streams, chooses and scores text. Calls from several threads are safe.
 
     Attributes:
-        tokenizer: text to ids and back.
-        manifest: what the bundle says of itself.
+        tokenizer: tokenizer of the bundle.
+        manifest: manifest of the bundle.
     """
 
     def __init__(self, backend: Backend[Any], tokenizer: BioGptTokenizer, manifest: Manifest) -> None:
@@ -55,12 +55,12 @@ class BioGPT:
 
     @property
     def device(self) -> str:
-        """The device that it runs on: "cpu" or "cuda"."""
+        """Name of the device that it runs on: "cpu" or "cuda"."""
         return self._backend.device
 
     @property
     def default_batch_size(self) -> int:
-        """Number of prompts that are best generated from together on its device."""
+        """Number of prompts that are best continued together on its device."""
         return self._backend.default_batch_size
 
     @property
@@ -106,12 +106,13 @@ class BioGPT:
 
         Args:
             prompts: a text or a prefix, or several; an answer does not depend on the other prompts.
-            config: how to continue; by default `GenerationConfig()`.
-            prefix: what the prompts have in common with it at their beginning is not computed again.
-            allowed: what the new text must keep to: texts, of which it must be one whole; or a function that takes the
-                new token ids so far and returns those that may come next, none to end; or a function for each prompt.
-            cancel: ends the generation when set; what there is is returned.
-            **settings: fields of the configuration that shall differ.
+            config: settings of the generation; by default `GenerationConfig()`.
+            prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
+                again.
+            allowed: constraint on the new text: texts, of which it must be one whole; or a function that takes the new
+                token ids so far and returns those that may come next, none to end; or a function for each prompt.
+            cancel: event that ends the generation when it is set; the tokens so far are returned.
+            **settings: fields of the configuration to replace.
 
         Returns:
             A `Generation`, or a list of them in the order of the prompts.
@@ -161,11 +162,11 @@ class BioGPT:
         allowed: Allowed = None,
         **settings: Any,
     ) -> TextStream:
-        """Continues a prompt and yields the text piece by piece, as soon as nothing to come can change it.
+        """Continues a prompt and yields the text piece by piece, as soon as no later token can change it.
 
-        The pieces together are the text that `generate` gives. Settings and errors are those of `generate`; bad ones
-        are raised at the call, not at the first piece. Closing the stream ends the generation; its `generation` then
-        holds what there is.
+        The pieces together are the text that `generate` gives. Settings and errors are those of `generate`; errors are
+        raised at the call, not at the first piece. Closing the stream ends the generation; the stream's `generation`
+        then holds the text so far.
         """
         start = perf_counter()
         config = self._configure(config, settings)
@@ -177,15 +178,16 @@ class BioGPT:
         if not isinstance(prompt, str | Prefix):
             raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a string")
         limits = Limits(config.max_time)
-        (asked,) = self._requests([self._encode_prompt(prompt, config, prefix)], config, allowed)
+        (request,) = self._requests([self._encode_prompt(prompt, config, prefix)], config, allowed)
         tokenize_seconds = perf_counter() - start
-        text = continuation(self.tokenizer, asked.states[0].prompt_ids, config) if config.num_beams == 1 else None
+        prompt_ids = request.states[0].prompt_ids
+        text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
         return TextStream(
-            run_search(self._backend, [asked], config, limits),
-            asked,
+            run_search(self._backend, [request], config, limits),
+            request,
             text,
             limits,
-            lambda: generation(self.tokenizer, asked, config, tokenize_seconds=tokenize_seconds),
+            lambda: build_generation(self.tokenizer, request, config, tokenize_seconds=tokenize_seconds),
         )
 
     def prefix(
@@ -198,8 +200,8 @@ class BioGPT:
         """Reads the beginning of prompts once, to be continued any number of times.
 
         Give it to `generate`, `stream`, `choose` or `score` as the prompt, or as `prefix` beside longer prompts. It
-        holds its keys and values in memory as long as it lives. A prompt uses it up to where their tokens part, so it
-        should end with a word, and best with a sentence.
+        holds its keys and values in memory as long as it lives. A prompt uses it up to the first token that differs, so
+        it should end with a word, and best with a sentence.
 
         Raises:
             PromptError: ids outside the vocabulary, or more tokens than the model's positions.
@@ -212,10 +214,14 @@ class BioGPT:
         return Prefix(self._backend, fit(ids, self._backend.max_positions, config))
 
     def continuations(self, texts: Sequence[str], *, eos_token_id: int | None = EOS_ID) -> TokenTrie:
-        """A rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
+        """Returns a rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
+
+        Args:
+            texts: texts that are allowed.
+            eos_token_id: the token that ends a text; None for a text that ends without one.
 
         Raises:
-            ConfigError: there are none, or one is empty.
+            ConfigError: there are no texts, or one is empty.
         """
         ending = () if eos_token_id is None else (eos_token_id,)
         return TokenTrie((*check_choices("allowed", [text], self._continuation_ids)[0], *ending) for text in texts)
@@ -243,20 +249,21 @@ class BioGPT:
         prefix: Prefix[Any] | None = None,
         ends: bool = False,
     ) -> Choices | list[Choices]:
-        """How likely each of several continuations is after a prompt, or after each of several.
+        """Scores each of several continuations after a prompt, or after each of several.
 
-        A choice is read as words of its own behind the prompt. The prompt is computed once for all choices, and what
-        choices have in common at their beginning likewise.
+        A choice is read as words of its own behind the prompt. The prompt is computed once for all choices, and so is
+        a beginning that several choices share.
 
         Args:
             prompts: a text or a prefix, or several.
-            choices: the texts to choose from.
-            prefix: see `generate`.
-            ends: whether the text must end after the choice, by `</s>`. Otherwise anything may follow, so that "no" is
+            choices: texts to choose from.
+            prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
+                again.
+            ends: True if the text must end after the choice, by `</s>`. Otherwise anything may follow, so that "no" is
                 at least as likely as "no effect".
 
         Raises:
-            PromptError: a prompt that is too long, or not a string.
+            PromptError: a prompt is too long, or not a string.
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
@@ -267,7 +274,7 @@ class BioGPT:
     def choose_ids(
         self, prompt_ids: Sequence[Sequence[int]], choices: Sequence[str], *, ends: bool = False
     ) -> list[Choices]:
-        """How likely each of several continuations is after sequences of token ids; see `choose`.
+        """Scores each of several continuations after sequences of token ids; see `choose`.
 
         Raises:
             PromptError: no sequences, an empty one, ids outside the vocabulary, or more than the model's positions.
@@ -277,7 +284,7 @@ class BioGPT:
         return self._choose(encoded, choices, ends=ends)
 
     def logits(self, token_ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """The logits after each token of a sequence, [len(token_ids), vocab].
+        """Returns the logits after each token of a sequence, [len(token_ids), vocab].
 
         Raises:
             PromptError: ids outside the vocabulary, or more than the model's positions.
@@ -293,16 +300,16 @@ class BioGPT:
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
     ) -> Score:
-        """How likely the model finds a text, by itself or behind a prompt.
+        """Scores a text by its tokens' log-probabilities, by itself or behind a prompt.
 
         Args:
-            text: the text.
-            prompt: what stands before it; its own tokens are not scored.
-            special_tokens: see `GenerationConfig`.
-            normalize_punctuation: see `GenerationConfig`.
+            text: text to score.
+            prompt: text or prefix before it, whose own tokens are not scored.
+            special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
+            normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
 
         Raises:
-            PromptError: not a string, no tokens, or more than the model's positions.
+            PromptError: the text is not a string, has no tokens, or has more than the model's positions.
         """
         config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
         targets = self._encode(as_text(text), config)[1:]
@@ -351,7 +358,7 @@ class BioGPT:
         for (prompt_ids, prefix), rule, seed in rows:
             ids = fit(prompt_ids, self._backend.max_positions, config)
             room = room_for_new_tokens(ids, self._backend.max_positions, config)
-            requests.append(request(self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed))
+            requests.append(build_request(self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed))
         return requests
 
     def _generate(
@@ -359,4 +366,6 @@ class BioGPT:
     ) -> list[Generation]:
         for _ in run_search(self._backend, requests, config, limits):
             pass
-        return [generation(self.tokenizer, done, config, tokenize_seconds=tokenize_seconds) for done in requests]
+        return [
+            build_generation(self.tokenizer, request, config, tokenize_seconds=tokenize_seconds) for request in requests
+        ]

@@ -1,33 +1,33 @@
-"""The errors that callers may want to catch, each of them also a built-in."""
+"""The errors that callers may want to catch; each is also a built-in exception."""
 
 
 class BioGptError(Exception):
-    """Anything that this package raises on purpose; its message is one line that names the remedy."""
+    """Base of all errors that this package raises on purpose; the message is one line that names the remedy."""
 
 
 class CheckpointError(BioGptError, ValueError):
-    """A checkpoint is missing, incomplete, malformed or not a BioGPT."""
+    """Error for a checkpoint that is missing, incomplete, malformed or not a BioGPT."""
 
 
 class BundleError(BioGptError, ValueError):
-    """A bundle is missing, incomplete, altered or of a version that this package does not read."""
+    """Error for a bundle that is missing, incomplete, altered or of a version that this package does not read."""
 
 
 class ProviderError(BioGptError, RuntimeError):
-    """ONNX Runtime, or the execution provider that was asked for, cannot be had."""
+    """Error for an ONNX Runtime, or a requested execution provider, that is not available."""
 
 
 class DeviceMemoryError(BioGptError, MemoryError):
-    """A GPU's memory is full; what was loaded before can still be used."""
+    """Error for a GPU whose memory is full; models that were loaded before can still be used."""
 
 
 class ConfigError(BioGptError, ValueError):
-    """A setting has a bad value; the message names the field."""
+    """Error for a setting with a bad value; the message names the field."""
 
 
 class PromptError(BioGptError, ValueError):
-    """A prompt cannot be used: empty list, wrong type, ids outside the vocabulary, too long."""
+    """Error for a prompt that cannot be used: an empty list, a wrong type, ids outside the vocabulary, too long."""
 
 
 class DocumentError(BioGptError, ValueError):
-    """A file of documents cannot be read or written."""
+    """Error for a file of documents that cannot be read or written."""

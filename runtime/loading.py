@@ -25,11 +25,11 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
 ) -> BioGPT:
     """Loads a bundle, as `biogpt-onnx export` or `biogpt-onnx quantize` wrote it.
 
-    The keyword arguments are the fields of `LoadOptions`, which says what each does.
+    The keyword arguments are the fields of `LoadOptions`, which describes each.
 
     Raises:
         BundleError: the bundle is missing, incomplete or damaged.
-        ProviderError: ONNX Runtime or the device cannot be had; says what is missing.
+        ProviderError: ONNX Runtime or the device is not available; the message names the missing part.
         DeviceMemoryError: the weights do not fit in the GPU's memory.
         ConfigError: a bad option, or a cache folder that cannot be used.
     """
@@ -54,7 +54,7 @@ def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
     """Opens the tokenizer of a bundle.
 
     Raises:
-        BundleError: its vocabulary is damaged, or of another size than the model's.
+        BundleError: the vocabulary is damaged, or of another size than the model's.
     """
     try:
         tokenizer = BioGptTokenizer.from_files(

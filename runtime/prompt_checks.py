@@ -1,4 +1,4 @@
-"""Prompts as callers give them, to ids that a model takes."""
+"""Checks of prompts and texts that callers give, and their conversion to token ids."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from biogpt_onnx.runtime.errors import ConfigError, PromptError
 
 
 def as_list(prompts: object) -> list[str | Prefix[Any]]:
-    """One prompt or several, as a list.
+    """Returns one prompt or several as a list.
 
     Raises:
-        PromptError: neither strings nor prefixes, or none.
+        PromptError: a prompt is neither a string nor a prefix, or there is no prompt.
     """
     items = [prompts] if isinstance(prompts, str | Prefix) else prompts
     if isinstance(items, bytes) or not isinstance(items, Sequence):
@@ -28,10 +28,10 @@ def as_list(prompts: object) -> list[str | Prefix[Any]]:
 
 
 def as_text(text: object) -> str:
-    """A text that is one.
+    """Returns a text after checking that it is a string.
 
     Raises:
-        PromptError: it is no string.
+        PromptError: the text is not a string.
     """
     if not isinstance(text, str):
         raise PromptError(f"a text is of type {type(text).__name__}: give a string")
@@ -39,10 +39,10 @@ def as_text(text: object) -> str:
 
 
 def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:
-    """Several sequences of ids; see `check_ids`.
+    """Returns several sequences of token ids as plain integers.
 
     Raises:
-        PromptError: likewise, or no sequences.
+        PromptError: there are no sequences, or one is empty, or holds anything but ids of the vocabulary.
     """
     if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | np.ndarray):
         raise PromptError(f"token ids are of type {type(batch).__name__}: give a list of lists of whole numbers")
@@ -52,10 +52,10 @@ def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:
 
 
 def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
-    """One sequence of ids as plain integers.
+    """Returns a sequence of token ids as plain integers.
 
     Raises:
-        PromptError: empty, not whole numbers, or outside the vocabulary.
+        PromptError: the sequence is empty, or holds anything but ids of the vocabulary.
     """
     if isinstance(ids, str | bytes) or not isinstance(ids, Sequence | np.ndarray):
         raise PromptError(f"token ids are of type {type(ids).__name__}: give a list of whole numbers")
@@ -70,7 +70,7 @@ def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
 
 
 def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tuple[int, ...]:
-    """A prompt within the model's positions, shortened if the configuration says so.
+    """Returns a prompt within the model's positions, shortened if the configuration allows it.
 
     Raises:
         PromptError: the prompt is too long and may not be shortened.
@@ -88,15 +88,15 @@ def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tup
 
 
 def check_choices(name: str, texts: object, encode: Callable[[str], Sequence[int]]) -> list[tuple[int, ...]]:
-    """The token ids of each text.
+    """Returns the token ids of each text.
 
     Args:
-        name: what the texts are called in an error.
-        texts: what the caller gave.
-        encode: gives a text's ids.
+        name: name of the texts in an error.
+        texts: texts that the caller gave.
+        encode: returns the token ids of a text.
 
     Raises:
-        ConfigError: there are none, one is empty or not a string, or two have the same ids.
+        ConfigError: there are no texts, one is empty or not a string, or two have equal ids.
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Sequence) or not texts:
         raise ConfigError(f"{name} is {texts!r}: give a list of at least one text")

@@ -1,4 +1,4 @@
-"""What the engine gives back."""
+"""Results of the engine: generations, scores and choices."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from biogpt_onnx.runtime.decoding.state import FinishReason
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time of a call went, in seconds; prompts of one batch share their figures.
+    """The time of a call by phase, in seconds; prompts of one batch share their figures.
 
     Attributes:
-        tokenize: prompts to ids.
-        prefill: reading the prompts, to the first token.
-        decode: all tokens after the first; of a stream also what the caller did meanwhile.
-        steps: forward passes in `decode`; with drafts fewer than tokens.
-        captured_steps: those of them that were replayed from a CUDA graph. On a GPU all steps of greedy search, of
+        tokenize: time for the conversion of the prompts to ids.
+        prefill: time for reading the prompts, up to the first token.
+        decode: time for all tokens after the first; in a stream this includes the caller's time between pieces.
+        steps: number of forward passes in `decode`; with drafts fewer than tokens.
+        captured_steps: number of steps that were replayed from a CUDA graph. On a GPU all steps of greedy search, of
             sampling and of beams should be; passes that verify drafts are not.
     """
 
@@ -32,13 +32,14 @@ class Hypothesis:
     """One continuation of a prompt.
 
     Attributes:
-        text: what to append to the prompt; it begins with a space where one belongs.
-        token_ids: the new tokens, the one that ended the sequence included.
-        score: sum of their log-probabilities by the model's own reckoning, in nats; with beams divided by
+        text: text to append to the prompt; it begins with a space where one belongs.
+        token_ids: new tokens, including the one that ended the sequence.
+        score: sum of the new tokens' log-probabilities by the model alone, in nats; with beams divided by
             length ** length_penalty, as the beams are ranked.
-        log_probabilities: of each new token behind those before it, in nats; with beams after the rules.
-        finish_reason: "eos" (the model ended it), "stop" (a stop string, or nothing more was allowed), "length" (no
-            more tokens were asked for), "time" (`max_time` was over), "cancelled".
+        log_probabilities: log-probability of each new token given those before it, in nats; with beams after the rules
+            have been applied.
+        finish_reason: "eos" (the model ended it), "stop" (a stop string, or nothing more was allowed), "length" (the
+            most tokens that it may have were reached), "time" (`max_time` was over), "cancelled".
     """
 
     text: str
@@ -50,15 +51,15 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Generation:
-    """The answer to one prompt: its best continuation, and all that were asked for.
+    """The answer to one prompt: its best continuation, and all that were requested.
 
     Attributes:
-        text: see `Hypothesis`.
-        token_ids: see `Hypothesis`.
-        score: see `Hypothesis`.
-        finish_reason: see `Hypothesis`.
+        text: text of the best continuation, to append to the prompt.
+        token_ids: new tokens of the best continuation.
+        score: score of the best continuation, in nats.
+        finish_reason: reason why the best continuation ended.
         sequences: all continuations, best first.
-        timings: where the time went.
+        timings: time of the call by phase.
     """
 
     text: str
@@ -70,18 +71,18 @@ class Generation:
 
     @classmethod
     def of(cls, sequences: tuple[Hypothesis, ...], timings: Timings) -> "Generation":
-        """The answer made of these continuations, best first."""
+        """Returns the answer with these continuations, best first."""
         best = sequences[0]
         return cls(best.text, best.token_ids, best.score, best.finish_reason, sequences, timings)
 
 
 @dataclass(frozen=True)
 class Score:
-    """How likely a text is.
+    """The log-probabilities of a text.
 
     Attributes:
-        token_ids: the text's tokens, without the one that starts every sequence.
-        log_probabilities: of each token given those before it, in nats.
+        token_ids: token ids of the text, without the one that starts every sequence.
+        log_probabilities: log-probability of each token given those before it, in nats.
     """
 
     token_ids: tuple[int, ...]
@@ -94,19 +95,19 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """Per token: exp of the mean negative log-probability."""
+        """Perplexity per token: exp of the mean negative log-probability."""
         return math.exp(-self.total / len(self.token_ids))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several given continuations.
+    """One of several given continuations of a prompt, with its probability.
 
     Attributes:
-        text: as it was given; of ids, their text.
-        token_ids: what was scored.
-        log_probability: of all its tokens together after the prompt, in nats.
-        probability: its share among the choices; they add up to 1.
+        text: text of the continuation, as it was given.
+        token_ids: token ids that were scored.
+        log_probability: log-probability of all its tokens together after the prompt, in nats.
+        probability: share of the choice among all choices; the shares add up to 1.
     """
 
     text: str
@@ -117,24 +118,24 @@ class Choice:
 
 @dataclass(frozen=True)
 class Choices:
-    """How likely each of several continuations of a prompt is.
+    """Several given continuations of a prompt, with their probabilities.
 
     Attributes:
-        choices: in the order in which they were given.
+        choices: the choices, in the order in which they were given.
     """
 
     choices: tuple[Choice, ...]
 
     @property
     def best(self) -> Choice:
-        """The likeliest; of equals the first."""
+        """Most likely choice; the first of equally likely ones."""
         return max(self.choices, key=lambda choice: choice.log_probability)
 
     @classmethod
     def of(
         cls, texts: Sequence[str], token_ids: Sequence[tuple[int, ...]], log_probabilities: Sequence[float]
     ) -> "Choices":
-        """The choices with these log-probabilities, in nats."""
+        """Returns the choices with these log-probabilities, in nats."""
         largest = max(log_probabilities)
         weights = [math.exp(value - largest) for value in log_probabilities]
         total = math.fsum(weights)

@@ -1,4 +1,4 @@
-"""A generation while it is being written."""
+"""Streams: generations whose text is yielded while it is produced."""
 
 from collections.abc import Callable, Iterator
 from threading import RLock
@@ -12,17 +12,17 @@ from biogpt_onnx.runtime.results import Generation
 
 
 class TextStream(Iterator[str]):
-    """Yields text as soon as nothing to come can change it; the pieces together are the generation's text.
+    """A stream of text, each piece of which is yielded as soon as no later token can change it.
 
-    Greedy search and sampling yield token by token, beams their final answer. `close`, or leaving a `with` block, ends
-    the generation and keeps what there is.
+    The pieces together are the generation's text. Greedy search and sampling yield token by token, beams their final
+    answer. `close`, or leaving a `with` block, ends the generation and keeps the text so far.
 
     Args:
-        search: goes on by one step each time.
-        request: what the search continues.
-        text: reads the tokens as they come; None where they are certain only at the end.
-        limits: of the search.
-        finish: makes the answer of what was found.
+        search: iterator that takes one step of the search at a time.
+        request: the prompt that the search continues.
+        text: text of the continuation, to which new tokens are added; None if tokens are certain only at the end.
+        limits: limits of the search.
+        finish: returns the generation of the request once the search has ended.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class TextStream(Iterator[str]):
 
     @property
     def generation(self) -> Generation | None:
-        """The answer once the stream has ended or was closed; None before."""
+        """Generation of the stream once it has ended or was closed; None before."""
         return self._generation
 
     def __next__(self) -> str:
-        """The next piece, never empty.
+        """Returns the next piece, which is never empty.
 
         Raises:
             StopIteration: the text has ended.
@@ -69,13 +69,13 @@ class TextStream(Iterator[str]):
                 self._advance()
 
     def __enter__(self) -> Self:
-        """The stream itself."""
+        """Returns the stream itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes it."""
+        """Closes the stream."""
         self.close()
 
     def _advance(self) -> str:

@@ -1,1 +1,1 @@
-"""Backends: what computes the passes of a model, one folder for each kind of device."""
+"""Backends: devices that compute the passes of a model, a folder for each kind."""

@@ -1,4 +1,4 @@
-"""Long sequences read in chunks, so that memory stays bounded."""
+"""Chunks of long sequences, read one by one so that memory stays bounded."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.backends.protocol import CacheT, Decoder
 
 CHUNK_TOKENS = 512
-"""Tokens read in a pass. Attention's scores grow with chunk x sequence, and longer chunks are hardly faster."""
+"""Tokens of a chunk. Attention's scores grow with chunk x sequence, and longer chunks are hardly faster."""
 
 
 def logits_by_chunk(
@@ -16,10 +16,10 @@ def logits_by_chunk(
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yields the logits after every token from number `first` on that a cache does not hold yet, [tokens, vocab] each.
 
-    All logits of a long text would not fit in memory at once.
+    The logits of a long text do not fit in memory all at once.
     """
     rows = np.array([ids], dtype=np.int64)
     for start in range(int(cache.lengths[0]), len(ids), CHUNK_TOKENS):
         chunk = rows[:, start : start + CHUNK_TOKENS]
-        wanted = np.arange(min(max(0, first - start), chunk.shape[1]), chunk.shape[1])
-        yield decoder.forward(chunk, cache, logits_indices=wanted)
+        requested = np.arange(min(max(0, first - start), chunk.shape[1]), chunk.shape[1])
+        yield decoder.forward(chunk, cache, logits_indices=requested)

@@ -1,23 +1,23 @@
-"""Continuations of one prompt as a tree, in which a beginning that several have in common stands once."""
+"""The tree of one prompt's continuations, in which a beginning that several share is stored once."""
 
 from collections.abc import Mapping, Sequence
 
 ROOT = -1
-"""Parent of the nodes that follow the prompt."""
+"""Number of the root, which stands for the prompt: the parent of the nodes that follow it."""
 
 
 class ContinuationTree:
-    """The tokens of continuations that must be read to score them.
+    """A tree of the tokens that must be read to score continuations.
 
-    Nodes are numbered so that parents stand before their children. A continuation's last token is scored but not read,
+    Nodes are numbered so that parents come before their children. A continuation's last token is scored but not read,
     so that it is no node.
 
     Attributes:
         tokens: token of each node.
-        parents: parent of each node; `ROOT` for those that follow the prompt.
+        parents: parent of each node; `ROOT` for nodes that follow the prompt.
 
     Args:
-        continuations: token ids, at least one each.
+        continuations: token ids of each continuation, at least one.
     """
 
     def __init__(self, continuations: Sequence[Sequence[int]]) -> None:
@@ -34,9 +34,9 @@ class ContinuationTree:
         return sorted(self._scored[node])
 
     def paths_to_leaves(self) -> list[list[int]]:
-        """Returns the path from below the root to each leaf, which together lead through every node.
+        """Returns the path from below the root to each leaf; together the paths lead through every node.
 
-        There is at least one: an empty one where there are no nodes.
+        Without nodes there is one path, which is empty.
         """
         leaves = sorted(set(range(len(self.tokens))) - set(self.parents))
         return [self._path_to(leaf) for leaf in leaves] or [[]]
@@ -45,7 +45,7 @@ class ContinuationTree:
         """Returns the score of each token of each continuation.
 
         Args:
-            scores: the score of each node, or `ROOT`, and token that is scored after it.
+            scores: score of each pair of a node, or `ROOT`, and a token that is scored after it.
         """
         return [
             [scores[parent, token] for parent, token in zip(path, continuation, strict=True)]

@@ -1,17 +1,17 @@
-"""Next-token scores that lie in the host's memory."""
+"""Next-token scores in the host's memory."""
 
 import numpy as np
 import numpy.typing as npt
 
 
 class HostTokenScores:
-    """Logits in memory, of which no part is cheaper to read than all; see `TokenScores`.
+    """Next-token scores in the host's memory, where a part is not cheaper to read than all; see `TokenScores`.
 
     Attributes:
         is_captured: False, because nothing is captured on the host.
 
     Args:
-        logits: float32 [rows, vocab]; whoever selects tokens may change them.
+        logits: float32 [rows, vocab]; they may be changed when tokens are selected.
     """
 
     is_captured = False
@@ -21,15 +21,15 @@ class HostTokenScores:
 
     @property
     def vocab_size(self) -> int:
-        """Entries of a row of logits."""
+        """Number of entries of a row of logits."""
         return int(self._logits.shape[1])
 
     def top_tokens(self, count: int) -> None:
-        """Returns None: all logits are at hand."""
+        """Returns None, because all logits are in the host's memory."""
         del count
 
     def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> None:
-        """Returns None: all logits are at hand."""
+        """Returns None, because all logits are in the host's memory."""
         del rows, tokens
 
     def logits(self) -> npt.NDArray[np.float32]:

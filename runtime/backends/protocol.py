@@ -1,4 +1,4 @@
-"""What a decoding strategy needs of a device: `Backend`, its `Cache`, and the `TokenScores` that it answers with.
+"""The protocols between strategies and devices: `Backend`, its `Cache`, and the `TokenScores` that it returns.
 
 A strategy is written against these protocols alone, so that it runs on every device and is tested with a small fake.
 """
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Cache(Protocol):
-    """The key-value cache of a batch of sequences, a row each."""
+    """The key-value cache of a batch of sequences, with a row for each."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Tokens held by each row, [batch]."""
+        """Number of tokens held by each row, [batch]."""
         ...
 
     @property
     def capacity(self) -> int:
-        """Tokens that a row has room for."""
+        """Number of tokens that a row has room for."""
         ...
 
     def row(self, index: int) -> Self:
@@ -39,11 +39,11 @@ class Cache(Protocol):
         ...
 
     def truncate(self, length: int) -> None:
-        """Removes what every row holds beyond `length` tokens."""
+        """Removes the tokens of every row beyond the first `length`."""
         ...
 
     def copy_from(self, source: Self, length: int) -> None:
-        """Makes the only row of this cache the first tokens of another cache's only row."""
+        """Replaces the only row of this cache by the first `length` tokens of another cache's only row."""
         ...
 
 
@@ -58,7 +58,7 @@ class TokenScores(Protocol):
 
     @property
     def vocab_size(self) -> int:
-        """Entries of a row of logits."""
+        """Number of entries of a row of logits."""
         ...
 
     @property
@@ -69,8 +69,8 @@ class TokenScores(Protocol):
     def top_tokens(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]] | None:
         """Returns the ids of the most likely tokens and their log-probabilities in nats, both [rows, `count` or more].
 
-        A single token is the first of equally likely ones. Of several, any may be among the selected, in any order
-        among equals. None if so many cannot be selected for less than the cost of reading all logits.
+        For a `count` of 1, the first of equally likely tokens is returned. For more, any of equally likely tokens may
+        be among them, in any order. None if so many cannot be selected for less than the cost of reading all logits.
         """
         ...
 
@@ -79,7 +79,7 @@ class TokenScores(Protocol):
     ) -> npt.NDArray[np.float32] | None:
         """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats.
 
-        None if they cannot be had for less than the cost of reading all logits.
+        None if they cannot be computed for less than the cost of reading all logits.
         """
         ...
 
@@ -97,17 +97,17 @@ class Decoder(Protocol[CacheT]):
 
     @property
     def max_positions(self) -> int:
-        """Tokens that a sequence may have."""
+        """Most tokens that a sequence may have."""
         ...
 
     @property
     def vocab_size(self) -> int:
-        """Entries of a row of logits."""
+        """Number of entries of a row of logits."""
         ...
 
     @property
     def device(self) -> str:
-        """The name of the device on which it runs, such as "cpu"."""
+        """Name of the device on which it runs, such as "cpu"."""
         ...
 
     def new_cache(self, batch_size: int, capacity: int) -> CacheT:
@@ -129,12 +129,12 @@ class Beams(Protocol):
     """The running beams of one or several prompts on a device, numbered from 0 in the order of the last step."""
 
     def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
-        """Replaces the beams by continuations of theirs and returns the scores after each of these.
+        """Replaces the beams by continuations of theirs and returns the scores after each of the new beams.
 
         Args:
-            parents: for each new beam, the number of the beam that it continues; one may be continued several times,
+            parents: for each new beam, the number of the beam that it continues; a beam may be continued several times,
                 and one that is not named ends.
-            token_ids: the token that each new beam appends.
+            token_ids: token that each new beam appends.
         """
         ...
 
@@ -149,12 +149,12 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
 
     @property
     def prefix_capacity(self) -> int:
-        """Tokens for which the cache of a prefix has room, the prefix's own included."""
+        """Number of tokens for which the cache of a prefix has room, the prefix's own included."""
         ...
 
     @property
     def default_batch_size(self) -> int:
-        """Number of prompts that are best generated from together, if nothing else is said."""
+        """Number of prompts that are best continued together, unless the caller decides otherwise."""
         ...
 
     @property
@@ -164,15 +164,15 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
 
     @property
     def near_tie(self) -> float | None:
-        """Difference of logits below which a pass over several tokens may order two tokens otherwise than single steps.
+        """Difference of logits below which a pass over several tokens may rank two of them differently than a step.
 
-        A draft is verified again step by step where the two most likely tokens are closer. None if drafts are accepted
+        Where the two most likely tokens are closer, a draft is verified again step by step. None if drafts are accepted
         as the device rounds.
         """
         ...
 
     def read(self, prompt_ids: Sequence[int], cache: CacheT, limits: Limits) -> TokenScores:
-        """Reads what a cache of one row does not hold yet of a prompt, and returns the scores after its last token.
+        """Reads the tokens of a prompt that a cache of one row does not hold yet; returns the scores after the last.
 
         Raises:
             Interrupted: a limit was reached.
@@ -182,12 +182,12 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
     def read_prompts(
         self, states: "Sequence[SequenceState]", limits: Limits, extra_room: int = 0
     ) -> AbstractContextManager[tuple[CacheT, TokenScores]]:
-        """Reads the prompts of sequences into a cache with a row for each, and gives the scores after each prompt.
+        """Reads the prompts of sequences into a cache with a row for each; yields it and the scores after each prompt.
 
         Args:
-            states: the sequences; a row has room for the new tokens that its sequence may get.
-            limits: checked before each pass.
-            extra_room: tokens for which each row has room besides.
+            states: sequences; a row has room for the new tokens that its sequence may get.
+            limits: limits that are checked before each pass.
+            extra_room: number of tokens for which each row has room in addition.
 
         Raises:
             Interrupted: a limit was reached.
@@ -199,22 +199,22 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
         ...
 
     def verify(self, token_ids: Sequence[int], cache: CacheT) -> TokenScores:
-        """Appends several tokens to the only row; the scores have a row for each of them."""
+        """Appends several tokens to the only row, and returns scores with a row for each of them."""
         ...
 
     def max_beam_prompts(self, num_beams: int) -> int:
-        """Returns how many prompts with so many beams each are searched together."""
+        """Returns the number of prompts with so many beams each that are searched together."""
         ...
 
     def beams(
         self, states: "Sequence[SequenceState]", num_beams: int, limits: Limits
     ) -> AbstractContextManager[tuple[Beams, TokenScores]]:
-        """Reads the prompts of sequences, each of which becomes a beam, and gives the scores after each prompt.
+        """Reads the prompts of sequences, and yields a beam for each and the scores after each prompt.
 
         Args:
             states: at most `max_beam_prompts(num_beams)` sequences.
-            num_beams: beams that each prompt may have from the first step on.
-            limits: checked before each pass.
+            num_beams: most beams of each prompt from the first step on.
+            limits: limits that are checked before each pass.
 
         Raises:
             Interrupted: a limit was reached.
@@ -229,8 +229,8 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
         """Returns the log-probability of each token of each continuation after each prompt, in nats.
 
         Args:
-            prompts: the token ids of each, at least one, and the prefix that they may begin with.
-            continuations: token ids, at least one each, the same for all prompts.
+            prompts: token ids of each prompt, at least one, and the prefix that they may begin with.
+            continuations: token ids of each continuation, at least one; all prompts have the same continuations.
         """
         ...
 

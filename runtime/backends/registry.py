@@ -1,4 +1,4 @@
-"""All backends, and the choice among them.
+"""The registry of backends, and the selection of one for a bundle.
 
 A new execution provider is a folder beside `cpu` and `cuda` with a `BackendSpec`, and a line in `BACKENDS`.
 """
@@ -18,7 +18,7 @@ from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime, warn_of_two_runtimes
 
 BACKENDS = (CUDA, CPU)
-"""In the order in which device "auto" takes them. The last runs everywhere."""
+"""All backends, in the order in which device "auto" tries them. The last runs everywhere."""
 
 _AUTO = "auto"
 
@@ -26,16 +26,16 @@ _AUTO = "auto"
 def open_backend(folder: Path, manifest: Manifest, options: LoadOptions | None = None) -> Backend[Any]:
     """Opens a bundle on the device that the options name.
 
-    A device that was asked for by name is never replaced by another; "auto" takes the next backend where one fails, and
-    warns.
+    A device that was requested by name is never replaced by another; "auto" warns if a backend fails, and takes the
+    next one.
 
     Args:
-        folder: the bundle.
-        manifest: its manifest.
-        options: by default `LoadOptions()`.
+        folder: folder of the bundle.
+        manifest: manifest of the bundle.
+        options: options of loading; by default `LoadOptions()`.
 
     Raises:
-        ProviderError: ONNX Runtime or the device cannot be had.
+        ProviderError: ONNX Runtime or the device is not available.
         BundleError: a graph cannot be loaded, or the device needs one that the bundle does not have.
         ConfigError: a bad option.
         DeviceMemoryError: the weights do not fit in the device's memory.
@@ -59,7 +59,7 @@ def choose_backend(onnxruntime: OnnxRuntime, device: str, precision: str) -> Bac
 
     Raises:
         ConfigError: there is no such device.
-        ProviderError: the device was asked for by name and cannot be had, or there is none that runs the bundle.
+        ProviderError: the device was requested by name and is not available, or there is none that runs the bundle.
     """
     by_name = {spec.device: spec for spec in BACKENDS}
     if device == _AUTO:

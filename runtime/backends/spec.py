@@ -1,4 +1,4 @@
-"""What the registry knows of a backend before it is opened."""
+"""The registry's description of a backend, known before it is opened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 
 @dataclass(frozen=True)
 class BackendSpec:
-    """A kind of device, and how a bundle is opened on it.
+    """A kind of device, and the function that opens a bundle on it.
 
     Attributes:
-        device: the name that users give.
-        title: its name in a sentence, such as "the CPU".
-        provider: ONNX Runtime's execution provider.
-        runs: takes a bundle's precision; True if the provider has kernels for it.
-        no_provider: clause with the remedy, for where the installed ONNX Runtime lacks the provider.
-        not_run: takes a bundle's precision that it does not run, and the reason why no other backend does; returns the
-            error's message with the remedy.
-        open: opens a bundle.
+        device: name of the device in options.
+        title: name of the device in a sentence, such as "the CPU".
+        provider: execution provider of ONNX Runtime.
+        runs: function that takes a bundle's precision, and returns True if the provider has kernels for it.
+        no_provider: clause of an error, with the remedy, for an ONNX Runtime that lacks the provider.
+        not_run: function that takes a precision without kernels, and the reason why no other backend is taken; returns
+            the error's message with the remedy.
+        open: function that opens a bundle.
     """
 
     device: str

@@ -1,25 +1,28 @@
-"""The numbers that fix a BioGPT's shape."""
+"""The architecture of a BioGPT: the sizes and options that define its graph."""
 
 from dataclasses import dataclass
 
 LAYER_NORM_EPSILON = 1e-5
-"""What every BioGPT runs with. The published config.json says 1e-12, which neither transformers nor fairseq reads."""
+"""Epsilon of every BioGPT's layer norms.
+
+The published config.json says 1e-12, which neither transformers nor fairseq reads.
+"""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A BioGPT's shape.
+    """The sizes and options of a BioGPT.
 
     Attributes:
-        num_layers: decoder layers.
+        num_layers: number of decoder layers.
         hidden_size: width of the residual stream.
-        num_heads: attention heads; each has hidden_size / num_heads dimensions.
+        num_heads: number of attention heads; each has hidden_size / num_heads dimensions.
         intermediate_size: width of the feed-forward layer.
-        vocab_size: rows of the token embedding, soft-prompt rows included.
-        max_positions: longest sequence, in tokens (the checkpoint's table has two rows more).
-        soft_prompt_size: rows at the end of the embedding that no text tokenizes to (`learned1`, ...).
-        tied_head: whether the output head is the token embedding.
-        scale_embedding: whether token embeddings are multiplied by sqrt(hidden_size).
+        vocab_size: number of rows of the token embedding, soft-prompt rows included.
+        max_positions: longest sequence, in tokens (the checkpoint's table of positions has two rows more).
+        soft_prompt_size: number of rows at the end of the embedding that no text tokenizes to (`learned1`, ...).
+        tied_head: True if the output head is the token embedding.
+        scale_embedding: True if token embeddings are multiplied by sqrt(hidden_size).
     """
 
     num_layers: int
@@ -34,5 +37,5 @@ class Architecture:
 
     @property
     def head_size(self) -> int:
-        """Dimensions of one attention head."""
+        """Number of dimensions of one attention head."""
         return self.hidden_size // self.num_heads

@@ -36,25 +36,25 @@ BEST_IDS = "best_ids"
 BEST_LOG_PROBABILITIES = "best_log_probabilities"
 
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
-"""How a layer's weights are stored, where a bundle's manifest says it of each layer."""
+"""Storage types of a layer's weights, for manifests that name one for each layer."""
 
 _MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
 
 def past_name(layer: int, part: str) -> str:
-    """The graph input that holds a layer's cache; `part` is "key" or "value"."""
+    """Returns the name of the graph input that holds a layer's cache; `part` is "key" or "value"."""
     return f"past_key_values.{layer}.{part}"
 
 
 def present_name(layer: int, part: str) -> str:
-    """The graph output that holds a layer's cache; `part` is "key" or "value"."""
+    """Returns the name of the graph output that holds a layer's cache; `part` is "key" or "value"."""
     return f"present.{layer}.{part}"
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What a file of the bundle must be: its size in bytes and its sha256 as hexadecimal digits."""
+    """The size in bytes that a file of the bundle must have, and its sha256 as hexadecimal digits."""
 
     size: int
     sha256: str
@@ -62,7 +62,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output of the graph; a dimension is a number or the name of one that varies."""
+    """An input or output of a graph; a dimension is a number, or the name of one that varies."""
 
     name: str
     dtype: str
@@ -79,23 +79,23 @@ class GraphSpec:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle says of itself.
+    """The manifest of a bundle: the contents of `bundle.json`.
 
     Attributes:
-        precision: how the weights are stored, e.g. "fp32".
-        recipe: the quantization recipe that made it; None for an export.
-        architecture: the model's shape.
-        inputs: the graph's inputs.
-        outputs: the graph's outputs.
-        source: where the weights came from, without any path of the machine that exported them.
-        tools: versions of what wrote the bundle.
-        files: every file of the bundle but the manifest itself.
-        evaluation: how a quantized bundle's answers compared with those of the float32 one; None where none was made.
-        layer_precisions: of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`; None where the
-            recipe says it all.
-        task: the name of the task that the checkpoint was fine-tuned for, any string; None if it is not known.
-        causal: the causal graph of a half-precision bundle: a second graph over the same weights, without attention
-            bias, that runs on GPUs. None where there is none.
+        precision: storage type of the weights, e.g. "fp32".
+        recipe: name of the quantization recipe that made the bundle; None for an exported one.
+        architecture: sizes and options of the model.
+        inputs: inputs of the graph.
+        outputs: outputs of the graph.
+        source: origin of the weights, without any path of the machine that exported them.
+        tools: versions of the tools that wrote the bundle.
+        files: size and hash of every file of the bundle by name, except the manifest itself.
+        evaluation: comparison of a quantized bundle's answers with those of the float32 one; None without one.
+        layer_precisions: storage type of each linear layer, embedding and head by name, one of `LAYER_PRECISIONS`
+            each; None if the recipe determines them all.
+        task: name of the task for which the checkpoint was fine-tuned, any string; None if it is not known.
+        causal: causal graph of a half-precision bundle: a second graph over the same weights, without attention bias,
+            that runs on GPUs; None for a bundle without one.
         format_version: the version of this format.
     """
 
@@ -114,12 +114,12 @@ class Manifest:
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
-        """The manifest as it is stored."""
+        """Returns the manifest as JSON, in the form in which it is stored."""
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
 
     @property
     def num_bytes(self) -> int:
-        """Size of all files that the manifest lists."""
+        """Size of all files that the manifest lists, in bytes."""
         return sum(record.size for record in self.files.values())
 
 
@@ -151,10 +151,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> None:
-    """Holds the bundle's files against its manifest: presence and size, and with `contents` every byte.
+    """Compares the bundle's files with its manifest: presence and size, and with `contents` the hash of every file.
 
     Raises:
-        BundleError: lists every file that is missing, of another size or altered.
+        BundleError: files are missing, of another size or altered; the message lists all of them.
     """
     problems = list(_file_problems(folder, manifest.files, contents=contents))
     if problems:
@@ -162,7 +162,7 @@ def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> 
 
 
 def hash_file(path: Path) -> str:
-    """The sha256 of a file, as hexadecimal digits."""
+    """Returns the sha256 of a file, as hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_HASH_CHUNK_BYTES):
@@ -223,7 +223,7 @@ def _layer_precisions(precisions: object) -> dict[str, str] | None:
 
 
 def _task(task: object) -> str | None:
-    # Any name is valid: the runtime does not know which tasks there are.
+    # Any name is valid, because users fine-tune for tasks of their own.
     if task is not None and not isinstance(task, str):
         raise TypeError("task is not a string")
     return task
@@ -238,7 +238,7 @@ def _causal(spec: dict[str, Any] | None, files: Mapping[str, FileRecord]) -> Gra
 
 
 def _plain_name(name: str) -> str:
-    # A manifest may come from anywhere: it must not make us read outside its folder.
+    # A manifest may come from an untrusted source: no name in it may lead outside its folder.
     if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
         raise TypeError(f"{name!r} is not a file name")
     return name

@@ -1,4 +1,4 @@
-"""Writing a bundle whole or not at all."""
+"""Atomic writing of bundles: a bundle appears whole or not at all."""
 
 import contextlib
 import secrets
@@ -16,12 +16,16 @@ from biogpt_onnx.runtime.errors import BundleError
 
 @dataclass(frozen=True)
 class BundleWriter:
-    """A bundle in the making: put the files into `folder`, then call `finish`."""
+    """A bundle that is being written: put the files into `folder`, then call `finish`.
+
+    Attributes:
+        folder: the folder for the bundle's files.
+    """
 
     folder: Path
 
     def finish(self, manifest: Manifest) -> Manifest:
-        """Records every file of the folder in the manifest and writes it beside them."""
+        """Records every file of the folder in the manifest, writes it beside them and returns it."""
         files = {
             path.name: FileRecord(size=path.stat().st_size, sha256=hash_file(path))
             for path in sorted(self.folder.iterdir())
@@ -33,17 +37,18 @@ class BundleWriter:
 
 @contextmanager
 def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A folder beside `target` that becomes `target` when the block ends well, and vanishes when it does not.
+    """Yields a folder beside `target` that becomes `target` if the block ends without an error, and is removed if not.
 
     Args:
         target: the folder to make.
-        overwrite: whether an exported model (or an empty folder) that stands there is replaced. Anything else never is.
+        overwrite: True to replace an exported model at `target`. An empty folder is always replaced, anything else
+            never.
 
     Raises:
-        BundleError: the target stands in the way or its parent cannot be written.
+        BundleError: `target` exists and may not be replaced, or cannot be written.
     """
     _refuse_occupied(target, overwrite=overwrite)
-    # Named before it is made, so that a signal at any moment finds the name to remove.
+    # The name is fixed before the folder is made, so that the folder is removed whenever a signal arrives.
     building = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         _make(building, target)
@@ -59,13 +64,15 @@ def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def write_bundle(target: Path, *, overwrite: bool = False) -> Iterator[BundleWriter]:
-    """A `BundleWriter` whose bundle appears at `target` when the block ends well; see `atomic_folder`."""
+    """Yields a writer whose bundle appears at `target` if the block ends without an error; see `atomic_folder`."""
     with atomic_folder(target, overwrite=overwrite) as folder:
         yield BundleWriter(folder)
 
 
 def record_evaluation(folder: Path, manifest: Manifest, evaluation: Mapping[str, Any]) -> Manifest:
-    """Writes an evaluation into the manifest of a finished bundle; the old manifest stands until the new one is whole.
+    """Writes an evaluation into the manifest of a finished bundle, and returns the new manifest.
+
+    The old manifest is kept until the new one has been written whole.
 
     Raises:
         BundleError: the manifest cannot be written.
@@ -107,7 +114,7 @@ def _replace(building: Path, target: Path) -> None:
     if not target.exists():
         building.rename(target)
         return
-    # A folder that is not empty cannot be renamed over: the old one steps aside for a moment.
+    # A rename cannot replace a folder that is not empty, so the old one is moved aside first.
     retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     target.rename(retired / target.name)
     try:

@@ -1,1 +1,1 @@
-"""The searches that turn next-token logits into sequences; they never see ONNX Runtime."""
+"""Decoding: searches that turn next-token scores into sequences, independent of ONNX Runtime."""

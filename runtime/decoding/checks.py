@@ -1,6 +1,6 @@
-"""Checks of single settings: each takes a field's name and value and returns the value, or says what is wrong with it.
+"""Checks of single settings: each takes a field's name and value, and returns the value or raises an error.
 
-A check is made by the function that names its kind, so that a table of fields reads as what each field may be.
+Functions such as `whole_number` return a check, so that a table of fields and checks reads as a specification.
 """
 
 import math
@@ -13,11 +13,11 @@ import numpy as np
 from biogpt_onnx.runtime.errors import ConfigError
 
 Check = Callable[[str, Any], object]
-"""Takes a field's name and value; returns the value in the form in which it is kept."""
+"""A check of a setting: takes a field's name and value, and returns the value in the form in which it is kept."""
 
 
 def whole_number(least: int) -> Callable[[str, Any], int]:
-    """A whole number of `least` or more."""
+    """Returns a check for a whole number of `least` or more."""
 
     def check(name: str, value: object) -> int:
         if type(value) is not int or value < least:
@@ -30,24 +30,24 @@ def whole_number(least: int) -> Callable[[str, Any], int]:
 def number(
     *, above: float = -math.inf, least: float = -math.inf, most: float = math.inf, below: float = math.inf
 ) -> Callable[[str, Any], float]:
-    """A finite number, above `above`, of at least `least` and at most `most`, and below `below`."""
+    """Returns a check for a finite number above `above`, of at least `least` and at most `most`, and below `below`."""
     limits = [f"above {above:g}"] * (above > -math.inf) + [f"of {least:g} or more"] * (least > -math.inf)
     limits += [f"of {most:g} or less"] * (most < math.inf) + [f"below {below:g}"] * (below < math.inf)
-    wanted = " ".join(["a number", " and ".join(limits)]).strip()
+    expected = " ".join(["a number", " and ".join(limits)]).strip()
 
     def check(name: str, value: object) -> float:
-        # Compared, because a whole number may be too large for math.isfinite.
+        # A comparison, because a whole number may be too large for math.isfinite.
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-            raise ConfigError(f"{name} is {value!r}: give {wanted}")
+            raise ConfigError(f"{name} is {value!r}: give {expected}")
         if not above < value < below or not least <= value <= most:
-            raise ConfigError(f"{name} is {value!r}: give {wanted}")
+            raise ConfigError(f"{name} is {value!r}: give {expected}")
         return float(value)
 
     return check
 
 
 def one_of(choices: Sequence[object]) -> Check:
-    """One of these values; a number does not stand for True or False."""
+    """Returns a check for one of these values; a number does not stand for True or False."""
 
     def check(name: str, value: object) -> object:
         for choice in choices:
@@ -59,19 +59,19 @@ def one_of(choices: Sequence[object]) -> Check:
 
 
 def flag(name: str, value: object) -> bool:
-    """True or False."""
+    """Checks a value that must be True or False."""
     if not isinstance(value, bool):
         raise ConfigError(f"{name} is {value!r}: give True or False")
     return value
 
 
 def optional(check: Check) -> Check:
-    """None, or what the other check allows."""
+    """Returns a check for None, or for a value that another check allows."""
     return lambda name, value: None if value is None else check(name, value)
 
 
 def strings(name: str, value: object) -> tuple[str, ...]:
-    """Texts that are not empty; one alone stands for itself."""
+    """Checks texts, none of which may be empty, and returns them as a tuple; a single text counts as one of them."""
     texts = (value,) if isinstance(value, str) else value
     if not isinstance(texts, Sequence) or not all(isinstance(text, str) and text for text in texts):
         raise ConfigError(f"{name} is {value!r}: give strings that are not empty")
@@ -79,7 +79,7 @@ def strings(name: str, value: object) -> tuple[str, ...]:
 
 
 def token_ids(name: str, value: object) -> tuple[int, ...]:
-    """Any number of token ids."""
+    """Checks any number of token ids."""
     tokens = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(tokens, str | bytes) or not isinstance(tokens, Sequence):
         raise ConfigError(f"{name} is {value!r}: give a list of token ids")
@@ -90,7 +90,7 @@ def token_ids(name: str, value: object) -> tuple[int, ...]:
 
 
 def token_sequences(name: str, value: object) -> tuple[tuple[int, ...], ...]:
-    """Any number of sequences of token ids, none of them empty."""
+    """Checks any number of sequences of token ids, none of which may be empty."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise ConfigError(f"{name} is {value!r}: give a list of lists of token ids")
     sequences = tuple(token_ids(name, sequence) for sequence in value)
@@ -100,7 +100,7 @@ def token_sequences(name: str, value: object) -> tuple[tuple[int, ...], ...]:
 
 
 def biases(name: str, value: object) -> tuple[tuple[tuple[int, ...], float], ...]:
-    """A mapping, or a list of pairs, from sequences of token ids to numbers."""
+    """Checks a mapping, or a list of pairs, from sequences of token ids to numbers, and returns the pairs."""
     pairs = list(value.items()) if isinstance(value, Mapping) else value
     if isinstance(pairs, str | bytes) or not isinstance(pairs, Sequence):
         raise ConfigError(f"{name} is {value!r}: give a mapping from tuples of token ids to numbers")
@@ -115,7 +115,7 @@ def biases(name: str, value: object) -> tuple[tuple[tuple[int, ...], float], ...
 
 
 def callables(name: str, value: object) -> tuple[Callable[..., object], ...]:
-    """Functions; one alone stands for itself."""
+    """Checks functions and returns them as a tuple; a single function counts as one of them."""
     functions = (value,) if callable(value) else value
     if not isinstance(functions, Sequence) or not all(map(callable, functions)):
         raise ConfigError(f"{name} is {value!r}: give functions of a sequence's token ids and its logits")
@@ -123,7 +123,7 @@ def callables(name: str, value: object) -> tuple[Callable[..., object], ...]:
 
 
 def seeds(name: str, value: object) -> int | tuple[int, ...]:
-    """One whole number, or several."""
+    """Checks one seed, a whole number of 0 or more, or several."""
     least = whole_number(0)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if not value:

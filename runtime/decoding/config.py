@@ -1,4 +1,4 @@
-"""What a caller may say about a generation."""
+"""The configuration of a generation."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,50 +20,56 @@ CustomProcessor = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
-    """How to continue a prompt. Names, meanings and the order of the rules are transformers' where it has the setting.
+    """The settings of a generation.
 
-    Unlike there, nothing is cut off unless asked: `top_k` is 0 by default.
+    Names, meanings and the order of the rules are transformers' where it has the setting. Unlike there, no token is
+    cut off by default: `top_k` is 0.
 
     Attributes:
-        max_new_tokens: most tokens to generate; fewer when the model's positions run out first.
-        min_new_tokens: tokens before which `eos_token_id` is never chosen.
-        max_time: seconds after which generation ends with what there is; looked at after each step, and between the
-            parts of 512 tokens in which a prompt is read. None for no limit.
-        eos_token_id: the token that ends a sequence; None goes on to `max_new_tokens`.
-        stop_strings: generation ends where any of these appears, and the text ends before it. One string, or several.
-        num_beams: hypotheses that are followed at once; 1 is no beam search.
-        num_return_sequences: continuations that are returned for each prompt: the best beams, or so many samples.
-        length_penalty: with beams, a hypothesis's score is its log-probability / length ** length_penalty.
-        early_stopping: with beams, when to stop: True as soon as there are `num_beams` finished hypotheses; False when
-            a better one is unlikely; "never" when no better one is possible.
-        do_sample: draw tokens at random instead of taking the most likely.
-        seed: makes sampling repeatable. One for all prompts (two equal prompts are then continued alike), or one for
-            each prompt. None for different samples each time.
-        temperature: divides the logits before sampling; below 1 sharpens, above 1 flattens.
-        top_k: sample from so many most likely tokens; 0 for all.
-        top_p: sample from the most likely tokens that together have this probability; 1 for all.
-        min_p: sample from tokens with at least this share of the most likely one's probability; 0 for all.
-        typical_p: sample from the tokens whose surprise is nearest to the expected one, up to this probability.
-        epsilon_cutoff: sample from tokens of at least this probability; 0 for all.
-        eta_cutoff: the same, but lower where the distribution is flat; 0 for all.
-        repetition_penalty: above 1 makes tokens that have appeared, in the prompt too, less likely.
-        no_repeat_ngram_size: no sequence of so many tokens appears twice, the prompt included; 0 for no such rule.
+        max_new_tokens: most tokens to generate; fewer if the model's positions run out first.
+        min_new_tokens: number of new tokens before which `eos_token_id` is never selected.
+        max_time: seconds after which generation ends with the tokens so far; checked after each step, and between the
+            chunks of 512 tokens in which a prompt is read. None for no limit.
+        eos_token_id: token that ends a sequence; None to go on to `max_new_tokens`.
+        stop_strings: strings at whose first appearance generation ends; the text ends before it. One string, or
+            several.
+        num_beams: number of beams that are followed at once; 1 for no beam search.
+        num_return_sequences: number of continuations that are returned for each prompt: the best beams, or samples.
+        length_penalty: with beams, exponent of the length in a hypothesis's score, which is its log-probability /
+            length ** length_penalty.
+        early_stopping: with beams, condition for stopping: True as soon as there are `num_beams` finished hypotheses;
+            False when a better one is unlikely; "never" when no better one is possible.
+        do_sample: True to draw tokens at random; False to take the most likely.
+        seed: number that makes sampling repeatable. One for all prompts (two equal prompts are then continued alike),
+            or one for each prompt. None for different samples each time.
+        temperature: divisor of the logits before sampling; below 1 sharpens, above 1 flattens.
+        top_k: number of most likely tokens to sample from; 0 for all.
+        top_p: probability that the most likely tokens to sample from have together; 1 for all.
+        min_p: least probability of the tokens to sample from, as a share of the most likely one's; 0 for all.
+        typical_p: probability that the tokens to sample from have together, those whose surprise is nearest to the
+            expected one; 1 for all.
+        epsilon_cutoff: least probability of the tokens to sample from; 0 for all.
+        eta_cutoff: least probability of the tokens to sample from, lowered where the distribution is flat; 0 for all.
+        repetition_penalty: factor that makes tokens that have appeared, in the prompt too, less likely; 1 for none.
+        no_repeat_ngram_size: length of the sequences of tokens that may not appear twice, the prompt included; 0 for no
+            such rule.
         bad_words_ids: sequences of tokens that are never completed.
-        sequence_bias: sequences of tokens, and what is added to the logit of each one's last token when the others
-            stand before it. A mapping, or pairs.
-        suppress_tokens: tokens that are never chosen.
-        begin_suppress_tokens: tokens that are not chosen first.
-        forced_bos_token_id: the first new token of a prompt that is nothing but the starting token.
-        forced_eos_token_id: the last token of a sequence that reaches `max_new_tokens`.
-        logits_processors: the caller's own rules, applied after those above and before those of sampling.
-        prompt_lookup_num_tokens: most tokens that are guessed at a time from what the prompt, or the text so far, says
-            after the same words, and checked in one step. It changes no token, only the time that text takes which
-            repeats its source. 0 for none.
-        max_matching_ngram_size: most words (tokens) that are compared for such a guess.
-        truncation: what to do with a prompt longer than the model's positions: raise an error, or drop tokens on the
-            left (after the first, which starts every sequence) or on the right, so that `max_new_tokens` fit.
-        special_tokens: whether `</s>` and the like in a prompt are special tokens rather than text.
-        normalize_punctuation: whether typographic punctuation, which BioGPT's vocabulary lacks, is read as ASCII.
+        sequence_bias: sequences of tokens, each with a number that is added to the logit of its last token when the
+            others stand before it. A mapping, or pairs.
+        suppress_tokens: tokens that are never selected.
+        begin_suppress_tokens: tokens that are never selected as the first new one.
+        forced_bos_token_id: first new token of a prompt that is nothing but the starting token.
+        forced_eos_token_id: last token of a sequence that reaches `max_new_tokens`.
+        logits_processors: the caller's own rules, applied after the other rules and before those of sampling.
+        prompt_lookup_num_tokens: most tokens of a draft, which repeats the tokens that followed the last ones earlier,
+            in the prompt or in the text so far, and is verified in one pass. Drafts change no token, only the time for
+            a text that repeats its source. 0 for no drafts.
+        max_matching_ngram_size: most tokens that are compared to find a draft.
+        truncation: treatment of a prompt longer than the model's positions: "error" to raise an error, "left" to drop
+            tokens on the left (after the first, which starts every sequence), "right" to drop them on the right, so
+            that `max_new_tokens` fit.
+        special_tokens: True to read `</s>` and the like in a prompt as special tokens rather than as text.
+        normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
     """
 
     max_new_tokens: int = 64
@@ -103,14 +109,14 @@ class GenerationConfig:
         """Refuses bad values, and settings that exclude each other.
 
         Raises:
-            ConfigError: names the fields, and what to do.
+            ConfigError: a value is bad, or settings conflict; the message names the fields and the remedy.
         """
         for name, check in _CHECKS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
         _refuse_conflicts(self)
 
     def replace(self, **settings: Any) -> Self:  # noqa: ANN401 -- each setting is checked by the new configuration
-        """The same configuration with other values for some settings.
+        """Returns the configuration with other values for some settings.
 
         Raises:
             ConfigError: there is no such setting, or its value is bad.
@@ -122,10 +128,10 @@ class GenerationConfig:
         return dataclasses.replace(self, **settings)
 
     def check_vocabulary(self, vocab_size: int) -> None:
-        """Refuses tokens that a model does not have.
+        """Refuses settings that name tokens outside a model's vocabulary.
 
         Raises:
-            ConfigError: names the field and the token.
+            ConfigError: a token is outside; the message names the field and the token.
         """
         for name, token in self._named_tokens():
             if token >= vocab_size:

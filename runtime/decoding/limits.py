@@ -1,4 +1,4 @@
-"""What ends a generation from outside: the clock, and whoever asked for it."""
+"""Limits that end a generation from outside: a time, and the caller's cancellation."""
 
 import threading
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from typing import Literal
 Reason = Literal["time", "cancelled"]
 
 
-class Interrupted(Exception):  # noqa: N818 -- not an error: what was asked for
-    """A limit was reached while a prompt was being read.
+class Interrupted(Exception):  # noqa: N818 -- not an error: the caller set the limit
+    """Signal that a limit was reached while a prompt was being read, or between steps.
 
     Attributes:
-        reason: which.
+        reason: the limit that was reached.
     """
 
     def __init__(self, reason: Reason) -> None:
@@ -21,12 +21,12 @@ class Interrupted(Exception):  # noqa: N818 -- not an error: what was asked for
 
 
 class Limits:
-    """A time that begins now, and a flag that another thread may set.
+    """The limits of a generation: a time that begins now, and a flag that another thread may set.
 
     Args:
-        max_time: seconds; None for no limit.
-        cancel: set by whoever wants the generation to end.
-        clock: tells the time in seconds.
+        max_time: seconds until the limit is reached; None for no limit.
+        cancel: event that ends the generation when it is set.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Limits:
         self._cancels[0].set()
 
     def reached(self) -> Reason | None:
-        """The limit that has been reached, if one has."""
+        """Returns the limit that has been reached; None if there is none."""
         if any(cancel.is_set() for cancel in self._cancels):
             return "cancelled"
         return "time" if self._end is not None and self._clock() >= self._end else None

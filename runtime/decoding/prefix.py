@@ -13,17 +13,17 @@ from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
 
 _LEAST_TOKENS_READ = 2
-"""One token alone is computed by another kernel than several, which rounds otherwise."""
+"""Fewest tokens that are read after a prefix: a single one is computed by another kernel, which rounds differently."""
 
 
 class Prefix(Generic[CacheT]):
-    """The beginning of prompts, kept as keys and values.
+    """A beginning of prompts, kept as keys and values.
 
-    Continuations grow behind it in the same memory and are removed when they end. While one is still growing, the next
-    one works on a copy. Whether it is read now or when it is first continued is the backend's choice.
+    A continuation is appended in the same memory, and removed when it ends. Until then, other continuations work on
+    copies. The backend decides if a prefix is read when it is made or when it is first continued.
 
     Attributes:
-        ids: its tokens.
+        ids: token ids of the prefix.
     """
 
     def __init__(self, backend: Backend[CacheT], ids: Sequence[int]) -> None:
@@ -35,15 +35,15 @@ class Prefix(Generic[CacheT]):
             self._read()
 
     def __len__(self) -> int:
-        """Number of its tokens."""
+        """Returns the number of its tokens."""
         return len(self.ids)
 
     def is_of(self, backend: object) -> bool:
-        """Returns True if this backend computed it, the only one that can go on from it."""
+        """Returns True if this backend computed the prefix, which no other backend can continue."""
         return self._backend is backend
 
     def shared_with(self, ids: Sequence[int]) -> int:
-        """Returns how many tokens at the beginning of a prompt are this prefix's and need not be read."""
+        """Returns the number of tokens at the beginning of a prompt that are this prefix's and need not be read."""
         if tuple(ids) == self.ids:
             return len(ids)
         pairs = enumerate(zip(ids, self.ids, strict=False))
@@ -51,7 +51,7 @@ class Prefix(Generic[CacheT]):
         return max(0, min(common, len(ids) - _LEAST_TOKENS_READ))
 
     def read_into(self, cache: CacheT, ids: Sequence[int], limits: Limits) -> TokenScores:
-        """Reads a prompt into an empty cache of one row, copying what it shares with the prefix.
+        """Reads a prompt into an empty cache of one row, copying the tokens that it shares with the prefix.
 
         Returns:
             The scores after the prompt's last token.
@@ -65,13 +65,13 @@ class Prefix(Generic[CacheT]):
 
     @contextmanager
     def continued(self, ids: Sequence[int], capacity: int, limits: Limits) -> Iterator[tuple[CacheT, TokenScores]]:
-        """Gives a cache that has read a prompt and has room for `capacity` tokens, and the scores after the prompt.
+        """Yields a cache that has read a prompt and has room for `capacity` tokens, and the scores after the prompt.
 
         Raises:
             Interrupted: a limit was reached.
         """
         shared, (held, _) = self.shared_with(ids), self._read()
-        # What the prompt does not share would overwrite the prefix's own end.
+        # A prompt that shares only a part would overwrite the prefix's own end.
         fits = shared == len(self.ids) and capacity <= held.capacity
         if not fits or not self._in_use.acquire(blocking=False):
             cache = self._backend.new_cache(1, capacity)
@@ -84,7 +84,7 @@ class Prefix(Generic[CacheT]):
             self._in_use.release()
 
     def _read(self) -> tuple[CacheT, npt.NDArray[np.float32]]:
-        """Returns the cache that holds it, and the logits after its last token, [1, vocab]."""
+        """Returns the cache that holds the prefix, and the logits after its last token, [1, vocab]."""
         with self._being_read:
             if self._held is None:
                 cache = self._backend.new_cache(1, self._backend.prefix_capacity)

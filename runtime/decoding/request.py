@@ -1,4 +1,4 @@
-"""A prompt to be continued, and what a search made of it."""
+"""Requests: prompts to be continued, with the results of their search."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 @dataclass(frozen=True)
 class StepStatistics:
-    """Passes of the model that a search took after the first token.
+    """Counts of the passes of the model that a search took after the first token.
 
     Attributes:
-        steps: all of them.
-        captured_steps: those that were replayed from a CUDA graph.
+        steps: number of all passes.
+        captured_steps: number of passes that were replayed from a CUDA graph.
     """
 
     steps: int = 0
@@ -24,15 +24,15 @@ class StepStatistics:
 
 @dataclass
 class Request:
-    """A prompt to be continued, and what came of it.
+    """A prompt to be continued, and the results of its search.
 
     Attributes:
-        states: the sequences to continue: one, or as many as samples are requested. With beams, replaced by those that
-            were found.
+        states: sequences to continue: one, or as many as samples are requested. With beams, replaced by the sequences
+            that were found.
         prefill: seconds until the first token.
-        decode: seconds after it.
-        steps: passes of the model after the first token.
-        captured_steps: those of them that were replayed from a CUDA graph; known when the search has ended.
+        decode: seconds after the first token.
+        steps: number of passes of the model after the first token.
+        captured_steps: number of steps that were replayed from a CUDA graph; known when the search has ended.
     """
 
     states: list[SequenceState]

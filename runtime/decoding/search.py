@@ -1,4 +1,4 @@
-"""The search that a configuration asks for."""
+"""The search for continuations by the strategy that a configuration selects."""
 
 from collections.abc import Generator, Iterator, Sequence
 from time import perf_counter
@@ -19,10 +19,10 @@ _Search = Generator[None, None, StepStatistics]
 def run_search(
     backend: Backend[Any], requests: Sequence[Request], config: GenerationConfig, limits: Limits
 ) -> Iterator[None]:
-    """Continues every request's sequences; yields after each pass of the model, and fills in what came of it.
+    """Continues every request's sequences; yields after each pass of the model, and records its results in the request.
 
     Greedy search and sampling take all rows together through each step. Speculative decoding verifies the draft of one
-    prompt at a time. With beams, as many prompts are searched together as the backend takes.
+    prompt at a time. With beams, as many prompts are searched together as the backend allows.
 
     Raises:
         ConfigError: the rules exclude every token.
@@ -71,7 +71,7 @@ def _beams(backend: Backend[Any], requests: Sequence[Request], config: Generatio
 
 def _timed(search: _Search, requests: Sequence[Request]) -> Iterator[None]:
     start = first_token = perf_counter()
-    steps = -1  # the pass that gives the first token is none
+    steps = -1  # the pass that gives the first token is not counted
     while True:
         try:
             next(search)

@@ -1,4 +1,4 @@
-"""A sequence while it is being generated."""
+"""The state of a sequence while it is generated."""
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
@@ -12,37 +12,42 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 FinishReason = Literal["eos", "length", "stop", "time", "cancelled"]
 
 AllowedTokens = Callable[[Sequence[int]], Iterable[int]]
-"""Takes the new tokens of a sequence so far and returns those that may come next; none ends the sequence."""
+"""A rule that takes the new tokens of a sequence and returns those that may come next; none ends the sequence."""
 
 
 class StoppingCriterion(Protocol):
-    """Reads a sequence as it grows."""
+    """A reader of a growing sequence, which decides if it must stop."""
 
     def push(self, token_id: int) -> bool:
-        """Adds a token; True when the sequence must stop."""
+        """Adds a token; returns True if the sequence must stop."""
         ...
 
     def branch(self) -> Self:
-        """Another one that has read the same."""
+        """Returns an independent copy, which has read the same tokens."""
         ...
 
 
 class SequenceState:
-    """One row of a search.
+    """A sequence of a search: a prompt and its new tokens.
 
     Attributes:
-        prompt_ids: what the model was given.
-        max_new_tokens: most tokens that this row may get.
-        eos_token_id: the token that ends it; None for none.
-        random: where a sampled sequence has its chance from; None for one that is not sampled.
-        prefix: the beginning of the prompt, if it has been read before.
-        next_allowed: the only tokens that may come next; None for all.
-        score: sum of the new tokens' log-probabilities, in nats; of a finished beam, what hypotheses are ranked by.
-        log_probabilities: of each new token, in nats.
-        finish_reason: why it ended; None while it goes on.
+        prompt_ids: token ids of the prompt.
+        max_new_tokens: most new tokens that the sequence may get.
+        eos_token_id: token that ends the sequence; None for none.
+        random: random generator of a sampled sequence; None for one that is not sampled.
+        prefix: beginning of the prompt that has been read before; None if there is none.
+        next_allowed: tokens that may come next; None for all.
+        score: sum of the new tokens' log-probabilities, in nats; for a finished beam, the score by which hypotheses are
+            ranked.
+        log_probabilities: log-probability of each new token, in nats.
+        finish_reason: reason why the sequence ended; None while it goes on.
+
+    Args:
+        watch: reader of the new tokens that may stop the sequence; None for none.
+        allowed: rule for the tokens that may come next; None for all.
     """
 
-    def __init__(  # noqa: PLR0913 -- what makes a sequence differ from its neighbours
+    def __init__(  # noqa: PLR0913 -- each argument may differ from sequence to sequence
         self,
         prompt_ids: tuple[int, ...],
         max_new_tokens: int,
@@ -66,24 +71,24 @@ class SequenceState:
         self._length = len(prompt_ids)
         self._watch = watch
         self._allowed = allowed
-        self.next_allowed = self._ask_allowed()
+        self.next_allowed = self._allowed_next()
         if self.next_allowed == ():
             self.finish_reason = "stop"
 
     @property
     def ids(self) -> npt.NDArray[np.int64]:
-        """The prompt and the new tokens so far, not to be changed."""
+        """Token ids of the prompt and of the new tokens so far; not to be changed."""
         return self._ids[: self._length]
 
     @property
     def token_ids(self) -> list[int]:
-        """The new tokens so far, the ending one included."""
+        """Ids of the new tokens so far, including the ending one."""
         tokens: list[int] = self.ids[len(self.prompt_ids) :].tolist()
         return tokens
 
     @property
     def num_new_tokens(self) -> int:
-        """New tokens so far."""
+        """Number of new tokens so far."""
         return self._length - len(self.prompt_ids)
 
     def append(self, token_id: int, log_probability: float) -> None:
@@ -95,19 +100,19 @@ class SequenceState:
         if token_id == self.eos_token_id:
             self.finish_reason = "eos"
             return
-        self.next_allowed = self._ask_allowed()
+        self.next_allowed = self._allowed_next()
         if (self._watch is not None and self._watch.push(token_id)) or self.next_allowed == ():
             self.finish_reason = "stop"
         elif self.num_new_tokens == self.max_new_tokens:
             self.finish_reason = "length"
 
     def branch(self) -> Self:
-        """Another sequence with the same past."""
+        """Returns an independent copy of the sequence."""
         other = copy.copy(self)
-        other._ids = self._ids.copy()  # noqa: SLF001 -- its own
+        other._ids = self._ids.copy()  # noqa: SLF001 -- of this class
         other.log_probabilities = self.log_probabilities.copy()
-        other._watch = self._watch.branch() if self._watch is not None else None  # noqa: SLF001 -- likewise
+        other._watch = self._watch.branch() if self._watch is not None else None  # noqa: SLF001 -- of this class
         return other
 
-    def _ask_allowed(self) -> tuple[int, ...] | None:
+    def _allowed_next(self) -> tuple[int, ...] | None:
         return None if self._allowed is None else tuple(self._allowed(self.token_ids))

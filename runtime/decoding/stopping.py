@@ -1,4 +1,4 @@
-"""The text of a sequence while it grows, and where it must stop."""
+"""The text of a continuation while it grows, and its end at a stop string."""
 
 import copy
 from collections.abc import Sequence
@@ -6,23 +6,28 @@ from typing import Protocol, Self
 
 
 class TextDecoder(Protocol):
-    """Turns tokens into text, one by one."""
+    """A decoder of tokens into text, one by one."""
 
     def push(self, token_id: int) -> str:
-        """The text that is now certain and was not before."""
+        """Adds a token; returns the text that has become certain by it."""
         ...
 
     def peek(self) -> str:
-        """The text that would follow if no more tokens came."""
+        """Returns the text that would follow if no more tokens came."""
         ...
 
     def branch(self) -> Self:
-        """Another decoder that has read the same."""
+        """Returns an independent copy, which has read the same tokens."""
         ...
 
 
 class ContinuationText:
-    """A continuation's text, cut before the first stop string."""
+    """The text of a continuation, cut before the first stop string.
+
+    Args:
+        decoder: turns the tokens into text.
+        stop_strings: strings before which the text ends.
+    """
 
     def __init__(self, decoder: TextDecoder, stop_strings: Sequence[str] = ()) -> None:
         self._decoder = decoder
@@ -33,8 +38,8 @@ class ContinuationText:
         self._taken = 0
 
     def push(self, token_id: int) -> bool:
-        """Adds a token; True when its text completes a stop string, after which no more may come."""
-        # A stop string may begin in older text, but not end there: it would have been found.
+        """Adds a token; returns True if its text completes a stop string, after which no more may come."""
+        # A stop string may begin in older text, but not end there, where it would have been found before.
         searched = max(0, len(self._certain) - self._longest + 1)
         self._certain += self._decoder.push(token_id)
         if not self._stop_strings:
@@ -47,13 +52,13 @@ class ContinuationText:
         return self._is_final
 
     def branch(self) -> Self:
-        """Another continuation with the same text so far."""
+        """Returns an independent copy, which has the same text so far."""
         other = copy.copy(self)
-        other._decoder = self._decoder.branch()  # noqa: SLF001 -- its own
+        other._decoder = self._decoder.branch()  # noqa: SLF001 -- of this class
         return other
 
     def take(self) -> str:
-        """The text since the last call that nothing to come can change."""
+        """Returns the text since the last call that no later token can change."""
         end = len(self._certain)
         if not self._is_final:
             end -= self._begun_stop_string()
@@ -62,18 +67,18 @@ class ContinuationText:
         return piece
 
     def finish(self) -> str:
-        """The rest of the text; no more tokens may come."""
+        """Returns the rest of the text; no more tokens may come."""
         self._certain = self.text
         self._is_final = True
         return self.take()
 
     @property
     def text(self) -> str:
-        """All of the text so far, as it is if no more tokens come."""
+        """Text so far, as it is if no more tokens come."""
         return self._certain if self._is_final else self._certain + self._decoder.peek()
 
     def _begun_stop_string(self) -> int:
-        # Characters at the end that may turn out to begin a stop string.
+        # The number of characters at the end that may turn out to begin a stop string.
         for length in range(min(self._longest - 1, len(self._certain)), 0, -1):
             if any(stop.startswith(self._certain[-length:]) for stop in self._stop_strings):
                 return length

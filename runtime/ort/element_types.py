@@ -17,9 +17,9 @@ class ElementType:
     """The type of a graph's activations, attention bias and cache.
 
     Attributes:
-        name: as a bundle's manifest has it.
+        name: name of the type in a bundle's manifest.
         storage: numpy's type of the same size, whose memory holds the values.
-        onnx_type: the type's number in ONNX where `storage` is another; None where they are the same.
+        onnx_type: number of the type in ONNX if `storage` is another type; None if they are the same.
     """
 
     name: str
@@ -32,7 +32,7 @@ class ElementType:
             with np.errstate(over="ignore"):
                 return values.astype(self.storage, copy=False)
         bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-        # The upper half of a float32, rounded to the nearest, of two equally near ones to the even.
+        # The upper half of a float32, rounded to the nearest value, of two equally near ones to the even one.
         rounded: npt.NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
         return rounded
 
@@ -59,4 +59,4 @@ ELEMENT_TYPES = {
         ElementType("bfloat16", np.dtype(np.uint16), _BFLOAT16),
     )
 }
-"""By their names in a manifest."""
+"""Element types by their names in a manifest."""

@@ -1,4 +1,4 @@
-"""Inputs of a pass of tokens over a cache, the same on every device."""
+"""Inputs of a pass of tokens over a cache, common to all devices."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, OrtValue
 
 
 def room_needed(cache: Cache, sequence: int) -> int:
-    """Returns how many tokens the longest row holds after a pass of `sequence` tokens.
+    """Returns the number of tokens that the longest row holds after a pass of `sequence` tokens.
 
     Raises:
         ValueError: the cache has no room for them.
@@ -32,10 +32,10 @@ def pass_inputs(
     """Returns the inputs that every graph takes, by their names.
 
     Args:
-        input_ids: [batch, sequence].
-        cache: of as many rows.
-        position_ids: [batch, sequence]; None to go on from the cache's lengths.
-        logits_indices: [num_logits], the rows of the flattened batch * sequence whose logits are wanted; None for each
+        input_ids: token ids, [batch, sequence].
+        cache: cache of `batch` rows.
+        position_ids: positions of the tokens, [batch, sequence]; None to go on from the cache's lengths.
+        logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits]; None for each
             row's last.
 
     Raises:

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 ElementCode = int | type[np.generic]
-"""An element type: ONNX's number of it, or numpy's type."""
+"""An element type: its number in ONNX, or numpy's type."""
 
 
 class OrtValue(Protocol):
     """A tensor in the memory of some device."""
 
     def numpy(self) -> Array:
-        """Returns its values; on the host, the same memory."""
+        """Returns its values; for a tensor on the host, over the same memory."""
         ...
 
     def data_ptr(self) -> int:
@@ -51,7 +51,7 @@ class OrtValueFactory(Protocol):
 
 
 class IoBinding(Protocol):
-    """Where a session reads its inputs and writes its outputs."""
+    """The memory from which a session reads its inputs and to which it writes its outputs."""
 
     def bind_input(  # noqa: PLR0913, PLR0917 -- ONNX Runtime's signature
         self,
@@ -63,10 +63,10 @@ class IoBinding(Protocol):
         address: int,
         /,
     ) -> None:
-        """Reads an input from an address."""
+        """Binds an input to an address."""
         ...
 
-    def bind_output(  # noqa: PLR0913, PLR0917 -- as above
+    def bind_output(  # noqa: PLR0913, PLR0917 -- ONNX Runtime's signature
         self,
         name: str,
         device: str,
@@ -76,15 +76,15 @@ class IoBinding(Protocol):
         address: int,
         /,
     ) -> None:
-        """Writes an output to an address."""
+        """Binds an output to an address."""
         ...
 
     def bind_ortvalue_input(self, name: str, value: OrtValue, /) -> None:
-        """Reads an input from a tensor."""
+        """Binds an input to a tensor."""
         ...
 
     def bind_ortvalue_output(self, name: str, value: OrtValue, /) -> None:
-        """Writes an output to a tensor."""
+        """Binds an output to a tensor."""
         ...
 
 
@@ -112,7 +112,7 @@ class SessionOptions(Protocol):
         """Returns an option that has been set.
 
         Raises:
-            RuntimeError: it has not.
+            RuntimeError: the option has not been set.
         """
         ...
 
@@ -122,7 +122,7 @@ class GraphValue(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the input or output."""
         ...
 
 
@@ -134,7 +134,7 @@ class InferenceSession(Protocol):
         ...
 
     def run_with_iobinding(self, binding: IoBinding, options: RunOptions | None = None, /) -> None:
-        """Runs the graph over what is bound."""
+        """Runs the graph over a binding."""
         ...
 
     def get_inputs(self) -> list[GraphValue]:
@@ -188,7 +188,7 @@ class OnnxRuntime(Protocol):
         ...
 
     def get_build_info(self) -> str:
-        """Returns how the library was built."""
+        """Returns a description of the library's build."""
         ...
 
     def preload_dlls(self) -> None:
@@ -196,5 +196,5 @@ class OnnxRuntime(Protocol):
         ...
 
     def set_default_logger_severity(self, severity: int, /) -> None:
-        """Sets from which severity on the library writes to its log."""
+        """Sets the least severity that the library writes to its log."""
         ...

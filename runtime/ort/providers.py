@@ -13,7 +13,7 @@ TWO_RUNTIMES = "onnxruntime and onnxruntime-gpu are both installed and overwrite
 NO_CUDA_PROVIDER = (
     'the installed ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"'
 )
-"""Clauses that name a fault and its remedy; the first is followed by what to install."""
+"""Clauses that name a fault and its remedy; the first is to be followed by the package to install."""
 
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
@@ -23,9 +23,9 @@ def import_onnxruntime() -> OnnxRuntime:
     """Imports ONNX Runtime, with its telemetry off.
 
     Raises:
-        ProviderError: it is not installed or cannot be loaded.
+        ProviderError: ONNX Runtime is not installed or cannot be loaded.
     """
-    # Official builds report home unless this stands in the environment before the library is loaded.
+    # Official builds send telemetry unless this is set in the environment before the library is loaded.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         onnxruntime = importlib.import_module("onnxruntime")

@@ -17,19 +17,19 @@ def session_options(
     """Returns the options with which every graph is opened.
 
     Args:
-        onnxruntime: ONNX Runtime.
-        threads: threads that compute one pass; None for one a core that the process may use.
-        prepack: whether ONNX Runtime rearranges the weights while loading.
-        is_half_on_cpu: whether the graph computes in half precision on a CPU.
+        onnxruntime: the module `onnxruntime`.
+        threads: number of threads that compute one pass; None for one a core that the process may use.
+        prepack: True if ONNX Runtime is to rearrange the weights while loading.
+        is_half_on_cpu: True if the graph computes in half precision on a CPU.
 
     Raises:
         ConfigError: a bad number of threads.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _num_threads(threads)
-    # The graph comes fused as it should run. The higher levels would make SkipLayerNormalization of it, which is slow.
+    # The graph is exported with its operators fused. Higher levels would make SkipLayerNormalization, which is slow.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    # What goes wrong comes as an exception; the log would only say it a second time.
+    # Errors come as exceptions; the log would only repeat them.
     options.log_severity_level = 4
     if not prepack:
         options.add_session_config_entry("session.disable_prepacking", "1")
@@ -39,7 +39,7 @@ def session_options(
 
 
 def _compute_half_in_float32(onnxruntime: OnnxRuntime, options: SessionOptions) -> None:
-    # Products and sums of 16 bits have no kernels for the CPU, so that ONNX Runtime converts what they read. Only its
+    # Products and sums of 16 bits have no kernels for the CPU, so that ONNX Runtime converts their inputs. Only its
     # highest level does that once for the weights, instead of at every step, and then rearranges them.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("optimization.disable_specified_optimizers", "SkipLayerNormFusion")
@@ -47,7 +47,7 @@ def _compute_half_in_float32(onnxruntime: OnnxRuntime, options: SessionOptions) 
 
 def _num_threads(threads: int | None) -> int:
     if threads is None:
-        # 0 is ONNX Runtime's own choice, one a physical core; it does not see that a process may be kept to a few.
+        # 0 leaves it to ONNX Runtime, which takes one a physical core and ignores a process's restriction to a few.
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         return available if available < (os.cpu_count() or 1) else 0
     if type(threads) is not int or threads < 1:
@@ -55,7 +55,7 @@ def _num_threads(threads: int | None) -> int:
     return threads
 
 
-def open_session(  # noqa: PLR0913 -- what is opened, how and where
+def open_session(  # noqa: PLR0913 -- the graph, its options and its provider
     onnxruntime: OnnxRuntime,
     path: Path,
     options: SessionOptions,
@@ -67,12 +67,12 @@ def open_session(  # noqa: PLR0913 -- what is opened, how and where
     """Opens a session that runs on this provider, and on no other in its place.
 
     Args:
-        onnxruntime: ONNX Runtime.
-        path: the graph's file.
-        options: of the session.
-        provider: the execution provider.
-        remedy: ends the error if the graph cannot be loaded.
-        provider_options: of the execution provider.
+        onnxruntime: the module `onnxruntime`.
+        path: file of the graph.
+        options: options of the session.
+        provider: execution provider.
+        remedy: end of the error's message if the graph cannot be loaded.
+        provider_options: options of the execution provider.
 
     Raises:
         BundleError: the graph cannot be loaded.
@@ -91,10 +91,10 @@ def open_session(  # noqa: PLR0913 -- what is opened, how and where
 
 
 def check_contract(folder: Path, session: InferenceSession, spec: GraphSpec) -> None:
-    """Compares a graph's inputs and outputs with what the manifest says of them.
+    """Compares a graph's inputs and outputs with those of the manifest.
 
     Raises:
-        BundleError: they differ.
+        BundleError: the names differ.
     """
     graph_names = {value.name for value in (*session.get_inputs(), *session.get_outputs())}
     manifest_names = {value.name for value in (*spec.inputs, *spec.outputs)}
@@ -107,10 +107,10 @@ def cache_element_type(folder: Path, manifest: Manifest) -> ElementType:
     """Returns the element type of a bundle's cache.
 
     Raises:
-        BundleError: numbers of a type that this version does not know.
+        BundleError: the cache has a type that this version does not know.
     """
     first = bundle.past_name(0, "key")
-    # Where there is no such input, the graph has one that the manifest lacks: see `check_contract`.
+    # A manifest without this input is refused by `check_contract`.
     dtype = next((spec.dtype for spec in manifest.inputs if spec.name == first), FLOAT32.name)
     if dtype not in ELEMENT_TYPES:
         raise BundleError(

@@ -1,4 +1,4 @@
-"""Text to ids and back, exactly as BioGPT was trained."""
+"""The tokenizer: text to ids and back, exactly as in BioGPT's training."""
 
 from biogpt_onnx.runtime.tokenizer.incremental import IncrementalDecoder
 from biogpt_onnx.runtime.tokenizer.tokenizer import BioGptTokenizer

@@ -1,4 +1,4 @@
-"""Byte-pair encoding: a word to symbols, the merge learned first applied first."""
+"""Byte-pair encoding: the symbols of a word, by merges of which the one learned first is applied first."""
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,21 +7,21 @@ from itertools import pairwise
 
 END_OF_WORD = "</w>"
 
-# Up to here looking at every pair again after each merge beats the bookkeeping of the other algorithm.
+# Most symbols of a word for which a check of every pair after each merge is faster than the bookkeeping for long words.
 _SHORT_WORD = 64
 
 Ranks = Mapping[tuple[str, str], int]
 
 
 class BytePairEncoder:
-    """Splits words with a table of merges.
+    """An encoder that splits words into symbols by a table of merges.
 
     The algorithm is that of Sennrich et al. (2016), "Neural machine translation of rare words with subword units":
     while a pair of neighbours is in the table, take the one learned first and merge every occurrence of it from left
     to right. A merge may yield a string that is no symbol of the vocabulary: a later merge may yet complete it.
 
     Args:
-        merges: the pairs, the first learned first; of a pair that is there twice the later place counts.
+        merges: pairs of symbols, the first learned first; for a pair that occurs twice the later place counts.
     """
 
     def __init__(self, merges: Sequence[tuple[str, str]]) -> None:
@@ -29,14 +29,14 @@ class BytePairEncoder:
         self._inside: frozenset[str] | None = None
 
     def split(self, word: str) -> list[str]:
-        """The symbols of a word, which is not empty; the last of them ends in `</w>`."""
+        """Returns the symbols of a word, which must not be empty; the last symbol ends in `</w>`."""
         symbols = [*word[:-1], word[-1] + END_OF_WORD]
         if len(symbols) <= _SHORT_WORD:
             return _merge_short(symbols, self._ranks)
         return [symbol for part in self._independent_parts(symbols) for symbol in _merge(part, self._ranks)]
 
     def _independent_parts(self, symbols: list[str]) -> Iterator[list[str]]:
-        """Cuts where no merge can ever join: between two characters that stand together in no merged string."""
+        """Yields parts that no merge can ever join, cut between characters that are adjacent in no merged string."""
         inside = self._characters_merged()
         start = 0
         for position in range(1, len(symbols)):
@@ -47,7 +47,7 @@ class BytePairEncoder:
 
     def _characters_merged(self) -> frozenset[str]:
         if self._inside is None:
-            # It is enough to look at the seams: what is inside a part came from a seam of an earlier merge.
+            # The characters at the seams are enough: a pair inside a part was the seam of an earlier merge.
             self._inside = frozenset(left[-1] + right[0] for left, right in self._ranks)
         return self._inside
 
@@ -80,11 +80,11 @@ def _merge(symbols: list[str], ranks: Ranks) -> list[str]:
 
 
 class _LongWord:
-    """The same merges in O(n log n): places are kept by the rank of the pair that starts there.
+    """The merges of a long word in O(n log n), in which places are kept by the rank of the pair that starts there.
 
     A pass takes all places of the lowest rank out before the first of them is merged, because with an arbitrary
     table a merge can create a pair of a lower rank, whose turn is only after the pass. No pass can create its own
-    pair again: each pair it creates holds the merged symbol, which is longer than both that made it.
+    pair again: each pair that it creates holds the merged symbol, which is longer than its two parts.
     """
 
     def __init__(self, symbols: list[str], ranks: Ranks) -> None:
@@ -109,7 +109,7 @@ class _LongWord:
 
     def _rank_at(self, place: int) -> int | None:
         after = self._after[place]
-        # A merged-away place has "" for its symbol, and no merge has an empty part.
+        # A place that was merged into another has the symbol "", and no merge has an empty part.
         return self._ranks.get((self._symbols[place], self._symbols[after])) if after < len(self._symbols) else None
 
     def _note(self, place: int) -> int | None:

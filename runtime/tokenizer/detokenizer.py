@@ -1,12 +1,12 @@
-"""Moses tokens back to text, piece by piece: what is given out is final.
+"""The detokenizer: Moses tokens back to text, piece by piece; text that has been returned is final.
 
 The rules are those of the Moses detokenizer for English as sacremoses has them, turned from a pass over all tokens
-into a reader that holds back only what the next characters may still change:
+into a reader that holds back only the text that the next characters may still change:
 
-- A word joined to the next by ` @-@ ` becomes one word with it. Whether it is joined shows when the next word is there.
-- `&apos;` and its like are characters. Whether `&a` begins one shows a few characters later.
-- Whether a space stands before a word hangs on the whole word where it is all brackets, all punctuation or all quotes;
-  else on its first characters and on the words before. A word that begins with a letter is given out as it comes.
+- A word joined to the next by ` @-@ ` becomes one word with it. The next word shows if it is joined.
+- `&apos;` and other entities are characters. A few characters later it is known if `&a` begins one.
+- The space before a word depends on the whole word if that is all brackets, all punctuation or all quotes, else on its
+  first characters and on the words before. A word that begins with a letter is returned as it comes.
 """
 
 import re
@@ -29,31 +29,31 @@ _ENTITIES = {
     "&#93;": "]",
     "&amp;": "&",
 }
-# One pass gives what sacremoses' eleven do: it replaces `&amp;` last, and no other replacement is part of an entity.
+# One pass equals sacremoses' eleven, which replace `&amp;` last, and no other replacement is part of an entity.
 _ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)))
 _ENTITY_BEGINNINGS = frozenset(entity[:end] for entity in _ENTITIES for end in range(1, len(entity)))
 
 _CLOSING = frozenset(",.?!:;\\%}])")
-_QUOTES = frozenset("'\"„“`")  # ” is not among them in sacremoses either
+_QUOTES = frozenset("'\"„“`")  # without ”, as in sacremoses
 _LOW_QUOTES = frozenset("„“")
-_OPENING = frozenset("$([{¿¡")  # and the currency signs outside ASCII
+_OPENING = frozenset("$([{¿¡")  # in addition to the currency signs outside ASCII
 
-# CJK begins here in every version of sacremoses, which differ about the ends of the blocks.
+# The first CJK character in every version of sacremoses; the versions differ in the ends of the blocks.
 _FIRST_CJK = "\u1100"
 
 
 class Detokenizer:
-    """Takes symbols' text in any cuts, words parted by white space, and gives the text that is certain."""
+    """A reader of symbols' text, cut anywhere, with white space between words; it returns the text that is certain."""
 
     def __init__(self) -> None:
         self._writer = _WordWriter()
-        self._in_word = False  # characters have come since the last white space, and are with the writer
+        self._in_word = False  # characters have come since the last white space, and the writer has them
         self._maybe_joint = ""  # a beginning of ` @-@ `
-        self._joined = False  # a joint has just come: what comes next belongs to the same word, even a joint
+        self._joined = False  # a joint has just come: the next characters belong to the same word, even a joint
         self._maybe_entity = ""
 
     def push(self, text: str) -> str:
-        """Takes more text in; returns what is certain of the result and was not returned before."""
+        """Reads more text; returns the part of the result that has become certain."""
         return "".join(
             self._white_space() if piece.isspace() else self._characters(piece) for piece in _PIECES.findall(text)
         )
@@ -104,16 +104,16 @@ class Detokenizer:
 
 
 class _WordWriter:
-    """Puts a space before a word or does not."""
+    """A writer of words, which decides on the space before each."""
 
     def __init__(self) -> None:
-        self._space = ""  # what stands before the next word, unless the word itself forbids it
+        self._space = ""  # the space before the next word, unless the word itself forbids it
         self._open_quotes: set[str] = set()
         self._last_of_previous = ""
         self._last = ""  # the last character of the word; empty while there is no word
         self._decided = False
         self._undecided: list[str] = []
-        self._kind: Callable[[str], bool] | None = None  # the special characters of which the word is made so far
+        self._kind: Callable[[str], bool] | None = None  # tests for the special characters that make the word so far
 
     def extend(self, characters: str) -> str:
         if not characters:
@@ -129,7 +129,7 @@ class _WordWriter:
         return self._decide()
 
     def close(self) -> str:
-        """Ends the word, if there is one."""
+        """Ends the word, if there is one, and returns the rest of it."""
         if not self._last:
             return ""
         text = "" if self._decided else self._whole_word("".join(self._undecided))
@@ -139,7 +139,7 @@ class _WordWriter:
         return text
 
     def _decide(self) -> str:
-        """Gives out a word that is not all of one kind, as far as it has come."""
+        """Returns the characters so far of a word that is not all of one kind, with the space before it."""
         word = "".join(self._undecided)
         self._undecided = []
         self._decided = True
@@ -180,7 +180,7 @@ class _WordWriter:
 
 
 def _kind(first: str) -> Callable[[str], bool] | None:
-    """Which characters a word that begins with `first` must be made of to be special."""
+    """Returns a test for the characters of which a word that begins with `first` must be made to be special."""
     return next((kind for kind in (_is_closing, _is_quote, _is_opening) if kind(first)), None)
 
 
@@ -195,7 +195,7 @@ def _is_quote(character: str) -> bool:
 def _is_opening(character: str) -> bool:
     if character.isascii() or character in _OPENING:
         return character in _OPENING
-    # No letter is a currency sign: sacremoses' tables, slow to import, are asked about symbols alone.
+    # No letter is a currency sign, so that sacremoses' tables, slow to import, are needed for symbols alone.
     return not character.isalpha() and character in _currency_signs()
 
 

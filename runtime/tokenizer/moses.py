@@ -1,9 +1,9 @@
-"""Text to Moses tokens, as `sacremoses` gives them, but one word at a time.
+"""Moses tokens of a text, as `sacremoses` gives them, but one word at a time.
 
 sacremoses takes a millisecond for a sentence, far too long for a text of many. Its rules are substitutions on the
-whole text, yet hardly any of them looks beyond the white space around a word, so the tokens of a word can be asked for
-once and remembered. This is the argument, rule by rule in sacremoses' order; a word is what stands between white space
-when the first two rules have been applied.
+whole text, yet hardly any of them looks beyond the white space around a word, so that the tokens of a word can be
+computed once and remembered. The argument follows, rule by rule in sacremoses' order; a word is a run of characters
+between white space after the first two rules have been applied.
 
 1. White space runs become one space. 2. Control characters vanish, which may leave several spaces in a row.
    `words_of` does both.
@@ -13,7 +13,7 @@ when the first two rules have been applied.
 4. A hyphen between alphanumerics becomes ` @-@ `: no white space takes part.
 5. A run of dots becomes a word of its own. `words_of` does this at once, because older versions need quadratic time
    for long runs. The rules before do not look at dots.
-6. A comma is parted from a neighbour that is no digit, first on its left, then on its right. White space is such a
+6. A comma is separated from a neighbour that is no digit, first on its left, then on its right. White space is such a
    neighbour, the start of the text is none: `,5` stays whole there. On the left a match ends in a comma and on the
    right it begins with one, so no match takes a space that the next word's match needs.
 7. Apostrophes, by five rules on the characters on both sides. White space is a neighbour, start and end of the text are
@@ -22,13 +22,13 @@ when the first two rules have been applied.
    word begins with one. `words_of` links such words into one.
 8. A full stop at the end of a token stays if the token is an abbreviation, or if the next token begins with a lowercase
    letter or, for some, a digit; also the end of the text counts. The next token is in the same word or begins the next
-   one, and the rules before never change a first character, but for dots, which become `D`: as little lowercase or a
-   digit as a dot.
-9. `.'` at the end of the text is parted.
+   one, and the rules before never change a first character, except for dots, which become `D`: like a dot, that is
+   neither lowercase nor a digit.
+9. `.'` at the end of the text is separated.
 10. Runs of dots are restored and characters of XML escaped: looks at one token.
 
-So a word's tokens depend on the word, on whether it is first, on whether it is last, and, if it ends in a full stop, on
-the first character of the next. sacremoses is asked with words in the same position, and their tokens are dropped.
+So a word's tokens depend on the word, on being first, on being last, and, if it ends in a full stop, on the first
+character of the next. sacremoses is called with stand-ins for the neighbouring words, whose tokens are dropped.
 """
 
 import re
@@ -39,7 +39,7 @@ from biogpt_onnx.runtime.errors import PromptError
 
 _SPACES = re.compile(r"\s+")
 _CONTROL = re.compile("[\x00-\x1f]")
-# A text without these needs neither of the first two rules nor linked words. White space is not among the controls.
+# A text without these needs neither of the first two rules nor linked words. White space is left out of the controls.
 _IRREGULAR = re.compile("[\x00-\x08\x0e-\x1b]|'\\s+'")
 _LINK = re.compile("(?<=') (?=')")
 # Stands for the space between linked words; the text cannot hold it once control characters have vanished.
@@ -47,21 +47,21 @@ _LINKING_SPACE = "\x01"
 _DOTS = re.compile(r"\.{2,}")
 # ASCII without letters, digits, white space, . ' ` , and -.
 _MARKS = re.compile(r"""[!"#$%&()*+/:;<=>?@\[\\\]^_{|}~\x7f]""")
-# What is often left between marks, and is one token wherever it stands.
+# Single characters that are often left between marks, and are one token in every position.
 _LONE = frozenset(",.-")
 _ESCAPED = {"&": "&amp;", "|": "&#124;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "[": "&#91;", "]": "&#93;"}
 
-# What sacremoses turns runs of dots into while it works; in a text it turns into dots, too.
+# The marker that sacremoses puts in place of runs of dots while it works; in a text it is turned into dots, too.
 _DOTS_MARKER = "DOTMULTI"
-# Up to version 0.1 it takes quadratic time for long runs of either, which come here only beside such a marker.
+# Up to version 0.1 sacremoses takes quadratic time for long runs of either, which it gets only beside such a marker.
 _LONG_RUN = re.compile(r"(?:DOT){1001}|\.{1001}")
 
-# Stand-ins for the words around. They have to be one token each and to change nothing: no apostrophe, no full stop.
+# Stand-ins for the neighbouring words. Each must be one token and change nothing: no apostrophe, no full stop.
 _BEFORE = "A"
 LOWERCASE, DIGIT, OTHER = "a", "0", "A"
 
 # The common words, whose tokens need no look-up of an abbreviation: then sacremoses need not even be imported, which
-# takes longer than everything else. ASCII only: sacremoses has its own idea of which other characters are letters.
+# takes longer than everything else. ASCII only, because sacremoses has its own table of other letters.
 _COMMON = re.compile(r"(?P<core>[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*)(?P<commas>,*)(?P<stop>\.?)")
 
 
@@ -70,40 +70,40 @@ class _Moses(Protocol):
 
 
 def words_of(text: str) -> list[str]:
-    """The words whose tokens do not depend on each other, but for what `tokens_of` asks about a word's position."""
+    """Returns the words of a text, whose tokens depend on other words only by the arguments of `tokens_of`."""
     if _IRREGULAR.search(text):
         text = _CONTROL.sub("", _SPACES.sub(" ", text))
         text = _LINK.sub(_LINKING_SPACE, text)
     text = _MARKS.sub(r" \g<0> ", text)
     if _DOTS_MARKER in text:
-        # Older versions read a marker beside dots in a way of their own: such words are for sacremoses as they are.
-        text = " ".join([word if _DOTS_MARKER in word else _part_dots(word) for word in text.split()])
+        # Older versions read a marker beside dots differently, so that such words are left to sacremoses as they are.
+        text = " ".join([word if _DOTS_MARKER in word else _separate_dots(word) for word in text.split()])
     else:
-        text = _part_dots(text)
+        text = _separate_dots(text)
     return text.split()
 
 
-def _part_dots(text: str) -> str:
+def _separate_dots(text: str) -> str:
     return _DOTS.sub(r" \g<0> ", text) if ".." in text else text
 
 
 def follower_of(word: str) -> str:
-    """What a word that ends in a full stop has to know about the word after it."""
+    """Returns a word's first character or its stand-in, as the tokens of a word before it with a full stop need it."""
     first = word[0]
     if not first.isascii():
-        return first  # whether it is lowercase is for sacremoses to say
+        return first  # sacremoses decides if it is lowercase
     if first.islower():
         return LOWERCASE
     return DIGIT if first.isdigit() else OTHER
 
 
 def tokens_of(word: str, *, first: bool = False, follower: str | None = OTHER) -> list[str]:
-    """The Moses tokens of a word, escaped.
+    """Returns the Moses tokens of a word, escaped.
 
     Args:
-        word: one of the words that `words_of` gives.
-        first: the word begins the text.
-        follower: of the next word, see `follower_of`; None if the word ends the text.
+        word: one of the words that `words_of` returns.
+        first: True if the word begins the text.
+        follower: first character of the next word, as `follower_of` returns it; None if the word ends the text.
 
     Raises:
         PromptError: the word is one that older versions of sacremoses need quadratic time for.
@@ -130,7 +130,7 @@ def _common_tokens(word: str, follower: str | None) -> list[str] | None:
     if not stop:
         return tokens
     if commas:
-        return [*tokens, stop]  # a token of its own already: nothing to part it from
+        return [*tokens, stop]  # the full stop is a token of its own already
     last = tokens[-1]
     if follower == LOWERCASE or ("." in last and not last.replace(".", "").isdigit()):
         return [*tokens[:-1], last + stop]
@@ -150,13 +150,13 @@ def _tokens_in_position(word: str, *, first: bool, follower: str | None) -> list
 @cache
 def _moses() -> _Moses:
     # Imported late: compiling its patterns takes longer than loading a small model.
-    from sacremoses import MosesTokenizer  # noqa: PLC0415 -- see above
+    from sacremoses import MosesTokenizer  # noqa: PLC0415 -- slow to import
 
     lowercase = frozenset(MosesTokenizer.IsLower)
     letters = frozenset(MosesTokenizer.IsAlpha)
 
     class Moses(MosesTokenizer):  # type: ignore[misc]  # sacremoses ships no types
-        """sacremoses builds these sets of thousands of characters anew for each token that ends in a full stop."""
+        """A tokenizer with sets of thousands of characters, built once instead of for each token with a full stop."""
 
         def islower(self, text: str) -> bool:
             return lowercase.issuperset(text)

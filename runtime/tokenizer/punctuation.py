@@ -1,11 +1,11 @@
-"""Typographic characters that pasted text is full of, in the ASCII that BioGPT learned."""
+"""Replacements of typographic characters, frequent in pasted text, by the ASCII that BioGPT learned."""
 
 from collections.abc import Container
 
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
 
 # Leftovers of typesetting. Some of them are symbols of the vocabularies, but a word is not recognised with one inside:
-# "COVID-19" is four symbols that BioGPT knows well, with a no-break hyphen it is something else.
+# "COVID-19" is four symbols that BioGPT knows well, unlike the word with a no-break hyphen.
 _ALWAYS = {
     "\u00ad": "",  # soft hyphen
     "\u200b": "",  # zero width space
@@ -22,10 +22,10 @@ _ALWAYS = {
     "\ufb04": "ffl",
 }
 # The vocabulary of BioGPT lacks all of these, that of BioGPT-Large hardly any: there they are better left alone.
-# Neither lacks the minus sign, primes, or signs as ≥ and µ. White space of all kinds is read as a space anyway.
+# Neither lacks the minus sign, primes, or signs such as ≥ and µ. White space of all kinds is read as a space anyway.
 _IF_UNKNOWN = {
     "\u2013": "-",  # en dash: 5-10, as a hyphen between words
-    "\u2014": " - ",  # em dash: parts sentences, so it must not join two words as a hyphen does
+    "\u2014": " - ",  # em dash: separates sentences, so it must not join two words as a hyphen does
     "\u2018": "'",
     "\u2019": "'",
     "\u201a": "'",
@@ -43,11 +43,11 @@ _IF_UNKNOWN = {
 
 
 def punctuation_table(symbols: Container[str]) -> dict[int, str]:
-    """What to replace for a vocabulary, for `str.translate`.
+    """Returns the replacements for a vocabulary, as a table for `str.translate`.
 
     Args:
-        symbols: the vocabulary; a character that it has as a word of its own is left alone, unless it only shows how a
-            text was typeset.
+        symbols: symbols of the vocabulary; a character that is a word of its own there is left alone, unless it only
+            shows how a text was typeset.
     """
     unknown = {character: ascii_ for character, ascii_ in _IF_UNKNOWN.items() if character + END_OF_WORD not in symbols}
     return str.maketrans(_ALWAYS | unknown)

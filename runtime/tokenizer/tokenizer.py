@@ -1,4 +1,4 @@
-"""Text to BioGPT's ids and back."""
+"""BioGPT's tokenizer: text to ids and back."""
 
 import operator
 import re
@@ -29,22 +29,22 @@ _SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
 
 class BioGptTokenizer:
-    """Moses tokens, then byte-pair encoding: the ids that `BioGptTokenizer` of transformers gives.
+    """A tokenizer by Moses tokens, then byte-pair encoding; its ids are those of transformers' `BioGptTokenizer`.
 
     May be shared between threads.
 
     Args:
-        symbols: the symbol of each id; the special tokens first.
+        symbols: symbol of each id; the special tokens first.
         merges: pairs of symbols, the first learned first.
-        soft_prompt_size: rows of a fine-tuned checkpoint behind the vocabulary. No text has their ids.
+        soft_prompt_size: number of rows of a fine-tuned checkpoint behind the vocabulary. No text has their ids.
 
     Attributes:
-        vocab_size: rows of the embedding, with the soft prompt's.
+        vocab_size: number of rows of the embedding, including the soft prompt's.
         soft_prompt_ids: ids of the soft prompt, in order.
-        bos_id: `<s>`.
-        pad_id: `<pad>`.
-        eos_id: `</s>`, with which every sequence begins and every answer ends.
-        unk_id: `<unk>`.
+        bos_id: id of `<s>`.
+        pad_id: id of `<pad>`.
+        eos_id: id of `</s>`, with which every sequence begins and every answer ends.
+        unk_id: id of `<unk>`.
     """
 
     bos_id = BOS_ID
@@ -59,7 +59,7 @@ class BioGptTokenizer:
         *,
         soft_prompt_size: int = 0,
     ) -> None:
-        # fairseq's names for the rows of a soft prompt.
+        # These are fairseq's names for the rows of a soft prompt.
         soft_prompt = tuple(f"learned{number}" for number in range(1, soft_prompt_size + 1))
         self._symbols = (*symbols, *soft_prompt)
         self._ids = dict(zip(symbols, range(len(symbols)), strict=True))
@@ -81,18 +81,18 @@ class BioGptTokenizer:
 
     @staticmethod
     def warm_up() -> None:
-        """Imports what is slow to import now instead of with the first text that needs it; meant for a thread."""
+        """Imports slow modules now instead of with the first text that needs them; may be called from any thread."""
         moses.warm_up()
 
     def encode(self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False) -> list[int]:
-        """The ids of a text, `</s>` before them; without words, that alone.
+        """Returns the ids of a text, with that of `</s>` before them; for a text without words, that alone.
 
         Args:
-            text: any string. Control characters vanish; what the vocabulary lacks, a lone surrogate for example,
-                becomes `<unk>`.
-            special_tokens: read `<s>`, `<pad>`, `</s>` and `<unk>` in the text as the special tokens, as transformers
-                does. Not for text from outside, which could end the prompt in its middle.
-            normalize_punctuation: first replace typographic punctuation that the vocabulary lacks by ASCII.
+            text: any string. Control characters vanish; characters that the vocabulary lacks, a lone surrogate for
+                example, become `<unk>`.
+            special_tokens: True to read `<s>`, `<pad>`, `</s>` and `<unk>` in the text as the special tokens, as
+                transformers does. Not for text from outside, which could end the prompt in its middle.
+            normalize_punctuation: True to replace typographic punctuation that the vocabulary lacks by ASCII first.
 
         Raises:
             PromptError: `text` is not a string, or is one that sacremoses cannot read in reasonable time.
@@ -106,7 +106,7 @@ class BioGptTokenizer:
         return ids
 
     def tokenize(self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False) -> list[str]:
-        """The symbols of a text, also those that are not in the vocabulary; without `</s>` before them.
+        """Returns the symbols of a text, also those that are not in the vocabulary; without `</s>` before them.
 
         Args and errors are those of `encode`.
         """
@@ -118,11 +118,11 @@ class BioGptTokenizer:
         return symbols
 
     def decode(self, ids: Iterable[SupportsIndex], *, skip_special_tokens: bool = True) -> str:
-        """The text of ids, detokenized.
+        """Returns the text of ids, detokenized.
 
         Args:
             ids: any ids of the vocabulary.
-            skip_special_tokens: leave out special tokens, `<unk>` among them, and the soft prompt.
+            skip_special_tokens: True to leave out special tokens, `<unk>` among them, and the soft prompt.
 
         Raises:
             PromptError: an id is outside the vocabulary.
@@ -134,9 +134,9 @@ class BioGptTokenizer:
         return detokenizer.push(text) + detokenizer.finish()
 
     def decode_continuation(self, prompt_ids: Sequence[int], ids: Sequence[int]) -> str:
-        """The text to write after the prompt, with the space before it if one belongs there.
+        """Returns the text to write after a prompt, with the space before it if one belongs there.
 
-        Joins the pieces of `IncrementalDecoder`, which says what exactly they are.
+        The text is that of all pieces of an `IncrementalDecoder`.
 
         Raises:
             PromptError: an id is outside the vocabulary.
@@ -146,7 +146,7 @@ class BioGptTokenizer:
         return "".join(pieces) + decoder.finish()
 
     def id_to_symbol(self, token_id: int) -> str:
-        """The symbol of an id, as it is in the vocabulary; `learned1` and so on for the soft prompt.
+        """Returns the symbol of an id, as it is in the vocabulary; `learned1` and so on for the soft prompt.
 
         Raises:
             PromptError: the id is outside the vocabulary.
@@ -155,11 +155,11 @@ class BioGptTokenizer:
         return self._symbols[number]
 
     def symbol_to_id(self, symbol: str) -> int:
-        """The id of a symbol; that of `<unk>` for a string that is none. The soft prompt has no symbols."""
+        """Returns the id of a symbol; that of `<unk>` for a string that is none. The soft prompt has no symbols."""
         return self._ids.get(symbol, UNK_ID)
 
     def text_of(self, ids: Iterable[int]) -> str:
-        """The text of ids' symbols, before detokenization; nothing of special tokens and the soft prompt.
+        """Returns the text of ids' symbols before detokenization, without special tokens and the soft prompt.
 
         Raises:
             PromptError: an id is outside the vocabulary.
@@ -169,7 +169,9 @@ class BioGptTokenizer:
         )
 
     def prompt_text_of(self, ids: Iterable[int]) -> str:
-        """The same, with `<unk>` as a word: in a prompt it stands for characters that the reader does see.
+        """Returns the text of a prompt's symbols before detokenization, without special tokens except `<unk>`.
+
+        `<unk>` becomes a word, because in a prompt it stands for characters that the reader does see.
 
         Raises:
             PromptError: an id is outside the vocabulary.

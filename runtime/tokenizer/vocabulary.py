@@ -9,12 +9,12 @@ from pathlib import Path
 SPECIAL_TOKENS = ("<s>", "<pad>", "</s>", "<unk>")
 BOS_ID, PAD_ID, EOS_ID, UNK_ID = range(4)
 
-# The largest real file is under 2 MB; anything far beyond is not a vocabulary and is not read into memory.
+# The largest real file is under 2 MB; a file far beyond is no vocabulary and is not read into memory.
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 class VocabularyError(ValueError):
-    """A vocabulary file cannot be used; `problems` lists every reason found."""
+    """Error for a vocabulary file that cannot be used; `problems` lists every reason found."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -29,7 +29,7 @@ def read_symbols(path: Path) -> tuple[str, ...]:
             or the four special tokens are not in their places.
     """
     try:
-        # A JSON object with a key twice would lose an id without a word.
+        # As pairs, because a dictionary of an object with a key twice would lose an id without an error.
         pairs = json.loads(_read_text(path), object_pairs_hook=list)
     except (json.JSONDecodeError, RecursionError) as error:
         raise VocabularyError([f"{path.name} is not JSON ({error})"]) from error
@@ -54,7 +54,7 @@ def read_merges(path: Path) -> tuple[tuple[str, str], ...]:
     merges = []
     short = []
     for number, line in enumerate(lines, start=1):
-        # Likewise only a space separates: str.split() would split at a no-break space inside a symbol.
+        # Only a space separates: str.split() would split at a no-break space inside a symbol.
         left, _, rest = line.partition(" ")
         right = rest.partition(" ")[0]
         if left and right:

@@ -1,4 +1,4 @@
-"""From text to what its words give, each word's result remembered."""
+"""Conversion of a text word by word, with a memo of each word's result."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,21 +10,21 @@ Item = TypeVar("Item")
 
 
 class WordMap(Generic[Item]):
-    """Applies a function to the Moses tokens of each word of a text.
+    """A map over the words of a text, which applies a function to the Moses tokens of each.
 
     Args:
-        convert: Moses tokens of one word to the items wanted, for example ids.
+        convert: returns the items, for example ids, of the Moses tokens of one word.
     """
 
     def __init__(self, convert: Callable[[list[str]], tuple[Item, ...]]) -> None:
         self._convert = convert
-        # Words inside a text. The key of a word that ends in a full stop holds what follows it, too.
+        # For words inside a text. The key of a word that ends in a full stop also holds its follower.
         self._memo: Memo[Item] = Memo()
 
     def items(self, text: str) -> list[Item]:
-        """The items of all words, in order."""
+        """Returns the items of all words, in order."""
         words = words_of(text)
-        if len(words) < 2:  # noqa: PLR2004 -- first and last at once
+        if len(words) < 2:  # noqa: PLR2004 -- a single word is first and last at once
             return [item for word in words for item in self._convert(tokens_of(word, first=True, follower=None))]
         found = list(self._convert(tokens_of(words[0], first=True, follower=follower_of(words[1]))))
         remembered = self._memo.get
@@ -34,8 +34,8 @@ class WordMap(Generic[Item]):
         found += self._convert(tokens_of(words[-1], follower=None))
         return found
 
-    def _look_up(self, word: str, following: str) -> tuple[Item, ...]:
-        follower = follower_of(following) if word[-1] == "." else OTHER
+    def _look_up(self, word: str, next_word: str) -> tuple[Item, ...]:
+        follower = follower_of(next_word) if word[-1] == "." else OTHER
         # No word holds a space, so the two kinds of key cannot be confused.
         key = f"{word} {follower}" if word[-1] == "." else word
         items = self._memo.get(key)

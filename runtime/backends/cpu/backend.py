@@ -25,31 +25,31 @@ from biogpt_onnx.runtime.decoding.selection.sampler import log_probabilities
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 _NEAR_TIE = 1e-3
-"""Logits that differ by less may change places when several tokens are computed in one pass, which rounds otherwise.
+"""Difference of logits below which tokens may change places in a pass over several tokens, which rounds differently.
 
-Float32 logits of BioGPT's size were seen to differ by 3e-6 at most. Where activations are quantized, a last digit that
-falls on the other side moves logits by up to 0.06, seldom: to be certain there too, nearly every draft would have to be
-computed again.
+Float32 logits of BioGPT's size differed by 3e-6 at most. Where activations are quantized, a last digit that is rounded
+the other way moves logits by up to 0.06, seldom: to be certain there too, nearly every draft would have to be computed
+again.
 """
 
 
 class CpuBackend(Generic[TreeCacheT]):
-    """Runs a model whose beams and continuations share one row of a cache, as branches of a tree of tokens.
+    """A backend whose beams and continuations share one row of a cache, as branches of a tree of tokens.
 
     ONNX Runtime's CPU attention takes several tokens a row for one row at a time only, and a step of many rows costs
     many times a step of one. So prompts are read and searched with beams one after the other. See `Backend`.
 
     Attributes:
-        max_positions: tokens that a sequence may have.
-        vocab_size: entries of a row of logits.
-        device: the name of the device.
-        reads_prefixes_ahead: True.
-        default_batch_size: see `Backend`.
-        scores_prompts_together: False.
-        near_tie: see `Backend`.
+        max_positions: most tokens that a sequence may have.
+        vocab_size: number of entries of a row of logits.
+        device: name of the device.
+        reads_prefixes_ahead: True, so that a prefix is read when it is made.
+        default_batch_size: number of prompts that are best continued together, 8.
+        scores_prompts_together: False, so that continuations are scored prompt by prompt.
+        near_tie: difference of logits below which drafts are verified again step by step.
 
     Args:
-        decoder: computes the passes.
+        decoder: the model, which computes the passes.
     """
 
     reads_prefixes_ahead = True
@@ -63,14 +63,17 @@ class CpuBackend(Generic[TreeCacheT]):
 
     @property
     def prefix_capacity(self) -> int:
-        """Twice what one sequence can need, for continuations in a tree; memory that no token reaches is not taken."""
+        """Number of tokens for which the cache of a prefix has room.
+
+        This is twice the need of one sequence, for continuations in a tree; memory that no token reaches is not taken.
+        """
         return 2 * self.max_positions
 
     def new_cache(self, batch_size: int, capacity: int) -> TreeCacheT:
         """Returns an empty cache with room for `capacity` tokens a row.
 
         Raises:
-            ConfigError: the memory cannot be had.
+            ConfigError: the memory is not available.
         """
         return self._decoder.new_cache(batch_size, capacity)
 
@@ -85,7 +88,7 @@ class CpuBackend(Generic[TreeCacheT]):
         return self._decoder.forward(input_ids, cache, logits_indices=logits_indices)
 
     def read(self, prompt_ids: Sequence[int], cache: TreeCacheT, limits: Limits) -> TokenScores:
-        """Reads what a cache of one row does not hold yet of a prompt; see `Backend`."""
+        """Reads the tokens of a prompt that a cache of one row does not hold yet; see `Backend`."""
         return HostTokenScores(prefill(self._decoder, prompt_ids, cache, limits))
 
     @contextmanager
@@ -107,12 +110,12 @@ class CpuBackend(Generic[TreeCacheT]):
         return HostTokenScores(self._decoder.forward(input_ids, cache))
 
     def verify(self, token_ids: Sequence[int], cache: TreeCacheT) -> TokenScores:
-        """Appends several tokens to the only row; the scores have a row for each of them."""
+        """Appends several tokens to the only row, and returns scores with a row for each of them."""
         ids = np.array([token_ids], dtype=np.int64)
         return HostTokenScores(self._decoder.forward(ids, cache, logits_indices=np.arange(ids.shape[1])))
 
     def max_beam_prompts(self, num_beams: int) -> int:
-        """Returns 1: attention takes the beams of one prompt at a time."""
+        """Returns 1, because attention takes the beams of one prompt at a time."""
         del num_beams
         return 1
 
@@ -175,12 +178,12 @@ class TreeBeams(Generic[TreeCacheT]):
     See `Beams`.
 
     Args:
-        tree: grows from the prompt.
+        tree: tree of tokens whose root is the prompt.
     """
 
     def __init__(self, tree: TokenTree[TreeCacheT]) -> None:
         self._tree = tree
-        self._nodes = [ROOT]  # of each beam's last token
+        self._nodes = [ROOT]  # the node of each beam's last token
 
     def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
         """Replaces the beams by continuations of theirs; see `Beams`."""

@@ -1,4 +1,4 @@
-"""The keys and values of the tokens so far, in one block of memory that the graph updates in place."""
+"""The key-value cache of the CPU backend: one block of memory, which the graph updates in place."""
 
 import contextlib
 import math
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class KeyValueCache:
-    """The cache of a batch.
+    """The key-value cache of a batch of sequences; see `TreeCache`.
 
     Attributes:
-        buffer: [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the second axis, values at 1.
-            Its numbers are of `element_type`, stored as that says.
-        lengths: int64 [batch], tokens held by each row.
+        buffer: memory of the keys and values, [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the
+            second axis, values at 1. Its numbers are of `element_type`, in that type's storage.
+        lengths: number of tokens held by each row, int64 [batch].
         element_type: float32, or half precision.
-        binding: where a session keeps what it has bound to this memory; None before the first step.
+        binding: a session's binding of this memory; None before the first step.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class KeyValueCache:
     def allocate(
         cls, architecture: Architecture, batch_size: int, capacity: int, element_type: ElementType = FLOAT32
     ) -> "KeyValueCache":
-        """An empty cache with room for `capacity` tokens a row.
+        """Returns an empty cache with room for `capacity` tokens a row.
 
         Raises:
-            ConfigError: the memory cannot be had.
+            ConfigError: the memory is not available.
         """
         shape = (architecture.num_layers, 2, batch_size, architecture.num_heads, capacity, architecture.head_size)
         try:
@@ -58,33 +58,33 @@ class KeyValueCache:
 
     @property
     def batch_size(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return int(self.buffer.shape[2])
 
     @property
     def capacity(self) -> int:
-        """Tokens that a row has room for."""
+        """Number of tokens that a row has room for."""
         return int(self.buffer.shape[4])
 
     def row(self, index: int) -> "KeyValueCache":
-        """One row as a cache of its own, over the same memory."""
+        """Returns one row as a cache of its own, over the same memory."""
         if self.batch_size == 1 and index == 0:
             return self
         return KeyValueCache(self.buffer[:, :, index : index + 1], self.lengths[index : index + 1], self.element_type)
 
     def values(self, layer: int, row: int) -> npt.NDArray[np.float32]:
-        """What a layer holds of a row, [2, heads, tokens, head_size]: keys, then values."""
+        """Returns the keys and values of a layer's row, [2, heads, tokens, head_size], keys first."""
         return self.element_type.load(self.buffer[layer, :, row, :, : self.lengths[row]])
 
     def truncate(self, length: int) -> None:
-        """Forgets what every row holds beyond `length` tokens."""
+        """Removes the tokens of every row beyond the first `length`."""
         np.minimum(self.lengths, length, out=self.lengths)
 
     def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
-        """Keeps these tokens of the only row and moves them together; only what stands after a gap is moved.
+        """Keeps these tokens of the only row and moves them together; only tokens after a gap are moved.
 
         Args:
-            slots: ascending, [tokens].
+            slots: indices of the tokens, ascending, [tokens].
         """
         count = len(slots)
         moved = slots != np.arange(count)
@@ -94,15 +94,17 @@ class KeyValueCache:
         self.lengths[0] = count
 
     def copy_from(self, source: "KeyValueCache", length: int) -> None:
-        """Makes the only row of this cache the first tokens of another's only row."""
+        """Replaces the only row of this cache by the first `length` tokens of another cache's only row."""
         self.buffer[:, :, 0, :, :length] = source.buffer[:, :, 0, :, :length]
         self.lengths[0] = length
 
     def keep(self, rows: Sequence[int]) -> "KeyValueCache":
-        """A cache of these rows alone, moved to the front of the same memory; the old one must not be used again.
+        """Returns a cache of these rows alone, moved to the front of the same memory.
+
+        The old cache must not be used again.
 
         Args:
-            rows: ascending.
+            rows: indices of the rows, ascending.
         """
         if list(rows) != sorted(set(rows)):
             raise ValueError(f"rows must ascend, are {list(rows)}")
@@ -115,10 +117,10 @@ class KeyValueCache:
 
 
 def _untouched_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Zeros that take memory only as they are written to, page by page.
+    """Returns zeros that take memory only as they are written to, page by page.
 
-    numpy's own are mapped in huge pages of 2 MB, of which the first token of every head touches one, so that the whole
-    buffer is taken, and zeroed, at once: for room of 2,048 tokens BioGPT's prefill of 128 took twice as long.
+    numpy's zeros are mapped in huge pages of 2 MB, of which the first token of every head touches one, so that the
+    whole buffer is taken, and zeroed, at once: for room of 2,048 tokens BioGPT's prefill of 128 took twice as long.
     """
     if not hasattr(mmap, "MAP_ANONYMOUS"):
         return np.zeros(shape, dtype=dtype)

@@ -1,4 +1,4 @@
-"""The folder in which this user keeps what can be made again, and how processes share it."""
+"""The user's cache folder, for files that can be made again, and the lock by which processes share it."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ if sys.platform != "win32":
 
 ENVIRONMENT_VARIABLE = "BIOGPT_ONNX_CACHE"
 INSTEAD = f"choose another folder (cache_folder or {ENVIRONMENT_VARIABLE}), or load with share_weights=False"
-"""What to do where the folder cannot be used; ends the errors that say so."""
+"""Remedy for a folder that cannot be used, which ends the errors about it."""
 
 _NAME = "biogpt-onnx"
 _LOCK_FILE = ".lock"
@@ -26,13 +26,13 @@ _SUPERUSER = 0
 
 
 def default_cache_folder() -> Path:
-    """`$BIOGPT_ONNX_CACHE`, or a folder of ours where the system keeps caches.
+    """Returns `$BIOGPT_ONNX_CACHE`, or else this package's folder where the system keeps caches.
 
     Raises:
         ConfigError: the user has no home folder.
     """
-    if chosen := os.environ.get(ENVIRONMENT_VARIABLE):
-        return Path(chosen).expanduser()
+    if configured := os.environ.get(ENVIRONMENT_VARIABLE):
+        return Path(configured).expanduser()
     try:
         return _system_cache_folder() / _NAME
     except RuntimeError as error:
@@ -40,10 +40,10 @@ def default_cache_folder() -> Path:
 
 
 def open_cache_folder(folder: Path) -> Path:
-    """The folder, without links in its path; made for its user alone if it is not there.
+    """Returns the folder, without links in its path; makes it for its user alone if it does not exist.
 
     Raises:
-        ConfigError: it cannot be made, or others may write to it.
+        ConfigError: the folder cannot be made, or others may write to it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,13 +55,14 @@ def open_cache_folder(folder: Path) -> Path:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuses what others could have put there or altered.
+    """Refuses a file or folder that other users could have made or altered.
 
-    What root owns is taken: an image or a shared machine may bring it, and root can alter everything anyway.
+    One that belongs to root is accepted: an image or a shared machine may come with it, and root can alter everything
+    anyway.
 
     Raises:
-        ConfigError: it belongs to another user, or its group or others may write to it.
-        OSError: there is nothing there.
+        ConfigError: the path belongs to another user, or its group or others may write to it.
+        OSError: the path does not exist.
     """
     if sys.platform == "win32":
         return
@@ -80,10 +81,10 @@ def refuse_foreign(path: Path) -> None:
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Waits until no other process writes to the folder, and clears what writers left that were killed.
+    """Waits until no other process writes to the folder, and removes the remains of writers that were killed.
 
-    Where the file system or the system has no locks, several may write at once; then nothing is cleared, because it
-    might be in the making.
+    Without locks in the file system or the operating system, several may write at once; then nothing is removed,
+    because another process might still be writing it.
     """
     descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
@@ -92,13 +93,13 @@ def sole_writer(folder: Path) -> Iterator[None]:
                 shutil.rmtree(path, ignore_errors=True)
         yield
     finally:
-        # The system lifts the lock with it, and if the process is killed.
+        # This also releases the lock; if the process is killed, the system does.
         os.close(descriptor)
 
 
 @contextmanager
 def unfinished_folder(folder: Path) -> Iterator[Path]:
-    """A folder in it to build something in, which vanishes at the end of the block unless it has been renamed."""
+    """Yields a new folder inside a folder, which is removed at the end of the block unless it has been renamed."""
     building = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
     try:
         yield building
@@ -107,7 +108,7 @@ def unfinished_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_folder(path: Path) -> None:
-    """Takes a folder away at once, so that nobody sees a part of it."""
+    """Removes a folder in one step, so that no process sees a part of it."""
     with unfinished_folder(path.parent) as aside:
         path.rename(aside / path.name)
 
@@ -116,7 +117,7 @@ def flush_folder(folder: Path) -> None:
     """Waits until the folder and the files in it are on the disk.
 
     Raises:
-        OSError: they cannot be written after all.
+        OSError: the files cannot be written after all.
     """
     for path in folder.iterdir():
         if path.is_file():
@@ -126,7 +127,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def flush_names(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk, where the system can be asked for it."""
+    """Waits until the names in a folder are on the disk, if the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -136,13 +137,13 @@ def flush_names(folder: Path) -> None:
 
 
 def unusable(folder: Path, error: OSError) -> ConfigError:
-    """The error that says that the cache folder cannot be used."""
+    """Returns the error for a cache folder that cannot be used."""
     return ConfigError(f"the cache folder {folder} cannot be used ({error.strerror or error}): {INSTEAD}")
 
 
 def _system_cache_folder() -> Path:
     xdg = os.environ.get("XDG_CACHE_HOME", "")
-    # Its specification has relative paths ignored.
+    # The XDG specification says that relative paths are to be ignored.
     if Path(xdg).is_absolute():
         return Path(xdg)
     if sys.platform == "win32":

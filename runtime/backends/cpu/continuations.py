@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
 
 _NODES_PER_PASS = 128
-"""Bounds the logits that are in memory at once."""
+"""Most nodes that are read in a pass, which bounds the logits that are in memory at once."""
 
 
 def score_in_tree(
@@ -26,10 +26,10 @@ def score_in_tree(
     """Returns the log-probability of each token of each continuation of a prompt that has been read, in nats.
 
     Args:
-        decoder: computes the passes.
-        cache: of one row, which has read the prompt; with room for the tokens of all continuations.
-        logits: after the prompt, [1, vocab].
-        continuations: token ids, at least one each.
+        decoder: the model, which computes the passes.
+        cache: cache of one row, which has read the prompt and has room for the tokens of all continuations.
+        logits: logits after the prompt, [1, vocab].
+        continuations: token ids of each continuation, at least one.
     """
     tree = ContinuationTree(continuations)
     return tree.by_continuation(_scored(tree, ROOT, logits[0]) | _scores(decoder, cache, (), tree))
@@ -57,7 +57,7 @@ def score_with_prompt(
 def _scores(
     decoder: TreeDecoder[TreeCacheT], cache: TreeCacheT, unread: Sequence[int], tree: ContinuationTree
 ) -> dict[tuple[int, int], float]:
-    """Returns the log-probability of each node and token that is scored after it.
+    """Returns the log-probability of each pair of a node and a token that is scored after it.
 
     The root is among the nodes if the prompt's end is unread, whose tokens then become nodes, too.
     """

@@ -1,4 +1,4 @@
-"""What the CPU backend needs of a model: single passes in which each token may see a part of the cache."""
+"""The protocols of the CPU backend's model: passes in which each token may attend to a part of the cache."""
 
 from typing import Protocol, TypeVar
 
@@ -34,10 +34,10 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
         """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last.
 
         Args:
-            input_ids: the tokens.
-            cache: of as many rows.
-            position_ids: [batch, sequence]; by default they go on from the cache's lengths.
-            attention_bias: [1, 1, sequence, total], added to the attention scores; by default none.
-            logits_indices: [num_logits], rows of the flattened batch * sequence.
+            input_ids: token ids, [batch, sequence].
+            cache: cache of `batch` rows.
+            position_ids: positions of the tokens, [batch, sequence]; by default they go on from the cache's lengths.
+            attention_bias: numbers that are added to the attention scores, [1, 1, sequence, total]; by default none.
+            logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits].
         """
         ...

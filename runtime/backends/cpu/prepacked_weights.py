@@ -1,9 +1,9 @@
-"""Weights that ONNX Runtime has rearranged, kept in files, so that processes map one copy of them.
+"""Prepacked weights: rearranged by ONNX Runtime and kept in files, so that processes map one copy of them.
 
 ONNX Runtime rearranges ("prepacks") weights for the processor while it loads a model, into memory of the process. It
-can also write the model with its rearranged weights; what is read from there is mapped, and the system keeps one copy
-for all processes. Such a model is good for one kind of processor and one version of ONNX Runtime, so it is not part of
-a bundle: it is an entry of a cache, under a name made of everything that decides what is in it.
+can also write the model with its rearranged weights; these are mapped when it is loaded from there, and the system
+keeps one copy for all processes. Such a model is valid for one kind of processor and one version of ONNX Runtime, so it
+is not part of a bundle: it is an entry of a cache, under a name made of everything that determines its contents.
 """
 
 import contextlib
@@ -42,17 +42,17 @@ _NOT_OF_THE_MODEL = frozenset({bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MER
 _MAX_ENTRY_BYTES = 1024 * 1024
 _NAME_DIGITS = 32
 
-# Smaller tensors stay in the graph's own file.
+# Size below which tensors stay in the graph's own file.
 _MIN_EXTERNAL_BYTES = 1024
-# The weights as they were and rearranged, of which the widest, 4-bit blocks, take 2.14 x the bundle; half precision,
-# which becomes float32 first, takes 4.23 x.
+# Most times the bundle's size that an entry takes, which has the weights as they were and rearranged. Of the quantized
+# ones, 4-bit blocks take most, 2.14 x the bundle; half precision, which becomes float32 first, takes 4.23 x.
 _MAX_GROWTH = 2.25
 _MAX_HALF_GROWTH = 4.5
 _HALF_PRECISIONS = frozenset({"fp16", "bf16"})
 _SPARE_BYTES = 16 * 1024 * 1024
 
-# What may change the graph or the layout of its weights. The number of threads is not among them: files made with one,
-# two and three threads were the same to the last byte.
+# Options that may change the graph or the layout of its weights. The number of threads is not among them: files made
+# with one, two and three threads were the same to the last byte.
 _CONFIG_ENTRIES = (
     "optimization.disable_specified_optimizers",
     "session.disable_prepacking",
@@ -65,13 +65,13 @@ _CONFIG_ENTRIES = (
 
 @dataclass(frozen=True)
 class PrepackedWeights:
-    """A bundle's model with its weights rearranged, as a cache holds it.
+    """A bundle's model with its weights rearranged, as an entry of a cache.
 
     Attributes:
-        onnxruntime: ONNX Runtime.
-        bundle_folder: the bundle. It is read only when the entry is made.
-        manifest: its manifest.
-        cache_folder: where entries are kept; None for `default_cache_folder()`.
+        onnxruntime: the module `onnxruntime`.
+        bundle_folder: folder of the bundle, which is read only when the entry is made.
+        manifest: manifest of the bundle.
+        cache_folder: folder of the entries; None for `default_cache_folder()`.
     """
 
     onnxruntime: OnnxRuntime
@@ -80,10 +80,11 @@ class PrepackedWeights:
     cache_folder: Path | None = None
 
     def model_path(self, options: SessionOptions) -> Path:
-        """The model to open instead of the bundle's; made first if the cache has none, or none that is whole.
+        """Returns the path of the model to open instead of the bundle's; makes it if the cache has none that is whole.
 
         Args:
-            options: a session's options like those that the model will be opened with. They are used up.
+            options: options of a session, equal to those with which the model will be opened. They are changed, and
+                must not be used again.
 
         Raises:
             ConfigError: the cache folder cannot be written, has too little room, or others may write to it.
@@ -95,7 +96,7 @@ class PrepackedWeights:
         try:
             if not _is_whole(entry, identity):
                 with sole_writer(folder):
-                    # Whoever wrote to it until now may have made this very entry.
+                    # While this process waited for the lock, another may have made this entry.
                     if not _is_whole(entry, identity):
                         self._make(entry, identity, options)
         except OSError as error:
@@ -118,7 +119,7 @@ class PrepackedWeights:
 
     def _make(self, entry: Path, identity: dict[str, Any], options: SessionOptions) -> None:
         _check_room(entry.parent, self.manifest)
-        # What is filed under these hashes must have them.
+        # The entry's name is made of these hashes, so that the bundle's files must have them.
         check_files(self.bundle_folder, self.manifest, contents=True)
         with unfinished_folder(entry.parent) as building:
             self._write_model(building, options)
@@ -148,8 +149,8 @@ class PrepackedWeights:
 
 
 def give_back_freed_memory() -> None:
-    """Returns to the system what loading has freed but the allocator keeps: of a full-size model 20 to 200 MB."""
-    # Only the GNU library has the function, and only it needs to be told.
+    """Returns to the system the memory that the allocator keeps after loading: 20 to 200 MB for a full-size model."""
+    # Only the GNU library has the function, and only its allocator needs it.
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -168,17 +169,17 @@ def _config_entry(options: SessionOptions, name: str) -> str | None:
 
 
 def _records(folder: Path) -> dict[str, dict[str, Any]]:
-    # To hash the weights at each load would cost what the cache saves; the graph is small.
+    # To hash the weights at each load would cost as much as the cache saves; the graph is small.
     records: dict[str, dict[str, Any]] = {name: {"size": (folder / name).stat().st_size} for name in _FILES}
     records[bundle.MODEL_FILE]["sha256"] = hash_file(folder / bundle.MODEL_FILE)
     return records
 
 
 def _is_whole(entry: Path, identity: dict[str, Any]) -> bool:
-    """Whether an entry is there, is of this identity and has all that it should.
+    """Returns True if an entry exists, has this identity and all of its files.
 
     Raises:
-        ConfigError: others could have written it.
+        ConfigError: other users could have written the entry.
     """
     if entry.is_symlink() or not entry.is_dir():
         return False
@@ -211,7 +212,7 @@ def _check_room(folder: Path, manifest: Manifest) -> None:
 
 def _put(building: Path, entry: Path, identity: dict[str, Any]) -> None:
     try:
-        # Where there are no locks another process may have been faster.
+        # Without locks, another process may have been faster.
         if _is_whole(entry, identity):
             return
         if entry.is_symlink() or entry.is_file():
@@ -225,5 +226,5 @@ def _put(building: Path, entry: Path, identity: dict[str, Any]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    # ONNX Runtime puts the reason behind the places in its source that it came through.
+    # ONNX Runtime's message has the reason at its end, after places in its source.
     return " ".join(str(error).split()).rpartition(" : ")[-1]

@@ -1,4 +1,4 @@
-"""What is known of the processor, to tell one kind from another."""
+"""The description of the processor, which distinguishes one kind from another."""
 
 import platform
 import subprocess
@@ -24,13 +24,13 @@ _INSTRUCTION_SET_FIELDS = ("flags", "Features")
 
 
 def describe_processor(cpuinfo: Path = CPUINFO) -> dict[str, object]:
-    """The machine type, the processor's model and, under Linux, its instruction sets.
+    """Returns the machine type, the processor's model and, under Linux, its instruction sets.
 
-    Where the cores of a machine differ, each distinct value is in it. Elsewhere than under Linux the model has to stand
-    for the instruction sets.
+    If the cores of a machine differ, each distinct value is included. On other systems than Linux the model has to
+    stand for the instruction sets.
 
     Args:
-        cpuinfo: the file in which Linux lists the cores.
+        cpuinfo: file in which Linux lists the cores.
     """
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -53,7 +53,7 @@ def _values(pairs: Iterable[tuple[str, str]], names: Iterable[str]) -> list[str]
 def _model_without_cpuinfo() -> str:
     if platform.system() != "Darwin":
         return platform.processor()
-    # Python says no more than "arm" or "i386" there.
+    # Python knows no more than "arm" or "i386" on macOS.
     command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603 -- fixed

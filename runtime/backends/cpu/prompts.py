@@ -1,7 +1,7 @@
-"""Prompts read on a CPU: one by one, in chunks.
+"""Reading of prompts on a CPU: one by one, in chunks.
 
-Rows of different lengths would be padded to the longest otherwise, and a row that is computed alone does not depend on
-its neighbours.
+In a batch, rows of different lengths would be padded to the longest; and a row that is computed alone does not depend
+on other rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,10 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 def prefill(
     decoder: Decoder[CacheT], prompt_ids: Sequence[int], cache: CacheT, limits: Limits
 ) -> npt.NDArray[np.float32]:
-    """Reads what a cache of one row does not hold yet of a prompt; returns the logits after its last token, [1, vocab].
+    """Reads the tokens of a prompt that a cache of one row does not hold yet; returns the logits after the last.
+
+    Returns:
+        Logits after the prompt's last token, [1, vocab].
 
     Raises:
         Interrupted: a limit was reached.
@@ -33,13 +36,13 @@ def prefill(
 def read_all_but_the_last_chunk(
     decoder: Decoder[CacheT], prompt_ids: Sequence[int], cache: CacheT, limits: Limits
 ) -> Sequence[int]:
-    """Reads what a cache of one row does not hold yet of a prompt, but for its last chunk, which is returned.
+    """Reads the tokens of a prompt that a cache of one row does not hold yet, except the last chunk, which it returns.
 
     Raises:
         Interrupted: a limit was reached.
     """
     held = int(cache.lengths[0])
-    # No chunk of a single token is left over: it would be computed by another kernel, which rounds otherwise.
+    # No chunk of a single token is left over: it would be computed by another kernel, which rounds differently.
     last_chunk = held + max(0, (len(prompt_ids) - held - 2) // CHUNK_TOKENS * CHUNK_TOKENS)
     for start in range(held, last_chunk, CHUNK_TOKENS):
         limits.check()
@@ -57,9 +60,9 @@ def one_prompt_read(
     room: int,
     limits: Limits,
 ) -> Iterator[tuple[CacheT, TokenScores]]:
-    """Gives a cache that has read a prompt, with room for `room` tokens more, and the scores after the prompt.
+    """Yields a cache that has read a prompt, with room for `room` tokens more, and the scores after the prompt.
 
-    If the prompt begins with a prefix, the cache is the prefix's own wherever that is free.
+    If the prompt begins with a prefix whose own cache is free, that cache is used.
 
     Raises:
         Interrupted: a limit was reached.
@@ -78,7 +81,7 @@ def read_one_by_one(
 ) -> HostTokenScores:
     """Reads the prompt of each sequence into its row of an empty cache, and returns the scores after each prompt.
 
-    A prompt that several rows share is read once, and what a prompt shares with its prefix is copied.
+    A prompt that several rows share is read once, and tokens that a prompt shares with its prefix are copied.
 
     Raises:
         Interrupted: a limit was reached.

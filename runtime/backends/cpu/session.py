@@ -37,13 +37,13 @@ def not_run_on_cpu(precision: str, reason: str) -> str:
 
 
 class DecoderSession:
-    """Runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
+    """A session that runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
 
     Attributes:
-        vocab_size: entries of a row of logits.
-        max_positions: tokens that a sequence may have.
-        device: "cpu".
-        provider: the execution provider.
+        vocab_size: number of entries of a row of logits.
+        max_positions: most tokens that a sequence may have.
+        device: name of the device, "cpu".
+        provider: execution provider of ONNX Runtime.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class DecoderSession:
         """Loads the graph.
 
         Args:
-            folder: the bundle.
-            manifest: its manifest.
-            options: threads, and how the weights are kept; by default `LoadOptions()`.
-            as_stored: map all weights from the file as they are, quantized ones too. The session opens at once, but
-                unpacks blocks and multiplies them in float32 at every pass.
+            folder: folder of the bundle.
+            manifest: manifest of the bundle.
+            options: number of threads, and storage of the weights; by default `LoadOptions()`.
+            as_stored: True to map all weights from the file as they are, quantized ones too. The session opens at once,
+                but unpacks blocks and multiplies them in float32 at every pass.
 
         Raises:
-            ProviderError: ONNX Runtime cannot be had, or has no kernels for the bundle on a CPU.
+            ProviderError: ONNX Runtime is not available, or has no kernels for the bundle on a CPU.
             BundleError: the graph cannot be loaded.
             ConfigError: a bad number of threads, weights that cannot be shared, or a cache that cannot be used.
         """
@@ -109,12 +109,12 @@ class DecoderSession:
         something.
 
         Args:
-            input_ids: [batch, sequence].
-            cache: of as many rows; its lengths grow by `sequence`.
-            position_ids: [batch, sequence]; by default they go on from the cache's lengths.
-            attention_bias: [batch or 1, heads or 1, sequence, total], added to the attention scores, `total` being the
-                longest row's tokens after this step; by default none.
-            logits_indices: [num_logits], the rows of the flattened batch * sequence whose logits are wanted; by default
+            input_ids: token ids, [batch, sequence].
+            cache: cache of `batch` rows; its lengths grow by `sequence`.
+            position_ids: positions of the tokens, [batch, sequence]; by default they go on from the cache's lengths.
+            attention_bias: numbers that are added to the attention scores, [batch or 1, heads or 1, sequence, total],
+                `total` being the longest row's tokens after this step; by default none.
+            logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits]; by default
                 each row's last.
 
         Returns:
@@ -135,14 +135,14 @@ class DecoderSession:
     def _run(self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], logits: npt.NDArray[np.float32]) -> None:
         if cache.binding is None:
             cache.binding = self._bind_cache(cache)
-        # Nothing is copied or kept alive by binding: the arrays live as long as `inputs`, `logits` and the cache do.
+        # Binding copies nothing and keeps nothing alive: the arrays live as long as `inputs`, `logits` and the cache.
         for name, array in inputs.items():
             cache.binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
         cache.binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
         self._session.run_with_iobinding(cache.binding)
 
     def _bind_cache(self, cache: KeyValueCache) -> IoBinding:
-        # Past and present name the same memory: this is what makes the update happen in place.
+        # Past and present name the same memory, so that the update happens in place.
         binding = self._session.io_binding()
         for layer in range(self._architecture.num_layers):
             for index, part in enumerate(("key", "value")):

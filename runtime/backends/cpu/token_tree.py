@@ -1,8 +1,8 @@
-"""Sequences that share a past, as branches of one tree in one row of a cache.
+"""The tree of tokens: sequences with a common beginning, as branches in one row of a cache.
 
-Every new token goes behind the last one in the cache, whatever its branch, and a mask lets it see its own ancestors
-alone. So nothing is copied where branches part, and nothing moved where one ends. The mask is that of SpecInfer (Miao
-et al. 2023, https://arxiv.org/abs/2305.09781), here for beams, drafts and choices alike.
+Every new token is stored after the last one in the cache, whatever its branch, and a mask lets it attend to its own
+ancestors alone. So nothing is copied when branches part, and nothing is moved when one ends. The mask is that of
+SpecInfer (Miao et al. 2023, https://arxiv.org/abs/2305.09781), here for beams and scored continuations.
 """
 
 from collections.abc import Sequence
@@ -15,73 +15,73 @@ from biogpt_onnx.runtime.backends.continuation_tree import ROOT
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 
 _LEAST_DEAD = 64
-"""Dead nodes that are left where they are: to mask them costs less than to move the living."""
+"""Most dead nodes that are always left in place: to mask them costs less than to move the living ones."""
 
 
 class TokenTree(Generic[TreeCacheT]):
-    """Branches that grow from what a cache of one row holds.
+    """A tree of tokens in a cache of one row; the tokens that the cache holds at first are the root.
 
-    Nodes are numbered in the order in which they were appended.
+    Nodes are numbered in the order in which they were appended. A node is dead if it is on no branch any more.
 
     Args:
-        model: reads the tokens.
-        cache: of one row; what it holds now is the trunk.
-        room: most nodes at a time; by default what the cache has room for.
+        model: the model, which reads the tokens.
+        cache: cache of one row, which has read the root.
+        room: most nodes at a time; by default as many as the cache has room for.
     """
 
     def __init__(self, model: TreeDecoder[TreeCacheT], cache: TreeCacheT, room: int | None = None) -> None:
         self._model = model
         self._cache = cache
-        self._trunk = int(cache.lengths[0])
+        self._root_length = int(cache.lengths[0])
         self._count = 0
-        room = cache.capacity - self._trunk if room is None else room
-        # Zeros come from the kernel as they are first touched: rows for nodes that never come take no memory.
+        room = cache.capacity - self._root_length if room is None else room
+        # The kernel provides zeros as they are first touched, so that rows of unused nodes take no memory.
         self._visible = np.zeros((room, room), dtype=np.bool_)  # [node, itself and its ancestors]
 
     @property
     def num_nodes(self) -> int:
-        """Nodes that take room in the cache, living or dead."""
+        """Number of nodes that take room in the cache, living or dead."""
         return self._count
 
     def append(
-        self, token_ids: Sequence[int], parents: Sequence[int], wanted: Sequence[int] | None = None
+        self, token_ids: Sequence[int], parents: Sequence[int], requested: Sequence[int] | None = None
     ) -> npt.NDArray[np.float32]:
         """Adds nodes in one pass of the model.
 
         Args:
-            token_ids: a token for each new node.
-            parents: each one's parent: `ROOT`, an older node, or one that stands before it among the new.
-            wanted: which of the new nodes' logits are wanted, counted from 0; all by default.
+            token_ids: token of each new node.
+            parents: parent of each new node: `ROOT`, an older node, or a new one before it.
+            requested: numbers of the new nodes whose logits are requested, counted from 0; by default all.
 
         Returns:
-            Logits after each wanted node, [wanted, vocab].
+            Logits after each requested node, [requested, vocab].
         """
         first, count = self._count, self._count + len(token_ids)
         for node, parent in enumerate(parents, start=first):
             self._visible[node, :count] = self._visible[parent, :count] if parent != ROOT else False
             self._visible[node, node] = True
         visible = self._visible[first:count, :count]
-        bias = np.zeros((1, 1, len(token_ids), self._trunk + count), dtype=np.float32)
-        bias[0, 0, :, self._trunk :] = np.where(visible, np.float32(0), np.float32(-np.inf))
+        bias = np.zeros((1, 1, len(token_ids), self._root_length + count), dtype=np.float32)
+        bias[0, 0, :, self._root_length :] = np.where(visible, np.float32(0), np.float32(-np.inf))
         logits = self._model.forward(
             np.array([token_ids], dtype=np.int64),
             self._cache,
-            position_ids=self._trunk + visible.sum(axis=1, dtype=np.int64)[None] - 1,
+            position_ids=self._root_length + visible.sum(axis=1, dtype=np.int64)[None] - 1,
             attention_bias=bias,
-            logits_indices=np.array(range(len(token_ids)) if wanted is None else wanted, dtype=np.int64),
+            logits_indices=np.array(range(len(token_ids)) if requested is None else requested, dtype=np.int64),
         )
         self._count = count
         return logits
 
     def keep(self, leaves: Sequence[int]) -> list[int]:
-        """Lets everything die that is neither one of these nodes nor an ancestor of one.
+        """Keeps these nodes and their ancestors; all other nodes are dead from now on.
 
-        The living are moved together only when so many have died that for each no more than two are moved. So over a
-        whole search at most twice as much is moved as was appended, and the dead take at most half the room of the
-        living, or that of a few.
+        Living nodes are moved together only when there are so many dead ones that no more than two are moved for each.
+        So over a whole search at most twice as many nodes are moved as were appended, and the dead ones take at most
+        half the room of the living ones, or that of `_LEAST_DEAD` nodes.
 
         Returns:
-            The same nodes' numbers from now on.
+            The new numbers of these nodes.
         """
         nodes = [leaf for leaf in leaves if leaf != ROOT]
         living = np.flatnonzero(self._visible[nodes, : self._count].any(axis=0))
@@ -90,9 +90,9 @@ class TokenTree(Generic[TreeCacheT]):
         return self._compact(living, leaves) if dead > max(_LEAST_DEAD, moved // 2) else list(leaves)
 
     def _compact(self, living: npt.NDArray[np.int64], leaves: Sequence[int]) -> list[int]:
-        self._cache.keep_tokens(np.concatenate([np.arange(self._trunk), self._trunk + living]))
+        self._cache.keep_tokens(np.concatenate([np.arange(self._root_length), self._root_length + living]))
         visible = self._visible[np.ix_(living, living)]
-        # New nodes take over their parents' rows whole, so nothing old may be left beyond the living.
+        # New nodes copy their parents' rows whole, so that no old value may be left beyond the living nodes.
         self._visible[: self._count, : self._count] = False
         self._count = len(living)
         self._visible[: self._count, : self._count] = visible

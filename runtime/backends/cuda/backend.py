@@ -16,28 +16,29 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 _MAX_BEAM_ROWS = 64
-"""Beams of several prompts that are taken together: each needs memory for a whole sequence, and once more to part."""
+"""Most beams of several prompts that are searched together. Each needs memory for a whole sequence, and for its copy
+when beams part."""
 
 
 class CudaBackend(Generic[CacheT]):
-    """Runs a model whose beams and continuations have a cache row each, because a step of many rows costs that of one.
+    """A backend whose beams and continuations have a cache row each, because a step of many rows costs that of one.
 
     See `Backend`.
 
     Attributes:
-        max_positions: tokens that a sequence may have.
-        vocab_size: entries of a row of logits.
-        device: the name of the device.
+        max_positions: most tokens that a sequence may have.
+        vocab_size: number of entries of a row of logits.
+        device: name of the device.
         reads_prefixes_ahead: False, because most requests read whole prompts anew.
-        default_batch_size: 32. A step takes a GPU hardly longer for more rows, until their caches fill its memory: 6 GB
-            for 32 rows of 2,048 tokens.
-        scores_prompts_together: True.
-        near_tie: None. In half precision a pass over several tokens rounds so much otherwise than one over a single
-            token that to compute again what is close would be to compute again most drafts. So where the two most
-            likely tokens are within that rounding, a draft may end in another token than greedy search.
+        default_batch_size: number of prompts that are best continued together, 32. A step takes a GPU hardly longer for
+            more rows, until their caches fill its memory: 6 GB for 32 rows of 2,048 tokens.
+        scores_prompts_together: True, so that continuations of all prompts are scored in one pass.
+        near_tie: None. In half precision a pass over several tokens rounds so differently from a pass over one that
+            nearly every draft would have to be computed again. So where the two most likely tokens are within that
+            rounding, a draft may end in another token than greedy search.
 
     Args:
-        decoder: computes the passes.
+        decoder: the model, which computes the passes.
     """
 
     reads_prefixes_ahead = False
@@ -51,14 +52,17 @@ class CudaBackend(Generic[CacheT]):
 
     @property
     def prefix_capacity(self) -> int:
-        """What one sequence can need: memory on a device is taken at once, whether tokens reach it or not."""
+        """Number of tokens for which the cache of a prefix has room.
+
+        This is the need of one sequence, because a device's memory is taken at once, even if no token reaches it.
+        """
         return self.max_positions
 
     def new_cache(self, batch_size: int, capacity: int) -> CacheT:
         """Returns an empty cache with room for `capacity` tokens a row.
 
         Raises:
-            DeviceMemoryError: the memory cannot be had.
+            DeviceMemoryError: the memory is not available.
         """
         return self._decoder.new_cache(batch_size, capacity)
 
@@ -73,8 +77,8 @@ class CudaBackend(Generic[CacheT]):
         return self._decoder.forward(input_ids, cache, logits_indices=logits_indices)
 
     def read(self, prompt_ids: Sequence[int], cache: CacheT, limits: Limits) -> TokenScores:
-        """Reads what a cache of one row does not hold yet of a prompt, in one pass; see `Backend`."""
-        # Its attention keeps no scores, and each pass costs time whatever it computes.
+        """Reads the tokens of a prompt that a cache of one row does not hold yet, in one pass; see `Backend`."""
+        # In one pass, because its attention stores no scores, and each pass takes time whatever it computes.
         limits.check()
         return self._decoder.forward_row(prompt_ids[int(cache.lengths[0]) :], cache, last_only=True)
 
@@ -98,11 +102,11 @@ class CudaBackend(Generic[CacheT]):
         return self._decoder.step(input_ids, cache)
 
     def verify(self, token_ids: Sequence[int], cache: CacheT) -> TokenScores:
-        """Appends several tokens to the only row; the scores have a row for each of them."""
+        """Appends several tokens to the only row, and returns scores with a row for each of them."""
         return self._decoder.forward_row(token_ids, cache)
 
     def max_beam_prompts(self, num_beams: int) -> int:
-        """Returns how many prompts with so many beams each are searched together."""
+        """Returns the number of prompts with so many beams each that are searched together."""
         return max(1, _MAX_BEAM_ROWS // num_beams)
 
     @contextmanager
@@ -128,7 +132,7 @@ class CudaBackend(Generic[CacheT]):
     ) -> Iterator[float]:
         """Yields the log-probability of each token after a prompt and the tokens before it, in nats.
 
-        Only these are copied to the host. A prefix is read again.
+        Only these log-probabilities are copied to the host. A prefix is read again.
         """
         del prefix
         ids = (*prompt_ids, *token_ids[:-1])
@@ -151,11 +155,11 @@ class CudaBackend(Generic[CacheT]):
 
 
 class RowBeams(Generic[CacheT]):
-    """Beams in rows of their own, which are copied where beams part; see `Beams`.
+    """Beams in rows of their own, which are copied when beams part; see `Beams`.
 
     Args:
-        decoder: computes the steps.
-        cache: a row for each beam.
+        decoder: the model, which computes the steps.
+        cache: cache with a row for each beam.
     """
 
     def __init__(self, decoder: RowDecoder[CacheT], cache: CacheT) -> None:

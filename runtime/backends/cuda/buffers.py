@@ -15,21 +15,21 @@ from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 
 _LEAST_CAPACITY = 256
 _MOST_IDLE = 4
-"""Buffers that are kept for the next generation. Each may be gigabytes, so they go where memory is missing."""
+"""Most idle buffers that are kept for later leases. Each may be gigabytes, so they are freed when memory is missing."""
 
 
 class CacheBuffer:
-    """Room for the keys and values of several rows, [layers, 2, rows, heads, capacity, head_size] in half precision.
+    """A block of a device's memory for the keys and values of several rows, in half precision.
 
-    ONNX Runtime's Python gives no view of a part of a tensor, so parts are named by their addresses.
+    ONNX Runtime's Python API gives no view of a part of a tensor, so parts are named by their addresses.
 
     Attributes:
-        shape: as above.
-        number: that no other buffer has or had; it names what is captured over this memory.
-        step: what a session has bound to the whole of it for steps of one token; None before the first.
+        shape: [layers, 2, rows, heads, capacity, head_size], keys at index 0 of the second axis, values at 1.
+        number: number that no other buffer has or had; it identifies the CUDA graph captured over this memory.
+        step: a session's step over the whole buffer; None before the first.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 -- where it is, how large, and what it is called
+    def __init__(  # noqa: PLR0913, PLR0917 -- the place, size and number of the block
         self, onnxruntime: OnnxRuntime, device: str, architecture: Architecture, rows: int, capacity: int, number: int
     ) -> None:
         heads, size = architecture.num_heads, architecture.head_size
@@ -43,35 +43,35 @@ class CacheBuffer:
 
     @property
     def rows(self) -> int:
-        """Rows that it has room for."""
+        """Number of rows that it has room for."""
         return self.shape[2]
 
     @property
     def capacity(self) -> int:
-        """Tokens that a row has room for."""
+        """Number of tokens that a row has room for."""
         return self.shape[4]
 
     @property
     def blocks(self) -> tuple[int, int, int]:
-        """The shape of it all with layers, parts, rows and heads taken together, [blocks, capacity, head_size]."""
+        """Shape of the buffer with layers, parts, rows and heads in one axis, [blocks, capacity, head_size]."""
         layers, parts, rows, heads, capacity, size = self.shape
         return layers * parts * rows * heads, capacity, size
 
     def part_shape(self, rows: int) -> list[int]:
-        """The shape of a layer's keys or values for so many rows, [rows, heads, capacity, head_size]."""
+        """Returns the shape of a layer's keys or values for so many rows, [rows, heads, capacity, head_size]."""
         return [rows, *self.shape[3:]]
 
     def address(self, layer: int, part: int, row: int) -> int:
-        """Where a layer's keys (0) or values (1) begin, from this row on."""
+        """Returns the address at which a layer's keys (0) or values (1) begin, from this row on."""
         elements = ((layer * 2 + part) * self.rows + row) * int(np.prod(self.shape[3:]))
         return self._start + np.dtype(np.float16).itemsize * elements
 
 
 class Lease:
-    """A buffer in use; it goes back to the pool when nothing refers to the lease any more.
+    """A lease of a buffer, which returns to the pool when nothing refers to the lease any more.
 
     Attributes:
-        buffer: the buffer.
+        buffer: buffer in use.
     """
 
     def __init__(self, buffer: CacheBuffer, pool: "BufferPool") -> None:
@@ -80,14 +80,14 @@ class Lease:
 
 
 class BufferPool:
-    """Takes buffers of a few sizes again and again, so that their addresses stay and what is captured over them holds.
+    """A pool of buffers of a few sizes, reused so that addresses stay equal and captured CUDA graphs stay valid.
 
     Args:
-        onnxruntime: ONNX Runtime.
-        device: the memory's name there.
-        architecture: the model's shape.
-        mover: writes into that memory.
-        device_lock: held while the device allocates; see `DeviceSession`.
+        onnxruntime: the module `onnxruntime`.
+        device: name of the device's memory.
+        architecture: sizes of the model.
+        mover: mover of tokens, which fills new buffers with zeros.
+        device_lock: lock that is held while the device allocates; see `DeviceSession`.
     """
 
     def __init__(
@@ -100,18 +100,18 @@ class BufferPool:
     ) -> None:
         self._onnxruntime, self._device, self._architecture = onnxruntime, device, architecture
         self._mover, self._device_lock = mover, device_lock
-        # The one given back last is the last.
+        # The buffer that was returned last is the last.
         self._idle: OrderedDict[int, CacheBuffer] = OrderedDict()
-        # A finalizer may run at any moment, within any of these methods too.
+        # Reentrant, because a finalizer may run at any moment, within any of these methods too.
         self._lock = threading.RLock()
-        self._made = 0
+        self._last_number = 0
         self._dropped: list[int] = []
 
     def lease(self, rows: int, capacity: int) -> Lease:
-        """A buffer with room for at least so many rows and tokens. What it holds are numbers, of an earlier lease or 0.
+        """Returns a buffer with room for at least so many rows and tokens; it holds finite numbers, old ones or zeros.
 
         Raises:
-            DeviceMemoryError: the memory cannot be had.
+            DeviceMemoryError: the memory is not available.
         """
         rows, capacity = _next_power_of_two(rows), _next_power_of_two(max(capacity, _LEAST_CAPACITY))
         with self._lock:
@@ -119,31 +119,31 @@ class BufferPool:
                 if (buffer.rows, buffer.capacity) == (rows, capacity):
                     del self._idle[buffer.number]
                     return Lease(buffer, self)
-            self._made += 1
-            number = self._made
+            self._last_number += 1
+            number = self._last_number
         try:
-            buffer = self._made_buffer(rows, capacity, number)
+            buffer = self._allocate(rows, capacity, number)
         except MemoryError:
-            # What is kept for later may be what is missing now.
+            # The memory of idle buffers may be enough.
             if not self._drop_all():
                 raise
-            buffer = self._made_buffer(rows, capacity, number)
+            buffer = self._allocate(rows, capacity, number)
         return Lease(buffer, self)
 
     def give_back(self, buffer: CacheBuffer) -> None:
-        """Keeps a buffer for the next one who wants its size."""
+        """Keeps a buffer for the next lease of its size."""
         with self._lock:
             self._idle[buffer.number] = buffer
             while len(self._idle) > _MOST_IDLE:
                 self._drop(self._idle.popitem(last=False)[1])
 
     def take_dropped(self) -> list[int]:
-        """The numbers of buffers that had steps, are no more and have not been told of yet."""
+        """Returns the numbers of dropped buffers that had steps, each once."""
         with self._lock:
             dropped, self._dropped = self._dropped, []
             return dropped
 
-    def _made_buffer(self, rows: int, capacity: int, number: int) -> CacheBuffer:
+    def _allocate(self, rows: int, capacity: int, number: int) -> CacheBuffer:
         with self._device_lock:
             buffer = CacheBuffer(self._onnxruntime, self._device, self._architecture, rows, capacity, number)
             # Stale memory may hold NaN, which a multiplicative mask would propagate.
@@ -160,7 +160,7 @@ class BufferPool:
             return count
 
     def _drop(self, buffer: CacheBuffer) -> None:
-        # Over one that was only read into, nothing was captured.
+        # Nothing is captured over a buffer without a step.
         if buffer.step is not None:
             self._dropped.append(buffer.number)
 

@@ -17,9 +17,9 @@ def score_in_rows(
     A device reads a prompt once more for each continuation in less time than it would take to read them in turns.
 
     Args:
-        decoder: computes the passes.
-        prompts: token ids, at least one each.
-        continuations: token ids, at least one each, the same for all prompts.
+        decoder: the model, which computes the passes.
+        prompts: token ids of each prompt, at least one.
+        continuations: token ids of each continuation, at least one; all prompts have the same continuations.
     """
     tree = ContinuationTree(continuations)
     paths = tree.paths_to_leaves()
@@ -36,7 +36,7 @@ def score_in_rows(
 
 
 def _first_positions(paths: Sequence[Sequence[int]]) -> dict[int, tuple[int, int]]:
-    """Returns for the root and each node the first path through it, and its place there behind the prompt."""
+    """Returns, for the root and each node, the first path through it and its position there behind the prompt."""
     positions = {ROOT: (0, -1)}
     for number, path in enumerate(paths):
         for depth, node in enumerate(path):

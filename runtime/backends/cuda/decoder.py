@@ -1,4 +1,4 @@
-"""What the CUDA backend needs of a model: passes over rows in a device's memory."""
+"""The protocols of the CUDA backend's model: passes over rows in a device's memory."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ from biogpt_onnx.runtime.backends.protocol import CacheT, Decoder, TokenScores
 
 
 class RowScores(TokenScores, Protocol):
-    """Scores on a device, which can look up any tokens there."""
+    """Next-token scores on a device, where the log-probabilities of any tokens can be looked up."""
 
     def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats."""
@@ -29,12 +29,12 @@ class RowDecoder(Decoder[CacheT], Protocol[CacheT]):
     ) -> TokenScores:
         """Reads a prompt into each row of an empty cache, and returns the scores after each prompt.
 
-        Calls `check` before each pass, which may raise to end it.
+        Calls `check` before each pass, which may raise an error to end the reading.
         """
         ...
 
     def forward_row(self, token_ids: Sequence[int], cache: CacheT, *, last_only: bool = False) -> RowScores:
-        """Appends several tokens to the only row; the scores have a row for each of them, or for the last only."""
+        """Appends several tokens to the only row, and returns scores with a row for each of them, or only the last."""
         ...
 
     def log_probabilities(
@@ -43,8 +43,8 @@ class RowDecoder(Decoder[CacheT], Protocol[CacheT]):
         """Returns the log-probabilities of tokens in given sequences, in nats, [requested].
 
         Args:
-            sequences: token ids, each read from its beginning.
-            requested: [requested, 3]: a sequence's number, a position in it, and the token that may follow there.
+            sequences: token ids of each sequence, which is read from its beginning.
+            requested: number of a sequence, a position in it, and a token that may follow there, [requested, 3].
         """
         ...
 

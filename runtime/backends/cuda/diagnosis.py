@@ -1,4 +1,7 @@
-"""Why ONNX Runtime cannot use an NVIDIA GPU: it takes the CPU instead and tells only the log what is missing."""
+"""The diagnosis of an NVIDIA GPU that ONNX Runtime cannot use.
+
+ONNX Runtime takes the CPU instead, and names the missing part only in its log.
+"""
 
 import contextlib
 import ctypes
@@ -14,9 +17,9 @@ from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER, T
 
 _DRIVER = "libcuda.so.1"
 _PROVIDER_LIBRARY = "libonnxruntime_providers_cuda.so"
-# The provider's library does not name it among those it needs, but asks for it once it runs.
+# The provider's library does not list it as a dependency, but loads it once it runs.
 _CUDNN = "libcudnn.so.9"
-# What ONNX Runtime hands to the provider's library: the loader misses it only after it has found all other libraries.
+# The symbol that ONNX Runtime passes to the provider's library, which the loader misses only after all other libraries.
 _HANDED_OVER = "Provider_GetHost"
 _IS_MISSING = "cannot open shared object file"
 _INSTALL = 'pip install "biogpt-onnx[gpu]"'
@@ -25,7 +28,7 @@ _INSTALL = 'pip install "biogpt-onnx[gpu]"'
 def preload(onnxruntime: OnnxRuntime) -> None:
     """Loads the libraries of CUDA and cuDNN that pip installed, which the system's loader does not find by itself.
 
-    To be called once before the first session on a GPU. What is missing is not said here: see `what_cuda_lacks`.
+    Call it once before the first session on a GPU. It reports no missing libraries; `what_cuda_lacks` does.
     """
     with (
         contextlib.suppress(Exception),
@@ -36,11 +39,11 @@ def preload(onnxruntime: OnnxRuntime) -> None:
 
 
 def what_cuda_lacks(onnxruntime: OnnxRuntime, load: Callable[[str], Any] = ctypes.CDLL) -> str | None:
-    """What keeps ONNX Runtime from using an NVIDIA GPU, once it has failed to.
+    """Finds the cause that keeps ONNX Runtime from using an NVIDIA GPU, once it has failed.
 
     Args:
-        onnxruntime: the library, imported.
-        load: loads a shared library by its name or path, and raises `OSError` with the loader's message.
+        onnxruntime: the module `onnxruntime`.
+        load: function that loads a shared library by its name or path, and raises `OSError` with the loader's message.
 
     Returns:
         One clause that names the cause and the remedy; None if nothing is found.
@@ -77,7 +80,7 @@ def _unusable_gpu(driver: Any) -> str | None:  # noqa: ANN401 -- a library of C 
     )
 
 
-def _old_driver(driver: Any, built_for: str) -> str | None:  # noqa: ANN401 -- as above
+def _old_driver(driver: Any, built_for: str) -> str | None:  # noqa: ANN401 -- a library of C has no types
     version = ctypes.c_int(0)
     needed = built_for.partition(".")[0]
     if not needed.isdecimal() or driver.cuDriverGetVersion(ctypes.byref(version)) != 0:

@@ -1,4 +1,4 @@
-"""Three small graphs that are stored ready-made, because the runtime has nothing to build graphs with.
+"""Three small graphs, stored ready-made because the runtime has no library that builds graphs.
 
 They are ONNX files of opset 20 in base64; tests compare them with the formulas beside them.
 """
@@ -16,7 +16,7 @@ MOVE = base64.b64decode(
     "dmVkCgcSBXdvcmRzQgQKABAU"
 )
 """target [blocks, moved, words] = Gather(source [blocks, tokens, words], indices [moved], axis=1), of int64: a word is
-four numbers in half precision, which are moved the faster for being taken together."""
+four numbers in half precision, which are moved faster together."""
 
 SELECT = base64.b64decode(
     "CAo68QIKVwoGbG9naXRzCgVjb3VudBIGdmFsdWVzEgNpZHMiBFRvcEsqFAoEYXhpcxj///////////8BoAECKg4KB2xhcmdlc3QYAaABAioN"
@@ -25,8 +25,8 @@ SELECT = base64.b64decode(
     "c3RKCP//////////WiEKBmxvZ2l0cxIXChUIARIRCgYSBHJvd3MKBxIFdm9jYWJiIQoDaWRzEhoKGAgHEhQKBhIEcm93cwoKEghzZWxlY3Rl"
     "ZGIvChFsb2dfcHJvYmFiaWxpdGllcxIaChgIARIUCgYSBHJvd3MKChIIc2VsZWN0ZWRCBAoAEBQ="
 )
-"""values, ids [rows, 64] = TopK(logits [rows, vocab], axis=-1), the likeliest first, and log_probabilities [rows, 64] =
-values - ReduceLogSumExp(logits, axis=-1), of float32."""
+"""values, ids [rows, 64] = TopK(logits [rows, vocab], axis=-1), the most likely first, and log_probabilities
+[rows, 64] = values - ReduceLogSumExp(logits, axis=-1), of float32."""
 
 SCORE = base64.b64decode(
     "CAo65gIKPQoGbG9naXRzCgRsYXN0Egtub3JtYWxpemVycyIPUmVkdWNlTG9nU3VtRXhwKg8KCGtlZXBkaW1zGACgAQIKNAoLbm9ybWFsaXplcnMKBHJv"
@@ -35,8 +35,9 @@ SCORE = base64.b64decode(
     "BxIFdm9jYWJaFwoEcm93cxIPCg0IBxIJCgcSBWFza2VkWh0KBnBsYWNlcxITChEIBxINCgcSBWFza2VkCgIIAmIkChFsb2dfcHJvYmFiaWxpdGllcxIP"
     "Cg0IARIJCgcSBWFza2VkQgQKABAU"
 )
-"""log_probabilities [asked] = GatherND(logits [count, vocab], places [asked, 2]) - Gather(ReduceLogSumExp(logits,
-axis=-1), rows [asked]), of float32; a place is a row and a token, and `rows` are their rows once more."""
+"""log_probabilities [requested] = GatherND(logits [count, vocab], places [requested, 2]) -
+Gather(ReduceLogSumExp(logits, axis=-1), rows [requested]), of float32; a place is a row and a token, and `rows` repeats
+the places' rows."""
 
 
 def open_graph(onnxruntime: OnnxRuntime, graph: bytes, provider: str) -> InferenceSession:
@@ -44,5 +45,5 @@ def open_graph(onnxruntime: OnnxRuntime, graph: bytes, provider: str) -> Inferen
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    # Where the provider fails, ONNX Runtime would print and take the CPU.
+    # Without a fallback: if the provider fails, ONNX Runtime would print and take the CPU.
     return onnxruntime.InferenceSession(graph, options, providers=[provider], enable_fallback=0)

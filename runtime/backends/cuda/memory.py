@@ -1,11 +1,11 @@
-"""What is said where a device's memory is full."""
+"""The error for a device whose memory is full."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from biogpt_onnx.runtime.errors import DeviceMemoryError
 
-# As ONNX Runtime's allocators and CUDA say it.
+# Phrases of ONNX Runtime's allocators and of CUDA.
 _FULL = (
     "out of memory",
     "failed to allocate memory",
@@ -16,11 +16,11 @@ _FULL = (
 
 
 @contextmanager
-def device_memory(wanted: str) -> Iterator[None]:
-    """Turns what ONNX Runtime raises where memory is missing into one error that says for what; nothing else.
+def device_memory(purpose: str) -> Iterator[None]:
+    """Turns ONNX Runtime's errors about missing memory into one that names its purpose; other errors stay as they are.
 
     Args:
-        wanted: for what, as the beginning of a sentence.
+        purpose: purpose of the memory, as the beginning of a sentence.
 
     Raises:
         DeviceMemoryError: the memory is full.
@@ -31,6 +31,6 @@ def device_memory(wanted: str) -> Iterator[None]:
         if not (isinstance(error, MemoryError) or any(words in str(error).lower() for words in _FULL)):
             raise
         raise DeviceMemoryError(
-            f"{wanted} does not fit in the device's memory: lower max_new_tokens, give fewer prompts at a time, or end "
-            "what else uses the GPU"
+            f"{purpose} does not fit in the device's memory: lower max_new_tokens, give fewer prompts at a time, or "
+            "end what else uses the GPU"
         ) from error

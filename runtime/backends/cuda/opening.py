@@ -17,7 +17,7 @@ from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER
 
 _PRECISIONS = frozenset({"fp16", "bf16"})
-"""The attention operator of ONNX Runtime's CUDA provider computes in half precision only."""
+"""Precisions for which the attention operator of ONNX Runtime's CUDA provider has kernels."""
 
 _WARNING, _FATAL = 2, 4
 """Levels of ONNX Runtime's log; the first is its default."""
@@ -34,7 +34,7 @@ def open_on_cuda(
     """Opens a bundle on an NVIDIA GPU, which needs none of the options.
 
     Raises:
-        ProviderError: the GPU cannot be used; says why.
+        ProviderError: the GPU cannot be used; the message names the cause.
         BundleError: the graph cannot be loaded, or the bundle has none for GPUs.
         ConfigError: weights are to be shared between processes.
         DeviceMemoryError: the weights do not fit in the GPU's memory.
@@ -50,8 +50,8 @@ def open_on_cuda(
 
 
 def _try_gpu(onnxruntime: OnnxRuntime) -> None:
-    # What fails is found out here, by the smallest thing that can: with a model, ONNX Runtime would take the CPU
-    # instead. It tells the log too, in colours, and no setting of a session keeps it from that.
+    # The smallest allocation shows here if the GPU fails: with a model, ONNX Runtime would take the CPU instead. It
+    # also writes to its log, in colours, which no setting of a session prevents.
     onnxruntime.set_default_logger_severity(_FATAL)
     try:
         with device_memory("a single number"):

@@ -19,9 +19,9 @@ class OutputGraphs:
     """The small graphs that read a device's logits, shared by all outputs on the device.
 
     Attributes:
-        onnxruntime: ONNX Runtime.
+        onnxruntime: the module `onnxruntime`.
         device: name of the device's memory.
-        vocab_size: entries of a row of logits.
+        vocab_size: number of entries of a row of logits.
         select: session of the graph `SELECT`.
         score: session of the graph `SCORE`.
     """
@@ -33,13 +33,13 @@ class OutputGraphs:
 
 
 class PassOutputs:
-    """Logits and the most likely token after several tokens of a pass, a row each.
+    """Outputs of a pass: the logits and the most likely token after several of its tokens, a row each.
 
-    Whatever is read from here is copied to the host.
+    All values that are read from here are copied to the host.
 
     Args:
-        graphs: read the logits.
-        count: how many rows.
+        graphs: graphs that read the logits.
+        count: number of rows.
     """
 
     def __init__(self, graphs: OutputGraphs, count: int) -> None:
@@ -52,13 +52,13 @@ class PassOutputs:
         self._top_tokens: _TopTokens | None = None
 
     def bind(self, binding: IoBinding) -> None:
-        """Has a run of the causal graph write here."""
+        """Binds the outputs of the causal graph, so that a run writes here."""
         binding.bind_ortvalue_output(bundle.LOGITS, self._logits)
         binding.bind_ortvalue_output(bundle.BEST_IDS, self._best_ids)
         binding.bind_ortvalue_output(bundle.BEST_LOG_PROBABILITIES, self._best_log_probabilities)
 
     def renew(self) -> None:
-        """Discards what was selected from the outputs of an earlier run."""
+        """Discards the tokens that were selected from the outputs of an earlier run."""
         self._top_tokens = None
 
     def read_logits(self, rows: _Ids) -> npt.NDArray[np.float32]:
@@ -83,10 +83,10 @@ class PassOutputs:
 
 
 class TopTokenSelection:
-    """Selection of the most likely tokens from fixed logits.
+    """The selection of the most likely tokens from logits at a fixed address.
 
     Args:
-        graphs: the session of the graph `SELECT`.
+        graphs: graphs with the session of `SELECT`.
         logits: float32 [rows, vocab] in the device's memory.
     """
 
@@ -102,7 +102,7 @@ class TopTokenSelection:
     def run(self) -> _TopTokens:
         """Returns the ids, most likely first, and their log-probabilities in nats, both [rows, `SELECTED`].
 
-        On a device that is the CPU they are valid until the next call.
+        If the device is the CPU, they are valid until the next call.
         """
         self._session.run_with_iobinding(self._binding)
         return self._ids.numpy(), self._log_probabilities.numpy()
@@ -111,14 +111,14 @@ class TopTokenSelection:
 def look_up(
     onnxruntime: OnnxRuntime, session: InferenceSession, logits: OrtValue, rows: _Ids, tokens: _Ids
 ) -> npt.NDArray[np.float32]:
-    """Returns the log-probabilities of single tokens, computed where the logits are; [requested], in nats.
+    """Returns the log-probabilities of single tokens, computed on the device of the logits; [requested], in nats.
 
     Args:
-        onnxruntime: ONNX Runtime.
-        session: of the graph `SCORE`.
+        onnxruntime: the module `onnxruntime`.
+        session: session of the graph `SCORE`.
         logits: float32 [rows, vocab] in the device's memory.
-        rows: [requested], the row in which each token is looked up.
-        tokens: [requested].
+        rows: row in which each token is looked up, [requested].
+        tokens: tokens to look up, [requested].
     """
     ort_value = onnxruntime.OrtValue
     scores = np.empty(len(rows), dtype=np.float32)
@@ -132,22 +132,22 @@ def look_up(
 
 
 OutputRow = tuple[PassOutputs, int]
-"""A row of a pass's outputs."""
+"""A row of a pass's outputs, by its index there."""
 
 
 class DeviceTokenScores:
     """Next-token scores on a device, whose rows may lie in the outputs of several passes; see `TokenScores`.
 
     Attributes:
-        vocab_size: entries of a row of logits.
-        is_captured: whether the pass was replayed from a CUDA graph.
-        rows: where each row lies.
+        vocab_size: number of entries of a row of logits.
+        is_captured: True if the pass was replayed from a CUDA graph.
+        rows: outputs, and the row in them, of each row of scores.
 
     Args:
-        rows: see above.
-        vocab_size: see above.
-        device_lock: held while the device works; see `DeviceSession`.
-        is_captured: see above.
+        rows: outputs, and the row in them, of each row of scores.
+        vocab_size: number of entries of a row of logits.
+        device_lock: lock that is held while the device works; see `DeviceSession`.
+        is_captured: True if the pass was replayed from a CUDA graph.
     """
 
     def __init__(
@@ -188,9 +188,10 @@ class DeviceTokenScores:
             for outputs, here, there in self._by_outputs():
                 output_rows = np.full(len(self.rows), -1)
                 output_rows[here] = there
-                wanted = output_rows[rows] >= 0
-                if wanted.any():
-                    scores[wanted] = outputs.read_log_probabilities(output_rows[rows[wanted]], tokens[wanted])
+                requested = output_rows[rows] >= 0
+                if requested.any():
+                    found = outputs.read_log_probabilities(output_rows[rows[requested]], tokens[requested])
+                    scores[requested] = found
         return scores
 
     def logits(self) -> npt.NDArray[np.float32]:
@@ -206,7 +207,7 @@ class DeviceTokenScores:
         return DeviceTokenScores(self.rows[rows], self.vocab_size, self._lock, is_captured=self.is_captured)
 
     def _by_outputs(self) -> Iterator[tuple[PassOutputs, _Ids, _Ids]]:
-        """Yields each pass's outputs, which of these rows lie there, and the rows there."""
+        """Yields the outputs of each pass, the numbers of the rows that lie there, and their rows in the outputs."""
         for outputs in dict.fromkeys(outputs for outputs, _ in self.rows):
             found = [(here, row) for here, (other, row) in enumerate(self.rows) if other is outputs]
             here, there = np.array(found, dtype=np.int64).T

@@ -1,4 +1,4 @@
-"""A bundle's graph on a device whose memory is its own: the cache stays there, and so do the logits where they can."""
+"""A session of a bundle's graph on a device with a memory of its own, which holds the cache and the logits."""
 
 import threading
 import warnings
@@ -30,18 +30,22 @@ _GRAPH_ID = "gpu_graph_id"
 _NOT_CAPTURED = "-1"
 
 _TOKENS_SCORED_AT_ONCE = 4_096
-"""Twice what a pass takes its time for anyway: more would be no faster, and their caches take memory."""
+"""Most tokens, including padding, of a pass that scores given sequences.
+
+These are twice as many as a card computes in the least time of a pass: more would be no faster, and their caches take
+memory.
+"""
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A device and how ONNX Runtime calls it.
+    """A device, by ONNX Runtime's names for it.
 
     Attributes:
-        name: of its memory.
-        provider: the execution provider.
-        options: the provider's.
-        captures: whether steps of fixed shapes and addresses are captured and replayed as CUDA graphs.
+        name: name of the device's memory.
+        provider: execution provider of the device.
+        options: options of the execution provider.
+        captures: True if steps of fixed shapes and addresses are captured and replayed as CUDA graphs.
     """
 
     name: str
@@ -57,10 +61,10 @@ CUDA_DEVICE = Accelerator(
     "cuda",
     CUDA_PROVIDER,
     (
-        # By default the arena would take powers of two, up to twice of what is needed.
+        # By default the arena would take powers of two, up to twice the memory that is needed.
         ("arena_extend_strategy", "kSameAsRequested"),
         # By default cuDNN's attention would read prompts on newer cards. It makes a plan for each length of a prompt
-        # that a thread has not met before, which by others' accounts takes longer than to read it, and keeps them all.
+        # that is new to a thread, which by others' accounts takes longer than to read it, and keeps all plans.
         ("sdpa_kernel", str(_FLASH | _MEMORY_EFFICIENT | _UNFUSED)),
     ),
     captures=True,
@@ -68,18 +72,16 @@ CUDA_DEVICE = Accelerator(
 
 
 class DeviceSession:
-    """Runs a bundle for GPUs over a cache in the device's memory.
+    """A session that runs a bundle's causal graph over a cache in the device's memory; see `RowDecoder`.
 
-    It is what the searches know as a `DeviceModel`.
-
-    It runs the graph without an attention bias, whose attention is the fast one. So each row is one chain of tokens:
-    beams and choices have rows of their own, and a draft is one that may be cut off.
+    The causal graph has no attention bias, so that the fast kernels of attention run it. Each row is therefore a plain
+    sequence of tokens: beams and continuations have rows of their own, and the rejected end of a draft is truncated.
 
     Attributes:
-        vocab_size: entries of a row of logits.
-        max_positions: tokens that a sequence may have.
-        device: the name of its memory.
-        provider: the execution provider.
+        vocab_size: number of entries of a row of logits.
+        max_positions: most tokens that a sequence may have.
+        device: name of the device's memory.
+        provider: execution provider of the device.
     """
 
     def __init__(
@@ -88,10 +90,10 @@ class DeviceSession:
         """Loads the graph.
 
         Args:
-            onnxruntime: ONNX Runtime.
-            folder: the bundle.
-            manifest: its manifest.
-            accelerator: where it runs.
+            onnxruntime: the module `onnxruntime`.
+            folder: folder of the bundle.
+            manifest: manifest of the bundle.
+            accelerator: device that runs the graph.
 
         Raises:
             BundleError: the graph cannot be loaded, or the bundle has none for GPUs.
@@ -111,7 +113,7 @@ class DeviceSession:
         self.device, self.provider = accelerator.name, accelerator.provider
         self._causal, self._captures = self._open_causal(manifest.causal)
         self._not_captured = self._run_options(_NOT_CAPTURED)
-        # Held by whatever uses the device: while one thread captures a step, none may allocate or copy there, and a
+        # Held during each use of the device: while one thread captures a step, none may allocate or copy there, and a
         # captured step and its fixed inputs serve one run at a time.
         self._lock = threading.RLock()
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
@@ -119,7 +121,7 @@ class DeviceSession:
         self._output_graphs = OutputGraphs(onnxruntime, accelerator.provider, accelerator.name, self.vocab_size)
 
     def new_cache(self, batch_size: int, capacity: int) -> DeviceCache:
-        """An empty cache; see `DeviceCache.allocate`."""
+        """Returns an empty cache; see `DeviceCache.allocate`."""
         return DeviceCache.allocate(self._pool, self._mover, batch_size, capacity, self._element_type)
 
     def forward(
@@ -134,10 +136,10 @@ class DeviceSession:
         Attention takes several tokens a row for one row at a time only, once the cache holds something.
 
         Args:
-            input_ids: [batch, sequence].
-            cache: of as many rows; its lengths grow by `sequence`.
-            logits_indices: [num_logits], at least one: the rows of the flattened batch * sequence whose logits are
-                wanted; by default each row's last.
+            input_ids: token ids, [batch, sequence].
+            cache: cache of `batch` rows; its lengths grow by `sequence`.
+            logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits], at least
+                one; by default each row's last.
 
         Returns:
             Logits [num_logits, vocab].
@@ -170,7 +172,8 @@ class DeviceSession:
     ) -> DeviceTokenScores:
         """Reads a prompt into each row of an empty cache; see `RowDecoder`.
 
-        Those of a pass are padded at their ends, where no token of theirs looks, and which the next ones overwrite.
+        Prompts of a pass are padded at their ends: no token of theirs attends to the padding, and the next tokens
+        overwrite it.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
@@ -194,13 +197,13 @@ class DeviceSession:
         Raises:
             DeviceMemoryError: the device's memory is full.
         """
-        wanted = None if last_only else np.arange(len(token_ids))
-        return self._pass(np.array([token_ids], dtype=np.int64), cache, wanted)
+        requested = None if last_only else np.arange(len(token_ids))
+        return self._pass(np.array([token_ids], dtype=np.int64), cache, requested)
 
     def log_probabilities(
         self, sequences: Sequence[Sequence[int]], requested: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """How likely tokens are in given sequences, in nats; see `RowDecoder`.
+        """Returns the log-probabilities of tokens in given sequences, in nats, [requested]; see `RowDecoder`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
@@ -215,7 +218,7 @@ class DeviceSession:
         return scores
 
     def with_rows(self, cache: DeviceCache, rows: Sequence[int]) -> DeviceCache:
-        """A cache of these rows; see `RowDecoder`.
+        """Returns a cache of these rows in this order; see `RowDecoder`.
 
         Raises:
             DeviceMemoryError: the device's memory is full.
@@ -229,14 +232,14 @@ class DeviceSession:
         places: npt.NDArray[np.int64],
         tokens: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
-        """How likely tokens are at places of sequences, all [asked], which are read in one pass."""
+        """Returns the log-probabilities of tokens at places of sequences, all [requested], by one pass; in nats."""
         input_ids, lengths = _padded(sequences)
         cache = self.new_cache(len(sequences), int(lengths.max()))
-        wanted, rows = np.unique(numbers * input_ids.shape[1] + places, return_inverse=True)
-        return self._pass(input_ids, cache, wanted).log_probabilities(rows, tokens)
+        indices, rows = np.unique(numbers * input_ids.shape[1] + places, return_inverse=True)
+        return self._pass(input_ids, cache, indices).log_probabilities(rows, tokens)
 
     def _new_step(self, buffer: CacheBuffer) -> DeviceStep:
-        # Here, because it is no moment at which a step of another thread runs.
+        # Captured graphs are released here, because the lock is held and no other thread runs a step.
         release = getattr(self._causal, "release_captured_graph", None)
         for number in self._pool.take_dropped():
             if release is not None:  # older versions keep graphs as long as the session
@@ -255,7 +258,7 @@ class DeviceSession:
     def _pass(
         self, input_ids: npt.NDArray[np.int64], cache: DeviceCache, logits_indices: npt.NDArray[np.int64] | None
     ) -> DeviceTokenScores:
-        """Appends tokens [batch, sequence] to the cache."""
+        """Appends tokens [batch, sequence] to the cache, and returns the scores at `logits_indices`."""
         inputs = pass_inputs(input_ids, cache, None, logits_indices)
         count = len(inputs[bundle.LOGITS_INDICES])
         with self._lock, device_memory(f"a pass over {input_ids.size:,} tokens"):
@@ -272,7 +275,7 @@ class DeviceSession:
         return self._scores_of([(outputs, row) for row in range(count)])
 
     def _bind_cache(self, binding: IoBinding, buffer: CacheBuffer, first_row: int, rows: int) -> None:
-        # Past and present name the same memory: this is what makes the update happen in place.
+        # Past and present name the same memory, so that the update happens in place.
         element_type = self._element_type.onnx_type or self._element_type.storage.type
         place = (self._accelerator.name, 0, element_type, buffer.part_shape(rows))
         for layer in range(buffer.shape[0]):
@@ -287,7 +290,7 @@ class DeviceSession:
         return options
 
     def _open_causal(self, spec: GraphSpec) -> tuple[InferenceSession, bool]:
-        """A session, and whether its steps are captured."""
+        """Returns a session of the causal graph, and True if its steps are captured."""
         if not self._accelerator.captures:
             return self._open(spec, captures=False), False
         try:
@@ -303,7 +306,7 @@ class DeviceSession:
             session = open_session(
                 self._onnxruntime,
                 path,
-                # All but the computation of a shape is done on the device.
+                # One thread, because all but the computation of a shape is done on the device.
                 session_options(self._onnxruntime, 1, prepack=True, is_half_on_cpu=False),
                 self.provider,
                 "check it with `biogpt-onnx info --check`",
@@ -314,7 +317,7 @@ class DeviceSession:
 
 
 def _padded(sequences: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Sequences as rows that are filled up at their ends, [sequences, longest], and how long each is."""
+    """Returns sequences as rows that are padded at their ends, [sequences, longest], and their lengths, [sequences]."""
     lengths = np.array([len(sequence) for sequence in sequences])
     input_ids = np.full((len(sequences), lengths.max()), PAD_ID, dtype=np.int64)
     for line, sequence in enumerate(sequences):

@@ -1,4 +1,4 @@
-"""A step over fixed memory: one token for every row, which can be captured and replayed as a CUDA graph."""
+"""A step over fixed memory: a pass of one token for every row, which can be captured and replayed as a CUDA graph."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,22 +14,22 @@ from biogpt_onnx.runtime.ort.protocols import IoBinding, OnnxRuntime
 class DeviceStep:
     """A step of all rows of a cache buffer.
 
-    Its inputs and outputs stay where they are, which is what a CUDA graph needs: such a graph repeats the addresses
-    that it was captured with.
+    Its inputs and outputs stay at their addresses, because a CUDA graph repeats the addresses that it was captured
+    with.
 
     Attributes:
-        outputs: the step's outputs, valid until the next run.
+        outputs: outputs of the step, valid until the next run.
 
     Args:
-        onnxruntime: ONNX Runtime.
-        run: runs the causal graph over `binding`.
-        binding: of the graph; the cache is bound already.
-        buffer: the cache buffer.
+        onnxruntime: the module `onnxruntime`.
+        run: function that runs the causal graph over `binding`.
+        binding: binding of the graph, to which the cache is bound already.
+        buffer: cache buffer of the rows.
         device: name of the device's memory.
-        outputs: with as many rows as the buffer.
+        outputs: outputs with as many rows as the buffer.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 -- what is bound to what
+    def __init__(  # noqa: PLR0913, PLR0917 -- the graph, and all that is bound to it
         self,
         onnxruntime: OnnxRuntime,
         run: Callable[[], object],
@@ -40,12 +40,12 @@ class DeviceStep:
     ) -> None:
         rows, ort_value = buffer.rows, onnxruntime.OrtValue
         self._run = run
-        # A row that is not asked for has token 0 at position 0: it writes where nothing of it matters.
+        # A row that is not requested gets token 0 at position 0, where its write does not matter.
         self._ids, self._positions = (np.zeros((rows, 1), dtype=np.int64) for _ in range(2))
         self._device_ids = ort_value.ortvalue_from_numpy(self._ids.copy(), device, 0)
         self._device_positions = ort_value.ortvalue_from_numpy(self._positions.copy(), device, 0)
         self.outputs = outputs
-        # The one input that is read on the CPU, and so kept in a captured graph as it is now: the most it can be.
+        # The only input that is read on the CPU. A captured graph keeps its value, so that it must be the largest.
         total = np.array(buffer.capacity, dtype=np.int32)
         binding.bind_ortvalue_input(bundle.INPUT_IDS, self._device_ids)
         binding.bind_ortvalue_input(bundle.POSITION_IDS, self._device_positions)

@@ -1,4 +1,4 @@
-"""Moves tokens within a device's memory, by a graph of one operator."""
+"""The mover of tokens within a device's memory, by a graph of one operator."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -13,17 +13,17 @@ _HALF_BYTES = np.dtype(np.float16).itemsize
 _NUMBERS_OF_A_WORD = np.dtype(np.int64).itemsize // _HALF_BYTES
 
 _MOST_WORDS = 2**31 - 1
-"""In one run: CUDA's Gather counts them in 32 bits."""
+"""Most words that are moved in one run, because CUDA's Gather counts them in 32 bits."""
 
 
 class TokenMover:
-    """Gathers tokens from one place of a device's memory into another.
+    """A mover that gathers tokens from one place of a device's memory into another.
 
     Args:
-        onnxruntime: ONNX Runtime.
-        provider: the execution provider of the device.
-        device: the memory's name.
-        device_lock: held while the device works; see `DeviceSession`.
+        onnxruntime: the module `onnxruntime`.
+        provider: execution provider of the device.
+        device: name of the device's memory.
+        device_lock: lock that is held while the device works; see `DeviceSession`.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class TokenMover:
         self._device, self._lock = device, device_lock
 
     def move(self, source: int, source_shape: Sequence[int], target: int, indices: npt.NDArray[np.int64]) -> None:
-        """Fills a block of memory with tokens of another; the two must not overlap.
+        """Fills a part of memory with tokens of another; the two must not overlap.
 
         Args:
-            source: address of [blocks, tokens, features] in half precision.
-            source_shape: these three; the features are a multiple of 4.
-            target: address of [blocks, len(indices), features].
-            indices: which tokens, [moved].
+            source: address of the tokens to read, [blocks, tokens, features] in half precision.
+            source_shape: blocks, tokens and features; the features are a multiple of 4.
+            target: address of the memory to fill, [blocks, len(indices), features].
+            indices: indices of the tokens to move, [moved].
         """
         blocks, tokens, features = source_shape
         at_once = max(1, _MOST_WORDS // (max(tokens, len(indices)) * features // _NUMBERS_OF_A_WORD))
@@ -61,18 +61,18 @@ class TokenMover:
         self._session.run_with_iobinding(binding)
 
     def clear(self, target: int, target_shape: Sequence[int]) -> None:
-        """Fills a block of memory, [blocks, tokens, features] in half precision at this address, with zeros."""
+        """Fills a part of memory, [blocks, tokens, features] in half precision at this address, with zeros."""
         blocks, tokens, features = target_shape
         with self._lock:
             zeros = self._ort_value.ortvalue_from_numpy(np.zeros((blocks, 1, features), np.float16), self._device, 0)
             self.move(zeros.data_ptr(), (blocks, 1, features), target, np.zeros(tokens, dtype=np.int64))
 
     def read(self, source: int, source_shape: Sequence[int], indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
-        """Returns tokens of a block of memory, copied to the host, [blocks, len(indices), features]."""
+        """Returns tokens of a part of memory, copied to the host, [blocks, len(indices), features]."""
         blocks, _, features = source_shape
         shape = [blocks, len(indices), features]
         if len(indices) == 0:
-            return np.empty(shape, dtype=np.float16)  # no memory, no address
+            return np.empty(shape, dtype=np.float16)  # memory of no size has no address
         with self._lock:
             target = self._ort_value.ortvalue_from_shape_and_type(shape, np.float16, self._device, 0)
             self.move(source, source_shape, target.data_ptr(), indices)

@@ -1,1 +1,1 @@
-"""Drafts for speculative decoding: where they come from and how long they are."""
+"""Drafts for speculative decoding: their source and their length."""

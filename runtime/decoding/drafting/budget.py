@@ -1,8 +1,8 @@
-"""How many tokens to guess for the next pass, so that a guess costs less than it saves.
+"""The budget of drafts: the number of tokens to draft for the next pass, so that a draft costs less than it saves.
 
-A pass over guessed tokens takes longer than one over the last token alone, by how much depends on the hardware and the
-weights' type; and a text that repeats nothing accepts no guess. Both are learned while the text is written. Only when a
-guess is made depends on measured times, never which tokens come out.
+A pass over drafted tokens takes longer than one over the last token alone; by how much depends on the hardware and the
+weights' type. A text that repeats nothing accepts no draft. Both are learned while the text is generated. Measured
+times decide only when a draft is made, never which tokens are generated.
 """
 
 from collections import deque
@@ -11,41 +11,41 @@ from statistics import median
 from biogpt_onnx.runtime.decoding.drafting.lookup import Draft
 
 _LOSS_RATE = 0.02
-"""Of the time that the text would have taken without guesses, so much may be lost to them in the end."""
+"""Share of the time that the text would have taken without drafts, which may be lost to them in the end."""
 
 _STARTING_CREDIT = 0.5
-"""Plain passes that may be lost besides: a short text that copies from its first words on must not wait for credit."""
+"""Plain passes that may be lost in addition, so that a short text that copies from its first words need not wait."""
 
 _LARGEST_CREDIT = 3.0
 """Most plain passes that may be lost from any point on, however much was saved before it: where a text stops copying,
-the accepted guesses of its beginning still speak for guessing on."""
+the accepted drafts of its beginning still speak for more drafts."""
 
 _ACCEPTED_FIRST = (0.35, 0.45, 0.55)
-"""How likely the first guessed token is accepted after a match of 1, 2, and 3 or more tokens, before any is seen:
-between what questions' answers and abstracts accept (0.3, 0.45, 0.55) and lists of relations (0.5, 0.7, 0.7)."""
+"""Probability that the first drafted token is accepted after a match of 1, 2, and 3 or more tokens, before any has been
+verified: between that of questions' answers and abstracts (0.3, 0.45, 0.55) and lists of relations (0.5, 0.7, 0.7)."""
 
 _ACCEPTED_NEXT = 0.6
-"""How likely each further token is accepted where the one before it was; 0.5 in abstracts, 0.75 in relations."""
+"""Probability that a further token is accepted if the one before it was; 0.5 in abstracts, 0.75 in relations."""
 
 _ROW_COST = 0.1
-"""Plain passes that each guessed token costs: 0.06 to 0.12 with float32 on CPUs, 0.2 with int8, less on a GPU."""
+"""Plain passes that each drafted token costs: 0.06 to 0.12 with float32 on CPUs, 0.2 with int8, less on a GPU."""
 
 _FIRST_WEIGHT, _NEXT_WEIGHT, _COST_WEIGHT = 3, 5, 4
-"""How many observations these assumptions count as."""
+"""Numbers of observations that the assumptions on first tokens, further tokens and costs weigh as much as."""
 
 _FADING = 0.98
-"""What evidence still counts one pass later. What was learned is forgotten in some 50 passes, so that a text that
-begins to copy late is found out."""
+"""Weight that evidence keeps from one pass to the next. Evidence is forgotten in some 50 passes, so that a text that
+begins to copy late is noticed."""
 
 _PLAIN_PASSES = 9
-"""Last plain passes of which the median is taken: a pass that the system interrupted says nothing."""
+"""Number of the last plain passes whose median is taken, because a pass that the system interrupted says nothing."""
 
 _LARGEST_SURPRISE = 3
-"""Likewise a guess counts as at most so many times dearer than expected."""
+"""Largest cost of a draft that counts, as a multiple of the expected one: the system may have interrupted its pass."""
 
 
 class _Ratio:
-    """A ratio learned from an assumption and from what is seen, old evidence counting less and less."""
+    """A ratio learned from an assumption and from evidence, of which older evidence counts less."""
 
     def __init__(self, assumed: float, weight: float) -> None:
         self._assumed = assumed
@@ -67,12 +67,12 @@ class _Ratio:
 
 
 class DraftBudget:
-    """Decides on the length of drafts for one text; costs are counted in plain passes, those over one token.
+    """The budget of one text's drafts, which decides their length; its unit is a plain pass, which reads one token.
 
     A pass over n drafted tokens costs n times a row's extra time, and saves one pass for each accepted token: the first
-    with a chance that depends on the match, each further one with a chance of its own. The length with the largest
-    expected gain is taken. Besides, an account of what drafts have cost and saved sees to it that a text for which none
-    of this holds loses about 2 % and half a pass at most, and any part of a text 2 % and three passes.
+    with a probability that depends on the match, all further ones with another. The length with the largest expected
+    gain is taken. In addition, an account of the passes that drafts have cost and saved limits the loss: a text for
+    which these estimates are wrong loses about 2 % and half a pass at most, any part of a text 2 % and three passes.
 
     Args:
         max_tokens: most tokens in a draft.
@@ -87,22 +87,22 @@ class DraftBudget:
         self._credit = _STARTING_CREDIT
 
     def allowance(self, matched: int) -> int:
-        """Returns how many tokens to draft for the next pass; 0 where a plain pass is better.
+        """Returns the number of tokens to draft for the next pass; 0 if a plain pass is better.
 
         Args:
-            matched: tokens of the match, see `NgramLookup.matched`.
+            matched: number of tokens of the match, see `NgramLookup.matched`.
         """
-        # The first pass is always a plain one: there is nothing to measure drafts by before it.
+        # The first pass is always a plain one, with which the passes of drafts are compared.
         if matched < 1 or not self._plain_seconds:
             return 0
         row_cost, further = self._row_cost.value, self._accepted_next.value
-        chance = self._first(matched).value
+        probability = self._first(matched).value
         length, gain, best_gain = 0, 0.0, 0.0
         for count in range(1, self._max_tokens + 1):
             if count * row_cost > self._credit:
                 break
-            gain += chance - row_cost
-            chance *= further
+            gain += probability - row_cost
+            probability *= further
             if gain > best_gain:
                 length, best_gain = count, gain
         return length
@@ -111,9 +111,9 @@ class DraftBudget:
         """Learns from a pass.
 
         Args:
-            draft: what was guessed; None for a plain pass.
-            accepted: how many of the guessed tokens were right.
-            seconds: how long the pass took.
+            draft: the draft that was verified; None for a plain pass.
+            accepted: number of drafted tokens that were accepted.
+            seconds: time of the pass.
         """
         for ratio in (*self._accepted_first, self._accepted_next, self._row_cost):
             ratio.fade()
@@ -130,14 +130,14 @@ class DraftBudget:
             self._accepted_next.add(accepted - 1, accepted - 1 + refused)
 
     def _book(self, tokens: int, passes: float) -> None:
-        """Enters into the account what a number of tokens took; without drafts it would have been a pass for each."""
+        """Adds to the account the passes that a number of tokens took; without drafts each would have taken one."""
         self._credit = min(self._credit + (1 + _LOSS_RATE) * tokens - passes, _LARGEST_CREDIT)
 
     def _first(self, matched: int) -> _Ratio:
         return self._accepted_first[min(matched, len(self._accepted_first)) - 1]
 
     def _cost(self, num_rows: int, seconds: float) -> float:
-        """Plain passes that a pass took beyond one, as far as that can be believed."""
+        """Returns the plain passes that a pass took beyond one, limited by `_LARGEST_SURPRISE`."""
         expected = num_rows * self._row_cost.value
         plain = median(self._plain_seconds) if self._plain_seconds else 0.0
         if plain <= 0:

@@ -1,7 +1,7 @@
-"""Drafts of the next tokens, taken from what followed the same tokens earlier, in the prompt or in the text so far.
+"""Prompt lookup: drafts of the tokens that followed the last tokens earlier, in the prompt or in the text so far.
 
 Prompt lookup decoding (Saxena 2023, https://github.com/apoorvumang/prompt-lookup-decoding): a summary, an answer or a
-relation repeats words of its source, so that what stood after the last few tokens there is likely to come again. The
+relation repeats words of its source, so that the tokens that followed the last few there are likely to come again. The
 draft is verified by the model in one pass over all its tokens, which costs little more than a pass over one.
 """
 
@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 _WEIGHTS = (3, 2, 1)
-"""Weights of the last three occurrences, the most recent first: as much as the two before it together."""
+"""Weights of the last three occurrences, the most recent first, which weighs as much as the other two together."""
 
 
 class Draft(NamedTuple):
-    """A guess of the next tokens.
+    """A draft of the next tokens.
 
     Attributes:
-        token_ids: the tokens, in their order.
-        matched: how many tokens before the draft stood before it earlier, too.
+        token_ids: drafted tokens, in their order.
+        matched: number of tokens at the end of the text that also precede the drafted ones where they occurred earlier.
     """
 
     token_ids: tuple[int, ...]
@@ -29,11 +29,11 @@ class Draft(NamedTuple):
 
 
 class _Occurrence(NamedTuple):
-    """An earlier place of the n-gram at the end.
+    """An earlier occurrence of the n-gram that ends the text.
 
     Attributes:
-        position: index of the token after it.
-        weight: its weight among the occurrences.
+        position: index of the token after the occurrence.
+        weight: weight of the occurrence among all.
     """
 
     position: int
@@ -46,14 +46,14 @@ class NgramLookup:
     Adding a token takes `max_ngram_size` entries in a dictionary, finding a match as many look-ups.
 
     Args:
-        ids: the prompt, and any new tokens so far.
-        max_ngram_size: most tokens that are compared; 3 and more find the same on abstracts and relations.
+        ids: token ids of the prompt, and of any new tokens so far.
+        max_ngram_size: most tokens that are compared; sizes of 3 and more give equal drafts on abstracts and relations.
     """
 
     def __init__(self, ids: Sequence[int] | npt.NDArray[np.int64], max_ngram_size: int) -> None:
         self._max_ngram_size = max_ngram_size
         self._ids: list[int] = []
-        # The positions after each n-gram, ascending. The one that ends the text has nothing after it, so it is not in.
+        # The positions after each n-gram, ascending. An n-gram that ends the text is left out: nothing follows it yet.
         self._positions: dict[tuple[int, ...], list[int]] = {}
         self.extend(np.asarray(ids, dtype=np.int64).tolist())
 
@@ -66,11 +66,11 @@ class NgramLookup:
             self._ids.append(token_id)
 
     def matched(self) -> int:
-        """Returns how many tokens at the end, at most `max_ngram_size`, stand together earlier, too; 0 for no match.
+        """Returns the number of tokens at the end, at most `max_ngram_size`, that occur together earlier; 0 if none do.
 
-        A single token is a match only if the same token came after it each time of late. What follows "of" or a comma
-        differs every time (one guess in ten is right on abstracts), while the first token of a rare name tells the
-        second (one in three, and one in two where relations are listed).
+        A single token is a match only if its last three occurrences had one and the same next token. The token after
+        "of" or a comma differs every time (one draft in ten is right on abstracts), while the first token of a rare
+        name predicts the second (one in three, and one in two where relations are listed).
         """
         for size in range(min(self._max_ngram_size, len(self._ids)), 0, -1):
             occurrences = self._occurrences(size)
@@ -87,7 +87,7 @@ class NgramLookup:
             max_tokens: most tokens of the draft.
 
         Returns:
-            The draft; None where nothing matches, or `max_tokens` is below 1.
+            The draft; None if nothing matches, or `max_tokens` is below 1.
         """
         matched = self.matched()
         if not matched or max_tokens < 1:
@@ -98,7 +98,7 @@ class NgramLookup:
             followers = self._followers(occurrences, len(token_ids))
             if not followers:
                 break
-            # Of equal weights the first, which is the most recent.
+            # Of tokens with equal weights, the first is taken, which is the most recent.
             token_id = max(followers, key=lambda token: sum(one.weight for one in followers[token]))
             token_ids.append(token_id)
             occurrences = followers[token_id]
@@ -122,8 +122,8 @@ class NgramLookup:
         if position + depth < len(self._ids):
             return self._ids[position + depth]
         period = len(self._ids) - position
-        # Here the guess would go on from itself. It does where the text has just said the same `period` tokens twice,
-        # as greedy search does when it is caught in a loop; "A and B and" alone promises no "B and B and".
+        # Beyond the end of the text the draft repeats itself, but only if the text has just repeated its last `period`
+        # tokens, as greedy search does when it is caught in a loop; "A and B and" alone promises no "B and B and".
         if self._ids[-period:] != self._ids[-2 * period : -period]:
             return None
         return self._ids[position + depth % period]

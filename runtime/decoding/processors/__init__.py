@@ -1,4 +1,4 @@
-"""Changes to the logits before a token is chosen: what a sequence may not say, must say, or says less gladly."""
+"""Logits processors: rules that forbid, force or reweight tokens before one is selected."""
 
 from biogpt_onnx.runtime.decoding.processors.build import distribution_rules, processors_for
 from biogpt_onnx.runtime.decoding.processors.protocol import LogitsProcessor

@@ -1,4 +1,4 @@
-"""Rules about the token that would complete a given sequence."""
+"""Rules for the tokens that would complete given sequences."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,16 +10,16 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 
 class SequenceBias:
-    """Adds a number to the logit of a sequence's last token wherever the rest of it stands at the end of the ids.
+    """A rule that adds a number to the logit of a sequence's last token wherever the ids end in the rest of it.
 
     Args:
-        biases: sequences of tokens, none empty, each with what is added: a number or -inf.
+        biases: sequences of tokens, none empty, each with the number, or -inf, to add.
     """
 
     needs_all_logits = True
 
     def __init__(self, biases: Iterable[tuple[Sequence[int], float]]) -> None:
-        # By what must stand before them, so that a step costs as many look-ups as there are lengths, not sequences.
+        # Keyed by the tokens before the last one, so that a step takes a look-up for each length, not each sequence.
         completions: dict[tuple[int, ...], list[tuple[int, float]]] = {}
         for (*before, token), bias in biases:
             limited = bias if bias == -np.inf else min(max(bias, -LARGEST), LARGEST)
@@ -31,7 +31,7 @@ class SequenceBias:
         self._lengths = sorted(set(map(len, completions)))
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for state, row in zip(states, logits, strict=True):
             for tokens, biases in self._completing(state.ids):
                 row[tokens] += biases
@@ -47,8 +47,8 @@ class SequenceBias:
 
 
 def bad_words(words: Iterable[Sequence[int]], eos_token_id: int | None) -> SequenceBias:
-    """Forbids the last token of each of these sequences wherever the rest of it stands at the end of the ids.
+    """Returns a rule that forbids the last token of each of these sequences wherever the ids end in the rest of it.
 
-    A word that is `eos_token_id` alone is passed over, as transformers does: nothing could end.
+    A word that is `eos_token_id` alone is skipped, as in transformers: otherwise no sequence could end.
     """
     return SequenceBias((word, -np.inf) for word in words if tuple(word) != (eos_token_id,))

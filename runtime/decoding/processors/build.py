@@ -1,4 +1,4 @@
-"""The rules that a configuration asks for."""
+"""The rules of a configuration."""
 
 from collections.abc import Iterator
 
@@ -13,23 +13,23 @@ from biogpt_onnx.runtime.decoding.processors.suppression import BeginSuppressTok
 
 
 def processors_for(config: GenerationConfig, allowed: LogitsProcessor | None = None) -> list[LogitsProcessor]:
-    """The rules that a configuration asks for, in the order in which they apply, which is transformers'.
+    """Returns the rules of a configuration in the order in which they apply, which is transformers'.
 
     Args:
-        config: the settings; those that change nothing cost nothing.
-        allowed: a rule that keeps to what the caller allows; applied before tokens are forced or suppressed.
+        config: the settings; those that change nothing add no rule.
+        allowed: a rule that keeps to the tokens that the caller allows; applied before tokens are forced or suppressed.
     """
-    processors = [*_about_what_was_said(config), *([allowed] if allowed else []), *_about_certain_tokens(config)]
+    processors = [*_context_rules(config), *([allowed] if allowed else []), *_token_rules(config)]
     processors += [CustomRule(function, position) for position, function in enumerate(config.logits_processors)]
     return [*processors, *distribution_rules(config)]
 
 
 def distribution_rules(config: GenerationConfig) -> list[LogitsProcessor]:
-    """Those of the rules that shape what is sampled from; they look at how likely tokens are, not at which."""
-    return list(_about_the_distribution(config)) if config.do_sample else []
+    """Returns the rules that shape the distribution to sample from; they depend on the tokens' probabilities alone."""
+    return list(_sampling_rules(config)) if config.do_sample else []
 
 
-def _about_what_was_said(config: GenerationConfig) -> Iterator[LogitsProcessor]:
+def _context_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:
     if config.sequence_bias:
         yield SequenceBias(dict(config.sequence_bias).items())
     if config.repetition_penalty != 1:
@@ -42,7 +42,7 @@ def _about_what_was_said(config: GenerationConfig) -> Iterator[LogitsProcessor]:
         yield MinNewTokens(config.min_new_tokens, config.eos_token_id)
 
 
-def _about_certain_tokens(config: GenerationConfig) -> Iterator[LogitsProcessor]:
+def _token_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:
     if config.forced_bos_token_id is not None:
         yield ForcedBos(config.forced_bos_token_id)
     if config.forced_eos_token_id is not None:
@@ -53,7 +53,7 @@ def _about_certain_tokens(config: GenerationConfig) -> Iterator[LogitsProcessor]
         yield BeginSuppressTokens(config.begin_suppress_tokens, has_forced_bos=config.forced_bos_token_id is not None)
 
 
-def _about_the_distribution(config: GenerationConfig) -> Iterator[LogitsProcessor]:
+def _sampling_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:
     if config.temperature != 1:
         yield distribution.Temperature(config.temperature)
     if config.top_k:

@@ -1,4 +1,4 @@
-"""A caller's own rule."""
+"""Rules of the caller's own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class CustomRule:
-    """Replaces each row by what the caller's function makes of it.
+    """A rule that replaces each row of logits by the result of the caller's function.
 
     Attributes:
-        function: see `CustomProcessor`. Its ids cannot be changed; its logits are a copy, with which it may do as it
-            likes.
-        position: where it stands in `logits_processors`, for messages.
+        function: the caller's function, see `CustomProcessor`. Its ids are read-only; its logits are a copy, which it
+            may change.
+        position: index of the function in `logits_processors`, for error messages.
     """
 
     needs_all_logits: ClassVar[bool] = True
@@ -27,7 +27,7 @@ class CustomRule:
     position: int
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`.
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`.
 
         Raises:
             ConfigError: the function returned something other than logits.
@@ -42,9 +42,9 @@ class CustomRule:
             raise self._error("None" if result is None else f"a {type(result).__name__}", shape)
         if result.shape != shape or not np.issubdtype(result.dtype, np.floating):
             raise self._error(f"an array of {result.dtype} of shape {result.shape}", shape)
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is judged as such
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are refused as such
             logits = result.astype(np.float32, copy=False)
-        if not logits.max() < np.inf:  # true of NaN as well, which max() hands on
+        if not logits.max() < np.inf:  # also true for NaN, which max() propagates
             raise self._error("NaN or +inf", shape)
         return logits
 

@@ -1,8 +1,8 @@
-"""Rules that cut a distribution off before it is sampled.
+"""Rules that reshape or truncate the distribution before it is sampled.
 
-Each leaves every row at least one token, but for a row that has none left, which it does not touch. Probabilities are
-summed in double precision; torch sums them in single, so that at the very edge of a cut a token may fare differently
-than with transformers.
+Each leaves at least one token in every row, and does not change a row that has none left. Probabilities are summed in
+double precision; torch sums them in single precision, so that a token at the very edge of a cut may be treated
+differently than in transformers.
 """
 
 import math
@@ -18,34 +18,37 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 Row = npt.NDArray[np.float32]
 
-# They span 32 nats. Less likely tokens share the last bin, which is hardly ever the one that is sorted.
+# The bins span 32 nats. Less likely tokens share the last bin, which is hardly ever the one that is sorted.
 _BINS_PER_NAT = 64
 _NUM_BINS = 2048
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """Divides the logits: below 1 sharpens the distribution, above 1 flattens it."""
+    """A rule that divides the logits by a number, which below 1 sharpens the distribution and above 1 flattens it."""
 
     needs_all_logits: ClassVar[bool] = False
     temperature: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         logits /= max(self.temperature, 1 / LARGEST)
 
 
 @dataclass(frozen=True)
 class TopK:
-    """Keeps the `top_k` most likely tokens, and any as likely as the last (Fan et al. 2018, arXiv:1805.04833)."""
+    """A rule that keeps the `top_k` most likely tokens, and any as likely as the last of them.
+
+    Source: Fan et al. 2018, arXiv:1805.04833.
+    """
 
     needs_all_logits: ClassVar[bool] = False
     top_k: int
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for row in logits:
-            # Without the excluded ones, because many equal numbers slow a partition down twentyfold.
+            # Excluded tokens are left out, because many equal numbers slow a partition down twentyfold.
             possible = row[row > -np.inf]
             if self.top_k < len(possible):
                 _exclude(row, row < np.partition(possible, -self.top_k)[-self.top_k])
@@ -53,18 +56,21 @@ class TopK:
 
 @dataclass(frozen=True)
 class TopP:
-    """Keeps the fewest most likely tokens that have `top_p` together (Holtzman et al. 2019, arXiv:1904.09751)."""
+    """A rule that keeps the fewest most likely tokens that have the probability `top_p` together.
+
+    Source: Holtzman et al. 2019, arXiv:1904.09751.
+    """
 
     needs_all_logits: ClassVar[bool] = False
     top_p: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for row, weights in _distributions(logits):
             last, count = _smallest_to_reach(self.top_p, -row, weights)
             excluded = row < -last
-            # Of equal tokens at the edge the later ones stay, as after a stable sort. transformers' sort is not stable
-            # on a CPU: as many stay there, but any of them.
+            # Of equally likely tokens at the edge the later ones are kept, as after a stable sort. transformers' sort
+            # is not stable on a CPU: it keeps as many, but any of them.
             edge = np.flatnonzero(row == -last)
             excluded[edge[: len(row) - np.count_nonzero(excluded) - count]] = True
             _exclude(row, excluded)
@@ -72,31 +78,34 @@ class TopP:
 
 @dataclass(frozen=True)
 class MinP:
-    """Keeps tokens at least `min_p` times as likely as the most likely one (Nguyen et al. 2024, arXiv:2407.01082)."""
+    """A rule that keeps the tokens that are at least `min_p` times as likely as the most likely one.
+
+    Source: Nguyen et al. 2024, arXiv:2407.01082.
+    """
 
     needs_all_logits: ClassVar[bool] = False
     min_p: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for row, weights in _distributions(logits):
             _exclude(row, weights < self.min_p)
 
 
 @dataclass(frozen=True)
 class Typical:
-    """Keeps the tokens whose surprise is nearest to the expected one, and whose probabilities sum to `typical_p`.
+    """A rule that keeps the tokens whose surprise is nearest to the expected one, up to the probability `typical_p`.
 
-    (Meister et al. 2022, arXiv:2202.00666.)
+    Source: Meister et al. 2022, arXiv:2202.00666.
     """
 
     needs_all_logits: ClassVar[bool] = False
     typical_p: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for row, weights in _distributions(logits):
-            # The same as the surprise's distance from the entropy, which is the expected surprise.
+            # This equals the distance of a token's surprise from the entropy, which is the expected surprise.
             distance = row - _expected(row, weights)
             np.abs(distance, out=distance)
             last, _ = _smallest_to_reach(self.typical_p, distance, weights)
@@ -105,36 +114,40 @@ class Typical:
 
 @dataclass(frozen=True)
 class EpsilonCutoff:
-    """Keeps the most likely token, and those of at least this probability (Hewitt et al. 2022, arXiv:2210.15191)."""
+    """A rule that keeps the most likely token, and those of at least the probability `epsilon`.
 
-    needs_all_logits: ClassVar[bool] = False
-    epsilon: float
-
-    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
-        for row, weights in _distributions(logits):
-            _exclude_improbable(row, weights, self.epsilon)
-
-
-@dataclass(frozen=True)
-class EtaCutoff:
-    """Keeps the most likely token, and those of at least the probability min(epsilon, sqrt(epsilon) * exp(-entropy)).
-
-    (Hewitt et al. 2022, arXiv:2210.15191.)
+    Source: Hewitt et al. 2022, arXiv:2210.15191.
     """
 
     needs_all_logits: ClassVar[bool] = False
     epsilon: float
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
+        for row, weights in _distributions(logits):
+            _exclude_improbable(row, weights, self.epsilon)
+
+
+@dataclass(frozen=True)
+class EtaCutoff:
+    """A rule that keeps the most likely token, and those of a probability that depends on the entropy.
+
+    They have at least the probability min(epsilon, sqrt(epsilon) * exp(-entropy)). Source: Hewitt et al. 2022,
+    arXiv:2210.15191.
+    """
+
+    needs_all_logits: ClassVar[bool] = False
+    epsilon: float
+
+    def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for row, weights in _distributions(logits):
             entropy = math.log(weights.sum(dtype=np.float64)) + row.max() - _expected(row, weights)
             _exclude_improbable(row, weights, min(self.epsilon, math.sqrt(self.epsilon) * math.exp(-entropy)))
 
 
 def _distributions(logits: npt.NDArray[np.float32]) -> Iterator[tuple[Row, Row]]:
-    """Each row that allows anything, and the tokens' probabilities, divided by the largest of them."""
+    """Yields each row that allows any token, and its tokens' probabilities divided by the largest of them."""
     for row in logits:
         if (largest := row.max()) > -np.inf:
             below = row - largest
@@ -142,32 +155,36 @@ def _distributions(logits: npt.NDArray[np.float32]) -> Iterator[tuple[Row, Row]]
 
 
 def _expected(row: Row, weights: Row) -> float:
-    """The mean logit, each as likely as its weight."""
+    """Returns the mean of a row's logits, each weighted by its probability."""
     largest = row.max()
-    below = np.maximum(row, largest - LARGEST)  # for 0 * -inf would be NaN
+    below = np.maximum(row, largest - LARGEST)  # because 0 * -inf is NaN
     below -= largest
     below *= weights
     return float(largest + below.sum(dtype=np.float64) / weights.sum(dtype=np.float64))
 
 
 def _smallest_to_reach(share: float, keys: Row, weights: Row) -> tuple[np.float32, int]:
-    """How many of the smallest keys it takes until their weights are this share of all; and the last such key."""
+    """Finds the smallest keys whose weights together reach a share of all weights.
+
+    Returns:
+        The largest of these keys, and their number.
+    """
     possible = weights > 0
-    if np.count_nonzero(possible) < len(weights) // 2:  # as after another rule
+    if np.count_nonzero(possible) < len(weights) // 2:  # as after another rule, which excluded most
         keys, weights = keys[possible], weights[possible]
-    # A sort of all keys would take far longer than the rest. So their weights are summed in narrow bins of nats, and
+    # A sort of all keys would take far longer than all else. So their weights are summed in narrow bins of nats, and
     # only the keys of the bin that reaches the share are sorted.
     bins = keys - keys.min()
     bins *= _BINS_PER_NAT
     bins = np.minimum(bins, _NUM_BINS - 1, out=bins).astype(np.intp)
     sums = np.cumsum(np.bincount(bins, weights))
-    wanted = share * sums[-1]
-    edge = int(np.searchsorted(sums, wanted))
+    target = share * sums[-1]
+    edge = int(np.searchsorted(sums, target))
     inside = np.flatnonzero(bins == edge)
     inside = inside[np.argsort(keys[inside])]
     sums_inside = (sums[edge - 1] if edge else 0.0) + np.cumsum(weights[inside], dtype=np.float64)
-    # Added in another order, the last sum may be a little below the bin's.
-    last = min(int(np.searchsorted(sums_inside, wanted)), len(inside) - 1)
+    # In this order of addition, the last sum may be a little below the bin's.
+    last = min(int(np.searchsorted(sums_inside, target)), len(inside) - 1)
     return keys[inside[last]], int(np.count_nonzero(bins < edge)) + last + 1
 
 

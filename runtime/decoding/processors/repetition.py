@@ -1,4 +1,4 @@
-"""Rules against saying the same thing again."""
+"""Rules against repetition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 @dataclass(frozen=True)
 class RepetitionPenalty:
-    """Makes tokens that have appeared, in the prompt too, less likely; more likely with a penalty below 1.
+    """A rule that makes tokens that have appeared, in the prompt too, less likely; more likely with a penalty below 1.
 
-    Positive logits are divided by the penalty and negative ones multiplied (Keskar et al. 2019, arXiv:1909.05858).
+    Positive logits are divided by the penalty and negative ones multiplied. Source: Keskar et al. 2019,
+    arXiv:1909.05858.
     """
 
     needs_all_logits: ClassVar[bool] = True
     penalty: float
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         penalty = min(max(self.penalty, 1 / LARGEST), LARGEST)
         for state, row in zip(states, logits, strict=True):
             # A token that appears twice is read twice before either is written, so it is penalised once.
@@ -32,21 +33,21 @@ class RepetitionPenalty:
 
 @dataclass(frozen=True)
 class NoRepeatNgram:
-    """Forbids tokens that would complete a sequence of `size` tokens for the second time, the prompt's included.
+    """A rule that forbids tokens that would complete a second copy of any `size` tokens, the prompt's included.
 
-    (Paulus et al. 2017, arXiv:1705.04304, section 2.5.)
+    Source: Paulus et al. 2017, arXiv:1705.04304, section 2.5.
     """
 
     needs_all_logits: ClassVar[bool] = True
     size: int
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for state, row in zip(states, logits, strict=True):
             row[self._completing(state.ids)] = -np.inf
 
     def _completing(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        # The tokens that followed where the last `size - 1` stood before.
+        # The tokens that came next wherever the last `size - 1` tokens occurred before.
         begun = ids[max(0, len(ids) - self.size + 1) :]
         ngrams = max(0, len(ids) - self.size + 1)
         alike = np.ones(ngrams, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Rules against certain tokens, whatever stands before them."""
+"""Rules that forbid given tokens in any context."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 
 class SuppressTokens:
-    """Forbids tokens.
+    """A rule that forbids tokens.
 
     Args:
-        token_ids: the tokens.
+        token_ids: ids of the tokens.
     """
 
     needs_all_logits = True
@@ -21,16 +21,16 @@ class SuppressTokens:
         self._token_ids = np.array(token_ids, dtype=np.int64)
 
     def __call__(self, _states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         logits[:, self._token_ids] = -np.inf
 
 
 class BeginSuppressTokens:
-    """Forbids tokens as the first new one; as the second where the first is forced.
+    """A rule that forbids tokens as the first new one, or as the second one if the first is forced.
 
     Args:
-        token_ids: the tokens.
-        has_forced_bos: whether the first new token of a prompt of one token is forced.
+        token_ids: ids of the tokens.
+        has_forced_bos: True if the first new token of a prompt of one token is forced.
     """
 
     needs_all_logits = True
@@ -40,7 +40,7 @@ class BeginSuppressTokens:
         self._has_forced_bos = has_forced_bos
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """See `LogitsProcessor`."""
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         for state, row in zip(states, logits, strict=True):
             if state.num_new_tokens == (self._has_forced_bos and len(state.prompt_ids) == 1):
                 row[self._token_ids] = -np.inf

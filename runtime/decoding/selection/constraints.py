@@ -13,18 +13,18 @@ from biogpt_onnx.runtime.errors import ConfigError
 _Node = dict[int, Any]
 
 _LARGEST_SHARE = 1 / 8
-"""Of the vocabulary: above it, all logits are read. To request a token moves some 28 bytes to and from a device, to
-read a logit 4."""
+"""Largest share of the vocabulary that is requested token by token; for more, all logits are read. To request a token
+moves some 28 bytes to and from a device, to read a logit 4."""
 
 
 class TokenTrie:
     """A set of token sequences, of which a generation must be one; a rule for `generate(..., allowed=...)`.
 
     Args:
-        sequences: the new tokens of each, the ending token included where one shall stand.
+        sequences: token ids of each, including the ending token if the text must end there.
 
     Raises:
-        ConfigError: there are none, or one is empty.
+        ConfigError: there are no sequences, or one is empty.
     """
 
     def __init__(self, sequences: Iterable[Sequence[int]]) -> None:
@@ -39,7 +39,7 @@ class TokenTrie:
             raise ConfigError("there are no allowed sequences: give at least one")
 
     def __call__(self, token_ids: Sequence[int]) -> tuple[int, ...]:
-        """Returns the tokens that may follow these; none after a whole sequence, or after any other tokens."""
+        """Returns the tokens that may follow these; none after a whole sequence, or after tokens that begin none."""
         node = self._root
         for token in token_ids:
             node = node.get(token, {})
@@ -47,7 +47,7 @@ class TokenTrie:
 
 
 class OnlyAllowed:
-    """Excludes all tokens but those that each sequence allows.
+    """A rule that excludes all tokens but those that each sequence allows.
 
     Attributes:
         needs_all_logits: False, because the scores of the allowed tokens are enough.
@@ -56,7 +56,7 @@ class OnlyAllowed:
     needs_all_logits = False
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
-        """Changes logits in place; see `LogitsProcessor`.
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`.
 
         Raises:
             ConfigError: a token outside the vocabulary is allowed.
@@ -76,8 +76,8 @@ def allowed_log_probabilities(
     """Returns the log-probabilities of the tokens that sequences allow, if they cost less to read than all logits.
 
     Args:
-        states: the sequences; those that allow all tokens are left out.
-        scores: a row for each sequence.
+        states: sequences; those that allow all tokens are left out.
+        scores: next-token scores, a row for each sequence.
 
     Returns:
         Rows and tokens, both ascending, and their log-probabilities in nats, all [requested]. None if all logits cost
@@ -87,7 +87,7 @@ def allowed_log_probabilities(
         ConfigError: a token outside the vocabulary is allowed.
     """
     size = scores.vocab_size
-    # Each once, and in order: of equally likely ones the first counts.
+    # Unique and ascending, because the first of equally likely tokens is selected.
     tokens = {
         row: np.unique(_as_tokens(state.next_allowed, size))
         for row, state in enumerate(states)

@@ -14,14 +14,14 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import ConfigError
 
 _Selected = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
-"""Tokens [rows] and their log-probabilities [rows]."""
+"""Selected tokens [rows] and their log-probabilities [rows]."""
 
 
 class NextTokenSelector:
-    """Selects next tokens as a configuration says, for greedy search and sampling.
+    """The selector of next tokens for greedy search and sampling, by the rules of a configuration.
 
     Args:
-        config: the rules, and whether tokens are sampled.
+        config: the settings; `do_sample` decides between greedy search and sampling.
     """
 
     def __init__(self, config: GenerationConfig) -> None:
@@ -31,12 +31,12 @@ class NextTokenSelector:
         self._needs_all_logits = any(rule.needs_all_logits for rule in self._rules)
 
     def append(self, states: Sequence[SequenceState], scores: TokenScores) -> npt.NDArray[np.int64]:
-        """Gives each sequence its next token.
+        """Appends the next token to each sequence.
 
         Args:
             states: the sequences.
-            scores: a row for each. Only what the rules need is requested; the token is the one that they select from
-                all logits.
+            scores: next-token scores, a row for each sequence. Only those that the rules need are requested; the token
+                is the one that would be selected from all logits.
 
         Returns:
             The tokens, [rows].
@@ -75,17 +75,18 @@ class NextTokenSelector:
             return _most_likely(states, scores)
         if not self._top_k or any(state.next_allowed is not None for state in states):
             return None
-        # One more shows whether the last of them has equals.
+        # One token more than needed shows if others are as likely as the last needed one.
         top = scores.top_tokens(self._top_k + 1)
         return None if top is None else self._sample_from_top(states, *top)
 
     def _sample_from_top(
         self, states: Sequence[SequenceState], ids: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]
     ) -> _Selected | None:
-        """Samples from the most likely tokens, unless equally likely ones leave open which these are."""
+        """Samples from the most likely tokens; returns None if equally likely ones leave open which these are."""
         if np.any(scores[:, self._top_k - 1] == scores[:, -1]):
             return None
-        # In the vocabulary's order, which decides between equals, and in which sampling adds up the probabilities.
+        # In the vocabulary's order, which decides between equally likely tokens, and in which sampling adds up the
+        # probabilities.
         order = ids.argsort(axis=-1)
         ids, scores = np.take_along_axis(ids, order, axis=-1), np.take_along_axis(scores, order, axis=-1)
         shaped = scores.copy()
@@ -105,7 +106,7 @@ class NextTokenSelector:
 
 
 def _most_likely(states: Sequence[SequenceState], scores: TokenScores) -> _Selected | None:
-    """Selects the most likely token of each row, or of the tokens that the row allows."""
+    """Selects the most likely token of each row, or of those that the row allows; None if a part is not enough."""
     is_constrained = [state.next_allowed is not None for state in states]
     allowed = allowed_log_probabilities(states, scores) if any(is_constrained) else None
     if allowed is None and any(is_constrained):
@@ -140,7 +141,7 @@ def refuse_excluded(best: npt.NDArray[np.floating]) -> None:
         best: the largest logit of each row.
 
     Raises:
-        ConfigError: one is minus infinity.
+        ConfigError: the largest logit of a row is minus infinity.
     """
     if np.any(np.isneginf(best)):
         raise ConfigError(

@@ -17,10 +17,10 @@ def beam_search(
     """Finds the most likely continuations of each prompt.
 
     Args:
-        backend: where the model runs.
-        prompts: the sequences to continue, at most `backend.max_beam_prompts`; they stay as they are.
-        config: how many beams, which rules, when to stop.
-        limits: when reached, the running beams end as they are.
+        backend: the backend that runs the model.
+        prompts: sequences to continue, at most `backend.max_beam_prompts`; they are not changed.
+        config: number of beams, rules, and condition for stopping.
+        limits: limits; when one is reached, the running beams end as they are.
 
     Yields:
         After each pass, the finished sequences of each prompt, best first. The last are the answer: at least one for
@@ -28,7 +28,7 @@ def beam_search(
         length ** `config.length_penalty`.
 
     Returns:
-        The passes that it took.
+        Counts of the passes that the search took.
 
     Raises:
         ConfigError: the rules exclude every token.

@@ -1,6 +1,6 @@
-"""The beams of one prompt: which continuations go on, which are finished, and when to stop.
+"""The beam state of one prompt: its running beams, its finished sequences, and the condition for stopping.
 
-Sequences, their order, ranking and the rule for stopping are those of transformers' beam search.
+Sequences, their order, their ranking and the condition are those of transformers' beam search.
 """
 
 from collections.abc import Sequence
@@ -18,21 +18,22 @@ from biogpt_onnx.runtime.decoding.selection.token_selection import refuse_exclud
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 _BLOCK = 64
+"""Number of values of a row in a block, whose largest is computed first."""
 
 _Candidates = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.floating]]
-"""A beam, a token and its log-probability, best first, [candidates] each."""
+"""Numbers of beams, tokens that continue them, and the tokens' log-probabilities; best first, [candidates] each."""
 
 
 class BeamState:
     """The running beams of a prompt, best first, and its finished sequences.
 
     Args:
-        prompt: the sequence to continue; it stays as it is.
-        config: how many beams, which rules, when to stop.
+        prompt: sequence to continue; it is not changed.
+        config: number of beams, rules, and condition for stopping.
 
     Attributes:
-        finished: the sequences that have ended.
-        parents: for each running beam, the number that the beam which it continues had before; 0 for the prompt.
+        finished: sequences that have ended.
+        parents: for each running beam, the previous number of the beam that it continues; 0 for the prompt.
     """
 
     def __init__(self, prompt: SequenceState, config: GenerationConfig) -> None:
@@ -44,7 +45,7 @@ class BeamState:
 
     @property
     def last_tokens(self) -> list[int]:
-        """Token of each running beam that the model has not read yet."""
+        """Last token of each running beam, which the model has not read yet."""
         return [int(state.ids[-1]) for state in self._states]
 
     def go_on(self) -> bool:
@@ -55,11 +56,12 @@ class BeamState:
     def advance(self, scores: TokenScores) -> None:
         """Replaces the beams by their best continuations.
 
-        Twice as many candidates as beams are looked at: at most one for each beam ends, so that enough go on. One that
-        ends counts only among the first `num_beams`. Only the scores that are needed to find them are requested.
+        Twice as many candidates as beams are considered: at most one for each beam ends, so that enough go on. One that
+        ends is kept only if it is among the first `num_beams`. Only the scores that are needed to find the candidates
+        are requested.
 
         Args:
-            scores: next-token scores of each beam.
+            scores: next-token scores, a row for each beam.
 
         Raises:
             ConfigError: the rules exclude every token.
@@ -78,7 +80,7 @@ class BeamState:
         self._states = []
 
     def _advance_by_logits(self, logits: npt.NDArray[np.float32]) -> None:
-        # Added to a row's logits, they give log-probabilities, which is what rules see, as in transformers.
+        # Logits plus these offsets are log-probabilities, to which rules are applied, as in transformers.
         offsets = -log_sum_exp(logits)
         if self._rules:
             logits = logits + offsets[:, None].astype(np.float32)
@@ -95,7 +97,7 @@ class BeamState:
         if self._rules:
             allowed = allowed_log_probabilities(self._states, scores)
             return None if allowed is None else self._best(*allowed)
-        # One more shows whether the last of them has equals.
+        # One token more than needed shows if others are as likely as the last needed one.
         top = scores.top_tokens(2 * self._num_beams + 1)
         if top is None:
             return None
@@ -103,13 +105,13 @@ class BeamState:
         rows = np.repeat(np.arange(len(ids)), ids.shape[1])
         candidates = self._best(rows, ids.ravel(), log_probabilities.ravel())
         last = self._scores()[candidates[0][-1]] + candidates[2][-1]
-        # Equal ones leave open which these are.
+        # Equally good ones leave open which the candidates are.
         return None if np.any(self._scores() + log_probabilities[:, -1] >= last) else candidates
 
     def _best(
         self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], log_probabilities: npt.NDArray[np.float32]
     ) -> _Candidates:
-        """Returns the best of these, [requested] each; of equal ones the first beam's first token comes first."""
+        """Returns the best of these tokens, [requested] each; of equal ones first the first beam's first token."""
         best = np.lexsort((tokens, rows, -(self._scores()[rows] + log_probabilities)))[: 2 * self._num_beams]
         return rows[best], tokens[best], log_probabilities[best]
 
@@ -119,7 +121,7 @@ class BeamState:
     def _continue(
         self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], log_probabilities: npt.NDArray[np.floating]
     ) -> None:
-        """Goes on with candidates, best first: a row each, its next token, and the token's log-probability."""
+        """Continues the beams by candidates, best first: a beam's row, its next token, the token's log-probability."""
         going_on: list[tuple[SequenceState, int]] = []
         candidates = zip(rows.tolist(), tokens.tolist(), log_probabilities.tolist(), strict=True)
         for rank, (row, token, log_probability) in enumerate(candidates):
@@ -142,7 +144,7 @@ class Hypotheses:
     that they have now, are no better than the worst kept; with "never" when they could not become better at any length.
 
     Args:
-        config: how sequences are ranked, how many are kept, and when to stop.
+        config: length penalty, number of beams, and condition for stopping.
         max_length: most new tokens of a sequence.
     """
 
@@ -161,15 +163,15 @@ class Hypotheses:
     def add(self, state: SequenceState) -> None:
         """Keeps a finished sequence, whose score is the sum of its log-probabilities, if it is among the best."""
         state.score = self._ranked(state.score, max(1, state.num_new_tokens))
-        # Of equal scores the older one stays before.
+        # Of sequences with equal scores, the older one stays first.
         self._kept = sorted([*self._kept, state], key=lambda kept: -kept.score)[: self._size]
 
     def may_improve(self, best_running: float, length: int) -> bool:
         """Returns True if the search should go on.
 
         Args:
-            best_running: largest sum of log-probabilities of the sequences that go on.
-            length: new tokens that they have.
+            best_running: largest sum of log-probabilities of the running beams.
+            length: number of new tokens of the running beams.
         """
         if len(self._kept) < self._size:
             return True
@@ -188,13 +190,13 @@ def _best_candidates(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Finds the largest of all rows' values [rows, vocab] + offsets [rows], largest first, of equal ones the first.
 
-    Only the blocks with the largest maxima can hold them; to look at those alone takes a tenth of the time.
+    Only the blocks with the largest maxima can hold them; to search those alone takes a tenth of the time.
 
     Returns:
-        Their rows and columns, [count] each, or fewer where fewer are finite.
+        Rows and columns of the largest values, [count] each, or fewer if fewer are finite.
 
     Raises:
-        ConfigError: none is.
+        ConfigError: no value is finite.
     """
     starts = np.arange(0, values.shape[1], _BLOCK)
     maxima = np.maximum.reduceat(values, starts, axis=1) + offsets[:, None]

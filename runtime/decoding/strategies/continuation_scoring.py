@@ -1,4 +1,4 @@
-"""Continuation scoring: how likely each of several given texts is after a prompt."""
+"""Continuation scoring: the probabilities of several given texts after a prompt."""
 
 from collections.abc import Sequence
 from math import fsum
@@ -18,10 +18,10 @@ def choices_after_each(
     """Scores continuations of each of several prompts.
 
     Args:
-        backend: where the model runs.
-        prompts: the token ids of each, and the prefix that they may begin with.
-        texts: the continuations.
-        token_ids: the token ids of each continuation.
+        backend: the backend that runs the model.
+        prompts: token ids of each prompt, and the prefix that they may begin with.
+        texts: texts of the continuations.
+        token_ids: token ids of each continuation.
 
     Raises:
         PromptError: a prompt leaves the model no positions for the longest continuation.

@@ -1,7 +1,8 @@
-"""Speculative decoding: greedy search that guesses several tokens and verifies them in one pass.
+"""Speculative decoding: greedy search that drafts several tokens and verifies them in one pass.
 
-A draft is what followed the same words before, in the prompt or in the text so far; see `NgramLookup`. One pass reads
-the last token and the whole draft, and the part of the draft is kept that greedy search would have selected.
+A draft consists of the tokens that followed the last ones before, in the prompt or in the text so far; see
+`NgramLookup`. One pass reads the last token and the whole draft, of which the tokens are kept that greedy search would
+have selected.
 """
 
 from collections.abc import Callable, Generator
@@ -31,14 +32,15 @@ def speculative_search(
     """Continues a sequence as `stepwise_search` does; yields after each pass of the model.
 
     Args:
-        backend: where the model runs; its `near_tie` says whether the tokens are exactly those of `stepwise_search`.
+        backend: the backend that runs the model. If its `near_tie` is None, rounding may select another token than in
+            `stepwise_search`.
         state: the sequence; its tokens, score and reason to end are filled in.
-        config: the rules, and how drafts are made.
-        limits: when reached, the sequence ends as it is.
-        clock: tells the time in seconds, from which the length of drafts is decided.
+        config: rules, and settings of drafts.
+        limits: limits; when one is reached, the sequence ends as it is.
+        clock: returns the time in seconds, by which the length of drafts is decided.
 
     Returns:
-        The passes that it took.
+        Counts of the passes that the search took.
 
     Raises:
         ConfigError: the rules exclude every token.
@@ -61,14 +63,14 @@ def speculative_search(
 
 
 class Verifier(Generic[CacheT]):
-    """Reads tokens behind what a cache holds and accepts those that greedy search selects.
+    """A verifier of drafts: it appends tokens to a cache and accepts those that greedy search selects.
 
-    Where the two most likely tokens are closer than the backend's `near_tie`, everything since the first draft is
-    computed again token by token, so that rounding decides nothing.
+    Where the two most likely tokens are closer than the backend's `near_tie`, all tokens since the first draft are
+    computed again one by one, so that rounding does not decide.
 
     Args:
-        backend: where the model runs.
-        cache: of one row, which has read the prompt.
+        backend: the backend that runs the model.
+        cache: cache of one row, which has read the prompt.
         state: the sequence, with its first token.
         selector: selects the next token.
     """
@@ -80,7 +82,7 @@ class Verifier(Generic[CacheT]):
         self._cache = cache
         self._state = state
         self._selector = selector
-        # Up to here the cache holds exactly what greedy search would hold.
+        # The number of tokens up to which the cache is exactly that of greedy search.
         self._exact = int(cache.lengths[0])
 
     def step(self) -> bool:
@@ -92,7 +94,7 @@ class Verifier(Generic[CacheT]):
         return scores.is_captured
 
     def verify(self, draft: Draft) -> int:
-        """Reads the last token and a draft, and appends what follows; returns how many drafted tokens were right."""
+        """Reads the last token and a draft, and appends the selected tokens; returns the number of accepted ones."""
         start = int(self._cache.lengths[0])
         scores = self._backend.verify([int(self._state.ids[-1]), *draft.token_ids], self._cache)
         accepted = 0
@@ -106,7 +108,7 @@ class Verifier(Generic[CacheT]):
         return accepted
 
     def _append(self, scores: TokenScores) -> bool:
-        """Appends the next token; returns False if everything had to be computed again for it."""
+        """Appends the next token; returns False if tokens had to be computed again for it."""
         near_tie = self._backend.near_tie
         if near_tie is None or self._exact == self._cache.lengths[0]:
             self._selector.append([self._state], scores)
@@ -129,7 +131,7 @@ class Verifier(Generic[CacheT]):
 
 
 class _Drafting:
-    """Takes one pass of the model after the other, behind the first token."""
+    """The loop of drafts: each pass verifies a draft or reads a single token."""
 
     def __init__(
         self, verifier: Verifier[CacheT], state: SequenceState, config: GenerationConfig, clock: Callable[[], float]
@@ -141,7 +143,7 @@ class _Drafting:
         self._budget = DraftBudget(config.prompt_lookup_num_tokens)
 
     def advance(self) -> bool:
-        """Appends as many tokens as one pass gives; returns True if the pass was replayed from a CUDA graph."""
+        """Takes one pass and appends its tokens; returns True if the pass was replayed from a CUDA graph."""
         before = self._state.num_new_tokens
         start = self._clock()
         draft, accepted, is_captured = self._draft(), 0, False
@@ -159,7 +161,7 @@ class _Drafting:
 
 
 def _margin(logits: npt.NDArray[np.float32], best: int) -> float:
-    """Returns by how much a row's largest logit exceeds the second; the row is changed."""
+    """Returns the difference between a row's largest logit, that of `best`, and the next; the row is changed."""
     largest = logits[best]
     logits[best] = -np.inf
     return float(largest - logits.max())

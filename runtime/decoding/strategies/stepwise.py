@@ -12,18 +12,18 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 def stepwise_search(
     backend: Backend[CacheT], states: Sequence[SequenceState], selector: NextTokenSelector, limits: Limits
 ) -> Generator[None, None, StepStatistics]:
-    """Continues each sequence in its state; yields after every token that the unfinished sequences were given.
+    """Continues each sequence in its state; yields after each token of the unfinished sequences.
 
     A row that ends leaves the batch.
 
     Args:
-        backend: where the model runs.
-        states: the sequences, none of them finished; their tokens, scores and reasons to end are filled in.
+        backend: the backend that runs the model.
+        states: sequences, none of them finished; their tokens, scores and reasons to end are filled in.
         selector: selects the next token.
-        limits: when reached, the unfinished sequences end as they are.
+        limits: limits; when one is reached, the unfinished sequences end as they are.
 
     Returns:
-        The passes that it took.
+        Counts of the passes that the search took.
 
     Raises:
         ConfigError: the rules exclude every token.

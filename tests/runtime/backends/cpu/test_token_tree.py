@@ -17,14 +17,14 @@ def fingerprint(tokens: list[int]) -> int:
     return hash(tuple(tokens)) % VOCAB
 
 
-def planted(trunk: list[int], room: int = 400) -> tuple[TokenTree[FakeCache], FakeCache]:
+def planted(root: list[int], room: int = 400) -> tuple[TokenTree[FakeCache], FakeCache]:
     model = FakeModel(fingerprint, vocab_size=VOCAB, max_positions=1000)
-    cache = model.new_cache(1, len(trunk) + room)
-    cache.rows[0] += trunk
+    cache = model.new_cache(1, len(root) + room)
+    cache.rows[0] += root
     return TokenTree[FakeCache](model, cache), cache
 
 
-def test_each_branch_sees_the_trunk_and_its_own_ancestors_alone() -> None:
+def test_each_branch_sees_the_root_and_its_own_ancestors_alone() -> None:
     tree, _ = planted([2, 5])
     logits = tree.append([10, 11, 12], [ROOT, ROOT, 0])
     assert logits.argmax(axis=1).tolist() == [
@@ -36,9 +36,9 @@ def test_each_branch_sees_the_trunk_and_its_own_ancestors_alone() -> None:
     assert logits.argmax(axis=1).tolist() == [fingerprint([2, 5, 11, 20]), fingerprint([2, 5, 10, 12, 21])]
 
 
-def test_only_the_wanted_logits_come_back() -> None:
+def test_only_the_requested_logits_come_back() -> None:
     tree, _ = planted([2])
-    assert tree.append([10, 11, 12], [ROOT, 0, 1], wanted=[2]).argmax() == fingerprint([2, 10, 11, 12])
+    assert tree.append([10, 11, 12], [ROOT, 0, 1], requested=[2]).argmax() == fingerprint([2, 10, 11, 12])
 
 
 @given(st.data())

@@ -1,4 +1,4 @@
-"""What a caller asks for, as a search takes it, and what the search found, as the caller gets it."""
+"""Building of requests from prompts and settings, and of results from requests whose search has ended."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,16 +15,24 @@ from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
 
 Allowed = AllowedTokens | Sequence[str] | Sequence[AllowedTokens | None] | None
-"""What a generation must keep to: a rule, texts of which it must be one, or a rule for each prompt."""
+"""A constraint on the new text: one rule for all prompts, texts of which it must be one, or a rule for each prompt.
+
+None allows every text.
+"""
 
 
 def allowed_rules(
     allowed: Allowed, count: int, trie_of: Callable[[Sequence[str]], TokenTrie]
 ) -> list[AllowedTokens | None]:
-    """A rule for each of `count` prompts.
+    """Returns a rule for each of `count` prompts; None for a prompt without one.
+
+    Args:
+        allowed: the constraint that the caller gave.
+        count: number of prompts.
+        trie_of: returns the rule that the new text must be one of these texts.
 
     Raises:
-        ConfigError: neither a rule, nor texts, nor a rule for each prompt.
+        ConfigError: `allowed` is neither a rule, nor texts, nor a rule for each prompt.
     """
     if allowed is None:
         return [None] * count
@@ -45,7 +53,7 @@ def allowed_rules(
 
 
 def seeds(config: GenerationConfig, count: int) -> list[int | None]:
-    """The seed of each of `count` prompts.
+    """Returns the seed of each of `count` prompts; None for one that gets different samples each time.
 
     Raises:
         ConfigError: there are several seeds, but not one for each prompt.
@@ -60,11 +68,11 @@ def seeds(config: GenerationConfig, count: int) -> list[int | None]:
 
 
 def room_for_new_tokens(prompt_ids: Sequence[int], max_positions: int, config: GenerationConfig) -> int:
-    """New tokens that a prompt may get; the last one is never read, so it needs no position."""
+    """Returns the number of new tokens that a prompt may get; the last one is never read, so it needs no position."""
     return min(config.max_new_tokens, max_positions - len(prompt_ids) + 1)
 
 
-def request(  # noqa: PLR0913 -- what makes a prompt differ from its neighbours
+def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to prompt
     tokenizer: BioGptTokenizer,
     prompt_ids: tuple[int, ...],
     max_new_tokens: int,
@@ -74,42 +82,54 @@ def request(  # noqa: PLR0913 -- what makes a prompt differ from its neighbours
     rule: AllowedTokens | None = None,
     seed: int | None = None,
 ) -> Request:
-    """The sequences that continue one prompt."""
-    random = generators(seed, config.num_return_sequences) if config.do_sample else [None]
+    """Returns the request of one prompt, with a sequence for each sample, or a single one without sampling.
+
+    Args:
+        tokenizer: converts the new tokens to text, in which stop strings are found.
+        prompt_ids: token ids of the prompt.
+        max_new_tokens: most new tokens that the prompt may get.
+        config: the settings.
+        prefix: the beginning of the prompt, if it has been read before.
+        rule: the tokens that may come next; None for all.
+        seed: makes the samples repeatable; None for different samples each time.
+    """
+    generators_of_samples = generators(seed, config.num_return_sequences) if config.do_sample else [None]
     states = [
         SequenceState(
             prompt_ids,
             max_new_tokens,
             eos_token_id=config.eos_token_id,
-            random=chance,
-            watch=continuation(tokenizer, prompt_ids, config) if config.stop_strings else None,
+            random=generator,
+            watch=continuation_text(tokenizer, prompt_ids, config) if config.stop_strings else None,
             allowed=rule,
             prefix=prefix,
         )
-        for chance in random
+        for generator in generators_of_samples
     ]
     return Request(states)
 
 
-def continuation(tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], config: GenerationConfig) -> ContinuationText:
-    """The text of a continuation, as yet empty."""
+def continuation_text(
+    tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], config: GenerationConfig
+) -> ContinuationText:
+    """Returns the text of a prompt's continuation, which has no tokens yet."""
     return ContinuationText(IncrementalDecoder(tokenizer, prompt_ids), config.stop_strings)
 
 
-def generation(
-    tokenizer: BioGptTokenizer, answered: Request, config: GenerationConfig, *, tokenize_seconds: float
+def build_generation(
+    tokenizer: BioGptTokenizer, request: Request, config: GenerationConfig, *, tokenize_seconds: float
 ) -> Generation:
-    """What a search made of a request."""
-    hypotheses = [_hypothesis(tokenizer, state, config) for state in answered.states]
+    """Returns the answer to a request whose search has ended."""
+    hypotheses = [_hypothesis(tokenizer, state, config) for state in request.states]
     hypotheses.sort(key=lambda hypothesis: -hypothesis.score)
-    timings = Timings(tokenize_seconds, answered.prefill, answered.decode, answered.steps, answered.captured_steps)
+    timings = Timings(tokenize_seconds, request.prefill, request.decode, request.steps, request.captured_steps)
     return Generation.of(tuple(hypotheses), timings)
 
 
 def _hypothesis(tokenizer: BioGptTokenizer, state: SequenceState, config: GenerationConfig) -> Hypothesis:
     if state.finish_reason is None:
         raise RuntimeError("the search ended before the sequence did")
-    text = continuation(tokenizer, state.prompt_ids, config)
+    text = continuation_text(tokenizer, state.prompt_ids, config)
     for token in state.token_ids[: -1 if state.finish_reason == "eos" else None]:
         text.push(token)
     return Hypothesis(
