@@ -38,6 +38,8 @@ OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"(?:benchmarks|biogpt_onnx|checkpoints|docs|examples|export|quantize|runtime|tests)(?:/[\w.-]+)*/?")
+PROGRAM = re.compile(r"python -m (benchmarks(?:\.[a-z]\w*)*)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -86,6 +88,36 @@ def test_every_link_leads_to_a_file_and_to_a_heading(path: Path) -> None:
 def test_a_page_links_only_to_what_the_site_holds(path: Path) -> None:
     outside = [link for link in links(path) if not (path.parent / link).resolve().is_relative_to(DOCS)]
     assert outside == []
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.name != "CHANGELOG.md"], ids=name_of)
+def test_every_file_and_program_that_a_page_names_is_there(path: Path) -> None:
+    named = [code for code in INLINE_CODE.findall(prose(path)) if PATH.fullmatch(code) and "/" in code]
+    # What a reader is told to make is not there.
+    made = {"tests/runtime/backends/toy/"}
+    assert [code for code in named if code not in made and not (ROOT / code).exists()] == []
+    programs = [ROOT / name.replace(".", "/") for name in PROGRAM.findall(path.read_text(encoding="utf-8"))]
+    assert [str(name) for name in programs if not (name.with_suffix(".py").exists() or name.is_dir())] == []
+
+
+def test_every_setting_is_in_the_table_of_settings() -> None:
+    rows = [line for line in (DOCS / "generate.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in INLINE_CODE.findall(row.split("|")[1])}
+    assert {field.name for field in dataclasses.fields(biogpt_onnx.GenerationConfig)} == named
+
+
+def test_every_folder_of_code_has_a_line_in_the_architecture() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8").partition("## Every folder")[2]
+    named = [
+        code.rstrip("/") for line in text.splitlines() if line.startswith("| `") for code in INLINE_CODE.findall(line)
+    ]
+    folders = {
+        folder.relative_to(ROOT)
+        for top in ("export", "quantize", "runtime", "benchmarks")
+        for folder in (path.parent for path in (ROOT / top).glob("*/**/*.py"))
+        if len(folder.relative_to(ROOT).parts) == 2
+    }
+    assert sorted(str(folder) for folder in folders if str(folder) not in named) == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)

@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.options import LoadOptions
 ids = np.array([[int(token) for token in sys.argv[2].split(",")]])
 for name in sys.argv[3:]:
     folder = Path(sys.argv[1]) / name

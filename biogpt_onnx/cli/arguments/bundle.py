@@ -2,6 +2,9 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
+
+from biogpt_onnx.runtime.options import Device
 
 
 def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
@@ -11,5 +14,5 @@ def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the device and the number of threads."""
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to run (default auto)")
+    parser.add_argument("--device", choices=get_args(Device), default="auto", help="where to run (default auto)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of one step (default: one a core)")

@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import onnxruntime
 import pytest
@@ -182,6 +182,11 @@ def test_half_precision_asked_onto_a_gpu_that_cannot_be_had_is_an_error() -> Non
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(ConfigError, match="device is 'tpu'"):
         choose_backend(runtime_with("CPUExecutionProvider"), "tpu", "fp32")
+
+
+def test_the_devices_that_can_be_named_are_those_of_the_backends() -> None:
+    # One that only the registry knew could not be given on the command line.
+    assert get_args(Device) == ("auto", *sorted(spec.device for spec in registry.BACKENDS))
 
 
 def test_the_help_of_the_tasks_commands_names_each_devices_batch_size(capsys: pytest.CaptureFixture[str]) -> None:
