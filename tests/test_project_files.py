@@ -79,7 +79,8 @@ def test_the_tests_run_on_every_python_that_the_package_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = [line.rpartition(" ")[2] for line in project["classifiers"] if re.search(r":: 3\.\d+$", line)]
     matrix = workflow("tests")["jobs"]["tests"]["strategy"]["matrix"]["python"]
-    assert matrix == named
+    # A newer one may be tried before it is named.
+    assert matrix[: len(named)] == named
     assert project["requires-python"] == f">={matrix[0]}"
 
 
