@@ -8,8 +8,6 @@ from filelock import FileLock
 import biogpt_onnx
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 
 MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"
 
@@ -56,16 +54,6 @@ def mini_checkpoint() -> Path:
 def mini_bundle(make_once: MakeOnce) -> Path:
     """The embedded checkpoint as a bundle. Tests must not change it."""
     return make_once("mini", lambda target: export_bundle(open_checkpoint(MINI_CHECKPOINT), target))
-
-
-@pytest.fixture(scope="session")
-def mini_by_recipe(mini_bundle: Path, make_once: MakeOnce) -> Callable[[str], Path]:
-    """Takes a recipe's name and returns the embedded checkpoint quantized by it. Tests must not change it."""
-
-    def bundle(name: str) -> Path:
-        return make_once(f"mini-{name}", lambda target: quantize_bundle(mini_bundle, target, RECIPES[name]))
-
-    return bundle
 
 
 @pytest.fixture(scope="session")

@@ -71,9 +71,9 @@ def _draft_caption(drafts: Run) -> str:
     texts = "prescribed texts: BC5CDR's annotated relations, PubMedQA's answers, abstracts, and random tokens"
     if _has_intervals(drafts):
         return (
-            f"Drafts write the first {drafts['longest_target']} tokens of {texts}; of each document the median of "
-            f"{drafts['rounds']} runs in random order, in brackets the {drafts['confidence']:.0%} interval of the "
-            "ratio over documents and runs."
+            f"Drafts, on an {processor(drafts)}, write the first {drafts['longest_target']} tokens of {texts}, "
+            f"{_documents(drafts)} documents of each; of each document the median of {drafts['rounds']} runs in random "
+            f"order, in brackets the {drafts['confidence']:.0%} interval of the ratio over documents and runs."
         )
     # The first run of all was plain and on cold memory.
     return (
@@ -91,6 +91,10 @@ def _draft_rows(kinds: Run) -> Iterator[tuple[str, str, str]]:
             f"{kind['seconds_to_plain']:.2f} x the time{brackets}",
             f"{kind['passes']} steps for {kind['new_tokens']} tokens",
         )
+
+
+def _documents(drafts: Run) -> int:
+    return min(kind["documents"] for kind in drafts["kinds"].values())
 
 
 def _has_intervals(drafts: Run) -> bool:

@@ -16,6 +16,7 @@ from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.ort.protocols import InferenceSession
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
@@ -80,7 +81,7 @@ def _observed_graph(architecture: Architecture, weights: BundleWeights) -> bytes
     return graph
 
 
-def _open(folder: Path, graph: bytes) -> Any:  # noqa: ANN401 -- ONNX Runtime has no types
+def _open(folder: Path, graph: bytes) -> InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

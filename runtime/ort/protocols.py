@@ -133,6 +133,10 @@ class InferenceSession(Protocol):
         """Returns an empty binding."""
         ...
 
+    def run(self, output_names: Sequence[str] | None, inputs: Mapping[str, Array], /) -> list[Array]:
+        """Runs the graph over arrays, and returns the outputs that are named; None for all."""
+        ...
+
     def run_with_iobinding(self, binding: IoBinding, options: RunOptions | None = None, /) -> None:
         """Runs the graph over a binding."""
         ...

@@ -69,7 +69,7 @@ def run(
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     proto = ir.serde.serialize_model(model).SerializeToString()
-    session: Any = onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(proto, options, providers=["CPUExecutionProvider"])
     outputs: list[Array] = session.run(None, inputs)
     return outputs
 
