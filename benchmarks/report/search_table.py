@@ -94,7 +94,7 @@ def _draft_rows(kinds: Run) -> Iterator[tuple[str, str, str]]:
 
 
 def _documents(drafts: Run) -> int:
-    return min(kind["documents"] for kind in drafts["kinds"].values())
+    return min(int(kind["documents"]) for kind in drafts["kinds"].values())
 
 
 def _has_intervals(drafts: Run) -> bool:
