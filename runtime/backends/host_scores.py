@@ -3,18 +3,22 @@
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
+
 
 class HostTokenScores:
     """Next-token scores in the host's memory, where a part is not cheaper to read than all; see `TokenScores`.
 
     Attributes:
         is_captured: False, because nothing is captured on the host.
+        prefers_parts: False, because all logits are at hand.
 
     Args:
         logits: float32 [rows, vocab]; they may be changed when tokens are selected.
     """
 
     is_captured = False
+    prefers_parts = False
 
     def __init__(self, logits: npt.NDArray[np.float32]) -> None:
         self._logits = logits
@@ -25,12 +29,13 @@ class HostTokenScores:
         return int(self._logits.shape[1])
 
     def top_tokens(self, count: int) -> None:
-        """Returns None, because all logits are in the host's memory."""
+        """Returns None, because tokens are selected from all logits here."""
         del count
 
-    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> None:
-        """Returns None, because all logits are in the host's memory."""
-        del rows, tokens
+    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats."""
+        normalizers = log_sum_exp(self._logits)
+        return np.asarray(self._logits[rows, tokens] - normalizers[rows], dtype=np.float32)
 
     def logits(self) -> npt.NDArray[np.float32]:
         """Returns the logits themselves, [rows, vocab]."""

@@ -66,21 +66,21 @@ class TokenScores(Protocol):
         """True if the pass that computed them was replayed from a CUDA graph."""
         ...
 
+    @property
+    def prefers_parts(self) -> bool:
+        """True if reading a part of the scores costs less than reading all logits."""
+        ...
+
     def top_tokens(self, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]] | None:
         """Returns the ids of the most likely tokens and their log-probabilities in nats, both [rows, `count` or more].
 
         For a `count` of 1, the first of equally likely tokens is returned. For more, any of equally likely tokens may
-        be among them, in any order. None if so many cannot be selected for less than the cost of reading all logits.
+        be among them, in any order. None if so many cannot be selected.
         """
         ...
 
-    def log_probabilities(
-        self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32] | None:
-        """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats.
-
-        None if they cannot be computed for less than the cost of reading all logits.
-        """
+    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats."""
         ...
 
     def logits(self) -> npt.NDArray[np.float32]:

@@ -87,6 +87,11 @@ class SequenceState:
         return tokens
 
     @property
+    def max_cached_tokens(self) -> int:
+        """Most tokens of the sequence that a cache holds: all but the last new one, which is never read."""
+        return len(self.prompt_ids) + self.max_new_tokens - 1
+
+    @property
     def num_new_tokens(self) -> int:
         """Number of new tokens so far."""
         return self._length - len(self.prompt_ids)

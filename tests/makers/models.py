@@ -106,6 +106,7 @@ class FakeTokenScores:
     """Scores on a device; they count with the model what is copied to the host."""
 
     is_captured = False
+    prefers_parts = True
 
     def __init__(self, model: "DeviceFake", logits: npt.NDArray[np.float32]) -> None:
         self._model, self._logits = model, logits

@@ -101,7 +101,7 @@ class CpuBackend(Generic[TreeCacheT]):
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
                 yield read
         else:
-            capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states) + extra_room
+            capacity = max(state.max_cached_tokens for state in states) + extra_room
             cache = self.new_cache(len(states), capacity)
             yield cache, read_one_by_one(self, states, cache, limits)
 

@@ -90,7 +90,7 @@ class CudaBackend(Generic[CacheT]):
 
         A single sequence goes on in the cache of its prefix.
         """
-        capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states) + extra_room
+        capacity = max(state.max_cached_tokens for state in states) + extra_room
         if len(states) == 1 and states[0].prefix is not None:
             with states[0].prefix.continued(states[0].prompt_ids, capacity, limits) as read:
                 yield read
@@ -115,7 +115,7 @@ class CudaBackend(Generic[CacheT]):
     ) -> Iterator[tuple["RowBeams[CacheT]", TokenScores]]:
         """Reads the prompts together, each into a row; see `Backend`."""
         del num_beams
-        capacity = max(len(state.prompt_ids) + state.max_new_tokens - 1 for state in states)
+        capacity = max(state.max_cached_tokens for state in states)
         cache, scores = self._read_together(states, capacity, limits)
         yield RowBeams(self._decoder, cache), scores
 

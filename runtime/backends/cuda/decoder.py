@@ -9,14 +9,6 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.backends.protocol import CacheT, Decoder, TokenScores
 
 
-class RowScores(TokenScores, Protocol):
-    """Next-token scores on a device, where the log-probabilities of any tokens can be looked up."""
-
-    def log_probabilities(self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats."""
-        ...
-
-
 class RowDecoder(Decoder[CacheT], Protocol[CacheT]):
     """A model on a device, which computes several rows in the time of one, and from which logits are slow to copy."""
 
@@ -33,7 +25,7 @@ class RowDecoder(Decoder[CacheT], Protocol[CacheT]):
         """
         ...
 
-    def forward_row(self, token_ids: Sequence[int], cache: CacheT, *, last_only: bool = False) -> RowScores:
+    def forward_row(self, token_ids: Sequence[int], cache: CacheT, *, last_only: bool = False) -> TokenScores:
         """Appends several tokens to the only row, and returns scores with a row for each of them, or only the last."""
         ...
 

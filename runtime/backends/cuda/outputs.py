@@ -140,6 +140,7 @@ class DeviceTokenScores:
 
     Attributes:
         vocab_size: number of entries of a row of logits.
+        prefers_parts: True, because logits are slow to copy to the host.
         is_captured: True if the pass was replayed from a CUDA graph.
         rows: outputs, and the row in them, of each row of scores.
 
@@ -149,6 +150,8 @@ class DeviceTokenScores:
         device_lock: lock that is held while the device works; see `DeviceSession`.
         is_captured: True if the pass was replayed from a CUDA graph.
     """
+
+    prefers_parts = True
 
     def __init__(
         self,

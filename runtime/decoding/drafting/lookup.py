@@ -89,8 +89,8 @@ class NgramLookup:
         Returns:
             The draft; None if nothing matches, or `max_tokens` is below 1.
         """
-        matched = self.matched()
-        if not matched or max_tokens < 1:
+        matched = self.matched() if max_tokens > 0 else 0
+        if not matched:
             return None
         token_ids: list[int] = []
         occurrences = self._occurrences(matched)

@@ -97,8 +97,7 @@ def allowed_log_probabilities(
     if sum(lengths) > _LARGEST_SHARE * len(states) * size:
         return None
     rows, requested = np.repeat(list(tokens), lengths), np.concatenate(list(tokens.values()))
-    found = scores.log_probabilities(rows, requested)
-    return None if found is None else (rows, requested, found)
+    return rows, requested, scores.log_probabilities(rows, requested)
 
 
 def _as_tokens(allowed: Sequence[int], vocab_size: int) -> npt.NDArray[np.int64]:

@@ -69,7 +69,7 @@ class NextTokenSelector:
 
     def _select_from_part(self, states: Sequence[SequenceState], scores: TokenScores) -> _Selected | None:
         """Selects the tokens if a part of the scores is enough."""
-        if self._needs_all_logits:
+        if self._needs_all_logits or not scores.prefers_parts:
             return None
         if not self._do_sample:
             return _most_likely(states, scores)

@@ -41,6 +41,7 @@ class BeamState:
         self.parents = [0]
         self._num_beams = config.num_beams
         self._rules = processors_for(config, None if prompt.next_allowed is None else OnlyAllowed())
+        self._needs_all_logits = any(rule.needs_all_logits for rule in self._rules)
         self._states = [prompt.branch()]
 
     @property
@@ -92,7 +93,7 @@ class BeamState:
 
     def _candidates_from_part(self, scores: TokenScores) -> _Candidates | None:
         """Returns the candidates if a part of the scores is enough to find them."""
-        if any(rule.needs_all_logits for rule in self._rules):
+        if self._needs_all_logits or not scores.prefers_parts:
             return None
         if self._rules:
             allowed = allowed_log_probabilities(self._states, scores)
