@@ -1,4 +1,4 @@
-"""The documents, which of them are trained on, and the sequences made of them."""
+"""The annotated documents, and which of them are trained on."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bpe import EOS
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bpe import Tokenizer
-
-NUM_SOFT_PROMPTS = 9  # as in Microsoft's fine-tunes for BC5CDR and PubMedQA
 TRAINED_VALID = 400  # of BC5CDR valid; the documents after these are held out
 NUM_DEVELOPMENT = 20  # of each training set; watched while training, never trained on
 ANSWERS = ("yes", "no", "maybe")
@@ -30,10 +25,19 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Abstract:
-    """A BC5CDR document: its text and its relations as (chemical, disease) surface forms."""
+    """A text and its relations.
+
+    Attributes:
+        text: Title and abstract.
+        relations: (chemical, disease), as the text spells them, in lower case.
+        chemicals: The forms of each chemical, in lower case; of other corpora only those with a relation.
+        diseases: The forms of each disease, likewise.
+    """
 
     text: str
     relations: tuple[tuple[str, str], ...]
+    chemicals: tuple[tuple[str, ...], ...] = ()
+    diseases: tuple[tuple[str, ...], ...] = ()
 
     @property
     def source(self) -> str:
@@ -49,17 +53,22 @@ class Abstract:
 
 @dataclass(frozen=True)
 class Question:
-    """A PubMedQA item; ``conclusion`` is the abstract's own long answer."""
+    """A PubMedQA item; ``conclusion`` is the abstract's own long answer.
+
+    With ``shows_conclusion`` the model reads it too: PubMedQA's easier form, which needs no reasoning.
+    """
 
     question: str
     context: str
     conclusion: str
     answer: str
+    shows_conclusion: bool = False
 
     @property
     def source(self) -> str:
         """The question and its context, with Microsoft's trailing space."""
-        return f"{_QUESTION_MARK}{self.question}{_CONTEXT_MARK}{self.context} "
+        shown = f"{_ANSWER_MARK}{self.conclusion}" if self.shows_conclusion else ""
+        return f"{_QUESTION_MARK}{self.question}{_CONTEXT_MARK}{self.context}{shown} "
 
     @property
     def target(self) -> str:
@@ -82,14 +91,6 @@ class Corpus:
     train: Split
     development: Split
     held_out: Split
-
-
-@dataclass(frozen=True)
-class Example:
-    """A training sequence; ``start`` is the first position that belongs to the target."""
-
-    ids: tuple[int, ...]
-    start: int
 
 
 def load_corpus(folder: Path) -> Corpus:
@@ -133,14 +134,34 @@ def _abstract(item: dict[str, object]) -> Abstract:
     if not isinstance(chemicals, dict) or not isinstance(diseases, dict):
         raise TypeError("chemical2id or disease2id")
     text = join_title(title, str(abstract))
-    pairs = (
+    pairs = [
         (
             _surface(text, chemicals, pair["chemical"]),
             _surface(text, diseases, pair["disease"]),
         )
         for pair in relations
-    )
-    return Abstract(text, tuple(dict.fromkeys(pairs)))
+    ]
+    return Abstract(text, in_order(text, pairs), _forms(chemicals), _forms(diseases))
+
+
+def in_order(text: str, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return each pair once, in the order in which the text names the chemicals and then the diseases."""
+    lowered = text.lower()
+    return tuple(sorted(dict.fromkeys(pairs), key=lambda pair: [_place(lowered, form) for form in pair]))
+
+
+def _forms(concepts: dict[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Return the forms of each concept together; a form without a concept is none's."""
+    found: dict[str, list[str]] = {}
+    for form, concept in concepts.items():
+        if concept != "-1":
+            found.setdefault(concept, []).append(form)
+    return tuple(map(tuple, found.values()))
+
+
+def _place(lowered: str, form: str) -> int:
+    # str.find gives -1 for a form that is spelled otherwise in the text: those come last
+    return lowered.find(form) % (len(lowered) + 1)
 
 
 def _surface(text: str, forms: dict[str, str], concept: str) -> str:
@@ -149,8 +170,7 @@ def _surface(text: str, forms: dict[str, str], concept: str) -> str:
     named = [form for form, ids in forms.items() if concept in ids.split("|")]
     if not named:
         raise KeyError(concept)
-    # str.find gives -1 for a form that is spelled otherwise in the text: those come last
-    return min(named, key=lambda form: (lowered.find(form) % (len(text) + 1), -len(form)))
+    return min(named, key=lambda form: (_place(lowered, form), -len(form)))
 
 
 def _read_questions(path: Path) -> tuple[Question, ...]:
@@ -167,23 +187,6 @@ def _question(line: str) -> Question:
     body, conclusion = text.split(_ANSWER_MARK, 1)
     question, context = body.removeprefix(_QUESTION_MARK).split(_CONTEXT_MARK, 1)
     return Question(question, context.strip(), conclusion.strip(), answer.strip())
-
-
-def plain(tokenizer: Tokenizer, text: str) -> Example:
-    """Return ``</s> text </s>``, all of it to be learned."""
-    return Example((EOS, *tokenizer.encode(text), EOS), start=1)
-
-
-def prompt(tokenizer: Tokenizer, source: str) -> list[int]:
-    """Return ``</s> source learned1..9``; the soft prompt's ids follow the vocabulary."""
-    first = len(tokenizer.vocabulary)
-    return [EOS, *tokenizer.encode(source), *range(first, first + NUM_SOFT_PROMPTS)]
-
-
-def task(tokenizer: Tokenizer, document: Abstract | Question) -> Example:
-    """Return ``</s> source learned1..9 target </s>``."""
-    given = prompt(tokenizer, document.source)
-    return Example((*given, *tokenizer.encode(document.target), EOS), start=len(given))
 
 
 def language_texts(split: Split, *, conclusions: bool = True) -> list[str]:

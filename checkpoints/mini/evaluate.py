@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,22 +19,12 @@ from transformers import BioGptForCausalLM
 
 from bpe import END_OF_WORD, EOS, Tokenizer
 from card import update_card
-from data import (
-    ANSWERS,
-    Abstract,
-    Corpus,
-    DataError,
-    Example,
-    Question,
-    language_texts,
-    load_corpus,
-    plain,
-    prompt,
-    task,
-    tasks,
-)
+from data import ANSWERS, Abstract, Corpus, DataError, Question, load_corpus
+from forms import Example, pieces, plain, prompt, task
+from material import collect
 from ngram import KneserNey
 from perplexity import losses, perplexity
+from texts import load_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,26 +35,12 @@ _ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3, "4-gram": 4}
 Texts = dict[str, list[Example]]
 
 
-def baselines(corpus: Corpus, tokenizer: Tokenizer, texts: Texts) -> dict[str, object]:
-    """Return the perplexities of n-gram models, from the training text that serves them best.
-
-    They are trained on the running text alone, and on that and the task sequences; the
-    development documents decide which of the two is reported.
-    """
-    running = [plain(tokenizer, text) for text in language_texts(corpus.train)]
-    with_tasks = running + [task(tokenizer, document) for document in tasks(corpus.train)]
-    development = [plain(tokenizer, text) for text in language_texts(corpus.development)]
-    vocabulary = len(tokenizer.vocabulary)
-    found: dict[str, object] = {}
+def baselines(running: Sequence[Example], vocabulary: int, held_out: Texts) -> dict[str, dict[str, float]]:
+    """Return the perplexities of n-gram models that were counted on the running text."""
+    found = {}
     for name, order in _ORDERS.items():
-        models = {
-            "running text": KneserNey(running, order, vocabulary),
-            "running text and tasks": KneserNey(with_tasks, order, vocabulary),
-        }
-        scores = {text: model.perplexity(development) for text, model in models.items()}
-        best = min(scores, key=scores.__getitem__)
-        held_out = {key: round(models[best].perplexity(part), 2) for key, part in texts.items()}
-        found[name] = {"trained_on": best, **held_out}
+        model = KneserNey(running, order, vocabulary)
+        found[name] = {key: round(model.perplexity(part), 2) for key, part in held_out.items()}
     return found
 
 
@@ -117,13 +94,15 @@ def relation_extraction(
     }
 
 
-def question_answering(model: BioGptForCausalLM, tokenizer: Tokenizer, items: Sequence[Question]) -> dict[str, float]:
+def question_answering(
+    model: BioGptForCausalLM, tokenizer: Tokenizer, items: Sequence[Question], *, shows_conclusion: bool
+) -> dict[str, float]:
     """Return the accuracy of the most probable of the three answers, beside the majority's."""
     right = 0
     said: Counter[str] = Counter()
     for item in items:
-        options = [Question(item.question, item.context, "", answer) for answer in ANSWERS]
-        scores = losses(model, [task(tokenizer, option) for option in options])
+        shown = replace(item, shows_conclusion=shows_conclusion)
+        scores = losses(model, [task(tokenizer, replace(shown, answer=answer)) for answer in ANSWERS])
         answer = ANSWERS[scores.index(min(scores))]
         said[answer] += 1
         right += answer == item.answer
@@ -136,8 +115,14 @@ def question_answering(model: BioGptForCausalLM, tokenizer: Tokenizer, items: Se
     }
 
 
-def evaluate(folder: Path, data: Path) -> dict[str, object]:
-    """Return every number of the card that is measured on held-out documents."""
+def evaluate(folder: Path, data: Path, seed: int) -> dict[str, object]:
+    """Return every number of the card that is measured on held-out documents.
+
+    Args:
+        folder: the model.
+        data: the folder of the documents.
+        seed: that of the run, which chose the full text that was read.
+    """
     corpus, tokenizer = load_corpus(data), Tokenizer.load(folder)
     # the weights as they are stored, rounded to half precision, computed with in single
     model = BioGptForCausalLM.from_pretrained(folder, dtype=torch.float32)
@@ -145,27 +130,39 @@ def evaluate(folder: Path, data: Path) -> dict[str, object]:
     abstracts = [plain(tokenizer, document.text) for document in corpus.held_out.abstracts]
     contexts = [plain(tokenizer, item.context) for item in corpus.held_out.questions]
     texts = {"bc5cdr": abstracts, "pubmedqa": contexts, "together": abstracts + contexts}
+    material = collect(corpus.train, load_texts(data / "text"), seed)
+    running = [piece for text in material.texts for piece in pieces(plain(tokenizer, text))]
+    questions = corpus.held_out.questions
     return {
         "tokens": {key: sum(len(e.ids) - 1 for e in part) for key, part in texts.items()},
+        "characters": _characters(corpus),
+        "training_tokens": sum(len(example.ids) - 1 for example in running),
         "perplexity": {
             "model": {key: round(perplexity(model, part), 2) for key, part in texts.items()},
-            **baselines(corpus, tokenizer, texts),
+            **baselines(running, len(tokenizer.vocabulary), texts),
         },
         "relation_extraction": relation_extraction(model, tokenizer, corpus.held_out.abstracts),
-        "question_answering": question_answering(model, tokenizer, corpus.held_out.questions),
+        "question_answering": question_answering(model, tokenizer, questions, shows_conclusion=False),
+        "question_answering_with_conclusion": question_answering(model, tokenizer, questions, shows_conclusion=True),
     }
+
+
+def _characters(corpus: Corpus) -> dict[str, int]:
+    abstracts = sum(len(document.text) for document in corpus.held_out.abstracts)
+    contexts = sum(len(item.context) for item in corpus.held_out.questions)
+    return {"bc5cdr": abstracts, "pubmedqa": contexts, "together": abstracts + contexts}
 
 
 def main() -> int:
     """Evaluate as the command line says; 2 means that the input was bad."""
     parser = argparse.ArgumentParser(description="Evaluate the small BioGPT of this folder.")
-    parser.add_argument("--data", type=Path, required=True, help="holds bc5cdr/ and pubmedqa/")
+    parser.add_argument("--data", type=Path, required=True, help="holds bc5cdr/, pubmedqa/ and text/")
     parser.add_argument("--model", type=Path, required=True, help="what train.py has written")
     options = parser.parse_args()
     record_path = options.model / "training.json"
     try:
         record = json.loads(record_path.read_text(encoding="utf-8"))
-        record["held_out"] = evaluate(options.model, options.data)
+        record["held_out"] = evaluate(options.model, options.data, record["settings"]["seed"])
         record_path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         update_card(options.model / "README.md", record)
     except (DataError, OSError, json.JSONDecodeError) as error:

@@ -7,7 +7,7 @@ replaces it by the nearest orthogonal one. On few tokens it learns about twice a
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -50,6 +50,15 @@ class Muon:
         self._matrix_lr, self._other_lr = matrix_lr, other_lr
         self._weight_decay = weight_decay
         self._adam = torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+
+    def state(self) -> dict[str, Any]:
+        """Return the momenta."""
+        return {"momenta": list(self._momenta.values()), "adam": self._adam.state_dict()}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self._momenta = dict(zip(self._momenta, state["momenta"], strict=True))
+        self._adam.load_state_dict(state["adam"])
 
     def step(self, factor: float) -> None:
         """Update every parameter with ``factor`` times its learning rate; clear gradients."""

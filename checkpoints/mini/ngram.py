@@ -12,7 +12,7 @@ from bpe import EOS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from data import Example
+    from forms import Example
 
 Gram = tuple[int, ...]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from transformers import BioGptForCausalLM
 
-    from data import Example
+    from forms import Example
 
 _ROWS = 4  # sequences scored together; they are sorted by length first
 

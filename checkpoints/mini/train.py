@@ -1,14 +1,15 @@
 """Train the small BioGPT of this folder: vocabulary, weights and the record of the run.
 
-Run as ``python checkpoints/mini/train.py --data DIR --output DIR``; ``--help`` names the rest.
+Run as ``python checkpoints/mini/train.py --data DIR --output DIR``; ``--help`` names the rest. A run that was
+stopped goes on with ``--resume``; ``--start`` begins another leg from the weights of an earlier one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
-import random
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -19,24 +20,20 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import BioGptConfig, BioGptForCausalLM
 
-from batches import Mixture, Stream
+from batches import Material, Mixture, Stream
 from bpe import Tokenizer
-from data import (
-    NUM_SOFT_PROMPTS,
-    Corpus,
-    DataError,
-    Example,
-    language_texts,
-    load_corpus,
-    plain,
-    tasks,
-)
+from data import DataError, language_texts, load_corpus
+from forms import NUM_SOFT_PROMPTS, Example, plain
 from loss import tied_cross_entropy
+from material import collect, vocabulary_texts
 from muon import Muon
 from perplexity import perplexity
+from texts import load_texts
 
 REPORT_EVERY = 50  # steps
-CALIBRATIONS = (1.0, 0.9, 0.85, 0.8, 0.75, 0.7)
+CALIBRATIONS = (1.05, 1.0, 0.95, 0.9, 0.85, 0.8)
+STATE = "state.pt"
+NTH_WATCHED = 4  # every fourth watched document is enough
 
 
 @dataclass(frozen=True)
@@ -46,15 +43,14 @@ class Settings:
     vocabulary: int = 8000
     layers: int = 4
     hidden: int = 256
-    dropout: float = 0.2
-    steps: int = 900
-    warmup: float = 0.03  # share of the steps in which the learning rate rises
-    decay: float = 0.95  # share of the steps in which it falls to zero
+    dropout: float = 0.0  # there is enough text to read most of it but once
+    warmup: float = 0.02  # share of the run in which the learning rate rises
+    decay: float = 0.95  # share of the run in which it falls to zero
     matrix_lr: float = 0.02
     other_lr: float = 0.004
     weight_decay: float = 0.1
     seed: int = 1
-    threads: int = 1  # another number sums in another order
+    threads: int = 2
 
 
 def new_model(settings: Settings) -> BioGptForCausalLM:
@@ -83,77 +79,114 @@ def rate(progress: float, settings: Settings) -> float:
     return min(1.0, progress / settings.warmup, (1.0 - progress) / settings.decay)
 
 
+class Run:
+    """A run: the model, what it is shown, and the state from which it can go on."""
+
+    def __init__(self, model: BioGptForCausalLM, stream: Stream, settings: Settings, minutes: float) -> None:
+        self.model, self._stream, self._settings, self._minutes = model, stream, settings, minutes
+        self._optimizer = Muon(
+            model,
+            matrix_lr=settings.matrix_lr,
+            other_lr=settings.other_lr,
+            weight_decay=settings.weight_decay,
+        )
+        self.steps = self.tokens = 0
+        self.spent = 0.0  # seconds of earlier sittings
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Return the time spent on this run, all sittings together."""
+        return self.spent + time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        """Return the share of the run that is done: the schedule follows the clock."""
+        return min(1.0, self.seconds / (60 * self._minutes))
+
+    def step(self) -> float:
+        """Learn from one batch; return its loss in nats a token."""
+        progress = self.progress
+        batch = self._stream.batch(progress)
+        hidden = self.model.biogpt(batch.ids[:, :-1], use_cache=False).last_hidden_state
+        loss = tied_cross_entropy(
+            hidden.flatten(0, 1),
+            self.model.biogpt.embed_tokens.weight,
+            batch.ids[:, 1:].flatten(),
+            batch.weights[:, 1:].flatten(),
+        )
+        torch.autograd.backward(loss)
+        self._optimizer.step(rate(progress, self._settings))
+        self.steps += 1
+        self.tokens += int((batch.weights > 0).sum())
+        return loss.item()
+
+    def save(self, path: Path, history: list[dict[str, float]]) -> None:
+        """Write all that is needed to go on."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state(),
+            "stream": self._stream.state(),
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "history": history,
+        }
+        unfinished = path.with_suffix(".part")
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+
+    def resume(self, path: Path) -> list[dict[str, float]]:
+        """Read what `save` has written; return the history."""
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self._optimizer.go_on(state["optimizer"])
+        self._stream.go_on(state["stream"])
+        self.steps, self.tokens, self.spent = state["steps"], state["tokens"], state["seconds"]
+        history: list[dict[str, float]] = state["history"]
+        return history
+
+
 class Watch:
     """Keeps the run's history, says how it goes, and saves the weights on the way."""
 
     def __init__(
         self,
-        model: BioGptForCausalLM,
-        development: list[Example],
+        run: Run,
+        watched: dict[str, list[Example]],
         folder: Path,
         record: dict[str, object],
+        history: list[dict[str, float]],
     ) -> None:
-        self._model, self._development, self._folder = model, development, folder
-        self._record = record
-        self._history: list[dict[str, float]] = []
-        self._started, self._tokens = time.monotonic(), 0
+        self._run, self._watched, self._folder, self._record = run, watched, folder, record
+        self._history = history
         self._losses: list[float] = []
 
-    @property
-    def steps(self) -> int:
-        """Steps seen."""
-        return len(self._losses)
-
-    def see(self, loss: float, tokens: int) -> None:
-        """Note one step; every so often measure, report and save."""
+    def see(self, loss: float) -> None:
+        """Note the loss of one step; every so often measure, report and save."""
         self._losses.append(loss)
-        self._tokens += tokens
-        if self.steps % REPORT_EVERY == 0:
+        if self._run.steps % REPORT_EVERY == 0:
             self.report()
 
     def report(self) -> None:
-        """Measure on the development documents; print that; save weights and record."""
-        minutes = round((time.monotonic() - self._started) / 60, 1)
-        recent = self._losses[-REPORT_EVERY:]
+        """Measure on the watched documents; print that; save state, weights and record."""
+        minutes = round(self._run.seconds / 60, 1)
+        recent = self._losses or [math.nan]
         row = {
-            "step": self.steps,
+            "step": self._run.steps,
             "minutes": minutes,
-            "tokens": self._tokens,
+            "tokens": self._run.tokens,
             "loss": round(sum(recent) / len(recent), 4),
-            "development_perplexity": round(perplexity(self._model, self._development), 2),
+            **{name: round(perplexity(self._run.model, found), 2) for name, found in self._watched.items()},
         }
+        self._losses = []
         self._history.append(row)
         print(json.dumps(row), flush=True)
-        save_weights(self._model, self._folder)
-        self._record |= {"steps": self.steps, "minutes": minutes, "history": self._history}
+        self._run.save(self._folder / STATE, self._history)
+        save_weights(self._run.model, self._folder)
+        self._record |= {"steps": self._run.steps, "minutes": minutes, "history": self._history}
         text = json.dumps(self._record, indent=1) + "\n"
         (self._folder / "training.json").write_text(text, encoding="utf-8")
-
-
-def fit(model: BioGptForCausalLM, stream: Stream, settings: Settings, minutes: float, watch: Watch) -> None:
-    """Run the steps; where ``minutes`` would not suffice, the schedule follows the clock."""
-    optimizer = Muon(
-        model,
-        matrix_lr=settings.matrix_lr,
-        other_lr=settings.other_lr,
-        weight_decay=settings.weight_decay,
-    )
-    started, progress = time.monotonic(), 0.0
-    for step, batch in enumerate(stream):
-        spent = (time.monotonic() - started) / (60 * minutes)
-        progress = max((step + 1) / (settings.steps + 1), min(spent, 1.0))
-        if progress >= 1.0 or step == settings.steps:
-            break
-        hidden = model.biogpt(batch.ids[:, :-1], use_cache=False).last_hidden_state
-        loss = tied_cross_entropy(
-            hidden.flatten(0, 1),
-            model.biogpt.embed_tokens.weight,
-            batch.ids[:, 1:].flatten(),
-            batch.weights[:, 1:].flatten(),
-        )
-        torch.autograd.backward(loss)
-        optimizer.step(rate(progress, settings))
-        watch.see(loss.item(), int((batch.weights > 0).sum()))
 
 
 @torch.no_grad()
@@ -207,36 +240,50 @@ def go_on_from(folder: Path, model: BioGptForCausalLM) -> dict[str, object]:
     return record
 
 
-def vocabulary_texts(corpus: Corpus) -> list[str]:
-    """Return every text that is trained on, once: the vocabulary is learned from these."""
-    train = corpus.train
-    texts = language_texts(train) + [document.target for document in tasks(train)]
-    texts += [document.source for document in train.abstracts]
-    return texts + [item.question for item in train.questions]
-
-
 @dataclass(frozen=True)
 class Paths:
-    """Where a run reads and writes; ``start`` holds the weights to go on from, if any."""
+    """Where a run reads and writes.
+
+    Attributes:
+        data: The annotated documents.
+        texts: Running text and looser relations.
+        output: The folder to be written.
+        start: The folder of an earlier leg, whose vocabulary and weights are gone on from.
+    """
 
     data: Path
+    texts: Path
     output: Path
     start: Path | None
 
 
-def run(settings: Settings, mixture: Mixture, minutes: float, paths: Paths) -> None:
+def tokenizer_for(paths: Paths, material: Material, size: int) -> Tokenizer:
+    """Return the vocabulary: of the earlier leg, of this leg's earlier sitting, or a new one."""
+    if paths.start:
+        for name in ("vocab.json", "merges.txt"):
+            (paths.output / name).write_bytes((paths.start / name).read_bytes())
+    if (paths.output / "merges.txt").exists():
+        return Tokenizer.load(paths.output)
+    return Tokenizer.learn(vocabulary_texts(material), size, paths.output)
+
+
+def train(settings: Settings, mixture: Mixture, minutes: float, paths: Paths, *, resumed: bool) -> None:
     """Train from the data to a finished folder."""
-    corpus, folder = load_corpus(paths.data), paths.output
-    folder.mkdir(parents=True, exist_ok=True)
+    corpus, texts = load_corpus(paths.data), load_texts(paths.texts)
+    material = collect(corpus.train, texts, settings.seed)
+    paths.output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(mode=True)
-    tokenizer = Tokenizer.learn(vocabulary_texts(corpus), settings.vocabulary, folder)
+    tokenizer = tokenizer_for(paths, material, settings.vocabulary)
     model = new_model(settings)
     earlier = go_on_from(paths.start, model) if paths.start else None
-    save_config(model, folder)
-    stream = Stream(corpus.train, tokenizer, mixture, random.Random(settings.seed))
-    development = [plain(tokenizer, t) for t in language_texts(corpus.development)]
+    save_config(model, paths.output)
+    run = Run(model, Stream(material, tokenizer, mixture, settings.seed), settings, minutes)
+    history = run.resume(paths.output / STATE) if resumed else []
+    watched = {
+        "development_perplexity": [plain(tokenizer, text) for text in language_texts(corpus.development)],
+        "watched_perplexity": [plain(tokenizer, article.joined) for article in texts.watched[::NTH_WATCHED]],
+    }
     record = {
         "settings": asdict(settings) | {"minutes": minutes},
         "mixture": asdict(mixture),
@@ -245,20 +292,22 @@ def run(settings: Settings, mixture: Mixture, minutes: float, paths: Paths) -> N
         "machine": f"{platform.machine()}, {settings.threads} threads, no accelerator",
         "earlier": earlier,
     }
-    watch = Watch(model, development, folder, record)
-    fit(model, stream, settings, minutes, watch)
-    record["calibration"] = calibrate(model, development)
+    watch = Watch(run, watched, paths.output, record, history)
+    while run.progress < 1.0:
+        watch.see(run.step())
+    record["calibration"] = calibrate(model, watched["development_perplexity"])
     watch.report()
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Train the small BioGPT of this folder.")
-    parser.add_argument("--data", type=Path, required=True, help="holds bc5cdr/ and pubmedqa/")
+    parser.add_argument("--data", type=Path, required=True, help="holds bc5cdr/, pubmedqa/ and text/")
     parser.add_argument("--output", type=Path, required=True, help="the folder to be written")
     parser.add_argument("--start", type=Path, help="a folder written earlier, to go on from")
-    parser.add_argument("--minutes", type=float, default=60, help="end after this time at most")
-    for name in ("steps", "seed", "layers", "threads"):
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped, in its folder")
+    parser.add_argument("--minutes", type=float, default=120, help="end after this time")
+    for name in ("seed", "layers", "threads"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
     for name in ("dropout", "decay", "matrix_lr", "other_lr", "weight_decay"):
         flag = "--" + name.replace("_", "-")
@@ -269,10 +318,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Train as the command line says; 2 means that the input was bad."""
     options = vars(parse())
-    paths = Paths(**{name: options.pop(name) for name in ("data", "output", "start")})
-    minutes = options.pop("minutes")
+    data = options.pop("data")
+    paths = Paths(data, data / "text", options.pop("output"), options.pop("start"))
+    minutes, resumed = options.pop("minutes"), options.pop("resume")
     try:
-        run(Settings(**options), Mixture(), minutes, paths)
+        train(Settings(**options), Mixture(), minutes, paths, resumed=resumed)
     except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

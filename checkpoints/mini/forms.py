@@ -1,0 +1,53 @@
+"""The sequences that documents become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bpe import EOS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bpe import Tokenizer
+    from data import Abstract, Question
+
+NUM_SOFT_PROMPTS = 9  # as in Microsoft's fine-tunes for BC5CDR and PubMedQA
+MAX_TOKENS = 1024  # as BioGPT's
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training sequence; ``start`` is the first position that belongs to the target."""
+
+    ids: tuple[int, ...]
+    start: int
+
+
+def plain(tokenizer: Tokenizer, text: str) -> Example:
+    """Return ``</s> text </s>``, all of it to be learned."""
+    return Example((EOS, *tokenizer.encode(text), EOS), start=1)
+
+
+def pieces(example: Example) -> Iterator[Example]:
+    """Cut running text that is longer than the model's positions."""
+    for first in range(0, len(example.ids) - 1, MAX_TOKENS - 1):
+        yield Example(example.ids[first : first + MAX_TOKENS], start=1)
+
+
+def prompt(tokenizer: Tokenizer, source: str, room: int = 0) -> list[int]:
+    """Return ``</s> source learned1..9``; the soft prompt's ids follow the vocabulary.
+
+    A source that would not leave ``room`` tokens for the target is cut at its end.
+    """
+    first = len(tokenizer.vocabulary)
+    given = tokenizer.encode(source)[: MAX_TOKENS - NUM_SOFT_PROMPTS - 1 - room]
+    return [EOS, *given, *range(first, first + NUM_SOFT_PROMPTS)]
+
+
+def task(tokenizer: Tokenizer, document: Abstract | Question) -> Example:
+    """Return ``</s> source learned1..9 target </s>``."""
+    target = (*tokenizer.encode(document.target), EOS)
+    given = prompt(tokenizer, document.source, len(target))
+    return Example((*given, *target), start=len(given))
