@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT
+from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.text.drawing import Drawing
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
@@ -35,6 +37,20 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
     parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
     parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
     add_task_arguments(parser)
+
+
+def add_drawing(parser: argparse.ArgumentParser) -> None:
+    """Adds --draw."""
+    parser.add_argument(
+        "--draw", action="store_true", help="draw the results for people to look at, instead of writing JSON lines"
+    )
+
+
+def drawing_or(output_format: OutputFormat, options: argparse.Namespace) -> OutputFormat:
+    """Returns the drawing of results with --draw, else the format that is given."""
+    if not options.draw:
+        return output_format
+    return Drawing() if options.output is not None else Drawing.for_standard_output()
 
 
 def add_given_entities(parser: argparse.ArgumentParser, where: str) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.tasks import (
+    add_drawing,
     add_row_arguments,
     add_task_choice,
     choose_task,
+    drawing_or,
     load_model,
     reading_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
+from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.tasks import AnswerTask, Document
 from biogpt_onnx.tasks.registry import tasks_of
 
@@ -22,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     add_row_arguments(parser, "contexts with their questions, as JSON lines, CSV or TSV, or contexts alone")
+    add_drawing(parser)
     add_task_choice(parser, [task.name for task in tasks_of(AnswerTask)])
     parser.add_argument(
         "--question", default="", metavar="TEXT", help="what is asked about contexts without a question"
@@ -39,4 +43,11 @@ def run(options: argparse.Namespace) -> int:
     def with_question(document: Document) -> Document:
         return document if document.question.strip() else replace(document, question=options.question)
 
-    return answer_rows(options, task, model, reading_settings(options, "error"), completed=with_question)
+    return answer_rows(
+        options,
+        task,
+        model,
+        reading_settings(options, "error"),
+        drawing_or(JsonLines(), options),
+        completed=with_question,
+    )

@@ -7,13 +7,16 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.tasks import (
+    add_drawing,
     add_row_arguments,
     add_task_choice,
     choose_task,
+    drawing_or,
     load_model,
     reading_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
+from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.tasks import ClassificationTask
 from biogpt_onnx.tasks.registry import tasks_of
 
@@ -22,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     add_row_arguments(parser, "sentences as text, JSON lines, CSV, TSV, PubTator or BioC")
+    add_drawing(parser)
     add_task_choice(parser, [task.name for task in tasks_of(ClassificationTask)])
     parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels that there are, one a line")
 
@@ -33,4 +37,4 @@ def run(options: argparse.Namespace) -> int:
     task = choose_task(tasks_of(ClassificationTask), options.task, model)
     if labels is not None:
         task = replace(task, labels=labels, alone=tuple(label for label in task.alone if label in labels))
-    return answer_rows(options, task, model, reading_settings(options, "error"))
+    return answer_rows(options, task, model, reading_settings(options, "error"), drawing_or(JsonLines(), options))

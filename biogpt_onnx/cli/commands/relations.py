@@ -7,10 +7,12 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.tasks import (
+    add_drawing,
     add_given_entities,
     add_row_arguments,
     add_task_choice,
     choose_task,
+    drawing_or,
     entity_filter,
     load_model,
     reading_settings,
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[_JSON_LINES, _PUBTATOR, _BIOC],
         help="of the results (by default what the output's name says, else JSON lines)",
     )
+    add_drawing(parser)
     parser.add_argument(
         "--lexicon", type=Path, metavar="FILE", help="a JSON object of names and their ids, for PubTator and BioC"
     )
@@ -57,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     if options.given_entities:
         _check_given_entities(options)
     output_format = _chosen_format(options)
+    if options.draw and output_format != _JSON_LINES:
+        raise ConfigError(f"--draw draws results, {output_format} is for other programs: leave out one of them")
     if options.lexicon is not None and output_format == _JSON_LINES:
         raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
     lexicon = Lexicon() if options.lexicon is None else read_lexicon(options.lexicon)
@@ -72,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         task,
         model,
         reading_settings(options, "error"),
-        _output(output_format, task, lexicon),
+        drawing_or(_output(output_format, task, lexicon), options),
         completed=entity_filter(options),
     )
 
