@@ -21,7 +21,15 @@ from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError
-from biogpt_onnx.tasks import Document, Prepared, Reading, RunnableTask, prepare_for
+from biogpt_onnx.tasks import (
+    Document,
+    Prepared,
+    Reading,
+    RunnableTask,
+    answer_document,
+    prepare_for,
+    prompts_for,
+)
 
 _BATCHES_AT_ONCE = 4
 """Batches between two writes of the journal: the most that an interruption costs."""
@@ -124,10 +132,19 @@ class _Runner:
                     print(f"warning: line {row.line}: {problem}", file=sys.stderr, flush=True)
 
     def _run(self, documents: Sequence[Document]) -> list[object]:
+        if self._reading.too_long == "windows":
+            return [self._read_in_windows(document) for document in documents]
         ready = [self._prepared(document) for document in documents]
         good = [one for one in ready if isinstance(one, Prepared)]
         answers = iter(self._answers(good))
         return [next(answers) if isinstance(one, Prepared) else one for one in ready]
+
+    def _read_in_windows(self, document: Document) -> object:
+        try:
+            prompts = prompts_for(self._task, self._model, self._completed(document), self._reading)
+            return answer_document(self._task, self._model, prompts, self._batch_size, free=self._free)
+        except BioGptError as error:
+            return error
 
     def _prepared(self, document: Document) -> Prepared | BioGptError:
         try:

@@ -76,7 +76,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
     """Returns the JSON form of a value."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return fields | ({"in_source": value.in_source} if isinstance(value, Relation) else {})
+        if isinstance(value, Relation):
+            fields["in_source"] = value.in_source
+            if not value.other_spans:
+                # Only documents that were read in windows can have them.
+                del fields["other_spans"]
+        return fields
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

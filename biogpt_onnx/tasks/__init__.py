@@ -30,7 +30,16 @@ from biogpt_onnx.tasks.published import (
 from biogpt_onnx.tasks.registry import TASK_SPECS, task_spec
 from biogpt_onnx.tasks.relations import RelationTask
 from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span
-from biogpt_onnx.tasks.running import RunnableTask, check_task, prepare_for, run
+from biogpt_onnx.tasks.running import (
+    CombiningTask,
+    RunnableTask,
+    answer_document,
+    check_task,
+    combined,
+    prepare_for,
+    prompts_for,
+    run,
+)
 from biogpt_onnx.tasks.spec import Evaluation, TaskSpec
 
 __all__ = [
@@ -49,6 +58,7 @@ __all__ = [
     "AnswerTask",
     "Classification",
     "ClassificationTask",
+    "CombiningTask",
     "Description",
     "DescriptionTask",
     "Document",
@@ -65,8 +75,11 @@ __all__ = [
     "Task",
     "TaskSpec",
     "TooLong",
+    "answer_document",
     "check_task",
+    "combined",
     "prepare_for",
+    "prompts_for",
     "run",
     "task_spec",
 ]

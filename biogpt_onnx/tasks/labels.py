@@ -1,8 +1,9 @@
 """Question answering and classification: tasks whose results are labels of a known set, with probabilities."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import fsum
 from typing import Any
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
@@ -70,6 +71,14 @@ class AnswerTask:
             return [answer for group in _groups(model, prepared) for answer in self._freely(model, group)]
         found = model.choose_ids([one.prompt_ids for one in prepared], list(self._sentences), ends=True)
         return [self._most_probable(*pair) for pair in zip(prepared, found, strict=True)]
+
+    def combine(self, results: Sequence[Answer]) -> Answer:
+        """Returns the answer of the window that is most certain of it, from those of a document's windows in order.
+
+        Most windows of a long text do not speak of the question; the one that does tends to be the most certain.
+        """
+        best = max(results, key=lambda answer: max(answer.probabilities.values()))
+        return replace(best, read=max(answer.read for answer in results))
 
     def _most_probable(self, prepared: Prepared, choices: Choices) -> Answer:
         best = choices.best
@@ -145,6 +154,25 @@ class ClassificationTask:
             for group in _groups(model, prepared)
             for classification in self._classified(model, group, free=free)
         ]
+
+    def combine(self, results: Sequence[Classification]) -> Classification:
+        """Combines the classes of a document's windows, in order.
+
+        A label that one window has is the document's; one that excludes all others only if no window has another. The
+        probabilities are the means, by which the labels are ordered.
+        """
+        means = {label: fsum(result.probabilities[label] for result in results) / len(results) for label in self.labels}
+        found = {label for result in results for label in result.labels}
+        found = (found - set(self.alone)) or found
+        labels = tuple(sorted(found, key=lambda label: -means[label]))
+        before, end = self._around
+        return Classification(
+            labels=labels,
+            probabilities=means,
+            unparsed=tuple(text for result in results for text in result.unparsed),
+            text=f"{before}{self.separator.join(labels)}{end}",
+            read=max(result.read for result in results),
+        )
 
     @cached_property
     def _around(self) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Relation extraction: the relations that a document states."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum
 
@@ -84,6 +84,22 @@ class RelationTask:
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config, allowed=constraints)
         return [self._read(model.tokenizer, *pair) for pair in zip(prepared, generations, strict=True)]
 
+    def combine(self, results: Sequence[Relations]) -> Relations:
+        """Combines the relations of a document's windows, in order.
+
+        A relation that several windows state is one, with the best of their scores.
+        """
+        stated: dict[tuple[str, str, str], list[Relation]] = {}
+        for relation in (relation for result in results for relation in result.relations):
+            stated.setdefault(_key(relation), []).append(relation)
+        return Relations(
+            relations=tuple(map(_joined, stated.values())),
+            unparsed=tuple(text for result in results for text in result.unparsed),
+            text="\n".join(result.text for result in results),
+            read=max(result.read for result in results),
+            complete=all(result.complete for result in results),
+        )
+
     @cached_property
     def _template(self) -> StatementTemplate:
         return StatementTemplate(self.statement)
@@ -131,7 +147,7 @@ class RelationTask:
             if relation is None:
                 unparsed.append(text)
             else:
-                found.setdefault((relation.head.lower(), relation.relation, relation.tail.lower()), relation)
+                found.setdefault(_key(relation), relation)
         complete = generation.finish_reason == "eos"
         return Relations(tuple(found.values()), tuple(unparsed), generation.text.strip(), prepared.read, complete)
 
@@ -155,6 +171,16 @@ class RelationTask:
     def _num_known(self, parse: dict[str, str], mentions: MentionFinder) -> int:
         known = [mentions.find(parse[slot]) is not None for slot in (HEAD, TAIL)]
         return sum([*known, parse.get(RELATION) in self.labels])
+
+
+def _key(relation: Relation) -> tuple[str, str, str]:
+    return relation.head.lower(), relation.relation, relation.tail.lower()
+
+
+def _joined(stated: Sequence[Relation]) -> Relation:
+    """Returns one relation for those of several windows, which may hold the same sentence."""
+    first, spans = stated[0], dict.fromkeys((relation.head_span, relation.tail_span) for relation in stated)
+    return replace(first, score=max(relation.score for relation in stated), other_spans=tuple(spans)[1:])
 
 
 def _separator(tokenizer: BioGptTokenizer) -> int:

@@ -18,7 +18,9 @@ class Relation:
         head_span: The first occurrence of the head; None if the document does not hold it.
         tail_span: The first occurrence of the tail; None if the document does not hold it.
         score: Log-probability in nats, under the model's unconstrained distribution, of the tokens that state the
-            relation, given all tokens before them.
+            relation, given all tokens before them; the best of all windows, if the document was read in windows.
+        other_spans: (head_span, tail_span) of further windows that state the relation too; empty if the document was
+            read at once.
     """
 
     head: str
@@ -27,6 +29,7 @@ class Relation:
     head_span: Span | None
     tail_span: Span | None
     score: float
+    other_spans: tuple[tuple[Span | None, Span | None], ...] = ()
 
     @property
     def in_source(self) -> bool:
@@ -41,7 +44,7 @@ class Relations:
     Attributes:
         relations: The relations in the order of the generated text, without duplicates.
         unparsed: The parts of the generated text that state no relation, unchanged.
-        text: The whole generated text.
+        text: The whole generated text; of a document that was read in windows, a line for each.
         read: Number of characters of the document's full text that the model read; smaller than its length if the
             document was cut.
         complete: True if the model ended the text with its ending token, False if it ran out of room or was stopped.

@@ -1,14 +1,16 @@
 """Running a task: documents in, results out."""
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol, TypeVar, runtime_checkable
 
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.bundle_check import check_bundle
 from biogpt_onnx.tasks.document import Document
-from biogpt_onnx.tasks.prompts.building import Prepared, Reading, TooLong, build_prompt
+from biogpt_onnx.tasks.prompts.building import Prepared, PromptBuilder, Reading, TooLong, build_prompt
 from biogpt_onnx.tasks.prompts.source import Source
+from biogpt_onnx.tasks.prompts.windows import build_prompts
 
 ResultT = TypeVar("ResultT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -37,7 +39,16 @@ class RunnableTask(Protocol[ResultT_co]):
         ...
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = ...) -> Sequence[ResultT_co]:
-        """Returns a result for each document; `free` removes the constraints on the generated text."""
+        """Returns a result for each prompt; `free` removes the constraints on the generated text."""
+        ...
+
+
+@runtime_checkable
+class CombiningTask(RunnableTask[ResultT], Protocol[ResultT]):
+    """A task that can read a document in windows."""
+
+    def combine(self, results: Sequence[ResultT], /) -> ResultT:
+        """Returns the result of a document, from those of its windows in order."""
         ...
 
 
@@ -61,7 +72,8 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
         documents: The documents; a string is a document's text.
         free: Lets the model generate any text; by default relations consist of the document's own words, and labels
             are of the known set.
-        too_long: Handling of documents that are too long: "error", or "cut" to read up to the last sentence that fits.
+        too_long: Handling of documents that are too long: "error", "cut" to read up to the last sentence that fits, or
+            "windows" to read all of it in overlapping windows and to combine their results.
         normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
 
     Returns:
@@ -75,7 +87,50 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
     reading = Reading(too_long, normalize_punctuation)
     if isinstance(documents, str | Document) or not documents:
         raise PromptError("give a list of at least one document")
+    if too_long == "windows":
+        return [_read_in_windows(task, model, one, reading, free=free) for one in documents]
     return list(task.answer(model, [prepare_for(task, model, one, reading) for one in documents], free=free))
+
+
+def answer_document(
+    task: RunnableTask[ResultT], model: BioGPT, prompts: Iterable[Prepared], batch_size: int, *, free: bool = False
+) -> ResultT:
+    """Answers one document from the prompts of its windows; one batch of them is in memory at a time.
+
+    Raises:
+        ConfigError: There are several, and the task does not say how their results are combined.
+    """
+    batches, results = iter(prompts), list[ResultT]()
+    while batch := list(islice(batches, batch_size)):
+        if len(results) + len(batch) > 1:
+            # Before any work is done.
+            _check_combining(task)
+        results += task.answer(model, batch, free=free)
+    return combined(task, results)
+
+
+def combined(task: RunnableTask[ResultT], results: Sequence[ResultT]) -> ResultT:
+    """Returns the result of a document from those of its prompts: the only one, or that of all windows.
+
+    Raises:
+        ConfigError: There are several, and the task does not say how they are combined.
+    """
+    if len(results) == 1:
+        return results[0]
+    return _check_combining(task).combine(results)
+
+
+def _check_combining(task: RunnableTask[ResultT]) -> CombiningTask[ResultT]:
+    if not isinstance(task, CombiningTask):
+        raise ConfigError(f'the results of {task.name} cannot be combined: give too_long as "error" or "cut"')
+    return task
+
+
+def _read_in_windows(
+    task: RunnableTask[ResultT], model: BioGPT, document: Document | str, reading: Reading, *, free: bool
+) -> ResultT:
+    prompts = prompts_for(task, model, document, reading)
+    return answer_document(task, model, prompts, model.default_batch_size, free=free)
 
 
 def check_task(task: RunnableTask[object], model: BioGPT) -> None:
@@ -104,9 +159,24 @@ def prepare_for(
     Raises:
         PromptError: The document is empty or too long, or of another type.
     """
+    return build_prompt(_builder(task, model, document, reading))
+
+
+def prompts_for(
+    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
+) -> Iterator[Prepared]:
+    """Yields a document's prompts for a task: one, or one for each window; see `prepare_for` and `build_prompts`.
+
+    Raises:
+        PromptError: The document is empty, too long or of another type.
+    """
+    return build_prompts(_builder(task, model, document, reading))
+
+
+def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
     if not isinstance(document, Document | str):
         raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
-    return build_prompt(
+    return PromptBuilder(
         model,
         Document(document) if isinstance(document, str) else document,
         task.source,

@@ -134,6 +134,25 @@ def test_a_document_that_is_too_long_can_be_cut(
     assert 0 < record["read"] < 23_000
 
 
+def test_or_it_can_be_read_in_windows_beside_one_that_fails(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "Lithium caused tremor. " * 300
+    path = lines(tmp_path / "long.txt", [long, "x" * 5000, "Lithium caused tremor."])
+    assert main(relations(mini_bundle, path, "--too-long", "windows")) == 1
+    read, failed, short = records(capsys.readouterr().out)
+    assert read["read"] == len(long.rstrip())
+    assert "shorten it" in failed["error"]
+    assert short["read"] == len("Lithium caused tremor.")
+
+
+def test_results_are_drawn_for_people(mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(relations(mini_bundle, documents, "--draw")) == 0
+    drawn = capsys.readouterr().out
+    assert documents.read_text(encoding="utf-8").splitlines()[0] in drawn
+    assert main(relations(mini_bundle, documents, "--draw", "--output-format", "pubtator")) == 2
+
+
 @pytest.mark.parametrize("name", ["out.pubtator", "out.xml", "out.jsonl"])
 def test_the_outputs_name_says_its_form(mini_bundle: Path, documents: Path, tmp_path: Path, name: str) -> None:
     if name.endswith(".xml"):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 from biogpt_onnx.files.records import record_of
 from biogpt_onnx.files.rows import Row
@@ -40,6 +41,12 @@ def test_a_relation_says_whether_the_document_holds_it() -> None:
         },
     ]
     assert "document" not in record
+
+
+def test_further_spans_are_written_where_there_are_any() -> None:
+    found = replace(relation(DOCUMENT, "Lidocaine", "asystole"), other_spans=(((30, 39), None),))
+    (record,) = record_of(ITEM, relations(found))["relations"]
+    assert record["other_spans"] == [[[30, 39], None]]
 
 
 def test_every_kind_of_result_is_json_that_says_the_same() -> None:

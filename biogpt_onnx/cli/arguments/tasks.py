@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT
@@ -100,8 +100,9 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--too-long",
-        choices=["error", "cut"],
-        help="a document that is too long is an error, or is read up to the last sentence that fits",
+        choices=get_args(TooLong),
+        help="a document that is too long is an error, is read up to the last sentence that fits, or is read in "
+        "overlapping windows whose results are combined",
     )
     parser.add_argument(
         "--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII, as the model needs"

@@ -23,7 +23,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.gold import GoldSet, read_gold
 from biogpt_onnx.scores.reports.calibration import check_calibration_plot, plot_calibration
 from biogpt_onnx.scores.reports.task_report import calibrations, report_task
-from biogpt_onnx.tasks import Document, Reading, RunnableTask, TaskSpec, prepare_for, task_spec
+from biogpt_onnx.tasks import Document, Reading, RunnableTask, TaskSpec, combined, prompts_for, task_spec
 from biogpt_onnx.tasks.registry import evaluated_specs
 
 ResultT = TypeVar("ResultT")
@@ -123,17 +123,24 @@ def _predict(
     documents: Sequence[Document],
     reading: Reading,
 ) -> list[ResultT]:
-    prepared = [prepare_for(task, model, document, reading) for document in documents]
-    # Documents of similar length share a batch, so that none waits long for its neighbours to end.
-    order = sorted(range(len(prepared)), key=lambda index: -len(prepared[index].prompt_ids))
+    prompts = [
+        (index, prompt)
+        for index, document in enumerate(documents)
+        for prompt in prompts_for(task, model, document, reading)
+    ]
+    # Prompts of similar length share a batch, so that none waits long for its neighbours to end.
+    order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place][1].prompt_ids))
     found: dict[int, ResultT] = {}
     with Progress("answering") as progress:
         for start in range(0, len(order), options.batch_size):
             progress(start, len(order))
-            indices = order[start : start + options.batch_size]
-            answers = task.answer(model, [prepared[index] for index in indices], free=options.free)
-            found |= dict(zip(indices, answers, strict=True))
-    return [found[index] for index in range(len(prepared))]
+            places = order[start : start + options.batch_size]
+            answers = task.answer(model, [prompts[place][1] for place in places], free=options.free)
+            found |= dict(zip(places, answers, strict=True))
+    results: list[list[ResultT]] = [[] for _ in documents]
+    for place, (index, _) in enumerate(prompts):
+        results[index].append(found[place])
+    return [combined(task, each) for each in results]
 
 
 def _counts(documents: Sequence[Document], predictions: Sequence[Any]) -> dict[str, int]:

@@ -3,17 +3,25 @@
 import bisect
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, get_args
 
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.source import Source, SourceBuilder
 
-TooLong = Literal["error", "cut"]
-"""Handling of a document that is too long: "error" refuses it, "cut" reads it up to the last sentence that fits."""
+TooLong = Literal["error", "cut", "windows"]
+"""Handling of a document that is too long: "error" refuses it, "cut" reads it up to the last sentence that fits,
+"windows" reads all of it in overlapping windows and combines their results."""
 
-_SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=\S)")
+_MAX_CHARACTERS_A_TOKEN = 16
+
+SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=[\"'(\[]*[A-Z])")
+"""The end of a sentence, with the space behind it. A capital must follow: "(Fig. 1)" is no end."""
+
+# Texts in lower case have no capitals.
+_POSSIBLE_SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=\S)")
 _WORD_END = re.compile(r"\S(?=\s)")
 
 
@@ -26,20 +34,20 @@ class Reading:
         normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
 
     Raises:
-        ConfigError: `too_long` is neither "error" nor "cut".
+        ConfigError: `too_long` is another word.
     """
 
     too_long: TooLong = "error"
     normalize_punctuation: bool = False
 
     def __post_init__(self) -> None:
-        if self.too_long not in {"error", "cut"}:
-            raise ConfigError(f'too_long is {self.too_long!r}: give "error" or "cut"')
+        if self.too_long not in get_args(TooLong):
+            raise ConfigError(f"too_long is {self.too_long!r}: give one of {', '.join(get_args(TooLong))}")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document with its prompt.
+    """A document with a prompt, of the whole document or of a part of it.
 
     Attributes:
         document: The document as it was given.
@@ -47,7 +55,7 @@ class Prepared:
         symbols: The source text's tokens as strings, in order.
         source_ids: The ids of these tokens.
         prompt_ids: The prompt: `</s>`, the source's ids and the bundle's soft prompt.
-        read: Number of characters of the document's full text that the prompt holds.
+        read: Number of characters of the document's full text up to the end of what the prompt holds.
     """
 
     document: Document
@@ -58,73 +66,108 @@ class Prepared:
     read: int
 
 
-def build_prompt(  # noqa: PLR0913 -- what makes a prompt
-    model: BioGPT,
-    document: Document,
-    source_of: SourceBuilder,
-    reading: Reading,
-    *,
-    soft_prompt: bool,
-    least_new_tokens: int,
-) -> Prepared:
-    """Builds the prompt of a document.
+@dataclass(frozen=True)
+class PromptBuilder:
+    """Builds the prompts of one document, of its whole text or of a part of it.
 
-    Args:
+    Attributes:
         model: The model, with its tokenizer and its number of positions.
         document: The document.
         source_of: Makes the source text of the task's prompts.
         reading: Handling of long texts and of typographic punctuation.
         soft_prompt: Appends the bundle's soft prompt to the source.
-        least_new_tokens: Number of positions that the prompt must leave for new tokens.
+        least_new_tokens: Number of positions that a prompt must leave for new tokens.
+    """
 
-    Returns:
-        The document with its prompt.
+    model: BioGPT
+    document: Document
+    source_of: SourceBuilder
+    reading: Reading
+    soft_prompt: bool
+    least_new_tokens: int
+
+    @property
+    def room(self) -> int:
+        """The most tokens of a prompt."""
+        return self.model.manifest.architecture.max_positions - self.least_new_tokens
+
+    def whole(self) -> Prepared:
+        """Returns the prompt of the whole document, whatever its length.
+
+        Raises:
+            PromptError: The text has no words.
+        """
+        if not self.document.text.strip():
+            raise PromptError("the document is empty: give it a text")
+        prepared = self.part(0, len(self.document.text))
+        if not prepared.source_ids:
+            raise PromptError("the document holds no words: give it a text")
+        return prepared
+
+    def part(self, start: int, end: int) -> Prepared:
+        """Returns the prompt of a part of the document's text, with its title and question, whatever its length."""
+        tokenizer, document = self.model.tokenizer, self.document
+        is_whole = (start, end) == (0, len(document.text))
+        text = document.text if is_whole else document.text[start:end].rstrip()
+        source = self.source_of(replace(document, text=text)).moved(_start_of_text(document), start)
+        symbols = tokenizer.tokenize(source.text, normalize_punctuation=self.reading.normalize_punctuation)
+        source_ids = tuple(map(tokenizer.symbol_to_id, symbols))
+        prompt_ids = (tokenizer.eos_id, *source_ids, *(tokenizer.soft_prompt_ids if self.soft_prompt else ()))
+        read = _start_of_text(document) + start + len(text)
+        return Prepared(document, source, tuple(symbols), source_ids, prompt_ids, read)
+
+    def fits(self, prepared: Prepared) -> bool:
+        """Returns True if a prompt leaves room for the answer."""
+        return len(prepared.prompt_ids) <= self.room
+
+    def longest(self, start: int) -> int:
+        """Returns the end of the longest part from `start` that fits: a sentence's end, else a word's.
+
+        Raises:
+            PromptError: Not even a word fits.
+        """
+        found = [self._last_fitting(start, pattern) for pattern in (SENTENCE_END, _POSSIBLE_SENTENCE_END, _WORD_END)]
+        for end, other in pairwise(found):
+            # A sentence's end that leaves most of the room unused is not worth it.
+            if end is not None and (other is None or end - start > (other - start) // 2):
+                return end
+        if found[-1] is not None:
+            return found[-1]
+        raise PromptError(
+            f"the document's title or question alone takes more than the {self.room:,} tokens that the model reads: "
+            "shorten it"
+        )
+
+    def _last_fitting(self, start: int, pattern: re.Pattern[str]) -> int | None:
+        """Returns the last end that a pattern finds of which the part fits; None if there is none."""
+        text = self.document.text
+        # The farthest end that is tried; hardly a text has more characters a token.
+        horizon = start + _MAX_CHARACTERS_A_TOKEN * self.room
+        ends = [match.end() for match in pattern.finditer(text, start, horizon)]
+        if horizon >= len(text):
+            ends.append(len(text))
+        # Longer texts have more tokens.
+        num_fitting = bisect.bisect_right(ends, self.room, key=lambda end: len(self.part(start, end).prompt_ids))
+        return ends[num_fitting - 1] if num_fitting else None
+
+
+def build_prompt(builder: PromptBuilder) -> Prepared:
+    """Builds the prompt of a document, which is cut if the settings say so.
 
     Raises:
         PromptError: The text has no words, or more than fit.
     """
-    if not document.text.strip():
-        raise PromptError("the document is empty: give it a text")
-    room = model.manifest.architecture.max_positions - least_new_tokens
-    prepared = _prepared(model, document, document, source_of, reading, soft_prompt=soft_prompt)
-    if not prepared.source_ids:
-        raise PromptError("the document holds no words: give it a text")
-    if len(prepared.prompt_ids) <= room:
+    prepared = builder.whole()
+    if builder.fits(prepared):
         return prepared
-    if reading.too_long == "error":
+    if builder.reading.too_long != "cut":
         raise PromptError(
-            f"the document has {len(prepared.prompt_ids):,} tokens, of which the model reads {room:,} and answers in "
-            'the rest: shorten it, or have it cut at the end of a sentence (too_long "cut")'
+            f"the document has {len(prepared.prompt_ids):,} tokens, of which the model reads {builder.room:,} and "
+            'answers in the rest: shorten it, have it read in windows (too_long "windows"), or have it cut at the end '
+            'of a sentence (too_long "cut")'
         )
-
-    def cut(end: int) -> Prepared:
-        shorter = replace(document, text=document.text[:end].rstrip())
-        return _prepared(model, document, shorter, source_of, reading, soft_prompt=soft_prompt)
-
-    for pattern in (_SENTENCE_END, _WORD_END):
-        ends = [match.end() for match in pattern.finditer(document.text)]
-        # Longer texts have more tokens.
-        num_fitting = bisect.bisect_right(ends, room, key=lambda end: len(cut(end).prompt_ids))
-        if num_fitting:
-            return cut(ends[num_fitting - 1])
-    raise PromptError(
-        f"the document's title or question alone takes more than the {room:,} tokens that the model reads: shorten it"
-    )
+    return builder.part(0, builder.longest(0))
 
 
-def _prepared(  # noqa: PLR0913 -- what makes a prompt
-    model: BioGPT,
-    document: Document,
-    shorter: Document,
-    source_of: SourceBuilder,
-    reading: Reading,
-    *,
-    soft_prompt: bool,
-) -> Prepared:
-    """Builds the prompt of a document from a shorter form of it, whatever its length."""
-    tokenizer = model.tokenizer
-    source = source_of(shorter)
-    symbols = tokenizer.tokenize(source.text, normalize_punctuation=reading.normalize_punctuation)
-    source_ids = tuple(map(tokenizer.symbol_to_id, symbols))
-    prompt_ids = (tokenizer.eos_id, *source_ids, *(tokenizer.soft_prompt_ids if soft_prompt else ()))
-    return Prepared(document, source, tuple(symbols), source_ids, prompt_ids, len(shorter.full_text))
+def _start_of_text(document: Document) -> int:
+    return len(document.full_text) - len(document.text)

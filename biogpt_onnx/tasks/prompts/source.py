@@ -44,6 +44,18 @@ class Source:
             origins += [None if start is None else start + place for place in places]
         return cls("".join(texts), tuple(origins))
 
+    def moved(self, start_of_text: int, distance: int) -> "Source":
+        """Returns the source with the origins of the document's text moved, for a text that is a part of a longer one.
+
+        Args:
+            start_of_text: The index in `Document.full_text` where the text begins, behind the title.
+            distance: The characters of the longer text before the part.
+        """
+        if not distance:
+            return self
+        origins = (origin if origin is None or origin < start_of_text else origin + distance for origin in self.origins)
+        return Source(self.text, tuple(origins))
+
 
 def title_and_abstract(document: Document) -> Source:
     """Returns title and text in lower case: the source of chemical-disease and drug-target relations.
