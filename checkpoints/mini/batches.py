@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import torch
 
 from bpe import PAD
-from forms import MAX_TOKENS, Example, pieces, plain, task
+from forms import MAX_TOKENS, Example, task
 from swaps import Names
 
 if TYPE_CHECKING:
@@ -82,9 +82,19 @@ class Cycle(Generic[ItemT]):
 class Stream:
     """An endless, seeded stream of batches over the training documents."""
 
-    def __init__(self, material: Material, tokenizer: Tokenizer, mixture: Mixture, seed: int) -> None:
+    def __init__(
+        self, material: Material, running: Sequence[Example], tokenizer: Tokenizer, mixture: Mixture, seed: int
+    ) -> None:
+        """Begin the stream.
+
+        Args:
+            material: what there is to be shown.
+            running: its running text.
+            tokenizer: encodes the rest, which is shown in ever new forms.
+            mixture: how often what is shown.
+            seed: of every choice.
+        """
         self._tokenizer, self._mixture, self._seed = tokenizer, mixture, seed
-        running = [piece for text in material.texts for piece in pieces(plain(tokenizer, text))]
         self._texts = Cycle(running, f"texts {seed}")
         self._relations = (
             Cycle(material.relations, f"relations {seed}"),

@@ -20,7 +20,7 @@ from transformers import BioGptForCausalLM
 from bpe import END_OF_WORD, EOS, Tokenizer
 from card import update_card
 from data import ANSWERS, Abstract, Corpus, DataError, Question, load_corpus
-from forms import Example, pieces, plain, prompt, task
+from forms import Example, plain, prompt, running_text, task
 from material import collect
 from ngram import KneserNey
 from perplexity import losses, perplexity
@@ -131,7 +131,7 @@ def evaluate(folder: Path, data: Path, seed: int) -> dict[str, object]:
     contexts = [plain(tokenizer, item.context) for item in corpus.held_out.questions]
     texts = {"bc5cdr": abstracts, "pubmedqa": contexts, "together": abstracts + contexts}
     material = collect(corpus.train, load_texts(data / "text"), seed)
-    running = [piece for text in material.texts for piece in pieces(plain(tokenizer, text))]
+    running = running_text(tokenizer, material.texts)
     questions = corpus.held_out.questions
     return {
         "tokens": {key: sum(len(e.ids) - 1 for e in part) for key, part in texts.items()},

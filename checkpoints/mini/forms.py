@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+from safetensors.torch import load_file, save_file
+
 from bpe import EOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from bpe import Tokenizer
     from data import Abstract, Question
@@ -28,6 +32,21 @@ class Example:
 def plain(tokenizer: Tokenizer, text: str) -> Example:
     """Return ``</s> text </s>``, all of it to be learned."""
     return Example((EOS, *tokenizer.encode(text), EOS), start=1)
+
+
+def running_text(tokenizer: Tokenizer, texts: Iterable[str], cache: Path | None = None) -> list[Example]:
+    """Return texts as sequences that fit the model's positions.
+
+    Encoding takes minutes; with ``cache``, a file, it is done once.
+    """
+    if cache is not None and cache.exists():
+        held = load_file(cache)
+        return [Example(tuple(part.tolist()), start=1) for part in torch.split(held["ids"], held["lengths"].tolist())]
+    found = [piece for text in texts for piece in pieces(plain(tokenizer, text))]
+    if cache is not None:
+        ids = torch.tensor([i for example in found for i in example.ids], dtype=torch.int32)
+        save_file({"ids": ids, "lengths": torch.tensor([len(example.ids) for example in found])}, cache)
+    return found
 
 
 def pieces(example: Example) -> Iterator[Example]:

@@ -23,7 +23,7 @@ from transformers import BioGptConfig, BioGptForCausalLM
 from batches import Material, Mixture, Stream
 from bpe import Tokenizer
 from data import DataError, language_texts, load_corpus
-from forms import NUM_SOFT_PROMPTS, Example, plain
+from forms import NUM_SOFT_PROMPTS, Example, plain, running_text
 from loss import tied_cross_entropy
 from material import collect, vocabulary_texts
 from muon import Muon
@@ -32,7 +32,7 @@ from texts import load_texts
 
 REPORT_EVERY = 50  # steps
 CALIBRATIONS = (1.05, 1.0, 0.95, 0.9, 0.85, 0.8)
-STATE = "state.pt"
+STATE, RUNNING = "state.pt", "running.safetensors"
 NTH_WATCHED = 4  # every fourth watched document is enough
 
 
@@ -278,7 +278,8 @@ def train(settings: Settings, mixture: Mixture, minutes: float, paths: Paths, *,
     model = new_model(settings)
     earlier = go_on_from(paths.start, model) if paths.start else None
     save_config(model, paths.output)
-    run = Run(model, Stream(material, tokenizer, mixture, settings.seed), settings, minutes)
+    running = running_text(tokenizer, material.texts, paths.output / RUNNING)
+    run = Run(model, Stream(material, running, tokenizer, mixture, settings.seed), settings, minutes)
     history = run.resume(paths.output / STATE) if resumed else []
     watched = {
         "development_perplexity": [plain(tokenizer, text) for text in language_texts(corpus.development)],
