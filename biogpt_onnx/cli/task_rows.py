@@ -85,7 +85,10 @@ def _is_stream(name: str) -> bool:
 
 def _rows(options: argparse.Namespace) -> Iterator[Row]:
     given = getattr(options, "given_entities", False)
-    return read_documents(options.file, options.format, Columns(entities="entities" if given else None))
+    columns = Columns(
+        entities="entities" if given else None, with_conclusion=getattr(options, "with_conclusion", False)
+    )
+    return read_documents(options.file, options.format, columns)
 
 
 class _Runner:
@@ -163,4 +166,5 @@ def _identity(
         "free": options.free,
         "question": getattr(options, "question", None),
         "given_entities": getattr(options, "given_entities", False),
+        "with_conclusion": getattr(options, "with_conclusion", False),
     }

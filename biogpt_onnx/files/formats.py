@@ -12,6 +12,9 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 NAMELESS: tuple[Format, ...] = ("text", "csv", "tsv")
 """The formats that have no place for named entities."""
 
+WITH_FIELDS: tuple[Format, ...] = ("jsonl", "csv", "tsv")
+"""The formats whose documents have named fields."""
+
 STANDARD_INPUT = "-"
 """The name that stands for standard input."""
 

@@ -251,6 +251,54 @@ def test_questions_are_answered(mini_bundle: Path, tmp_path: Path, capsys: pytes
         assert sum(record["probabilities"].values()) == pytest.approx(1)
 
 
+PUBMEDQA_ROWS = {
+    "hub": {
+        "pubid": 7,
+        "question": "Does it?",
+        "context": {"contexts": ["It works.", "They say."]},
+        "long_answer": "Yes.",
+    },
+    "list": {"id": 7, "question": "Does it?", "context": ["It works. ", "They\n say."], "LONG_ANSWER": "Yes."},
+    "plain": {"id": "7", "question": "Does it?", "context": "It works. They say.", "conclusion": " Yes. "},
+}
+
+
+def test_a_conclusion_is_shown_only_with_the_option_for_it_whatever_the_form_of_the_row(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs: dict[str, set[str]] = {}
+    for name, row in PUBMEDQA_ROWS.items():
+        path = lines(tmp_path / f"{name}.jsonl", [json.dumps(row)])
+        for more in ("", "--with-conclusion"):
+            assert main(["ask", str(mini_bundle), str(path), *filter(None, [more])]) == 0
+            outputs.setdefault(more, set()).add(capsys.readouterr().out)
+    assert [len(found) for found in outputs.values()] == [1, 1]
+    assert outputs[""] != outputs["--with-conclusion"]
+    assert '"id": "7"' in next(iter(outputs[""]))
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"question": "Does it?", "context": "Yes."}, "it has no field conclusion, long_answer or LONG_ANSWER"),
+        ({"question": "Does it?", "context": "Yes.", "conclusion": " "}, "the field conclusion is empty"),
+    ],
+)
+def test_a_row_without_the_conclusion_that_is_to_be_shown_is_a_bad_row(
+    row: dict[str, str], says: str, mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = lines(tmp_path / "rows.jsonl", [json.dumps(row)])
+    assert main(["ask", str(mini_bundle), str(path), "--with-conclusion"]) == 1
+    assert says in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_file_without_fields_is_refused_where_conclusions_are_to_be_shown(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", str(mini_bundle), str(documents), "--question", "Does it?", "--with-conclusion"]) == 2
+    assert capsys.readouterr().err.startswith("error: --with-conclusion needs a field conclusion, which text has no")
+
+
 def test_a_context_without_a_question_is_a_bad_row(
     mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -108,7 +108,8 @@ def build_prompt(  # noqa: PLR0913 -- what makes a prompt
         if num_fitting:
             return cut(ends[num_fitting - 1])
     raise PromptError(
-        f"the document's title or question alone takes more than the {room:,} tokens that the model reads: shorten it"
+        f"the document's conclusion, title or question alone takes more than the {room:,} tokens that the model reads: "
+        "shorten it"
     )
 
 

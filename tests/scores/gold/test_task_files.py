@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,25 @@ def test_a_conclusion_in_a_table_of_questions_is_cut_off(row: str, context: str,
     assert found == GoldSet((Document(context, question="Why?"),), ("no",))
 
 
+def test_conclusions_are_part_of_a_document_only_if_they_are_asked_for(tmp_path: Path) -> None:
+    rows = {
+        "gold.json": PUBMEDQA,
+        "gold.tsv": "question: Does it help? context: We asked. answer: It helps.\tyes\n",
+    }
+    for name, content in rows.items():
+        path = written(tmp_path, content, name)
+        (without,) = read_gold("pubmedqa", path).documents
+        (concluded,) = read_gold("pubmedqa", path, with_conclusion=True).documents
+        assert (without.conclusion, concluded.conclusion) == ("", "It helps.")
+        assert concluded == replace(without, conclusion="It helps.")
+
+
+def test_a_question_without_a_conclusion_is_refused_where_conclusions_are_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, "question: Why? context: We asked. \tyes\n", "gold.tsv")
+    with pytest.raises(DocumentError, match="line 1 has no conclusion"):
+        read_gold("pubmedqa", path, with_conclusion=True)
+
+
 # --- what is refused
 
 MALFORMED: list[tuple[str, object, str]] = [
@@ -205,6 +225,7 @@ def test_a_missing_file_is_an_error_of_the_system(task: Any, tmp_path: Path) -> 
         ("ner", {}, "task is 'ner': known are bc5cdr"),
         ("ddi", {"entities": Path("x.json")}, "entities is x.json"),
         ("hoc", {"annotated_only": True}, "annotated_only is set"),
+        ("hoc", {"with_conclusion": True}, "with_conclusion is set, but the task hoc has no conclusions"),
     ],
 )
 def test_settings_that_a_task_does_not_have_are_refused(task: Any, settings: dict[str, Any], said: str) -> None:
