@@ -103,7 +103,8 @@ def test_the_last_documents_can_be_taken_alone(
 def test_figures_with_conclusions_say_that_they_are_not_those_of_the_task(
     mini_bundle: Path, questions: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with_it, without = [], []
+    with_it: list[Any] = []
+    without: list[Any] = []
     for found, more in ((without, []), (with_it, ["--with-conclusion"])):
         assert main(command(mini_bundle, questions, "--task", "pubmedqa", "--json", *more)) == 0
         found.append(json.loads(capsys.readouterr().out))

@@ -14,8 +14,6 @@ from biogpt_onnx.cli.arguments.tasks import (
     reading_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
-from biogpt_onnx.files.formats import STANDARD_INPUT, WITH_FIELDS, format_of
-from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import AnswerTask, Document
 from biogpt_onnx.tasks.registry import tasks_of
 
@@ -23,7 +21,9 @@ from biogpt_onnx.tasks.registry import tasks_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    add_row_arguments(parser, "contexts with their questions, as JSON lines, CSV or TSV, or contexts alone")
+    add_row_arguments(
+        parser, "contexts with their questions, as JSON, CSV, TSV or in PubMedQA's forms, or contexts alone"
+    )
     add_task_choice(parser, [task.name for task in tasks_of(AnswerTask)])
     parser.add_argument(
         "--question", default="", metavar="TEXT", help="what is asked about contexts without a question"
@@ -39,8 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
-    if options.with_conclusion:
-        _check_conclusions(options)
     labels = None if options.labels is None else read_labels(options.labels)
     model = load_model(options, options.bundle)
     task = choose_task(tasks_of(AnswerTask), options.task, model)
@@ -50,12 +48,3 @@ def run(options: argparse.Namespace) -> int:
         return document if document.question.strip() else replace(document, question=options.question)
 
     return answer_rows(options, task, model, reading_settings(options, "error"), completed=with_question)
-
-
-def _check_conclusions(options: argparse.Namespace) -> None:
-    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of(options.file))
-    if input_format not in WITH_FIELDS:
-        raise ConfigError(
-            f"--with-conclusion needs a field conclusion, which {input_format} has no place for: give JSON Lines or a "
-            "table"
-        )

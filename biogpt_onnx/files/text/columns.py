@@ -19,6 +19,9 @@ QUESTION_NAMES = ("question", "QUESTION")
 CONCLUSION_NAMES = ("conclusion", "long_answer", "LONG_ANSWER")
 """The names of the conclusion's field; the last two are PubMedQA's."""
 
+FIELDS = ("text", "id", "title", "question", "entities", "conclusion")
+"""The fields whose names `Columns` may give."""
+
 # PubMedQA has a context as a list of paragraphs, on the hub as an object with such a list.
 _LISTS = ("context", "contexts", "CONTEXTS")
 _PARAGRAPHS = "contexts"
@@ -36,6 +39,8 @@ class Columns:
         entities: The field of the named entities, which JSON alone can have; None does not read them.
         conclusion: The field of the conclusion; None for the first of `CONCLUSION_NAMES`.
         with_conclusion: Reads the conclusion, which must then be there; see `Document.conclusion`.
+        header: True if the first row of a table names its columns. In a table without a header, and for a column
+            without a name, a field is the column's number from 1, as a string.
     """
 
     text: str | None = None
@@ -45,6 +50,7 @@ class Columns:
     entities: str | None = None
     conclusion: str | None = None
     with_conclusion: bool = False
+    header: bool = True
 
     def missing(self, names: Container[str]) -> str | None:
         """Returns the field that is not among names, as the end of an error "it has no field …"; None if all are."""
@@ -88,9 +94,8 @@ class Columns:
         )
 
     def lowered(self) -> "Columns":
-        """Returns the names in lower case."""
-        names = ("text", "id", "title", "question", "entities", "conclusion")
-        given = {name: value.lower() for name in names if (value := getattr(self, name)) is not None}
+        """Returns the names in lower case, as those of a table's columns are compared."""
+        given = {name: value.lower() for name in FIELDS if (value := getattr(self, name)) is not None}
         return replace(self, **given)
 
 
