@@ -1,6 +1,7 @@
 """Runs a task on every row of a file: results in the order of the rows, an error for each row without a result."""
 
 import argparse
+import dataclasses
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,14 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.cli.arguments.inputs import Input, task_input
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.formats import STANDARD_INPUT
+from biogpt_onnx.files.opening.source import is_stream
 from biogpt_onnx.files.output import open_results
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.rows import Row
-from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.engine import BioGPT
@@ -59,18 +61,18 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     Returns:
         The exit code: 1 if some rows have no result, else 0.
     """
-    is_stream = _is_stream(options.file)
-    total = 0 if is_stream else sum(1 for _ in _rows(options))
+    source = task_input(options)
+    total = 0 if is_stream(source.name) else sum(1 for _ in _rows(source))
     # The first row is read here, so that a bad file is refused before any output is opened.
-    rows = _rows(options)
+    rows = _rows(source)
     runner = _Runner(options, task, model, reading, completed)
     with (
         open_results(
             options.output,
             output_format,
-            _identity(options, task, model, reading),
+            _identity(options, source, task, model, reading),
             # Nothing proves that another stream has the same content.
-            restart=options.restart or is_stream,
+            restart=options.restart or is_stream(source.name),
             overwrite=options.overwrite,
         ) as results,
         Progress(task.name, estimate=True) as progress,
@@ -86,14 +88,8 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     return 1 if runner.failed else 0
 
 
-def _is_stream(name: str) -> bool:
-    """Returns True for an input that can be read only once: standard input or a named pipe."""
-    return name == STANDARD_INPUT or not Path(name).is_file()
-
-
-def _rows(options: argparse.Namespace) -> Iterator[Row]:
-    given = getattr(options, "given_entities", False)
-    return read_documents(options.file, options.format, Columns(entities="entities" if given else None))
+def _rows(source: Input) -> Iterator[Row]:
+    return read_documents(source.name, source.format, source.columns)
 
 
 class _Runner:
@@ -166,11 +162,13 @@ class _Runner:
 
 
 def _identity(
-    options: argparse.Namespace, task: RunnableTask[Any], model: BioGPT, reading: Reading
+    options: argparse.Namespace, source: Input, task: RunnableTask[Any], model: BioGPT, reading: Reading
 ) -> Mapping[str, Any]:
     """Returns everything that determines the results."""
     return {
-        "input": STANDARD_INPUT if _is_stream(options.file) else hash_file(Path(options.file)),
+        "input": STANDARD_INPUT if is_stream(source.name) else hash_file(Path(source.name)),
+        "format": source.format,
+        "fields": dataclasses.asdict(source.columns),
         "bundle": hashlib.sha256(model.manifest.to_json().encode()).hexdigest(),
         "task": task.name,
         "labels": list(getattr(task, "labels", ())),
@@ -179,5 +177,4 @@ def _identity(
         "normalize_punctuation": reading.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),
-        "given_entities": getattr(options, "given_entities", False),
     }

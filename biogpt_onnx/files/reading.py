@@ -1,93 +1,158 @@
-"""Reading documents from a file or a stream of any format."""
+"""Reading documents from a file or a stream of any format: the one place that knows the readers of all of them."""
 
 import io
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import NamedTuple, TypeVar
 
 from biogpt_onnx.files.bioc.json_reader import read_bioc_json
 from biogpt_onnx.files.bioc.xml_reader import check_bioc_xml, read_bioc_xml
-from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT, Format, format_of
+from biogpt_onnx.files.formats import FORMATS, WITH_ENTITIES, WITH_FIELDS, Format, format_of, may_be
+from biogpt_onnx.files.opening.content import format_by_content
+from biogpt_onnx.files.opening.source import OpenSource, Source, is_stream, open_source
 from biogpt_onnx.files.pubtator import read_pubtator
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.fields import FieldRow, rows_of_fields
+from biogpt_onnx.files.text.json_documents import check_json_documents, read_json_documents
 from biogpt_onnx.files.text.json_lines import read_json_lines
 from biogpt_onnx.files.text.lines import read_text_lines
 from biogpt_onnx.files.text.tables import read_csv, read_tsv
 from biogpt_onnx.runtime.errors import DocumentError
 
 _DEFAULT_COLUMNS = Columns()
+_T = TypeVar("_T")
+
+_FIELD_READERS: Mapping[Format, Callable[[io.BufferedReader, str, Columns], Iterator[FieldRow]]] = {
+    "jsonl": lambda stream, name, _: read_json_lines(stream, name),
+    "json": lambda stream, name, _: read_json_documents(stream, name),
+    "csv": read_csv,
+    "tsv": read_tsv,
+}
+_ROW_READERS: Mapping[Format, Callable[[io.BufferedReader, str], Iterator[Row]]] = {
+    "text": read_text_lines,
+    "pubtator": read_pubtator,
+    "bioc": read_bioc_xml,
+    "biocjson": read_bioc_json,
+}
+# Formats in which a later fault is one of the whole file: it is found before hours of work.
+_CHECKS: Mapping[Format, Callable[[io.BufferedReader, str], None]] = {
+    "bioc": check_bioc_xml,
+    "json": check_json_documents,
+}
 
 
 def read_documents(
-    source: str | Path | BinaryIO, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
+    source: Source, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
 ) -> Iterator[Row]:
     """Reads the documents of a file one at a time, as the returned iterator is advanced.
 
     The first document is read at once, so that a file that cannot be read is refused before other work is done. One
-    document is in memory at a time; of BioC JSON the whole file.
+    document is in memory at a time; of BioC JSON the whole file. A file that is compressed by gzip is unpacked as it is
+    read.
 
     Args:
         source: A file; "-" for standard input; or a binary stream, which stays open.
-        file_format: The file's format; None for the one that the file's name stands for, and text for standard input
-            and streams.
-        columns: The names of the fields of JSON lines and tables.
+        file_format: The file's format; None for the one that the content shows, else the one that the file's name
+            stands for, and text for standard input and streams.
+        columns: The names of the fields of JSON and tables.
 
     Returns:
         The rows in order; a bad row holds its problem and does not end the iteration.
 
     Raises:
-        DocumentError: There is no such file, or it is bad as a whole: binary, of another format, without a column. The
-            iterator raises it too if a BioC stream is no XML further on.
+        DocumentError: There is no such file, or it is bad as a whole: binary, truncated, of another format, without a
+            column. The iterator raises it too if a stream turns out to be so further on.
     """
+    return _begun(_documents(source, file_format, columns))
+
+
+def read_fields(
+    source: Source, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
+) -> Iterator[FieldRow]:
+    """Reads the rows of a file whose documents have named fields, with all fields of each, as `read_documents` does.
+
+    Raises:
+        DocumentError: There is no such file, or it is bad as a whole, or its format has no named fields.
+    """
+    return _begun(_fields(source, file_format, columns))
+
+
+def detect_format(source: Source) -> "Detected":
+    """Returns the format of a file.
+
+    Args:
+        source: A file.
+
+    Raises:
+        DocumentError: The file cannot be read, or neither its content nor its name says what it holds.
+    """
+    with open_source(source) as opened:
+        return _detect(opened)
+
+
+class Detected(NamedTuple):
+    """The format of a file.
+
+    Attributes:
+        format: The format.
+        by_name: The format that the name stands for, where the content shows another one; else None.
+    """
+
+    format: Format
+    by_name: Format | None = None
+
+
+def _detect(opened: OpenSource) -> Detected:
+    by_content = format_by_content(opened.head())
+    try:
+        by_name = "text" if opened.file_name is None else format_of(opened.file_name)
+    except DocumentError:
+        if by_content is None:
+            raise
+        return Detected(by_content)
+    if by_content is None or by_content == by_name or opened.file_name is None or by_content in may_be(by_name):
+        return Detected(by_content or by_name)
+    return Detected(by_content, by_name)
+
+
+def _documents(source: Source, file_format: Format | None, columns: Columns) -> Iterator[Row]:
+    with _opened(source, file_format) as (opened, found):
+        if columns.entities is not None and found not in WITH_ENTITIES:
+            raise DocumentError(f"{opened.name} is {found}, which has no place for named entities: give another format")
+        if columns.with_conclusion and found not in WITH_FIELDS:
+            raise DocumentError(f"{opened.name} is {found}, which has no field for conclusions: give another format")
+        if found in WITH_FIELDS:
+            columns = columns.lowered() if found in {"csv", "tsv"} else columns
+            yield from rows_of_fields(_FIELD_READERS[found](opened.stream, opened.name, columns), columns)
+        else:
+            yield from _ROW_READERS[found](opened.stream, opened.name)
+
+
+def _fields(source: Source, file_format: Format | None, columns: Columns) -> Iterator[FieldRow]:
+    with _opened(source, file_format) as (opened, found):
+        if found not in WITH_FIELDS:
+            raise DocumentError(f"{opened.name} is {found}, which has no named fields: give JSON or a table")
+        yield from _FIELD_READERS[found](opened.stream, opened.name, columns.lowered())
+
+
+@contextmanager
+def _opened(source: Source, file_format: Format | None) -> Iterator[tuple[OpenSource, Format]]:
+    """Opens a source that was checked, with its format."""
     if file_format is not None and file_format not in FORMATS:
         raise DocumentError(f"format is {file_format!r}: known are {', '.join(FORMATS)}")
-    rows = _rows(source, file_format, columns)
-    first = next(rows, None)
-    return rows if first is None else chain((first,), rows)
+    if not is_stream(source):
+        with open_source(source) as opened:
+            file_format = file_format or _detect(opened).format
+            if file_format in _CHECKS:
+                _CHECKS[file_format](opened.stream, opened.name)
+            elif opened.is_compressed:
+                opened.read_to_end()
+    with open_source(source) as opened:
+        yield opened, file_format or _detect(opened).format
 
 
-def _rows(source: str | Path | BinaryIO, file_format: Format | None, columns: Columns) -> Iterator[Row]:
-    if source == STANDARD_INPUT:
-        source = sys.stdin.buffer
-    name = str(source) if isinstance(source, str | Path) else "standard input"
-    try:
-        with ExitStack() as stack:
-            if isinstance(source, str | Path):
-                file_format = file_format or format_of(name)
-                stream = stack.enter_context(Path(source).open("rb"))
-                if file_format == "bioc" and stream.seekable():
-                    # An error in XML is one of the whole file: it is found before hours of work.
-                    check_bioc_xml(stream, name)
-                    stream.seek(0)
-            else:
-                stream = _buffered(source, stack)
-            yield from _read(stream, name, file_format or "text", columns)
-    except OSError as error:
-        raise DocumentError(f"{name} cannot be read ({error.strerror or error}): name another file") from error
-
-
-def _read(stream: io.BufferedReader, name: str, file_format: Format, columns: Columns) -> Iterator[Row]:
-    readers: dict[Format, Callable[[], Iterator[Row]]] = {
-        "text": lambda: read_text_lines(stream, name),
-        "jsonl": lambda: read_json_lines(stream, name, columns),
-        "csv": lambda: read_csv(stream, name, columns),
-        "tsv": lambda: read_tsv(stream, name, columns),
-        "pubtator": lambda: read_pubtator(stream, name),
-        "bioc": lambda: read_bioc_xml(stream, name),
-        "biocjson": lambda: read_bioc_json(stream, name),
-    }
-    return readers[file_format]()
-
-
-def _buffered(stream: BinaryIO, stack: ExitStack) -> io.BufferedReader:
-    if isinstance(stream, io.BufferedReader):
-        return stream
-    # The buffer only calls `readinto`, which every binary stream has.
-    buffered: io.BufferedReader = io.BufferedReader(cast("io.RawIOBase", stream))
-    # Without this the stream would be closed with its buffer.
-    stack.callback(buffered.detach)
-    return buffered
+def _begun(found: Iterator[_T]) -> Iterator[_T]:
+    first = next(found, None)
+    return found if first is None else chain((first,), found)

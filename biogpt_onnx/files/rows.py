@@ -62,10 +62,10 @@ def checked_row(line: int, document: Document, passages: tuple[Passage, ...] = (
     """
     if not document.text.strip():
         raise RowError("the text is empty: give a text")
-    size = len(document.title) + len(document.text) + len(document.question)
+    size = sum(map(len, (document.title, document.text, document.question, document.conclusion)))
     if size > MAX_CHARACTERS:
         raise RowError(f"the document has {size:,} characters, of which {MAX_CHARACTERS:,} are read at most: divide it")
-    for name in ("id", "title", "text", "question"):
+    for name in ("id", "title", "text", "question", "conclusion"):
         try:
             (getattr(document, name) or "").encode()
         except UnicodeEncodeError as error:

@@ -27,6 +27,9 @@ class Document:
         question: The question about the text; read by question answering alone.
         entities: The named entities, if they are known; relations then hold between these alone. None lets relations
             hold between any words of the document.
+        conclusion: The conclusion of an abstract whose other sentences are the text, to be shown to the model before it
+            answers the question; empty to answer without it, as PubMedQA means it. With it the question is far easier,
+            so figures of the two forms are not comparable. Read by question answering alone; spans do not index it.
     """
 
     text: str
@@ -34,6 +37,7 @@ class Document:
     title: str = ""
     question: str = ""
     entities: tuple[NamedEntity, ...] | None = None
+    conclusion: str = ""
 
     @property
     def full_text(self) -> str:

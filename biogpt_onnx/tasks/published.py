@@ -128,6 +128,7 @@ PUBLISHED_SPECS = (
             metrics=("accuracy", "macro F1"),
             gold_reader="biogpt_onnx.scores.gold.questions:read_questions",
             report="biogpt_onnx.scores.reports.answers:report_answers",
+            gold_conclusions=True,
         ),
     ),
     TaskSpec(DESCRIPTION, "description", fine_tuned=False),

@@ -34,17 +34,19 @@ class Evaluation:
         metrics: The names of the metrics in the order of the report, the headline first.
         gold_reader: A function that reads a gold file into a `GoldSet`. It takes the file's path; the keyword
             `entities`, a second file or None, if `gold_entities` is set; and the keyword `labels`, the task's labels,
-            for tasks that predict labels.
+            for tasks that predict labels; and the keyword `with_conclusion` if `gold_conclusions` is set.
         report: A function that scores predictions. It takes the keywords `task` (a name), `gold_set`, `predictions`,
             `second` (another model's predictions, or None), `names` (of the two models) and `resampling`; for tasks
             that predict labels also `labels` and `training` (gold answers in which the majority is counted, or None).
         gold_entities: True if the gold file gives the documents' entities with the ids of their concepts.
+        gold_conclusions: True if the gold file gives the documents' conclusions, which a model may be shown.
     """
 
     metrics: tuple[str, ...]
     gold_reader: str
     report: str
     gold_entities: bool = False
+    gold_conclusions: bool = False
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,24 @@ def test_the_last_documents_can_be_taken_alone(
     assert json.loads(capsys.readouterr().out)["reading"]["documents"] == 2
 
 
+def test_figures_with_conclusions_say_that_they_are_not_those_of_the_task(
+    mini_bundle: Path, questions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_it: list[Any] = []
+    without: list[Any] = []
+    for found, more in ((without, []), (with_it, ["--with-conclusion"])):
+        assert main(command(mini_bundle, questions, "--task", "pubmedqa", "--json", *more)) == 0
+        found.append(json.loads(capsys.readouterr().out))
+        assert main(command(mini_bundle, questions, "--task", "pubmedqa", *more)) == 0
+        found.append(capsys.readouterr().out)
+    assert with_it[0]["reading"]["with_conclusion"] == 4
+    assert "with_conclusion" not in without[0]["reading"]
+    assert "these figures are not comparable with those without conclusions" in with_it[1]
+    assert "conclusion" not in without[1]
+    # The model was given another prompt, not the same one under another name.
+    assert with_it[0]["calibrations"] != without[0]["calibrations"]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -109,6 +127,10 @@ def test_the_last_documents_can_be_taken_alone(
         (["--task", "bc5cdr", "--training", "x.json"], "--training"),
         (["--task", "pubmedqa", "--entities", "x.json"], "entities"),
         (["--task", "pubmedqa", "--annotated-only"], "annotated"),
+        (
+            ["--task", "bc5cdr", "--with-conclusion"],
+            "--with-conclusion shows conclusions of abstracts, bc5cdr has none",
+        ),
         (["--task", "bc5cdr", "--last", "0"], "--last"),
         (["--task", "bc5cdr", "--batch-size", "0"], "--batch-size"),
         (["--task", "bc5cdr", "--entities", "nowhere.json"], "nowhere.json"),

@@ -270,6 +270,134 @@ def test_questions_are_answered(mini_bundle: Path, tmp_path: Path, capsys: pytes
         assert sum(record["probabilities"].values()) == pytest.approx(1)
 
 
+PUBMEDQA_ROWS = {
+    "hub": {
+        "pubid": 7,
+        "question": "Does it?",
+        "context": {"contexts": ["It works.", "They say."]},
+        "long_answer": "Yes.",
+    },
+    "list": {"id": 7, "question": "Does it?", "context": ["It works. ", "They\n say."], "LONG_ANSWER": "Yes."},
+    "plain": {"id": "7", "question": "Does it?", "context": "It works. They say.", "conclusion": " Yes. "},
+}
+
+
+def test_a_conclusion_is_shown_only_with_the_option_for_it_whatever_the_form_of_the_row(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs: dict[str, set[str]] = {}
+    for name, row in PUBMEDQA_ROWS.items():
+        path = lines(tmp_path / f"{name}.jsonl", [json.dumps(row)])
+        for more in ("", "--with-conclusion"):
+            assert main(["ask", str(mini_bundle), str(path), *filter(None, [more])]) == 0
+            outputs.setdefault(more, set()).add(capsys.readouterr().out)
+    assert [len(found) for found in outputs.values()] == [1, 1]
+    assert outputs[""] != outputs["--with-conclusion"]
+    assert '"id": "7"' in next(iter(outputs[""]))
+
+
+def test_pubmedqas_own_files_are_answered_without_their_conclusions(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = "question: Does it? context: It works. They say. answer: Yes.\tyes\n"
+    own = {"7": {"QUESTION": "Does it?", "CONTEXTS": ["It works.", "They say."], "LONG_ANSWER": "Yes."}}
+    files = {"test.tsv": table, "own.json": json.dumps(own, indent=1)}
+    answers = {}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        for more in ([], ["--with-conclusion"]):
+            assert main(["ask", str(mini_bundle), str(tmp_path / name), *more]) == 0
+            captured = capsys.readouterr()
+            assert captured.err == ""
+            (record,) = records(captured.out)
+            answers[name, bool(more)] = record["probabilities"]
+    for with_conclusion in (False, True):
+        assert answers["test.tsv", with_conclusion] == answers["own.json", with_conclusion]
+    assert answers["test.tsv", False] != answers["test.tsv", True]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("hoc.tsv", "Vessels grow towards the tumour .\tinducing angiogenesis\n", []),
+        ("blurb.tsv", "index\tsentence\tlabel\n0\tVessels grow towards the tumour .\tinducing angiogenesis\n", []),
+        ("none.csv", "0,Vessels grow towards the tumour .\n", ["--no-header", "--fields", "text=2,id=1"]),
+        ("own.csv", '"Words, so","No."\nVessels grow towards the tumour .,0\n', ["--fields", "text=Words, so,id=no."]),
+        ("own.jsonl", '{"body": "Vessels grow towards the tumour ."}\n', ["--fields", "text=body"]),
+    ],
+)
+def test_any_table_can_be_read(  # noqa: PLR0913, PLR0917 -- fixtures
+    hoc_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, options: list[str]
+) -> None:
+    wanted = lines(tmp_path / "wanted.txt", ["Vessels grow towards the tumour ."])
+    assert main(["classify", str(hoc_bundle), str(wanted)]) == 0
+    (record,) = records(capsys.readouterr().out)
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert main(["classify", str(hoc_bundle), str(tmp_path / name), *options]) == 0
+    (found,) = records(capsys.readouterr().out)
+    assert found["probabilities"] == record["probabilities"]
+    assert found["id"] == (None if name in {"hoc.tsv", "own.jsonl"} else "0")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--fields", "body=2"], "--fields 'body=2': give FIELD=NAME, where FIELD is one of text, id"),
+        (["--fields", "text="], "--fields 'text=': give FIELD=NAME"),
+        (["--fields", "text=a,text=b"], "--fields names text twice, 'a' and 'b'"),
+        (["--fields", "entities=names"], "--given-entities alone reads"),
+        (["--fields", "text=3"], "has no column 3 (it has one, two)"),
+        (["--no-header"], "has 2 columns without names: say which of them is the text"),
+        (["--no-header", "--format", "jsonl"], "--no-header is for tables"),
+        (["--fields", "text=1", "--format", "text"], "--fields names the fields of JSON and tables, text has none"),
+    ],
+)
+def test_fields_that_are_not_there_are_one_line(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    path = lines(tmp_path / "table.csv", ["one,two", "a,b"])
+    assert main(relations(mini_bundle, path, *options)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert says in captured.err
+
+
+def test_a_file_whose_content_is_not_what_its_name_says_is_read_with_a_note(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "corpus_pubtator.txt"
+    path.write_text(ANNOTATED)
+    assert main(relations(mini_bundle, path)) == 0
+    captured = capsys.readouterr()
+    assert [record["id"] for record in records(captured.out)] == ["7", "8"]
+    assert captured.err.startswith("note: ")
+    assert "is read as pubtator, which its content is; --format text reads it as its name says" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"question": "Does it?", "context": "Yes."}, "it has no field conclusion, long_answer or LONG_ANSWER"),
+        ({"question": "Does it?", "context": "Yes.", "conclusion": " "}, "the field conclusion is empty"),
+    ],
+)
+def test_a_row_without_the_conclusion_that_is_to_be_shown_is_a_bad_row(
+    row: dict[str, str], says: str, mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = lines(tmp_path / "rows.jsonl", [json.dumps(row)])
+    assert main(["ask", str(mini_bundle), str(path), "--with-conclusion"]) == 1
+    assert says in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_file_without_fields_is_refused_where_conclusions_are_to_be_shown(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", str(mini_bundle), str(documents), "--question", "Does it?", "--with-conclusion"]) == 2
+    assert capsys.readouterr().err.startswith("error: --with-conclusion needs a field conclusion, which text has no")
+
+
 def test_a_context_without_a_question_is_a_bad_row(
     mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,5 @@
 """Files that cannot be read at all, and how a file's format is known."""
 
-import gzip
 import io
 import json
 import sys
@@ -14,7 +13,7 @@ from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, read, save
 
-TEXT_FORMATS = tuple(each for each in FORMATS if each not in {"bioc", "biocjson"})
+TEXT_FORMATS = tuple(each for each in FORMATS if each not in {"bioc", "biocjson", "json", "pubmed", "jats"})
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def test_the_name_says_the_format(name: str, file_format: Format) -> None:
     assert format_of(name) == file_format
 
 
-@pytest.mark.parametrize("name", ["a", "a.pdf", "a.txt.gz", "folder.csv/a"])
+@pytest.mark.parametrize("name", ["a", "a.pdf", "a.gz", "folder.csv/a"])
 def test_a_name_that_says_nothing_needs_a_format(name: str) -> None:
     with pytest.raises(DocumentError, match="give its format, one of text, jsonl"):
         format_of(name)
@@ -65,9 +64,7 @@ def test_a_stream_stays_open() -> None:
 
 
 @pytest.mark.parametrize("file_format", TEXT_FORMATS)
-@pytest.mark.parametrize(
-    "data", [bytes(range(256)) * 40, gzip.compress(b"text\n" * 999, mtime=0), "text\n".encode("utf-16")]
-)
+@pytest.mark.parametrize("data", [bytes(range(256)) * 40, "text\n".encode("utf-16"), "text\n".encode("utf-16-le") * 9])
 def test_a_binary_file_is_refused_by_name(tmp_path: Path, file_format: Format, data: bytes) -> None:
     path = save(tmp_path, "a.bin", data)
     with pytest.raises(DocumentError, match=r"a\.bin is (binary|UTF-16)"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
-from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT
+from biogpt_onnx.cli.arguments.inputs import add_input_arguments
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.drawing import Drawing
 from biogpt_onnx.runtime.engine import BioGPT
@@ -25,12 +25,7 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
         parser: The command's parser.
         rows: The help's words for the rows of the input.
     """
-    parser.add_argument(
-        "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
-    )
-    parser.add_argument(
-        "--format", choices=FORMATS, help="of the file, where its name does not say (standard input: text, one a line)"
-    )
+    add_input_arguments(parser, rows)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="results go here, and an interrupted run goes on where it was"
     )

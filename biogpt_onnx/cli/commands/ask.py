@@ -24,11 +24,19 @@ from biogpt_onnx.tasks.registry import tasks_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    add_row_arguments(parser, "contexts with their questions, as JSON lines, CSV or TSV, or contexts alone")
+    add_row_arguments(
+        parser, "contexts with their questions, as JSON, CSV, TSV or in PubMedQA's forms, or contexts alone"
+    )
     add_drawing(parser)
     add_task_choice(parser, [task.name for task in tasks_of(AnswerTask)])
     parser.add_argument(
         "--question", default="", metavar="TEXT", help="what is asked about contexts without a question"
+    )
+    parser.add_argument(
+        "--with-conclusion",
+        action="store_true",
+        help="show the model each abstract's conclusion too (the field conclusion, or PubMedQA's long_answer): an "
+        "easier task",
     )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="the answers that there are, one a line")
 

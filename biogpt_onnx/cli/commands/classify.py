@@ -24,7 +24,7 @@ from biogpt_onnx.tasks.registry import tasks_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    add_row_arguments(parser, "sentences as text, JSON lines, CSV, TSV, PubTator or BioC")
+    add_row_arguments(parser, "sentences as text, JSON, CSV, TSV, PubTator or BioC")
     add_drawing(parser)
     add_task_choice(parser, [task.name for task in tasks_of(ClassificationTask)])
     parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels that there are, one a line")

@@ -25,7 +25,7 @@ _SETTINGS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    add_row_arguments(parser, "terms as text, JSON lines, CSV or TSV")
+    add_row_arguments(parser, "terms as text, JSON, CSV or TSV")
     add_task_choice(parser, [task.name for task in tasks_of(DescriptionTask)])
     for name, what in _SETTINGS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default Microsoft's)")

@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotated-only", action="store_true", help="of relations: leave out documents that have none"
     )
     add_given_entities(parser, f"the gold of {with_entities}")
+    parser.add_argument(
+        "--with-conclusion",
+        action="store_true",
+        help="of questions: show the model the abstract's conclusion, an easier task with figures of its own",
+    )
     parser.add_argument("--last", type=int, metavar="N", help="only the last N documents")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
@@ -76,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
     training = None if options.training is None else read_gold(task.name, options.training).gold
     report = report_task(task.name, gold, predictions, second, training=training, names=_model_names(options))
     counts = _counts(gold.documents, predictions)
+    counts |= {"with_conclusion": len(gold.documents)} if options.with_conclusion else {}
     if options.json:
         print(json.dumps(report.to_dict() | {"reading": counts}, indent=2))
     else:
@@ -100,8 +106,16 @@ def _read_gold(options: argparse.Namespace, spec: TaskSpec) -> GoldSet[Any]:
         raise ConfigError(f"--plot draws probabilities of labels, {spec.name} has none: leave it out")
     if options.training is not None and not spec.predicts_labels:
         raise ConfigError(f"--training counts labels, {spec.name} has none: leave it out")
-    found = read_gold(spec.name, options.gold, entities=options.entities, annotated_only=options.annotated_only)
     has_entities = spec.evaluation is not None and spec.evaluation.gold_entities
+    if options.with_conclusion and not (spec.evaluation and spec.evaluation.gold_conclusions):
+        raise ConfigError(f"--with-conclusion shows conclusions of abstracts, {spec.name} has none: leave it out")
+    found = read_gold(
+        spec.name,
+        options.gold,
+        entities=options.entities,
+        annotated_only=options.annotated_only,
+        with_conclusion=options.with_conclusion,
+    )
     if options.given_entities and (not has_entities or options.free):
         raise ConfigError(
             f"--given-entities is for {_names_with_entities()}, whose gold names them, and not for --free: leave it out"
@@ -163,4 +177,9 @@ def _sentence(counts: dict[str, int]) -> str:
         parts.append(f"{counts['incomplete']:,} answers ended for want of room")
     if "with_unparsed" in counts:
         parts.append(f"{counts['with_unparsed']:,} held something that cannot be read")
+    if "with_conclusion" in counts:
+        parts.append(
+            f"the model was shown {counts['with_conclusion']:,} conclusions of abstracts, which is the easier form of "
+            "the task: these figures are not comparable with those without conclusions"
+        )
     return "; ".join(parts) + "."

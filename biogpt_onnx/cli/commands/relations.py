@@ -20,7 +20,6 @@ from biogpt_onnx.cli.arguments.tasks import (
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.bioc.xml_writer import BioC
-from biogpt_onnx.files.formats import NAMELESS, STANDARD_INPUT, format_of
 from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
 from biogpt_onnx.files.pubtator import PubTator
 from biogpt_onnx.files.records import OutputFormat
@@ -37,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     tasks = tasks_of(RelationTask)
     add_bundle_argument(parser)
-    add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
+    add_row_arguments(parser, "documents as text, JSON, CSV, TSV, PubTator or BioC")
     add_task_choice(parser, [task.name for task in tasks])
     add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
     parser.add_argument(
@@ -57,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
-    if options.given_entities:
-        _check_given_entities(options)
+    if options.given_entities and options.free:
+        raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
     output_format = _chosen_format(options)
     if options.draw and output_format != _JSON_LINES:
         raise ConfigError(f"--draw draws results, {output_format} is for other programs: leave out one of them")
@@ -80,16 +79,6 @@ def run(options: argparse.Namespace) -> int:
         drawing_or(_output(output_format, task, lexicon), options),
         completed=entity_filter(options),
     )
-
-
-def _check_given_entities(options: argparse.Namespace) -> None:
-    if options.free:
-        raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
-    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of(options.file))
-    if input_format in NAMELESS:
-        raise ConfigError(
-            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"
-        )
 
 
 def _output(name: str, task: RelationTask, lexicon: Lexicon) -> OutputFormat:

@@ -6,21 +6,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from biogpt_onnx.files.records import Record
-from biogpt_onnx.files.rows import Row, RowError
-from biogpt_onnx.files.text.columns import Columns
-from biogpt_onnx.files.text.lines import rows_of_lines
+from biogpt_onnx.files.rows import RowError
+from biogpt_onnx.files.text.fields import FieldRow
+from biogpt_onnx.files.text.lines import lines_of
 
 # JSON may hold these unescaped, but many readers of lines take them for the ends of lines.
 _LINE_BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
 
-def read_json_lines(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
-    """Reads the documents of a file of JSON lines; blank lines are skipped.
+def read_json_lines(stream: io.BufferedReader, name: str) -> Iterator[FieldRow]:
+    """Reads the rows of a file of JSON lines; blank lines are skipped.
 
     Raises:
         DocumentError: The file is no text.
     """
-    return rows_of_lines(stream, name, lambda line: columns.document(json_object(line)))
+    for line in lines_of(stream, name):
+        if line.problem is not None:
+            yield FieldRow(line.number, {}, line.problem)
+        elif line.content.strip():
+            try:
+                yield FieldRow(line.number, json_object(line.content))
+            except RowError as error:
+                yield FieldRow(line.number, {}, str(error))
 
 
 def json_object(text: str) -> dict[str, Any]:

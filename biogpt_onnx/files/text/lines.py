@@ -12,6 +12,7 @@ from biogpt_onnx.tasks.document import Document
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LOOKED_AT = 8192
+_CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Line:
     Attributes:
         number: The line's number, from 1.
         text: The line with its ending. Bytes that are not UTF-8 are surrogates in it; a line that is too long is empty.
-        problem: The reason why the line cannot be read: it is not UTF-8 or too long; None for a good line.
+        problem: The reason why the line cannot be read: it is not UTF-8, holds NUL or is too long; None for a good
+            line.
     """
 
     number: int
@@ -35,7 +37,9 @@ class Line:
 
 
 def lines_of(stream: io.BufferedReader, name: str) -> Iterator[Line]:
-    """Yields the lines of a stream, without a byte order mark; one line is in memory at a time.
+    """Yields the lines of a stream, which end with LF, CR LF or CR; one line is in memory at a time.
+
+    A byte order mark at the beginning of any line is taken off: files that were joined have one in the middle.
 
     Args:
         stream: The stream.
@@ -45,36 +49,61 @@ def lines_of(stream: io.BufferedReader, name: str) -> Iterator[Line]:
         DocumentError: The stream is binary or UTF-16.
     """
     _refuse_binary(stream.peek(_LOOKED_AT)[:_LOOKED_AT], name)
-    number = 0
-    while data := stream.readline(rows.MAX_ROW_BYTES + 1):
-        number += 1
-        if number == 1:
-            data = data.removeprefix(_BYTE_ORDER_MARK)
-        if len(data) > rows.MAX_ROW_BYTES:
-            _skip_rest(data, stream)
+    for number, data in enumerate(_divided(stream), start=1):
+        if data is None:
             yield Line(number, "", f"the line has more than {rows.MAX_ROW_BYTES:,} bytes: divide the document")
-        elif data:
-            yield _line(number, data)
+        elif text := data.removeprefix(_BYTE_ORDER_MARK):
+            yield _line(number, text)
+
+
+def _divided(stream: io.BufferedReader) -> Iterator[bytes | None]:
+    """Yields each line with its ending; None for one that is too long to be kept."""
+    pieces: list[bytes] = []
+    size = 0
+    while chunk := stream.read1(_CHUNK_BYTES):
+        # An LF behind a CR belongs to the same ending.
+        while chunk.endswith(b"\r") and (following := stream.read(1)):
+            chunk += following
+        for piece in chunk.splitlines(keepends=True):
+            size += len(piece)
+            if size <= rows.MAX_ROW_BYTES:
+                pieces.append(piece)
+            else:
+                pieces.clear()
+            if piece.endswith((b"\n", b"\r")):
+                yield b"".join(pieces) if size <= rows.MAX_ROW_BYTES else None
+                pieces.clear()
+                size = 0
+    if size:
+        yield b"".join(pieces) if size <= rows.MAX_ROW_BYTES else None
 
 
 def _line(number: int, data: bytes) -> Line:
     try:
-        return Line(number, data.decode())
+        text = data.decode()
     except UnicodeDecodeError as error:
         problem = f"byte {error.start + 1} of the line is not UTF-8: save the file as UTF-8"
         return Line(number, data.decode(errors="surrogateescape"), problem)
-
-
-def _skip_rest(data: bytes, stream: io.BufferedReader) -> None:
-    while data and not data.endswith(b"\n"):
-        data = stream.readline(_LOOKED_AT)
+    if "\0" in text:
+        return Line(number, text, f"character {text.index(chr(0)) + 1} of the line is NUL: take it out")
+    return Line(number, text)
 
 
 def _refuse_binary(beginning: bytes, name: str) -> None:
     if beginning.startswith(_UTF_16_MARKS):
         raise DocumentError(f"{name} is UTF-16: save it as UTF-8")
-    if b"\0" in beginning:
+    # One NUL in a text is an error of its line, wherever it stands; UTF-16 without a mark has many.
+    if beginning.count(0) > len(beginning) / 4 or (b"\0" in beginning and not _is_utf_8(beginning)):
         raise DocumentError(f"{name} is binary and holds no text: give a text file, unpacked if it is an archive")
+
+
+def _is_utf_8(beginning: bytes) -> bool:
+    try:
+        beginning.decode()
+    except UnicodeDecodeError as error:
+        # The last character may be cut.
+        return error.start >= len(beginning) - 3 and error.reason == "unexpected end of data"
+    return True
 
 
 def rows_of_lines(stream: io.BufferedReader, name: str, document_of: Callable[[str], Document]) -> Iterator[Row]:

@@ -1,15 +1,18 @@
-"""Tables with a header: comma-separated as in RFC 4180, and tab-separated without quoting."""
+"""Tables: comma-separated as in RFC 4180, and tab-separated without quoting, with a header or without."""
 
 import csv
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from biogpt_onnx.files import rows
-from biogpt_onnx.files.rows import Row, RowError, checked_row
+from biogpt_onnx.files.rows import RowError
 from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.files.text.fields import FieldRow
 from biogpt_onnx.files.text.lines import Line, lines_of
+from biogpt_onnx.files.text.published_tables import published_fields
 from biogpt_onnx.runtime.errors import DocumentError
 
 
@@ -20,61 +23,89 @@ class _TableRow:
     problem: str | None = None
 
 
-def read_csv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
-    """Reads the documents of a comma-separated table; blank lines are skipped.
+def read_csv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[FieldRow]:
+    """Reads the rows of a comma-separated table; blank lines are skipped.
+
+    Yields:
+        The rows. A field has the name of its column in lower case and the column's number, from 1.
 
     Raises:
-        DocumentError: The file is no text, or its header lacks a column.
+        DocumentError: The file is no text, or lacks a column.
     """
-    return _documents(_csv_rows(lines_of(stream, name)), name, columns.lowered())
+    return _rows(_csv_rows(lines_of(stream, name)), name, columns)
 
 
-def read_tsv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[Row]:
-    """Reads the documents of a tab-separated table; blank lines are skipped, and quotation marks are text.
+def read_tsv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator[FieldRow]:
+    """Reads the rows of a tab-separated table; blank lines are skipped, and quotation marks are text.
+
+    The tables of PubMedQA and HoC in Microsoft's repository have no header and are known by their content.
+
+    Yields:
+        The rows. A field has the name of its column in lower case and the column's number, from 1.
 
     Raises:
-        DocumentError: The file is no text, or its header lacks a column.
+        DocumentError: The file is no text, or lacks a column.
     """
-    rows = (
+    found = (
         _TableRow(line.number, line.content.split("\t"), line.problem)
         for line in lines_of(stream, name)
         if line.problem is not None or line.content.strip()
     )
-    return _documents(rows, name, columns.lowered())
+    return _rows(found, name, columns)
 
 
-def _documents(rows: Iterator[_TableRow], name: str, columns: Columns) -> Iterator[Row]:
-    header = _header(next(rows, None), name, columns)
-    for each in rows:
-        try:
-            yield checked_row(each.line, columns.document(_fields(header, each)))
-        except RowError as error:
-            yield Row(each.line, None, str(error))
-
-
-def _header(first: _TableRow | None, name: str, columns: Columns) -> list[str]:
+def _rows(found: Iterator[_TableRow], name: str, columns: Columns) -> Iterator[FieldRow]:
+    first = next(found, None)
     if first is None:
         raise DocumentError(f"{name} is empty: its first row must name the columns")
     if first.problem is not None:
         raise DocumentError(f"{name}, line {first.line}: {first.problem}")
-    header = [value.strip().lower() for value in first.values]
-    missing = columns.missing(header)
-    if missing is not None:
+    fields_of = _reader(first, name, columns)
+    for each in found if _has_header(first, columns) else chain((first,), found):
+        try:
+            yield FieldRow(each.line, fields_of(_checked(each, len(first.values))))
+        except RowError as error:
+            yield FieldRow(each.line, {}, str(error))
+
+
+def _checked(row: _TableRow, num_columns: int) -> list[str]:
+    if row.problem is not None:
+        raise RowError(row.problem)
+    if len(row.values) != num_columns:
+        raise RowError(f"the row has {len(row.values)} columns, the first one has {num_columns}: mend it")
+    return row.values
+
+
+def _has_header(first: _TableRow, columns: Columns) -> bool:
+    return columns.header and (columns.text is not None or published_fields(first.values) is None)
+
+
+def _reader(first: _TableRow, name: str, columns: Columns) -> Callable[[list[str]], Mapping[str, object]]:
+    """Returns the function that names the fields of a row.
+
+    Raises:
+        DocumentError: The first row shows that a column is missing, or there twice.
+    """
+    if not _has_header(first, columns) and columns.header:
+        published = published_fields(first.values)
+        if published is not None:
+            return published
+    numbers = [str(number) for number in range(1, len(first.values) + 1)]
+    header = [value.strip().lower() for value in first.values] if columns.header else numbers
+    if not columns.header and columns.text is None:
         raise DocumentError(
-            f"{name} has no column {missing} (it has {', '.join(header)[:200]}): name the columns in its first row"
+            f"{name} has {len(header)} columns without names: say which of them is the text (the fields, text=1)"
         )
-    for used in columns.used(header):
+    missing = columns.missing({*header, *numbers})
+    if missing is not None:
+        has = ", ".join(header)[:200]
+        remedy = "name the columns in its first row, or say that it has no header" if columns.header else "give another"
+        raise DocumentError(f"{name} has no column {missing} (it has {has}): {remedy}")
+    for used in columns.used({*header, *numbers}):
         if header.count(used) > 1:
             raise DocumentError(f"{name} has {header.count(used)} columns {used}: name one of them otherwise")
-    return header
-
-
-def _fields(header: list[str], found: _TableRow) -> dict[str, str]:
-    if found.problem is not None:
-        raise RowError(found.problem)
-    if len(found.values) != len(header):
-        raise RowError(f"the row has {len(found.values)} columns, the header has {len(header)}: mend it")
-    return dict(zip(header, found.values, strict=True))
+    # A name counts more than a number.
+    return lambda values: dict(zip(numbers, values, strict=True)) | dict(zip(header, values, strict=True))
 
 
 class _Replayed:

@@ -39,11 +39,11 @@ def read_concept_pairs(path: Path, entities: Path | None = None) -> GoldSet[froz
     return GoldSet(tuple(documents), tuple(gold), lexicon)
 
 
-def titled_document(name: str, entry: Entry) -> Document:
+def titled_document(name: str | None, entry: Entry) -> Document:
     """Returns a document with an abstract and perhaps a title.
 
     Args:
-        name: the document's id.
+        name: the document's id, or None.
         entry: its fields, `title` (optional) and `abstract`.
 
     Raises:

@@ -1,11 +1,17 @@
-"""Gold files in JSON and in tables, with every field checked where it is read."""
+"""Gold files, read as files of documents are, with every field checked where it is read."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from biogpt_onnx.files.reading import detect_format, read_fields
+from biogpt_onnx.files.rows import RowError
+from biogpt_onnx.files.text.columns import ID_NAMES, Columns
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.tasks.document import Document
+
+_COLUMNS = Columns()
 
 
 @dataclass(frozen=True)
@@ -94,50 +100,50 @@ def read_entry(path: Path) -> Entry:
     return Entry(str(path), fields)
 
 
-def read_documents(path: Path) -> Iterator[tuple[str, Entry]]:
-    """Reads a JSON file that is an object of documents.
+def read_documents(path: Path, columns: Columns = _COLUMNS) -> Iterator[tuple[str | None, Entry]]:
+    """Reads a file of documents in any format that has named fields: JSON, JSON lines or a table.
+
+    Args:
+        path: the file.
+        columns: says whether a table has a header.
 
     Yields:
-        The id and the fields of each document.
+        The id, or None, and the fields of each document.
 
     Raises:
-        DocumentError: the file is not an object of objects, or is empty.
+        DocumentError: the file or a document is malformed, two documents have the same id, or there are none.
         OSError: the file cannot be read.
     """
-    documents = read_entry(path).fields
-    if not documents:
+    # A file that is not there is an error of the system, before any of its content.
+    path.open("rb").close()
+    found = detect_format(path).format
+    # Gold is never BioC, for which a name in .json stands where the content shows nothing.
+    file_format = "json" if found == "biocjson" else found
+    kind = "document" if file_format == "json" else "line"
+    rows_of: dict[str, int] = {}
+    row = None
+    for row in read_fields(path, file_format, columns):
+        place = f"{path}, {kind} {row.line}"
+        if row.problem is not None:
+            raise DocumentError(f"{place}: {row.problem}")
+        name = next((str(row.fields[field]) for field in ID_NAMES if field in row.fields), None)
+        if name is not None and rows_of.setdefault(name, row.line) != row.line:
+            raise DocumentError(f"{place} has the id {name!r}, as {kind} {rows_of[name]} has: keep one of them")
+        yield name, Entry(place if name is None else f"{path}, document {name!r}", row.fields)
+    if row is None:
         raise DocumentError(f"{path} holds no documents")
-    for name, fields in documents.items():
-        where = f"{path}, document {name!r}"
-        if not isinstance(fields, dict):
-            raise DocumentError(f"{where} is of type {type(fields).__name__}: it must be an object")
-        yield name, Entry(where, fields)
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Reads a file with two columns and a tab between them; blank lines are skipped.
-
-    Yields:
-        The file and line of each row, for messages, and its two columns without white space around them.
+def document_of(entry: Entry, columns: Columns = _COLUMNS) -> Document:
+    """Returns the document of a row, as the commands that answer documents read it.
 
     Raises:
-        DocumentError: a row has not two columns or an empty one, or there are no rows.
-        OSError: the file cannot be read.
+        DocumentError: a field is missing or malformed.
     """
-    rows = 0
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        columns = [column.strip() for column in line.split("\t")]
-        if len(columns) != 2:  # noqa: PLR2004 -- a text and its label
-            raise DocumentError(f"{where} has {len(columns)} columns: it must have a text, a tab and its label")
-        if not all(columns):
-            raise DocumentError(f"{where} has an empty column: it must have a text, a tab and its label")
-        rows += 1
-        yield where, columns[0], columns[1]
-    if not rows:
-        raise DocumentError(f"{path} holds no documents")
+    try:
+        return columns.document(entry.fields)
+    except RowError as error:
+        raise DocumentError(f"{entry.where}: {error}") from error
 
 
 def _text(path: Path) -> str:

@@ -134,8 +134,8 @@ class PromptBuilder:
         if found[-1] is not None:
             return found[-1]
         raise PromptError(
-            f"the document's title or question alone takes more than the {self.room:,} tokens that the model reads: "
-            "shorten it"
+            f"the document's conclusion, title or question alone takes more than the {self.room:,} tokens that the "
+            "model reads: shorten it"
         )
 
     def _last_fitting(self, start: int, pattern: re.Pattern[str]) -> int | None:

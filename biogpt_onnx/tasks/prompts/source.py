@@ -82,10 +82,20 @@ def ended_sentence(document: Document) -> Source:
 
 
 def question_and_context(document: Document) -> Source:
-    """Returns `question: … context: …` and a space: the source of question answering."""
+    """Returns `question: … context: …` and a space: the source of question answering.
+
+    A document with a conclusion has `answer: …` and a space behind it, PubMedQA's form that needs no reasoning.
+    """
     text = document.text.strip()
     start = _start_of_text(document) + len(document.text) - len(document.text.lstrip())
-    return Source.of([(f"question: {document.question.strip()} context: ", None), (text, start), (" ", None)])
+    conclusion = document.conclusion.strip()
+    return Source.of(
+        [
+            (f"question: {document.question.strip()} context: ", None),
+            (text, start),
+            (f" answer: {conclusion} " if conclusion else " ", None),
+        ]
+    )
 
 
 def full_text(document: Document) -> Source:

@@ -145,7 +145,7 @@ def test_a_text_beyond_the_librarys_own_limit_is_one_bad_document() -> None:
         collection(document("1", passage(0, "&unknown;"))).encode(),
         b'<?xml version="1.0" encoding="utf-7"?><collection/>',
         b'<?xml version="1.0" encoding="nonsense"?><collection/>',
-        b"<article><document/></article>",
+        b"<articles><document/></articles>",
         b"<collection/><collection/>",
     ],
 )

@@ -276,3 +276,70 @@ def test_no_bytes_break_a_reader(data: bytes, file_format: Format) -> None:
         return
     assert all((one.document is None) == (one.problem is not None) for one in items)
     assert [one.line for one in items] == sorted({one.line for one in items})
+
+
+@pytest.mark.parametrize("file_format", BY_LINE)
+def test_lines_may_end_with_a_carriage_return_alone(file_format: Format) -> None:
+    rows = {
+        "text": ["one", "two"],
+        "jsonl": ['{"text": "one"}', '{"text": "two"}'],
+        "csv": ["text", "one", "two"],
+        "tsv": ["text", "one", "two"],
+        "pubtator": ["1|t|one", "", "2|t|two", ""],
+    }[file_format]
+    items = read("\r".join(rows), file_format)
+    assert [one.text for one in documents(items)] == ["one", "two"]
+
+
+@given(st.lists(st.sampled_from(["a", "b\r\n", "\r", "\n", "\r\r\n"]), max_size=8), st.integers(1, 4))
+def test_lines_are_those_of_every_other_reader_wherever_the_stream_is_cut(pieces: list[str], size: int) -> None:
+    text = "".join(pieces)
+
+    class Cut(io.RawIOBase):
+        place = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any, /) -> int:
+            piece = text[self.place : self.place + size].encode()
+            self.place += len(piece)
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    wanted = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line]
+    found = [(row.line, row.document.text) for row in read_documents(Cut(), "text") if row.document]  # type: ignore[arg-type]
+    assert found == wanted
+
+
+def test_joined_files_have_no_byte_order_mark_in_the_middle() -> None:
+    assert documents(read("\ufeffone\n\ufefftwo\n", "text")) == [Document("one"), Document("two")]
+    assert documents(read('\ufeff{"text": "X"}\n\ufeff{"text": "Y"}\n', "jsonl")) == [Document("X"), Document("Y")]
+
+
+@pytest.mark.parametrize("rows_before", [0, 5000])
+@pytest.mark.parametrize("file_format", ["text", "jsonl", "csv", "tsv"])
+def test_a_nul_costs_its_own_row_wherever_it_stands(file_format: Format, rows_before: int) -> None:
+    row = '{"text": "words"}' if file_format == "jsonl" else "words"
+    header = ["text"] if file_format in {"csv", "tsv"} else []
+    items = read("\n".join([*header, *[row] * rows_before, row.replace("w", "w\0"), row]), file_format)
+    assert list(problems(items)) == [rows_before + 1 + len(header)]
+    assert "is NUL: take it out" in next(iter(problems(items).values()))
+    assert items[-1].document == Document("words")
+
+
+def test_a_column_may_be_a_number() -> None:
+    table = "note,note\na,X\n"
+    assert documents(read(table, "csv", Columns(text="2"))) == [Document("X")]
+    assert documents(read(table, "csv", Columns(text="2", id="1", header=False))) == [
+        Document("note", "note"),
+        Document("X", "a"),
+    ]
+    # A column's own name counts more.
+    assert documents(read("2,1\na,X\n", "csv", Columns(text="2"))) == [Document("a")]
+
+
+def test_pubmedqas_table_needs_no_header() -> None:
+    items = read("question: Why? context: So. answer: Yes.\tyes\nWhy?\tno\n", "tsv", Columns(with_conclusion=True))
+    assert items[0].document == Document("So.", question="Why?", conclusion="Yes.")
+    assert "must begin with 'question: '" in problems(items)[2]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +71,14 @@ def test_every_character_is_traced_to_the_document(text: str, title: str, questi
 
 def test_pieces_that_the_prompt_adds_come_from_nowhere() -> None:
     assert Source.of([("ab", None), ("c", 5)]).origins == (None, None, 5)
+
+
+def test_a_conclusion_is_shown_only_where_the_document_has_one() -> None:
+    document = Document("Mice were given it.", question="Does it work?")
+    without = "question: Does it work? context: Mice were given it. "
+    assert question_and_context(document).text == without
+    assert question_and_context(replace(document, conclusion="  ")).text == without
+    shown = question_and_context(replace(document, conclusion=" It does. "))
+    assert shown.text == f"{without}answer: It does. "
+    # A conclusion is no part of the full text, which spans index.
+    assert shown.origins[len(without) :] == (None,) * len("answer: It does. ")

@@ -1,0 +1,1 @@
+"""Opening inputs: files, standard input and streams, compressed or not, whose beginning can be looked at."""
