@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.cli.arguments.inputs import add_input_arguments
+from biogpt_onnx.cli.arguments.outputs import add_output_arguments
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
@@ -24,11 +25,7 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
         rows: The help's words for the rows of the input.
     """
     add_input_arguments(parser, rows)
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="results go here, and an interrupted run goes on where it was"
-    )
-    parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
-    parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
+    add_output_arguments(parser)
     add_task_arguments(parser)
 
 
