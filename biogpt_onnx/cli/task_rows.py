@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.cli.arguments.inputs import Input, task_input
+from biogpt_onnx.cli.arguments.outputs import output_file
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.formats import STANDARD_INPUT
@@ -35,6 +36,9 @@ from biogpt_onnx.tasks import (
 
 _BATCHES_AT_ONCE = 4
 """Batches between two writes of the journal: the most that an interruption costs."""
+
+_READ = ("file", "bundle", "labels", "lexicon")
+"""The options that name what is read."""
 
 _JSON_LINES = JsonLines()
 
@@ -68,9 +72,10 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     runner = _Runner(options, task, model, reading, completed)
     with (
         open_results(
-            options.output,
+            output_file(options),
             output_format,
             _identity(options, source, task, model, reading),
+            inputs=[Path(path) for name in _READ if (path := getattr(options, name, None)) is not None],
             # Nothing proves that another stream has the same content.
             restart=options.restart or is_stream(source.name),
             overwrite=options.overwrite,
@@ -78,7 +83,8 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         Progress(task.name, estimate=True) as progress,
     ):
         done, runner.failed = results.done, results.failed
-        for block in runner.blocks(islice(rows, done, None)):
+        results.skip_done(rows)
+        for block in runner.blocks(rows):
             results.add(block)
             runner.report(block)
             done += len(block)

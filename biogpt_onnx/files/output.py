@@ -8,21 +8,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from biogpt_onnx.files.journal.journal import Journal
+from biogpt_onnx.files.journal.journal import SUFFIX, Journal
 from biogpt_onnx.files.records import OutputFormat, record_of, write_records
 from biogpt_onnx.files.rows import Row
+from biogpt_onnx.runtime.errors import DocumentError
 
 
 class Results(Protocol):
     """An open output of results.
 
     Attributes:
-        done: Number of rows whose results an interrupted run has already written; they are to be skipped.
+        done: Number of rows whose results an interrupted run has already written; `skip_done` skips them.
         failed: Number of those rows whose results are errors.
     """
 
     done: int
     failed: int
+
+    def skip_done(self, rows: Iterator[Row]) -> None:
+        """Takes the rows whose results are there already.
+
+        Raises:
+            DocumentError: They are on other lines than those that the results belong to.
+        """
+        ...
 
     def add(self, results: Iterable[tuple[Row, object]]) -> None:
         """Adds a block of rows with their results, in the order of the input."""
@@ -34,20 +43,22 @@ class Results(Protocol):
 
 
 @contextmanager
-def open_results(
+def open_results(  # noqa: PLR0913 -- where to, as what, of what, and how
     output: Path | None,
     output_format: OutputFormat,
     identity: Mapping[str, Any],
     *,
+    inputs: Iterable[Path] = (),
     restart: bool = False,
     overwrite: bool = False,
 ) -> Iterator[Results]:
     """Opens an output of results; see `Journal.open`.
 
     Args:
-        output: The file; None for standard output, which has no journal.
+        output: The file; None for standard output, which has no journal. A name that ends with `.gz` is compressed.
         output_format: The format of the results.
         identity: Everything that determines the results, without the output's format.
+        inputs: The files and folders that are read, and so must not be replaced.
         restart: Discards the results of an interrupted run.
         overwrite: Replaces an output that exists.
 
@@ -55,15 +66,28 @@ def open_results(
         The open output.
 
     Raises:
-        DocumentError: The output cannot be opened; see `Journal.open`.
+        DocumentError: The output cannot be opened, see `Journal.open`, or it is an input.
     """
     if output is None:
         yield _StreamedResults(sys.stdout, output_format)
         return
+    for path in inputs:
+        _refuse_input(output, path)
     # A journal without documents is of no use to a format that needs them, and the other way round.
     identity = {**identity, "output": type(output_format).__name__}
     with Journal.open(output, identity, restart=restart, overwrite=overwrite) as journal:
         yield _JournaledResults(journal, output_format)
+
+
+def _refuse_input(output: Path, path: Path) -> None:
+    """Refuses an output that would replace an input, or whose journal would."""
+    if not path.exists():
+        return
+    if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
+        raise DocumentError(f"{output} lies in {path}, which is read: name another file")
+    for written in (output, output.with_name(output.name + SUFFIX)):
+        if written.exists() and written.samefile(path):
+            raise DocumentError(f"{output} would replace {path}, which is read: name another file")
 
 
 class _JournaledResults:
@@ -72,6 +96,13 @@ class _JournaledResults:
         self._format = output_format
         self.done = journal.done
         self.failed = journal.failed
+
+    def skip_done(self, rows: Iterator[Row]) -> None:
+        for line in self._journal.lines():
+            row = next(rows, None)
+            if row is None or row.line != line:
+                there = "ends before it" if row is None else f"has line {row.line} there"
+                self._journal.refuse(f"they have line {line} where the input {there}")
 
     def add(self, results: Iterable[tuple[Row, object]]) -> None:
         keep = self._format.needs_documents
@@ -91,6 +122,9 @@ class _StreamedResults:
         self.done = 0
         self.failed = 0
         self._stream.write(output_format.header())
+
+    def skip_done(self, rows: Iterator[Row]) -> None:
+        """Takes nothing: no row is done before the stream begins."""
 
     def add(self, results: Iterable[tuple[Row, object]]) -> None:
         keep = self._format.needs_documents

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
+from biogpt_onnx.files.articles.jats import check_jats, read_jats
+from biogpt_onnx.files.articles.pubmed import check_pubmed, read_pubmed
 from biogpt_onnx.files.bioc.json_reader import read_bioc_json
 from biogpt_onnx.files.bioc.xml_reader import check_bioc_xml, read_bioc_xml
 from biogpt_onnx.files.formats import FORMATS, WITH_ENTITIES, WITH_FIELDS, Format, format_of, may_be
@@ -35,11 +37,15 @@ _ROW_READERS: Mapping[Format, Callable[[io.BufferedReader, str], Iterator[Row]]]
     "pubtator": read_pubtator,
     "bioc": read_bioc_xml,
     "biocjson": read_bioc_json,
+    "pubmed": read_pubmed,
+    "jats": read_jats,
 }
 # Formats in which a later fault is one of the whole file: it is found before hours of work.
 _CHECKS: Mapping[Format, Callable[[io.BufferedReader, str], None]] = {
     "bioc": check_bioc_xml,
     "json": check_json_documents,
+    "pubmed": check_pubmed,
+    "jats": check_jats,
 }
 
 

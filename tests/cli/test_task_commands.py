@@ -1,4 +1,5 @@
 import argparse
+import gzip
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from biogpt_onnx.cli import main
 from biogpt_onnx.cli.arguments import tasks as task_arguments
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.files.output import _JournaledResults as JournaledResults
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 from biogpt_onnx.tasks import HOC, PUBMEDQA
@@ -457,7 +459,13 @@ def test_a_bad_file_of_labels_is_one_line(  # noqa: PLR0913, PLR0917 -- fixtures
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "--lexicon", "FILE"], "--lexicon"),
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "no/such/folder/out.jsonl"], "no folder"),
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "--batch-size", "0"], "--batch-size"),
-        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "FILE"], "--overwrite"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "FILE"], "would replace"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "FILE", "--overwrite"], "would replace"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "BUNDLE/a.jsonl"], "lies in"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "a.csv"], "a.csv has a name in .csv, but results"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "a.json.gz"], "a name in .json, but results"),
+        (["ask", "BUNDLE", "FILE", "-o", "a.parquet"], "give it a name in .jsonl, .ndjson"),
+        (["ask", "BUNDLE", "FILE", "-o", "a.pubtator"], "a name in .pubtator, but results"),
         (["classify", "BUNDLE", "FILE"], "soft prompt"),
         (["describe", "BUNDLE", "FILE", "--num-beams", "0"], "num_beams"),
         (["ask", "nowhere", "FILE"], "nowhere"),
@@ -468,7 +476,7 @@ def test_bad_input_is_one_line(
 ) -> None:
     names = {"BUNDLE": str(mini_bundle), "FILE": str(documents)}
     before = documents.read_bytes()
-    assert main([names.get(word, word) for word in command]) == 2
+    assert main([word.replace("BUNDLE", names["BUNDLE"]).replace("FILE", names["FILE"]) for word in command]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("error: ")
@@ -506,6 +514,37 @@ def test_another_setting_does_not_go_on_with_what_is_there(
     assert main(relations(mini_bundle, document, "-o", out)) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main(relations(mini_bundle, document, "-o", out, "--overwrite", "--free")) == 0
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_names_of_standard_output_make_no_file(
+    mini_bundle: Path, documents: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(documents.parent)
+    assert main(relations(mini_bundle, documents, "-o", name)) == 0
+    assert len(records(capsys.readouterr().out)) == len(TEXTS)
+    assert [path.name for path in documents.parent.iterdir()] == [documents.name]
+
+
+def test_compressed_files_are_read_and_written(mini_bundle: Path, documents: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "documents.txt.gz"
+    packed.write_bytes(gzip.compress(documents.read_bytes()))
+    assert main(relations(mini_bundle, documents, "-o", tmp_path / "plain.pubtator")) == 0
+    assert main(relations(mini_bundle, packed, "-o", tmp_path / "packed.pubtator.gz")) == 0
+    assert gzip.decompress((tmp_path / "packed.pubtator.gz").read_bytes()) == (tmp_path / "plain.pubtator").read_bytes()
+
+
+def test_results_of_another_reading_of_the_same_file_are_not_continued(
+    mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = lines(tmp_path / "table.txt", ["text", *TEXTS])
+    out = tmp_path / "out.jsonl"
+    with monkeypatch.context() as patched:
+        patched.setattr(JournaledResults, "finish", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert main(relations(mini_bundle, table, "-o", out)) == 130
+    capsys.readouterr()
+    assert main(relations(mini_bundle, table, "-o", out, "--format", "csv")) == 2
+    assert "of a run with format text (it is csv now)" in capsys.readouterr().err
 
 
 def test_a_pipe_is_read_once(mini_bundle: Path, tmp_path: Path) -> None:

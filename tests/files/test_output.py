@@ -45,7 +45,8 @@ class Model:
 
 def run(source: Path, output: Path | None, output_format: OutputFormat, model: Model) -> None:
     with open_results(output, output_format, {"input": "a"}) as results:
-        items = islice(read_documents(source), results.done, None)
+        items = read_documents(source)
+        results.skip_done(items)
         answered = run_in_batches(items, 4, model, 2)
         while block := list(islice(answered, 3)):
             results.add(block)
@@ -118,3 +119,43 @@ def test_another_form_of_output_is_another_run(tmp_path: Path, source: Path) -> 
     with pytest.raises(DocumentError, match=r"output JsonLines \(it is PubTator now\)"):
         run(source, output, PubTator(CID), Model())
     assert output.with_name(output.name + SUFFIX).exists()
+
+
+def test_results_are_not_continued_for_other_rows(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "results"
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, JsonLines(), Model(fail_behind=4))
+    kept = output.with_name(output.name + SUFFIX).read_bytes()
+    other = save(tmp_path, "other.jsonl", "\n" + "\n".join(ROWS))
+    with pytest.raises(DocumentError, match=r"they have line 1 where the input has line 2 there: say --restart"):
+        run(other, output, JsonLines(), Model())
+    short = save(tmp_path, "short.jsonl", ROWS[0])
+    with pytest.raises(DocumentError, match="they have line 2 where the input ends before it"):
+        run(short, output, JsonLines(), Model())
+    assert output.with_name(output.name + SUFFIX).read_bytes() == kept
+
+
+@pytest.mark.parametrize("written", ["in/a.jsonl", "link", "journal"])
+def test_an_input_is_never_replaced(tmp_path: Path, source: Path, written: str) -> None:
+    (tmp_path / "link").symlink_to(source)
+    output = tmp_path / written
+    read = source
+    if written == "journal":
+        # Without a line's end a file of this name could pass for a journal that a crash has cut.
+        read = save(tmp_path, "journal" + SUFFIX, '{"text": "X"}')
+    before = read.read_bytes()
+    with (
+        pytest.raises(DocumentError, match=r"would replace .*, which is read: name another file"),
+        open_results(output, JsonLines(), {}, inputs=[read], overwrite=True, restart=True),
+    ):
+        pass
+    assert read.read_bytes() == before
+
+
+def test_nothing_is_written_into_a_folder_that_is_read(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DocumentError, match="lies in"),
+        open_results(tmp_path / "a", JsonLines(), {}, inputs=[tmp_path]),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []

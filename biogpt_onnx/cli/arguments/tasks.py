@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.cli.arguments.inputs import add_input_arguments
+from biogpt_onnx.cli.arguments.outputs import add_output_arguments, output_file
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.drawing import Drawing
 from biogpt_onnx.runtime.engine import BioGPT
@@ -26,11 +27,7 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
         rows: The help's words for the rows of the input.
     """
     add_input_arguments(parser, rows)
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="results go here, and an interrupted run goes on where it was"
-    )
-    parser.add_argument("--restart", action="store_true", help="give up what an interrupted run has done")
-    parser.add_argument("--overwrite", action="store_true", help="replace the output that is there")
+    add_output_arguments(parser)
     add_task_arguments(parser)
 
 
@@ -45,7 +42,7 @@ def drawing_or(output_format: OutputFormat, options: argparse.Namespace) -> Outp
     """Returns the drawing of results with --draw, else the format that is given."""
     if not options.draw:
         return output_format
-    return Drawing() if options.output is not None else Drawing.for_standard_output()
+    return Drawing() if output_file(options) is not None else Drawing.for_standard_output()
 
 
 def add_given_entities(parser: argparse.ArgumentParser, where: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
     add_row_arguments,
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
+    output_format(options)
     labels = None if options.labels is None else read_labels(options.labels)
     model = load_model(options, options.bundle)
     task = choose_task(tasks_of(ClassificationTask), options.task, model)

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_row_arguments,
     add_task_choice,
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
+    output_format(options)
     asked = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
     tasks = [replace(task, config=task.config.replace(**asked)) for task in tasks_of(DescriptionTask)]
     model = load_model(options, options.bundle)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.outputs import JSON_LINES, output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
     add_given_entities,
@@ -28,8 +29,8 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import RelationTask
 from biogpt_onnx.tasks.registry import tasks_of
 
-_JSON_LINES, _PUBTATOR, _BIOC = "jsonl", "pubtator", "bioc"
-_SUFFIXES = {".pubtator": _PUBTATOR, ".pubtator.txt": _PUBTATOR, ".xml": _BIOC}
+_PUBTATOR, _BIOC = "pubtator", "bioc"
+_FORMATS = (JSON_LINES, _PUBTATOR, _BIOC)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
     parser.add_argument(
         "--output-format",
-        choices=[_JSON_LINES, _PUBTATOR, _BIOC],
+        choices=_FORMATS,
         help="of the results (by default what the output's name says, else JSON lines)",
     )
     add_drawing(parser)
@@ -58,10 +59,10 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
     if options.given_entities and options.free:
         raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
-    output_format = _chosen_format(options)
-    if options.draw and output_format != _JSON_LINES:
-        raise ConfigError(f"--draw draws results, {output_format} is for other programs: leave out one of them")
-    if options.lexicon is not None and output_format == _JSON_LINES:
+    form = output_format(options, _FORMATS)
+    if options.draw and form != JSON_LINES:
+        raise ConfigError(f"--draw draws results, {form} is for other programs: leave out one of them")
+    if options.lexicon is not None and form == JSON_LINES:
         raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
     lexicon = Lexicon() if options.lexicon is None else read_lexicon(options.lexicon)
     labels = None if options.labels is None else read_labels(options.labels)
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         task,
         model,
         reading_settings(options, "error"),
-        drawing_or(_output(output_format, task, lexicon), options),
+        drawing_or(_output(form, task, lexicon), options),
         completed=entity_filter(options),
     )
 
@@ -86,10 +87,3 @@ def _output(name: str, task: RelationTask, lexicon: Lexicon) -> OutputFormat:
     if name == _PUBTATOR:
         return PubTator(schema, lexicon)
     return BioC(schema, lexicon) if name == _BIOC else JsonLines()
-
-
-def _chosen_format(options: argparse.Namespace) -> str:
-    if options.output_format is not None:
-        return str(options.output_format)
-    name = "" if options.output is None else options.output.name.lower()
-    return next((form for suffix, form in _SUFFIXES.items() if name.endswith(suffix)), _JSON_LINES)

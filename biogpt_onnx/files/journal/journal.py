@@ -1,13 +1,17 @@
 """The journal: results on disk block by block, which a run that was interrupted continues."""
 
+import gzip
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TextIO
+from typing import Any, BinaryIO, NamedTuple, NoReturn, Self, TextIO
 
+from biogpt_onnx.files.formats import COMPRESSED
 from biogpt_onnx.files.journal.lock import open_locked
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.files.text.json_lines import json_line
@@ -88,11 +92,25 @@ class Journal:
         self.done += len(block)
         self.failed += sum(map(_is_error, block))
 
+    def lines(self) -> Iterator[int | None]:
+        """Yields the line of the input to which each record belongs, in order; None for a record without one."""
+        for record in islice(self._records(), self.done):
+            yield record.get("line")
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raises the error that the records cannot be continued.
+
+        Raises:
+            DocumentError: Always.
+        """
+        raise DocumentError(f"{self._path} holds results that cannot be continued, because {reason}: {_ELSE}")
+
     def finish(self, write: Callable[[Iterator[Record], TextIO], None]) -> None:
         """Writes the output, then removes the journal.
 
         Args:
-            write: Writes all records to a text file, which becomes the output when the function returns.
+            write: Writes all records to a text file, which becomes the output when the function returns; compressed if
+                the output's name ends with `.gz`.
 
         Raises:
             DocumentError: The output cannot be written; the journal stays.
@@ -102,10 +120,10 @@ class Journal:
         try:
             # A run that was killed here may have left one; no other process writes this output now.
             unfinished.unlink(missing_ok=True)
-            with unfinished.open("x", encoding="utf-8", newline="\n") as stream:
-                write(self._records(), stream)
-                stream.flush()
-                os.fsync(stream.fileno())
+            with unfinished.open("xb") as file:
+                with _text_stream(file, is_compressed=self._output.name.lower().endswith(COMPRESSED)) as stream:
+                    write(self._records(), stream)
+                os.fsync(file.fileno())
             unfinished.replace(self._output)
         except OSError as error:
             raise DocumentError(
@@ -120,7 +138,10 @@ class Journal:
         self._remove()
 
     def _begin(self, identity: dict[str, Any], *, restart: bool) -> None:
-        found = _NOTHING if restart else self._read()
+        # Even a run that begins anew must not replace a file that is no journal.
+        found = self._read()
+        if restart:
+            found = _NOTHING
         if found.done and found.identity != identity:
             raise DocumentError(
                 f"{self._path} holds {found.done:,} results of a run with "
@@ -206,6 +227,24 @@ class _Found(NamedTuple):
 
 
 _NOTHING = _Found({}, 0, 0, 0)
+
+
+@contextmanager
+def _text_stream(file: BinaryIO, *, is_compressed: bool) -> Iterator[TextIO]:
+    """Opens a text stream over an open file, which stays open."""
+    if is_compressed:
+        # Without a name and a time, equal results give equal files.
+        with (
+            gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as packed,
+            io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as compressed,
+        ):
+            yield compressed
+        return
+    stream = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+    try:
+        yield stream
+    finally:
+        stream.detach()
 
 
 def _is_error(record: Record) -> bool:

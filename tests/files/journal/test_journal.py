@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gzip
 import json
 import os
 import subprocess
@@ -185,6 +186,24 @@ def test_a_file_of_the_journals_name_that_is_none_stays(output: Path) -> None:
     with pytest.raises(DocumentError, match="no journal"):
         run(output)
     assert other.read_text() == '{"my": "own"}\n'
+
+
+def test_a_file_of_the_journals_name_that_is_none_stays_even_where_a_run_begins_anew(output: Path) -> None:
+    other = output.with_name(output.name + SUFFIX)
+    other.write_text('{"my": "own"}\n')
+    with pytest.raises(DocumentError, match="no journal"):
+        run(output, restart=True)
+    assert other.read_text() == '{"my": "own"}\n'
+
+
+def test_a_name_for_a_compressed_file_gives_one_and_always_the_same(tmp_path: Path, uninterrupted: bytes) -> None:
+    output = tmp_path / "results.jsonl.gz"
+    interrupt(output, 2)
+    assert run(output) == 2
+    assert gzip.decompress(output.read_bytes()) == uninterrupted
+    again = tmp_path / "again.gz"
+    run(again)
+    assert again.read_bytes() == output.read_bytes()
 
 
 def test_a_link_is_written_through(output: Path, tmp_path: Path) -> None:

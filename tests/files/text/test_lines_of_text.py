@@ -324,7 +324,7 @@ def test_a_nul_costs_its_own_row_wherever_it_stands(file_format: Format, rows_be
     header = ["text"] if file_format in {"csv", "tsv"} else []
     items = read("\n".join([*header, *[row] * rows_before, row.replace("w", "w\0"), row]), file_format)
     assert list(problems(items)) == [rows_before + 1 + len(header)]
-    assert "is NUL: take it out" in next(iter(problems(items).values()))
+    assert "is a NUL: remove it" in next(iter(problems(items).values()))
     assert items[-1].document == Document("words")
 
 
