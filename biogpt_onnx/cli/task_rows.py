@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.cli.arguments.entities import EntityCensus
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.formats import STANDARD_INPUT
@@ -37,6 +38,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     output_format: OutputFormat = _JSON_LINES,
     *,
     completed: Callable[[Document], Document] = lambda document: document,
+    census: EntityCensus | None = None,
 ) -> int:
     """Runs a task on all rows of the input file and writes the results; standard error names rows without a result.
 
@@ -47,14 +49,20 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         reading: The settings of prompt building.
         output_format: The form of the results.
         completed: Completes a document with the command's options.
+        census: Counts the types of the given entities; None for none.
 
     Returns:
         The exit code: 1 if some rows have no result, else 0.
     """
     is_stream = _is_stream(options.file)
-    total = 0 if is_stream else sum(1 for _ in _rows(options))
+    counted = census.counted if census is not None else iter
+    total = 0 if is_stream else sum(1 for _ in counted(_rows(options)))
+    if census is not None and not is_stream:
+        census.warn()
     # The first row is read here, so that a bad file is refused before any output is opened.
     rows = _rows(options)
+    if is_stream:
+        rows = iter(counted(rows))
     runner = _Runner(options, task, model, reading, completed)
     with (
         open_results(
@@ -75,6 +83,8 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             if total:
                 progress(done, total)
         results.finish()
+    if census is not None and is_stream:
+        census.warn()
     return 1 if runner.failed else 0
 
 
@@ -163,4 +173,5 @@ def _identity(
         "free": options.free,
         "question": getattr(options, "question", None),
         "given_entities": getattr(options, "given_entities", False),
+        "entity_types": getattr(options, "entity_type", []),
     }

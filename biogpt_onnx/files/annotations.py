@@ -1,10 +1,12 @@
 """Relations as annotation formats have them: typed mentions with concepts, and pairs of mentions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from biogpt_onnx.files.lexicon import Lexicon
 from biogpt_onnx.files.records import Record
+from biogpt_onnx.tasks.entity_types import TypeNames, is_of_type
 from biogpt_onnx.tasks.results import Span
 
 
@@ -17,11 +19,13 @@ class RelationSchema:
             model states.
         head_type: The type of the first entity, such as "Chemical".
         tail_type: The type of the second entity.
+        type_names: More names of these types in the input; see `is_of_type`.
     """
 
     relation: str
     head_type: str
     tail_type: str
+    type_names: TypeNames = ()
 
 
 @dataclass(frozen=True)
@@ -63,25 +67,59 @@ def annotated_relations(
 ) -> list[AnnotatedRelation]:
     """Returns the relations of a record, in order.
 
+    The concept of an entity is the lexicon's, else the one that the input names for it, else its own words.
+
     Args:
         record: A record of `Relations`.
         full_text: The document's full text as it is written to the output; as long as the original.
         schema: The names of the relations and the entity types.
         lexicon: The concepts of the entities.
     """
+    entities = record["document"].get("entities", ())
 
-    def mention(text: str, span: Sequence[int] | None, kind: str) -> Mention:
-        if span is None:
-            return Mention(text, kind, None, lexicon.concept(text))
-        start, end = span
-        return Mention(full_text[start:end], kind, (start, end), lexicon.concept(text))
+    def mention(relation: Record, slot: str, kind: str) -> Mention:
+        span = relation[f"{slot}_span"]
+        text = relation[slot] if span is None else full_text[slice(*span)]
+        named = (one for one in entities if is_of_type(one["type"], kind, schema.type_names))
+        concept = (
+            lexicon.known_concept(text)
+            or relation.get(f"{slot}_concept")
+            or _concept_of(named, text, span, full_text)
+            or lexicon.concept(text)
+        )
+        return Mention(text, kind, None if span is None else (span[0], span[1]), concept)
 
     return [
         AnnotatedRelation(
             schema.relation or relation["relation"],
-            mention(relation["head"], relation["head_span"], schema.head_type),
-            mention(relation["tail"], relation["tail_span"], schema.tail_type),
+            mention(relation, "head", schema.head_type),
+            mention(relation, "tail", schema.tail_type),
             relation["score"],
         )
         for relation in record["relations"]
     ]
+
+
+def _concept_of(
+    entities: Iterable[dict[str, Any]], text: str, span: Sequence[int] | None, full_text: str
+) -> str | None:
+    """Returns the concept that the input names for a place or, if it names none there, elsewhere for the same words."""
+    wanted = _words(text)
+    elsewhere = None
+    for entity in entities:
+        if not entity["concept"]:
+            continue
+        if span is not None and _range(entity["spans"]) == tuple(span):
+            return str(entity["concept"])
+        there = " ".join(full_text[slice(*place)] for place in entity["spans"])
+        if elsewhere is None and wanted in {_words(entity["text"]), _words(there)}:
+            elsewhere = str(entity["concept"])
+    return elsewhere
+
+
+def _range(spans: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+    return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().split())

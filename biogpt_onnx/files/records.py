@@ -56,7 +56,12 @@ def record_of(row: Row, result: object, *, keep_document: bool = False) -> Recor
     record |= _plain(result)
     if keep_document:
         passages = [dataclasses.astuple(passage) for passage in row.passages]
-        record["document"] = {"title": document.title, "text": document.text, "passages": _plain(passages)}
+        record["document"] = {
+            "title": document.title,
+            "text": document.text,
+            "passages": _plain(passages),
+            "entities": _plain(document.entities or ()),
+        }
     return record
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.entities import EntityCensus, add_entity_types, with_entity_types
 from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.tasks import (
     add_given_entities,
@@ -18,9 +19,10 @@ from biogpt_onnx.cli.arguments.tasks import (
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.bioc.xml_writer import BioC
-from biogpt_onnx.files.formats import NAMELESS, STANDARD_INPUT, format_of
+from biogpt_onnx.files.detection import format_of_file
+from biogpt_onnx.files.formats import NAMELESS, STANDARD_INPUT
 from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
-from biogpt_onnx.files.pubtator import PubTator
+from biogpt_onnx.files.pubtator.writer import PubTator
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import ConfigError
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_row_arguments(parser, "documents as text, JSON lines, CSV, TSV, PubTator or BioC")
     add_task_choice(parser, [task.name for task in tasks])
     add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
+    add_entity_types(parser)
     parser.add_argument(
         "--output-format",
         choices=[_JSON_LINES, _PUBTATOR, _BIOC],
@@ -67,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
         if not task.labels:
             raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
         task = replace(task, labels=labels)
+    task = with_entity_types(task, options)
     return answer_rows(
         options,
         task,
@@ -74,13 +78,14 @@ def run(options: argparse.Namespace) -> int:
         reading_settings(options, "error"),
         _output(output_format, task, lexicon),
         completed=entity_filter(options),
+        census=EntityCensus(task, options.file) if options.given_entities else None,
     )
 
 
 def _check_given_entities(options: argparse.Namespace) -> None:
     if options.free:
         raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
-    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of(options.file))
+    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of_file(Path(options.file)))
     if input_format in NAMELESS:
         raise ConfigError(
             "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"
@@ -88,7 +93,7 @@ def _check_given_entities(options: argparse.Namespace) -> None:
 
 
 def _output(name: str, task: RelationTask, lexicon: Lexicon) -> OutputFormat:
-    schema = RelationSchema(task.relation, task.head_type, task.tail_type)
+    schema = RelationSchema(task.relation, task.head_type, task.tail_type, task.type_names)
     if name == _PUBTATOR:
         return PubTator(schema, lexicon)
     return BioC(schema, lexicon) if name == _BIOC else JsonLines()

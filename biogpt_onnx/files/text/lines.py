@@ -12,6 +12,12 @@ from biogpt_onnx.tasks.document import Document
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LOOKED_AT = 8192
+_CHUNK_BYTES = 1 << 16
+
+# A text may hold a NUL or two by mistake; a binary file is full of control characters.
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
+_CONTROLS_OF_BINARY = 8
+_CONTROL_SHARE_OF_BINARY = 0.02
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,8 @@ class Line:
     Attributes:
         number: The line's number, from 1.
         text: The line with its ending. Bytes that are not UTF-8 are surrogates in it; a line that is too long is empty.
-        problem: The reason why the line cannot be read: it is not UTF-8 or too long; None for a good line.
+        problem: The reason why the line cannot be read: it is not UTF-8, holds a NUL or is too long; None for a good
+            line.
     """
 
     number: int
@@ -35,7 +42,10 @@ class Line:
 
 
 def lines_of(stream: io.BufferedReader, name: str) -> Iterator[Line]:
-    """Yields the lines of a stream, without a byte order mark; one line is in memory at a time.
+    """Yields the lines of a stream; one line is in memory at a time.
+
+    A line ends with a line feed, a carriage return or both. Byte order marks at the beginning of lines, where files
+    that were joined have them, are left out.
 
     Args:
         stream: The stream.
@@ -45,35 +55,53 @@ def lines_of(stream: io.BufferedReader, name: str) -> Iterator[Line]:
         DocumentError: The stream is binary or UTF-16.
     """
     _refuse_binary(stream.peek(_LOOKED_AT)[:_LOOKED_AT], name)
-    number = 0
-    while data := stream.readline(rows.MAX_ROW_BYTES + 1):
-        number += 1
-        if number == 1:
-            data = data.removeprefix(_BYTE_ORDER_MARK)
-        if len(data) > rows.MAX_ROW_BYTES:
-            _skip_rest(data, stream)
+    for number, data in enumerate(_raw_lines(stream), start=1):
+        if data is None:
             yield Line(number, "", f"the line has more than {rows.MAX_ROW_BYTES:,} bytes: divide the document")
-        elif data:
-            yield _line(number, data)
+        elif text := data.removeprefix(_BYTE_ORDER_MARK):
+            yield _line(number, text)
+
+
+def _raw_lines(stream: io.BufferedReader) -> Iterator[bytes | None]:
+    """Yields the lines with their endings; None for one that is too long."""
+    parts: list[bytes] = []
+    size, held = 0, b""
+
+    def whole(last: bytes) -> bytes | None:
+        return None if size + len(last) > rows.MAX_ROW_BYTES else b"".join((*parts, last))
+
+    while chunk := stream.read1(_CHUNK_BYTES):
+        data = held + chunk
+        # Only the next chunk tells if a line feed follows a carriage return at the end of this one.
+        held = b"\r" if data.endswith(b"\r") else b""
+        for line in data.removesuffix(held).splitlines(keepends=True):
+            if line.endswith((b"\n", b"\r")):
+                yield whole(line)
+                parts, size = [], 0
+            else:
+                size += len(line)
+                parts.append(line)
+                if size > rows.MAX_ROW_BYTES:
+                    parts.clear()
+    if size + len(held):
+        yield whole(held)
 
 
 def _line(number: int, data: bytes) -> Line:
+    problem = None if b"\0" not in data else f"byte {data.index(0) + 1} of the line is a NUL: remove it"
     try:
-        return Line(number, data.decode())
+        return Line(number, data.decode(), problem)
     except UnicodeDecodeError as error:
         problem = f"byte {error.start + 1} of the line is not UTF-8: save the file as UTF-8"
         return Line(number, data.decode(errors="surrogateescape"), problem)
 
 
-def _skip_rest(data: bytes, stream: io.BufferedReader) -> None:
-    while data and not data.endswith(b"\n"):
-        data = stream.readline(_LOOKED_AT)
-
-
 def _refuse_binary(beginning: bytes, name: str) -> None:
     if beginning.startswith(_UTF_16_MARKS):
         raise DocumentError(f"{name} is UTF-16: save it as UTF-8")
-    if b"\0" in beginning:
+    num_controls = len(beginning) - len(beginning.translate(None, _CONTROLS))
+    is_full_of_them = num_controls >= max(_CONTROLS_OF_BINARY, _CONTROL_SHARE_OF_BINARY * len(beginning))
+    if b"\0" in beginning and is_full_of_them:
         raise DocumentError(f"{name} is binary and holds no text: give a text file, unpacked if it is an archive")
 
 
