@@ -76,19 +76,21 @@ class EntityCensus:
 
     def _problem(self) -> str | None:
         task = self._task
+        kinds = list(dict.fromkeys((task.head_type, task.tail_type)))
         missing = [
-            kind
-            for kind in dict.fromkeys((task.head_type, task.tail_type))
-            if not any(is_of_type(given, kind, task.type_names) for given in self._counts)
+            kind for kind in kinds if not any(is_of_type(given, kind, task.type_names) for given in self._counts)
         ]
         if not missing:
             return None
         if not self._counts:
             return "names no entities, so --given-entities gives no relations"
+        others = [
+            given for given in self._counts if not any(is_of_type(given, kind, task.type_names) for kind in kinds)
+        ]
         named = ", ".join(f"{kind} ({count:,})" for kind, count in self._counts.most_common(_MOST_NAMED))
         more = len(self._counts) - _MOST_NAMED
         return (
             f"names entities of the types {named}{f' and {more:,} more' if more > 0 else ''}, none of which is a "
-            f"{' or a '.join(missing)}, so there are no relations: say what it calls them, such as "
-            f"--entity-type {missing[0]}={next(iter(self._counts))}"
+            f"{' or a '.join(missing)}, so there are no relations: if it calls them otherwise, say so, as "
+            f"--entity-type {missing[0]}={others[0] if others else 'NAME'}"
         )

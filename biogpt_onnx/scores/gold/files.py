@@ -1,6 +1,7 @@
 """Gold files in JSON and in tables, with every field checked where it is read."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,20 @@ def read_entry(path: Path) -> Entry:
     """Reads a file that is one JSON object.
 
     Raises:
-        DocumentError: the file is not UTF-8, not JSON, or no object.
+        DocumentError: the file is not UTF-8, not JSON, or no object, or an object has a name twice.
         OSError: the file cannot be read.
     """
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            ((name, times),) = Counter(name for name, _ in pairs).most_common(1)
+            raise DocumentError(f"{path} has {name!r} {times} times in one object: give each document an id of its own")
+        return found
+
     try:
-        fields = json.loads(_text(path))
+        # A plain dictionary keeps the last of two documents with one id, and nobody notices.
+        fields = json.loads(_text(path), object_pairs_hook=unique)
     except (json.JSONDecodeError, RecursionError) as error:
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ": it is nested too deeply"
         raise DocumentError(f"{path} is not JSON{place}") from error

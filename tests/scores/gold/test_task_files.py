@@ -131,6 +131,8 @@ def test_a_conclusion_in_a_table_of_questions_is_cut_off(row: str, context: str,
 MALFORMED: list[tuple[str, object, str]] = [
     ("bc5cdr", "{", r"gold\.json is not JSON \(line 1\)"),
     ("bc5cdr", "[" * 100_000, "nested too deeply"),
+    ("bc5cdr", '{"11": {}, "12": {}, "11": {}}', r"has '11' 2 times in one object: give each document an id"),
+    ("pubmedqa", '{"7": {"QUESTION": "a", "QUESTION": "b"}}', "has 'QUESTION' 2 times in one object"),
     ("bc5cdr", [], "holds a JSON list"),
     ("bc5cdr", {}, "holds no documents"),
     ("bc5cdr", {"11": []}, "document '11' is of type list"),
