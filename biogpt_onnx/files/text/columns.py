@@ -1,10 +1,12 @@
 """The fields of a row that make a document."""
 
+import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from biogpt_onnx.files.concepts import known_concept
 from biogpt_onnx.files.rows import RowError
-from biogpt_onnx.tasks.document import Document, NamedEntity
+from biogpt_onnx.tasks.document import Document, NamedEntity, Span
 
 TEXT_NAMES = ("text", "abstract", "context", "sentence", "term")
 """The names of the text's field if no name is given; the first of them that a row has is read."""
@@ -91,8 +93,20 @@ def _entity(value: object, name: str) -> NamedEntity:
     if isinstance(value, str):
         return NamedEntity(value)
     if isinstance(value, dict) and isinstance(value.get("text"), str):
-        return NamedEntity(value["text"], _string(value, "type"))
+        concept = known_concept(_id(value, "concept") or "")
+        return NamedEntity(value["text"], _string(value, "type"), _spans(value, name), concept)
     raise RowError(f'the field {name} holds {_kind(value)}: give names, or objects with "text" and "type"')
+
+
+def _spans(entity: Mapping[str, object], name: str) -> tuple[Span, ...]:
+    span = entity.get("span")
+    if span is None:
+        return ()
+    is_pair = isinstance(span, list) and [type(each) for each in span] == [int, int]
+    if not is_pair:
+        raise RowError(f"the field {name} holds the span {json.dumps(span)[:40]}: give the two numbers of [start, end]")
+    start, end = span
+    return ((start, end),)
 
 
 def _id(row: Mapping[str, object], name: str) -> str | None:
