@@ -258,7 +258,7 @@ def test_individual_mentions_of_one_place_are_two_relations(mini: BioGPT) -> Non
 
 def test_a_document_names_what_it_does_not_hold(mini: BioGPT) -> None:
     document = named(*NAMES, NamedEntity("headache", "Disease", ((3, 11),)))
-    with pytest.raises(PromptError, match="names the entity 'headache' at 3 to 11"):
+    with pytest.raises(PromptError, match="entity 4, at 3 to 11, has a name that stands neither there nor elsewhere"):
         only(scripted(mini, ""), document)
 
 

@@ -13,6 +13,7 @@ from biogpt_onnx.tasks import RelationTask
 from biogpt_onnx.tasks.entity_types import is_of_type
 
 _MOST_NAMED = 20
+_LONGEST = 40
 
 
 def add_entity_types(parser: argparse.ArgumentParser) -> None:
@@ -87,10 +88,12 @@ class EntityCensus:
         others = [
             given for given in self._counts if not any(is_of_type(given, kind, task.type_names) for kind in kinds)
         ]
-        named = ", ".join(f"{kind} ({count:,})" for kind, count in self._counts.most_common(_MOST_NAMED))
+        named = ", ".join(
+            f"{kind[:_LONGEST] or 'none'} ({count:,})" for kind, count in self._counts.most_common(_MOST_NAMED)
+        )
         more = len(self._counts) - _MOST_NAMED
         return (
             f"names entities of the types {named}{f' and {more:,} more' if more > 0 else ''}, none of which is a "
             f"{' or a '.join(missing)}, so there are no relations: if it calls them otherwise, say so, as "
-            f"--entity-type {missing[0]}={others[0] if others else 'NAME'}"
+            f"--entity-type {missing[0]}={others[0][:_LONGEST] if others else 'NAME'}"
         )

@@ -103,7 +103,7 @@ def _span(location: _Object, passages: list[Passage]) -> Span:
     """Returns a place in the document's full text; one beyond the text for an offset that is in no passage."""
     offset, length = _offset(location), location.get("length")
     if not _is_whole_number(length) or length < 1 or offset < 0:
-        raise RowError(f"an annotation has the offset {offset} and the length {length!r}: give whole numbers above 0")
+        raise RowError(f"an annotation has the offset {offset} and {_shown('length', location)}: give whole numbers")
     holding = [each for each in passages if each.offset <= offset <= each.offset + each.end - each.start]
     shift = holding[-1].start - holding[-1].offset if holding else max((each.end for each in passages), default=0)
     return offset + shift, offset + shift + length
@@ -131,9 +131,16 @@ def _infons(part: _Object) -> dict[str, str]:
 def _offset(part: _Object) -> int:
     value = part.get("offset")
     if not _is_whole_number(value):
-        problem = f"the offset {value!r}" if "offset" in part else "no offset"
-        raise RowError(f"a passage, a sentence or a location has {problem}: give a whole number")
+        raise RowError(f"a passage, a sentence or a location has {_shown('offset', part)}: give a whole number")
     return value
+
+
+def _shown(name: str, part: _Object) -> str:
+    """Returns the end of an error "it has …" about a field that is no proper number; errors do not quote documents."""
+    value = part.get(name)
+    if value is None:
+        return f"no {name}"
+    return f"the {name} {value}" if _is_whole_number(value) else f"a value of type {type(value).__name__} as {name}"
 
 
 def _objects(part: _Object, name: str) -> list[_Object]:

@@ -58,8 +58,7 @@ class JsonStream:
         try:
             value: object = json.loads(text)
         except json.JSONDecodeError as error:
-            near = text[max(0, error.pos - 20) : error.pos + 20]
-            raise JsonError(f"{error.msg} near {near!r}") from error
+            raise JsonError(error.msg) from error
         except (ValueError, RecursionError) as error:
             raise JsonError(str(error)) from error
         return value
@@ -94,8 +93,7 @@ class JsonStream:
     def _take(self, allowed: str) -> str:
         character = self.peek()
         if not character or character not in allowed:
-            found = repr(character) if character else "the end"
-            raise JsonError(f"{found} stands where {' or '.join(map(repr, allowed))} is expected")
+            raise JsonError(f"{' or '.join(map(repr, allowed))} is missing")
         self._at += 1
         return character
 

@@ -117,8 +117,8 @@ class _Block:
         self.id = name if self.id is None else self.id
         if name != self.id:
             self._report(
-                f"line {number} begins with {name[:40]!r}, which is not the id of the document, {self.id[:40]!r}: put "
-                "each abstract on one line, and annotations below their own document"
+                f"line {number} does not begin with the id of its document: put each abstract on one line, and each "
+                "annotation below its own document"
             )
             return
         start, end, text, kind, concept, individual_names = (*(each.strip() for each in fields[1:7]), *[""] * 6)[:6]
@@ -126,8 +126,8 @@ class _Block:
             return  # a relation
         if not (_OFFSET.fullmatch(start) and _OFFSET.fullmatch(end) and int(start) < int(end)):
             self._report(
-                f"line {number} has the offsets {start[:40]!r} and {end[:40]!r}: give the whole numbers of the first "
-                "character and of the one behind the last"
+                f"line {number} has an offset that is no whole number, or an end that is not behind its start: give "
+                "the place of the first character and that behind the last"
             )
             return
         names = tuple(each.strip() for each in individual_names.split("|") if each.strip())

@@ -1,6 +1,5 @@
 """The fields of a row that make a document."""
 
-import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
@@ -102,11 +101,9 @@ def _spans(entity: Mapping[str, object], name: str) -> tuple[Span, ...]:
     span = entity.get("span")
     if span is None:
         return ()
-    is_pair = isinstance(span, list) and [type(each) for each in span] == [int, int]
-    if not is_pair:
-        raise RowError(f"the field {name} holds the span {json.dumps(span)[:40]}: give the two numbers of [start, end]")
-    start, end = span
-    return ((start, end),)
+    if isinstance(span, list) and [type(each) for each in span] == [int, int]:
+        return ((span[0], span[1]),)
+    raise RowError(f"the field {name} holds a span that is not [start, end]: give two whole numbers")
 
 
 def _id(row: Mapping[str, object], name: str) -> str | None:

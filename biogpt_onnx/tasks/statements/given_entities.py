@@ -136,9 +136,11 @@ class _Places:
             return [found]
         if is_of_words:
             return spans
+        # Errors do not quote documents.
+        number = (self._document.entities or ()).index(entity) + 1
         raise PromptError(
-            f"the document names the entity {entity.text!r} at {_range(spans)}, where it "
-            f"{f'has {there!r}' if is_inside else 'has no such characters'}: mend the place or the name"
+            f"the document's entity {number}, at {_range(spans)}, has a name that stands neither there nor elsewhere: "
+            "mend its place or its name"
         )
 
     @cached_property

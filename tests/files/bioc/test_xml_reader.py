@@ -131,7 +131,7 @@ def test_the_file_says_its_encoding(encoding: str) -> None:
     [
         (document("2"), "empty"),
         (document("2", passage(0, " ")), "empty"),
-        (document("2", passage("x", "X")), "has the offset 'x'"),
+        (document("2", passage("x", "X")), "has a value of type str as offset"),
         (document("2", "<passage><text>X</text></passage>"), "has no offset"),
         (
             document(
@@ -147,7 +147,7 @@ def test_the_file_says_its_encoding(encoding: str) -> None:
                 "<passage><offset>0</offset><text>X</text><annotation><location offset='0'/>"
                 "<text>X</text></annotation></passage>",
             ),
-            "the length None",
+            "no length",
         ),
         (document("2", "<a>" * 200 + "</a>" * 200), "nested 101 deep"),
         (

@@ -81,6 +81,7 @@ def test_the_full_stop_that_the_prompt_adds_to_a_title_is_in_no_entity(mini: Bio
     for title in ("Lithium", "Effects of lithium 2"):
         prepared = prepare_for(BC5CDR, mini, Document("we saw tremor. Then 5-FU was given.", title=title))
         constraint = BC5CDR.constraint(mini.tokenizer, prepared)
+        assert isinstance(constraint, StatementConstraint)
         name = title.split()[-1].lower()
         assert accepts(constraint, mini.tokenizer, said((name, "tremor")))
         start = mini.tokenizer.encode(f"the relation between {name} and {name}.")[1:]

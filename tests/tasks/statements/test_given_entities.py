@@ -60,8 +60,9 @@ def test_a_place_that_is_wrong_gives_way_to_the_same_words_elsewhere(mini: BioGP
 def test_a_name_that_stands_nowhere_is_an_error_of_its_document(
     mini: BioGPT, spans: tuple[tuple[int, int], ...]
 ) -> None:
-    with pytest.raises(PromptError, match=r"names the entity 'aspirin' at -?\d+ to \d+, where it has"):
-        given(mini, NamedEntity("aspirin", "Chemical", spans))
+    with pytest.raises(PromptError, match=r"entity 2, at -?\d+ to -?\d+, has a name that stands neither") as caught:
+        given(mini, NamedEntity("ALL"), NamedEntity("aspirin", "Chemical", spans))
+    assert "aspirin" not in str(caught.value)
 
 
 def test_a_name_without_a_place_that_stands_nowhere_is_left_out(mini: BioGPT) -> None:
