@@ -19,7 +19,10 @@ _ROOT, _DOCUMENT = "collection", "document"
 _DOCUMENT_DEPTH = 2
 # A document of BioC has six; what is nested as deeply as this is none.
 _MAX_DEPTH = 100
-_LOOKS = re.compile(rb"\s*(?:<\?[^>]*>|<!--.*?-->|<!DOCTYPE[^>\[]*>|\s)*<collection\b", re.DOTALL)
+# What stands before the root. Nothing is matched twice, so that a hostile beginning costs no time.
+_LOOKS = re.compile(
+    rb"(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?+>)*+<collection\b", re.DOTALL
+)
 
 
 def looks_like_bioc_xml(beginning: bytes) -> bool:

@@ -82,9 +82,9 @@ class GivenEntities:
         spans = self._places.spans(entity)
         name = None if not spans else self._mentions.text_at(spans)
         if name is not None:
-            # The parts of a name may be divided otherwise: "hypertension" in "hyper- and hypotension".
-            is_whole = len(spans) == 1 or not entity.text.strip()
-            return name if is_whole else self._cased(entity.text), Mention((spans[0][0], spans[-1][1]), concept)
+            # Parts may be of one word: "hypertension" in "hyper- and hypotension".
+            is_joined = len(spans) > 1 and has_same_letters(entity.text, name)
+            return self._cased(entity.text) if is_joined else name, Mention((spans[0][0], spans[-1][1]), concept)
         wanted = " ".join(document.full_text[slice(*span)] for span in spans) or entity.text
         span = self._mentions.closest(wanted, document.full_text)
         held = None if span is None else self._mentions.text_at([span])

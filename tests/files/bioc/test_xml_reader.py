@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from biogpt_onnx.files import rows
+from biogpt_onnx.files.bioc.xml_reader import looks_like_bioc_xml
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.runtime.errors import DocumentError
@@ -254,6 +255,23 @@ def test_entities_are_refused_whether_they_explode_or_read_other_files(
     path = save(tmp_path, "a.xml", collection(document("1", passage(0, "&c;")), head=head).encode(encoding))
     with pytest.raises(DocumentError, match=r"a\.xml declares the entity"):
         read_documents(path)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "looks"),
+    [
+        (HEAD + DOCTYPE + "<!-- a > b --> <collection>", True),
+        ("\ufeff" + HEAD + "<!DOCTYPE collection [ <!ELEMENT a (b)> ] >\n<collection/>", True),
+        (HEAD + "<article><collection>", False),
+        ("<collections>", False),
+        ("Text about a <collection>", False),
+        ("<!-- -->" * 1000, False),
+        (" " * 8000, False),
+        ("<!-- " * 1600, False),
+    ],
+)
+def test_a_file_is_known_by_its_root(beginning: str, looks: bool) -> None:  # noqa: FBT001
+    assert looks_like_bioc_xml(beginning.encode()) is looks
 
 
 def test_only_a_documents_own_elements_are_documents() -> None:

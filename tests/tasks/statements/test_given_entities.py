@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from biogpt_onnx import BioGPT, PromptError
 from biogpt_onnx.tasks import BC5CDR, DDI, Document, NamedEntity, prepare_for
@@ -92,9 +95,10 @@ def test_a_mention_in_parts_is_generated_by_its_name(mini: BioGPT) -> None:
         NamedEntity("renal failure", "", parts, "D1"),
         NamedEntity("hypertension", "", hyper, "D3"),
         NamedEntity("", "", ((shift, shift + 5), (shift + 10, shift + 17)), "D9"),
+        NamedEntity("liver failure", "", ((shift + 10, shift + 17), (shift + 18, shift + 25)), "D2"),
         text=text,
     )
-    assert names(mini, found) == ["renal failure", "hypertension", "renal hepatic"]
+    assert names(mini, found) == ["renal failure", "hypertension", "renal hepatic", "hepatic failure"]
     assert found.find("renal failure") == Mention((shift, shift + 25), "D1")
     assert full_text[slice(*found.find("hypertension").span)] == "hyper- and hypotension"  # type: ignore[union-attr]
 
@@ -111,3 +115,32 @@ def test_names_that_the_prompt_does_not_hold_are_left_out(mini: BioGPT) -> None:
 
 def test_names_of_other_types_are_no_names_of_this_one(mini: BioGPT) -> None:
     assert given(mini, NamedEntity("tremor", "Disease", (span("tremor"),))).token_ids == ()
+
+
+TEXTS = st.lists(
+    st.sampled_from(
+        ["ALL", "all", "FK", "506", "β‐carotene", "’s", " ", " ", "  ", "-", ".", "…", "İ", "a\N{SOFT HYPHEN}b", "&"]
+    ),
+    min_size=1,
+    max_size=12,
+).map("".join)
+PLACES = st.lists(st.tuples(st.integers(-2, 40), st.integers(-2, 45)), max_size=2).map(tuple)
+
+
+@settings(max_examples=150, deadline=None)
+@drawn(text=TEXTS, title=TEXTS | st.just(""), entities=st.lists(st.tuples(TEXTS, PLACES), max_size=3))
+def test_whatever_is_named_a_mention_is_in_the_document(
+    mini: BioGPT, text: str, title: str, entities: list[tuple[str, tuple[tuple[int, int], ...]]]
+) -> None:
+    if not (any(map(str.isalnum, text)) and any(map(str.isalnum, title or "x"))):
+        return
+    try:
+        found = given(mini, *(NamedEntity(name, "", spans) for name, spans in entities), text=text, title=title)
+    except PromptError:
+        return
+    full_text = Document(text, title=title).full_text
+    for ids in found.token_ids:
+        mention = found.find(mini.tokenizer.decode(ids))
+        assert mention is not None
+        start, end = mention.span
+        assert 0 <= start < end <= len(full_text)
