@@ -1,5 +1,7 @@
 """Detection of formats by content, where the content says more than a file's name."""
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +24,13 @@ _LOOKS: tuple[tuple[Format, Callable[[bytes], bool]], ...] = (
 def format_of_content(beginning: bytes) -> Format | None:
     """Returns the format of annotated documents that a file which begins like this has; None for any other."""
     return next((name for name, looks_like in _LOOKS if looks_like(beginning[:LOOKED_AT])), None)
+
+
+def format_of_standard_input() -> Format:
+    """Returns the format of standard input by its content, from which nothing is taken; text if that does not say."""
+    stream = sys.stdin.buffer
+    beginning = stream.peek(LOOKED_AT) if isinstance(stream, io.BufferedReader) else b""
+    return format_of_content(beginning) or "text"
 
 
 def format_of_file(path: Path) -> Format:

@@ -10,7 +10,7 @@ import pytest
 
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.bioc.xml_writer import BioC
-from biogpt_onnx.files.detection import format_of_file
+from biogpt_onnx.files.detection import format_of_file, format_of_standard_input
 from biogpt_onnx.files.formats import FORMATS, Format, format_of
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.runtime.errors import DocumentError
@@ -145,8 +145,11 @@ def test_annotated_documents_are_told_by_their_content(
 
 
 def test_annotated_documents_on_standard_input_are_told_by_their_content(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(PUBTATOR.encode())))
-    assert list(read_documents("-")) == read(PUBTATOR, "pubtator")
+    for stream in (io.BytesIO(PUBTATOR.encode()), io.BufferedReader(io.BytesIO(PUBTATOR.encode()))):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stream))
+        known = format_of_standard_input()
+        assert known == ("pubtator" if isinstance(stream, io.BufferedReader) else "text")
+        assert list(read_documents("-")) == read(PUBTATOR, "pubtator")
 
 
 def test_a_format_that_is_given_counts_more_than_the_content(tmp_path: Path) -> None:

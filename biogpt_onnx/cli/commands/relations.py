@@ -19,7 +19,7 @@ from biogpt_onnx.cli.arguments.tasks import (
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.bioc.xml_writer import BioC
-from biogpt_onnx.files.detection import format_of_file
+from biogpt_onnx.files.detection import format_of_file, format_of_standard_input
 from biogpt_onnx.files.formats import NAMELESS, STANDARD_INPUT
 from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
 from biogpt_onnx.files.pubtator.writer import PubTator
@@ -85,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
 def _check_given_entities(options: argparse.Namespace) -> None:
     if options.free:
         raise ConfigError("--given-entities keeps the model to names, --free lets it write what it likes: choose one")
-    input_format = options.format or ("text" if options.file == STANDARD_INPUT else format_of_file(Path(options.file)))
+    is_stream = options.file == STANDARD_INPUT
+    input_format = options.format or (format_of_standard_input() if is_stream else format_of_file(Path(options.file)))
     if input_format in NAMELESS:
         raise ConfigError(
             "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"

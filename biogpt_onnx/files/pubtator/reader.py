@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from biogpt_onnx.files import rows
 from biogpt_onnx.files.concepts import known_concept
 from biogpt_onnx.files.pubtator.composite import parts_of
 from biogpt_onnx.files.rows import Row, RowError, checked_row
@@ -70,6 +71,7 @@ class _Block:
     problem: str | None = None
     annotations: list[_Annotation] = field(default_factory=list)
     is_followed_by_blank: bool = False
+    size: int = 0
 
     def ends_before(self, line: Line, part: re.Match[str] | None) -> bool:
         """Returns True if this line is one of the next document."""
@@ -83,6 +85,10 @@ class _Block:
         return self.is_followed_by_blank and (is_of_other or part[2] == "t")
 
     def take(self, line: Line, part: re.Match[str] | None) -> None:
+        self.size += len(line.text)
+        if self.size > rows.MAX_ROW_BYTES:
+            self._report(f"the document has more than {rows.MAX_ROW_BYTES:,} characters of lines: divide it")
+            self.annotations.clear()
         if line.problem is not None:
             self._report(f"line {line.number}: {line.problem}")
         elif self.is_followed_by_blank:
@@ -129,6 +135,8 @@ class _Block:
                 f"line {number} has an offset that is no whole number, or an end that is not behind its start: give "
                 "the place of the first character and that behind the last"
             )
+            return
+        if self.problem is not None:
             return
         names = tuple(each.strip() for each in individual_names.split("|") if each.strip())
         self.annotations.append(_Annotation(int(start), int(end), text, kind, concept, names))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from biogpt_onnx.files import rows
 from biogpt_onnx.files.pubtator.composite import parts_of
 from biogpt_onnx.files.pubtator.reader import looks_like_pubtator
 from biogpt_onnx.tasks.document import Document, NamedEntity
@@ -172,3 +173,10 @@ def test_other_line_endings_and_marks_within_a_file_are_no_part_of_it(ending: st
 )
 def test_a_file_is_known_by_its_first_line(beginning: bytes, looks: bool) -> None:  # noqa: FBT001
     assert looks_like_pubtator(beginning) is looks
+
+
+def test_a_document_of_endless_annotations_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MAX_ROW_BYTES", 1000)
+    items = read("1|t|Lithium\n" + "1\t0\t7\tLithium\tChemical\tD1\n" * 500 + "\n2|t|behind\n", "pubtator")
+    assert "more than 1,000 characters of lines" in problems(items)[1]
+    assert items[1].document == Document("behind", "2")
