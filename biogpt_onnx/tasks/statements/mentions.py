@@ -39,6 +39,8 @@ class MentionFinder:
     def closest(self, name: str, full_text: str, near: int = 0) -> Span | None:
         """Returns the span whose spelling is closest to a name's: with the same capitals and marks, if there is one.
 
+        A capital with which the document begins a sentence makes no difference.
+
         Args:
             name: The name, as a person or a program wrote it.
             full_text: The document's full text.
@@ -47,9 +49,11 @@ class MentionFinder:
 
         def difference(span: Span) -> tuple[bool, bool, int]:
             there = " ".join(full_text[slice(*span)].split())
-            return there != wanted, there.translate(_FOLDED) != wanted.translate(_FOLDED), abs(span[0] - near)
+            is_marked_otherwise = there.translate(_FOLDED) not in {form.translate(_FOLDED) for form in wanted}
+            return there not in wanted, is_marked_otherwise, abs(span[0] - near)
 
-        wanted = " ".join(name.split())
+        plain = " ".join(name.split())
+        wanted = {plain, plain[:1].upper() + plain[1:]}
         return min(self._spans(name), key=difference, default=None)
 
     def text_at(self, spans: Sequence[Span]) -> str | None:
