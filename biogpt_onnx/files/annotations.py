@@ -1,13 +1,14 @@
 """Relations as annotation formats have them: typed mentions with concepts, and pairs of mentions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from biogpt_onnx.files.lexicon import Lexicon
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.tasks.entity_types import TypeNames, is_of_type
 from biogpt_onnx.tasks.results import Span
+from biogpt_onnx.tasks.statements.mentions import compared
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,19 @@ def annotated_relations(
         schema: The names of the relations and the entity types.
         lexicon: The concepts of the entities.
     """
-    entities = record["document"].get("entities", ())
+    entities = [_Named.of(entity, full_text) for entity in record["document"].get("entities", ())]
 
     def mention(relation: Record, slot: str, kind: str) -> Mention:
         span = relation[f"{slot}_span"]
         text = relation[slot] if span is None else full_text[slice(*span)]
-        named = (one for one in entities if is_of_type(one["type"], kind, schema.type_names))
-        concept = (
-            lexicon.known_concept(text)
-            or relation.get(f"{slot}_concept")
-            or _concept_of(named, text, span, full_text)
-            or lexicon.concept(text)
+        of_kind = [one for one in entities if is_of_type(one.kind, kind, schema.type_names)]
+        named = _named(of_kind, text, span)
+        concepts = (
+            *(lexicon.known_concept(name) for name in (text, *(entity.text for entity in named))),
+            relation.get(f"{slot}_concept"),
+            *(entity.concept for entity in named),
         )
+        concept = next((str(one) for one in concepts if one), lexicon.concept(text))
         return Mention(text, kind, None if span is None else (span[0], span[1]), concept)
 
     return [
@@ -100,26 +102,27 @@ def annotated_relations(
     ]
 
 
-def _concept_of(
-    entities: Iterable[dict[str, Any]], text: str, span: Sequence[int] | None, full_text: str
-) -> str | None:
-    """Returns the concept that the input names for a place or, if it names none there, elsewhere for the same words."""
-    wanted = _words(text)
-    elsewhere = None
-    for entity in entities:
-        if not entity["concept"]:
-            continue
-        if span is not None and _range(entity["spans"]) == tuple(span):
-            return str(entity["concept"])
-        there = " ".join(full_text[slice(*place)] for place in entity["spans"])
-        if elsewhere is None and wanted in {_words(entity["text"]), _words(there)}:
-            elsewhere = str(entity["concept"])
-    return elsewhere
+class _Named(NamedTuple):
+    """An entity that the input names."""
+
+    text: str
+    kind: str
+    span: Span | None
+    concept: str
+    forms: frozenset[str]
+
+    @classmethod
+    def of(cls, entity: dict[str, Any], full_text: str) -> "_Named":
+        spans = entity["spans"]
+        there = " ".join(full_text[slice(*span)] for span in spans)
+        forms = frozenset(compared(name, is_loose=True) for name in (entity["text"], there))
+        # Several mentions in parts may have the same first and last character.
+        span = (spans[0][0], spans[0][1]) if len(spans) == 1 else None
+        return cls(entity["text"], entity["type"], span, entity["concept"], forms)
 
 
-def _range(spans: Sequence[Sequence[int]]) -> tuple[int, int] | None:
-    return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None
-
-
-def _words(text: str) -> str:
-    return " ".join(text.lower().split())
+def _named(entities: Sequence[_Named], text: str, span: Sequence[int] | None) -> list[_Named]:
+    """Returns the entities that the input names at a place, then those that it names elsewhere with the same words."""
+    here = [entity for entity in entities if span is not None and entity.span == tuple(span)]
+    form = compared(text, is_loose=True)
+    return here + [entity for entity in entities if entity not in here and form in entity.forms]

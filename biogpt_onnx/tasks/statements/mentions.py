@@ -118,9 +118,14 @@ class _Compared(NamedTuple):
         return self.text[place - 1].isalnum() and self.text[place].isalnum()
 
 
-def compared(words: str) -> str:
-    """Returns words in the form in which they are compared, with the spaces between words."""
-    return _compared(words, is_loose=False).text.strip()
+def compared(words: str, *, is_loose: bool = False) -> str:
+    """Returns words in the form in which they are compared.
+
+    Args:
+        words: The words.
+        is_loose: A space between a letter and a digit does not count.
+    """
+    return _compared(words, is_loose=is_loose).text.strip()
 
 
 def folded(text: str) -> Iterator[tuple[str, int]]:

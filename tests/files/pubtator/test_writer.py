@@ -75,6 +75,31 @@ def test_a_lexicon_counts_more_than_the_input() -> None:
     assert "354896\tCID\tC1\tD006323\n" in text
 
 
+def test_the_lexicon_may_have_the_name_as_the_input_spells_it() -> None:
+    entities = (NamedEntity("FK 506", "Chemical"), NamedEntity("kidney failure", "Disease", ((14, 27),)))
+    document = Document("FK506 without renal failure.", "1", entities=entities)
+    found = relation(document, "FK506", "renal failure")
+    lexicon = Lexicon({"fk 506": "D016559", "kidney failure": "D051437"})
+    assert "1\tCID\tD016559\tD051437\n" in written(PubTator(CID, lexicon), [record(document, found)])
+
+
+def test_a_composite_mention_has_its_own_id_and_not_that_of_an_individual_one() -> None:
+    document = Document("Lithium with renal and hepatic failure.", "1")
+    individual = NamedEntity("renal failure", "Disease", ((13, 18), (31, 38)), "D1")
+    composite = NamedEntity("renal and hepatic failure", "Disease", ((13, 38),), "D1|D2")
+    found = relation(document, "Lithium", "renal and hepatic failure")
+    given = replace(found, tail_concept="D1")
+    text = written(PubTator(CID), [record(replace(document, entities=(individual, composite)), found, given)])
+    assert [line.split("\t")[-1] for line in text.splitlines() if "\tDisease\t" in line] == ["D1|D2", "D1"]
+
+
+def test_words_that_differ_by_a_space_between_letters_are_not_the_same() -> None:
+    entities = (NamedEntity("a trial", "Disease", (), "D1"), NamedEntity("Lithium", "Chemical", ((0, 7),), "D2"))
+    document = Document("Lithium and atrial.", "1", entities=entities)
+    found = relation(document, "Lithium", "atrial")
+    assert "1\tCID\tD2\tatrial\n" in written(PubTator(CID), [record(document, found)])
+
+
 def test_the_id_of_a_given_entity_counts_more_than_another_of_its_place() -> None:
     found = replace(relation(ANNOTATED, "Lidocaine", "cardiac asystole"), tail_concept="D999")
     assert "\tCID\tMESH:D008012\tD999\n" in written(PubTator(CID), [record(ANNOTATED, found)])
