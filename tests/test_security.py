@@ -64,6 +64,27 @@ def test_a_bad_row_of_a_file_is_named_without_its_words(
     assert PATIENT not in printed.out + printed.err
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.pubtator", f"1|t|{PATIENT} had tremor.\n{PATIENT}\twas given\tlithium\n"),
+        ("a.pubtator", f"1|t|Tremor.\n1\t0\t{PATIENT}\t{PATIENT}\tChemical\n"),
+        ("a.pubtator", f"1|t|Tremor.\n1\t0\t3\t{PATIENT}\tChemical\n"),
+        ("a.json", f'{{"passages": [{{"offset": "{PATIENT}", "text": "{PATIENT}"}}]}}'),
+        ("a.json", f'{{"documents": [{{"id": "{PATIENT}",, "passages": ["{PATIENT}"]}}]}}'),
+        ("a.jsonl", f'{{"text": "{PATIENT}", "entities": [{{"text": "{PATIENT}", "span": ["{PATIENT}"]}}]}}\n'),
+    ],
+)
+def test_a_bad_annotation_is_named_without_its_words(
+    name: str, content: str, mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert main(["relations", str(mini_bundle), str(path), "--task", "bc5cdr", "--given-entities"]) > 0
+    printed = capsys.readouterr()
+    assert PATIENT not in printed.out + printed.err
+
+
 def test_a_model_in_use_opens_no_connection(mini: BioGPT, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

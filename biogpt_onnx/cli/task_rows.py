@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.cli.arguments.entities import EntityCensus
 from biogpt_onnx.cli.arguments.inputs import Input, task_input
 from biogpt_onnx.cli.arguments.outputs import output_file
 from biogpt_onnx.cli.progress import Progress
@@ -51,6 +52,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     output_format: OutputFormat = _JSON_LINES,
     *,
     completed: Callable[[Document], Document] = lambda document: document,
+    census: EntityCensus | None = None,
 ) -> int:
     """Runs a task on all rows of the input file and writes the results; standard error names rows without a result.
 
@@ -61,14 +63,21 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         reading: The settings of prompt building.
         output_format: The form of the results.
         completed: Completes a document with the command's options.
+        census: Counts the types of the given entities; None for none.
 
     Returns:
         The exit code: 1 if some rows have no result, else 0.
     """
     source = task_input(options)
-    total = 0 if is_stream(source.name) else sum(1 for _ in _rows(source))
+    counted = census.counted if census is not None else iter
+    from_stream = is_stream(source.name)
+    total = 0 if from_stream else sum(1 for _ in counted(_rows(source)))
+    if census is not None and not from_stream:
+        census.warn()
     # The first row is read here, so that a bad file is refused before any output is opened.
     rows = _rows(source)
+    if from_stream:
+        rows = iter(counted(rows))
     runner = _Runner(options, task, model, reading, completed)
     with (
         open_results(
@@ -77,7 +86,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             _identity(options, source, task, model, reading),
             inputs=[Path(path) for name in _READ if (path := getattr(options, name, None)) is not None],
             # Nothing proves that another stream has the same content.
-            restart=options.restart or is_stream(source.name),
+            restart=options.restart or from_stream,
             overwrite=options.overwrite,
         ) as results,
         Progress(task.name, estimate=True) as progress,
@@ -91,6 +100,8 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             if total:
                 progress(done, total)
         results.finish()
+    if census is not None and from_stream:
+        census.warn()
     return 1 if runner.failed else 0
 
 
@@ -183,4 +194,5 @@ def _identity(
         "normalize_punctuation": reading.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),
+        "entity_types": getattr(options, "entity_type", []),
     }

@@ -19,6 +19,10 @@ class Lexicon:
 
     concepts: Mapping[str, str] = field(default_factory=dict)
 
+    def known_concept(self, name: str) -> str | None:
+        """Returns the id of a name in any case; None for an unknown name."""
+        return self.concepts.get(_key(name))
+
     def concept(self, name: str) -> str:
         """Returns the id of a name in any case; for an unknown name the name itself, in lower case."""
         key = _key(name)

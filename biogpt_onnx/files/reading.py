@@ -8,12 +8,12 @@ from typing import NamedTuple, TypeVar
 
 from biogpt_onnx.files.articles.jats import check_jats, read_jats
 from biogpt_onnx.files.articles.pubmed import check_pubmed, read_pubmed
-from biogpt_onnx.files.bioc.json_reader import read_bioc_json
+from biogpt_onnx.files.bioc.json_reader import check_bioc_json, read_bioc_json
 from biogpt_onnx.files.bioc.xml_reader import check_bioc_xml, read_bioc_xml
 from biogpt_onnx.files.formats import FORMATS, WITH_ENTITIES, WITH_FIELDS, Format, format_of, may_be
 from biogpt_onnx.files.opening.content import format_by_content
 from biogpt_onnx.files.opening.source import OpenSource, Source, is_stream, open_source
-from biogpt_onnx.files.pubtator import read_pubtator
+from biogpt_onnx.files.pubtator.reader import read_pubtator
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.fields import FieldRow, rows_of_fields
@@ -43,6 +43,7 @@ _ROW_READERS: Mapping[Format, Callable[[io.BufferedReader, str], Iterator[Row]]]
 # Formats in which a later fault is one of the whole file: it is found before hours of work.
 _CHECKS: Mapping[Format, Callable[[io.BufferedReader, str], None]] = {
     "bioc": check_bioc_xml,
+    "biocjson": check_bioc_json,
     "json": check_json_documents,
     "pubmed": check_pubmed,
     "jats": check_jats,
@@ -55,7 +56,7 @@ def read_documents(
     """Reads the documents of a file one at a time, as the returned iterator is advanced.
 
     The first document is read at once, so that a file that cannot be read is refused before other work is done. One
-    document is in memory at a time; of BioC JSON the whole file. A file that is compressed by gzip is unpacked as it is
+    document is in memory at a time. A file that is compressed by gzip is unpacked as it is
     read.
 
     Args:

@@ -61,6 +61,7 @@ def record_of(row: Row, result: object, *, keep_document: bool = False) -> Recor
             "text": document.text,
             "question": document.question,
             "passages": _plain(passages),
+            "entities": _plain(document.entities or ()),
         }
     return record
 

@@ -2,18 +2,27 @@
 
 from dataclasses import dataclass
 
+Span = tuple[int, int]
+"""Start and end of some characters of `Document.full_text`, the end excluded."""
+
 
 @dataclass(frozen=True)
 class NamedEntity:
     """An entity that a document names.
 
     Attributes:
-        text: The entity's name as the document writes it.
+        text: The entity's name. If `spans` holds one span, the document's own characters there count instead, because
+            annotations often spell names in another way than the document.
         type: The entity's type, such as "Chemical"; empty if unknown.
+        spans: The mention's characters in `Document.full_text`; several spans, in order, for a mention in parts, such
+            as "renal failure" in "renal and hepatic failure"; empty to take the name wherever the document holds it.
+        concept: The id of the entity's concept, such as a MeSH id; empty if unknown.
     """
 
     text: str
     type: str = ""
+    spans: tuple[Span, ...] = ()
+    concept: str = ""
 
 
 @dataclass(frozen=True)

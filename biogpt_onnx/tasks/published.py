@@ -54,7 +54,14 @@ BC5CDR = RelationTask(
 )
 """Chemical-induced diseases, from title and abstract."""
 
-KD_DTI = RelationTask("kd-dti", _INTERACTION, labels=DRUG_TARGET_LABELS, head_type="Chemical", tail_type="Gene")
+KD_DTI = RelationTask(
+    "kd-dti",
+    _INTERACTION,
+    labels=DRUG_TARGET_LABELS,
+    head_type="Chemical",
+    tail_type="Gene",
+    type_names=(("Gene", "Target"),),
+)
 """Drug-target interactions, from title and abstract."""
 
 DDI = RelationTask(
@@ -63,6 +70,8 @@ DDI = RelationTask(
     labels=DRUG_DRUG_LABELS,
     head_type="Chemical",
     tail_type="Chemical",
+    # A group of drugs, as the DDI corpus names it.
+    type_names=(("Chemical", "Group"),),
     source=abstract_alone,
 )
 """Drug-drug interactions, from a text without its title."""

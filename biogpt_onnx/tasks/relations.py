@@ -1,6 +1,6 @@
 """Relation extraction: the relations that a document states."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum
@@ -11,13 +11,15 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.results import Generation
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import StatementConstraint
-from biogpt_onnx.tasks.statements.entity_names import entity_names
+from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
 from biogpt_onnx.tasks.statements.mentions import MentionFinder
 from biogpt_onnx.tasks.statements.segments import FixedTokens, OneOf, SourceEntity
+from biogpt_onnx.tasks.statements.separation import Separation
 from biogpt_onnx.tasks.statements.template import HEAD, RELATION, TAIL, StatementTemplate
 
 # Microsoft's scripts allow 1,024 tokens; a prompt leaves fewer.
@@ -36,6 +38,8 @@ class RelationTask:
         labels: The texts that may stand for {relation}; empty for any text, which free decoding alone can give.
         head_type: The type of the first entity, such as "Chemical"; empty for any.
         tail_type: The type of the second entity; empty for any.
+        type_names: Pairs of a type and another name by which documents may call it, beside the names that
+            `is_of_type` knows.
         soft_prompt_size: Rows of the soft prompt behind the source; None accepts any number.
         source: Makes the source text from the document.
         config: The decoding; by default greedy, as in Microsoft's scripts.
@@ -51,6 +55,7 @@ class RelationTask:
     labels: tuple[str, ...] = ()
     head_type: str = ""
     tail_type: str = ""
+    type_names: TypeNames = ()
     soft_prompt_size: int | None = 9
     source: SourceBuilder = title_and_abstract
     config: GenerationConfig = _CONFIG
@@ -79,17 +84,20 @@ class RelationTask:
 
         Raises:
             ConfigError: The task has no labels to keep to.
+            PromptError: A document names an entity where it holds something else.
         """
-        constraints = [None if free else self.constraint(model.tokenizer, one) for one in prepared]
+        finders = [_EntityFinder(self, model.tokenizer, one) for one in prepared]
+        constraints = [None if free else self._constraint(*pair) for pair in zip(prepared, finders, strict=True)]
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config, allowed=constraints)
-        return [self._read(model.tokenizer, *pair) for pair in zip(prepared, generations, strict=True)]
+        rows = zip(prepared, finders, generations, strict=True)
+        return [self._read(model.tokenizer, *row) for row in rows]
 
     def combine(self, results: Sequence[Relations]) -> Relations:
         """Combines the relations of a document's windows, in order.
 
         A relation that several windows state is one, with the best of their scores.
         """
-        stated: dict[tuple[str, str, str], list[Relation]] = {}
+        stated: dict[tuple[str | None, ...], list[Relation]] = {}
         for relation in (relation for result in results for relation in result.relations):
             stated.setdefault(_key(relation), []).append(relation)
         return Relations(
@@ -109,12 +117,17 @@ class RelationTask:
 
         Raises:
             ConfigError: The task has no labels to keep to.
+            PromptError: The document names an entity where it holds something else.
         """
+        return self._constraint(prepared, _EntityFinder(self, tokenizer, prepared))
+
+    def _constraint(self, prepared: Prepared, finder: "_EntityFinder") -> AllowedTokens:
+        tokenizer = finder.tokenizer
 
         def ids(text: str) -> list[int]:
             return tokenizer.encode(text)[1:]
 
-        entities = self._entities(tokenizer, prepared)
+        entities = finder.segments(prepared)
         if None in entities.values():
             return lambda generated: () if generated else (tokenizer.eos_id,)
         literals = [ids(literal) for literal in self._template.literals]
@@ -122,28 +135,20 @@ class RelationTask:
         for slot, literal in zip(self._template.slots, literals[1:], strict=True):
             segment = self._labels(ids) if slot == RELATION else entities[slot]
             segments += [*([segment] if segment else []), *([FixedTokens(literal)] if literal else [])]
-        return StatementConstraint(segments, _separator(tokenizer), [*ids("."), tokenizer.eos_id])
-
-    def _entities(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> dict[str, SourceEntity | OneOf | None]:
-        """Returns the segments of {head} and {tail}; None for one of which the document names no entity."""
-        if prepared.document.entities is None:
-            entity = SourceEntity(tokenizer, prepared.symbols, prepared.source_ids)
-            return {HEAD: entity, TAIL: entity}
-        types = {HEAD: self.head_type, TAIL: self.tail_type}
-        names = {slot: entity_names(tokenizer, prepared, wanted) for slot, wanted in types.items()}
-        return {slot: OneOf(sequences) if sequences else None for slot, sequences in names.items()}
+        return StatementConstraint(segments, Separation(tokenizer), [*ids("."), tokenizer.eos_id])
 
     def _labels(self, ids: Callable[[str], list[int]]) -> OneOf:
         if not self.labels:
             raise ConfigError(f"task {self.name} has no labels to keep to: give it some, or decode freely")
         return OneOf([ids(label) for label in self.labels])
 
-    def _read(self, tokenizer: BioGptTokenizer, prepared: Prepared, generation: Generation) -> Relations:
-        mentions = MentionFinder(prepared.source)
-        found: dict[tuple[str, str, str], Relation] = {}
+    def _read(
+        self, tokenizer: BioGptTokenizer, prepared: Prepared, finder: "_EntityFinder", generation: Generation
+    ) -> Relations:
+        found: dict[tuple[str | None, ...], Relation] = {}
         unparsed = []
         for text, score in _statements(tokenizer, generation):
-            relation = self._relation(text, score, prepared, mentions)
+            relation = self._relation(text, score, prepared, finder)
             if relation is None:
                 unparsed.append(text)
             else:
@@ -151,30 +156,68 @@ class RelationTask:
         complete = generation.finish_reason == "eos"
         return Relations(tuple(found.values()), tuple(unparsed), generation.text.strip(), prepared.read, complete)
 
-    def _relation(self, text: str, score: float, prepared: Prepared, mentions: MentionFinder) -> Relation | None:
+    def _relation(self, text: str, score: float, prepared: Prepared, finder: "_EntityFinder") -> Relation | None:
         parses = list(self._template.parses(text))
         if not parses:
             return None
         # "and" may separate two entities or belong to one: the parse whose texts the document holds is taken.
-        best = max(parses, key=lambda parse: self._num_known(parse, mentions))
-        head, tail = (mentions.find(best[name]) for name in (HEAD, TAIL))
+        best = max(parses, key=lambda parse: self._num_known(parse, finder))
+        head, tail = (finder.find(slot, best[slot]) for slot in (HEAD, TAIL))
         full_text = prepared.document.full_text
         return Relation(
-            head=best[HEAD] if head is None else full_text[slice(*head)],
+            head=best[HEAD] if head is None else full_text[slice(*head.span)],
             relation=best.get(RELATION, self.relation),
-            tail=best[TAIL] if tail is None else full_text[slice(*tail)],
-            head_span=head,
-            tail_span=tail,
+            tail=best[TAIL] if tail is None else full_text[slice(*tail.span)],
+            head_span=None if head is None else head.span,
+            tail_span=None if tail is None else tail.span,
             score=score,
+            head_concept=None if head is None else head.concept,
+            tail_concept=None if tail is None else tail.concept,
         )
 
-    def _num_known(self, parse: dict[str, str], mentions: MentionFinder) -> int:
-        known = [mentions.find(parse[slot]) is not None for slot in (HEAD, TAIL)]
-        return sum([*known, parse.get(RELATION) in self.labels])
+    def _num_known(self, parse: dict[str, str], finder: "_EntityFinder") -> tuple[int, int]:
+        """Returns the numbers of a parse's given entities, and of its texts that are known at all."""
+        given = [finder.given(slot, parse[slot]) is not None for slot in (HEAD, TAIL)]
+        known = [finder.find(slot, parse[slot]) is not None for slot in (HEAD, TAIL)]
+        return sum(given), sum([*known, parse.get(RELATION) in self.labels])
 
 
-def _key(relation: Relation) -> tuple[str, str, str]:
-    return relation.head.lower(), relation.relation, relation.tail.lower()
+class _EntityFinder:
+    """Finds the entities of a task's statements in a document: the given ones or, if there are none, any words."""
+
+    def __init__(self, task: RelationTask, tokenizer: BioGptTokenizer, prepared: Prepared) -> None:
+        self.tokenizer = tokenizer
+        self._mentions = mentions = MentionFinder(prepared.source)
+        types = {HEAD: task.head_type, TAIL: task.tail_type}
+        self._given: Mapping[str, GivenEntities] = {}
+        if prepared.document.entities is not None:
+            self._given = {
+                slot: GivenEntities(tokenizer, prepared, mentions, wanted, task.type_names)
+                for slot, wanted in types.items()
+            }
+
+    def segments(self, prepared: Prepared) -> dict[str, SourceEntity | OneOf | None]:
+        """Returns the segments of {head} and {tail}; None for one of which the document names no entity."""
+        if prepared.document.entities is None:
+            entity = SourceEntity(self.tokenizer, prepared.symbols, prepared.source_ids, prepared.source)
+            return {HEAD: entity, TAIL: entity}
+        return {slot: OneOf(given.token_ids) if given.token_ids else None for slot, given in self._given.items()}
+
+    def given(self, slot: str, words: str) -> Mention | None:
+        """Returns the mention of the given entity with a generated name; None if there is none."""
+        return self._given[slot].find(words) if slot in self._given else None
+
+    def find(self, slot: str, words: str) -> Mention | None:
+        """Returns the mention of a generated name; None if the document does not hold it."""
+        found = self.given(slot, words)
+        span = None if found is not None else self._mentions.find(words)
+        return found if span is None else Mention(span)
+
+
+def _key(relation: Relation) -> tuple[str | None, ...]:
+    """Returns what two statements of one relation have in common."""
+    concepts = (relation.head_concept, relation.tail_concept)
+    return relation.head.lower(), relation.relation, relation.tail.lower(), *concepts
 
 
 def _joined(stated: Sequence[Relation]) -> Relation:
@@ -183,23 +226,11 @@ def _joined(stated: Sequence[Relation]) -> Relation:
     return replace(first, score=max(relation.score for relation in stated), other_spans=tuple(spans)[1:])
 
 
-def _separator(tokenizer: BioGptTokenizer) -> int:
-    (separator,) = tokenizer.encode(";")[1:]
-    return separator
-
-
 def _statements(tokenizer: BioGptTokenizer, generation: Generation) -> Iterator[tuple[str, float]]:
     """Yields each statement of a generated text, without the full stop at its end, and its log-probability in nats."""
-    separator = _separator(tokenizer)
-    log_probabilities = generation.sequences[0].log_probabilities
-    ids, scores = [], []
-    pairs = list(zip(generation.token_ids, log_probabilities, strict=True))
-    for token, score in [*pairs, (separator, 0.0)]:
-        scores.append(score)
-        if token != separator:
-            ids.append(token)
-            continue
+    scores, start = generation.sequences[0].log_probabilities, 0
+    for ids, end in Separation(tokenizer).statements(generation.token_ids):
         text = tokenizer.decode(ids).strip()
         if text:
-            yield text.removesuffix(".").rstrip(), fsum(scores)
-        ids, scores = [], []
+            yield text.removesuffix(".").rstrip(), fsum(scores[start:end])
+        start = end

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Span = tuple[int, int]
-"""Start and end of some characters of `Document.full_text`, the end excluded."""
+from biogpt_onnx.tasks.document import Span
+
+__all__ = ["Answer", "Classification", "Description", "Relation", "Relations", "Span"]
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,13 @@ class Relation:
         head: The first entity, in the document's spelling if the document holds it, else as generated.
         relation: The name of the relation between the two entities.
         tail: The second entity, in the document's spelling if the document holds it, else as generated.
-        head_span: The first occurrence of the head; None if the document does not hold it.
-        tail_span: The first occurrence of the tail; None if the document does not hold it.
+        head_span: The characters of the head: the place that a given entity names, else the first occurrence; None if
+            the document does not hold it. That of a mention in parts runs from the first part to the last.
+        tail_span: The characters of the tail, as `head_span`.
         score: Log-probability in nats, under the model's unconstrained distribution, of the tokens that state the
             relation, given all tokens before them; the best of all windows, if the document was read in windows.
+        head_concept: The id of the head's concept, if the head is a given entity with one; else None.
+        tail_concept: The id of the tail's concept, if the tail is a given entity with one; else None.
         other_spans: (head_span, tail_span) of further windows that state the relation too; empty if the document was
             read at once.
     """
@@ -29,6 +33,8 @@ class Relation:
     head_span: Span | None
     tail_span: Span | None
     score: float
+    head_concept: str | None = None
+    tail_concept: str | None = None
     other_spans: tuple[tuple[Span | None, Span | None], ...] = ()
 
     @property

@@ -1,5 +1,6 @@
 import argparse
 import gzip
+import io
 import json
 import os
 import signal
@@ -197,7 +198,10 @@ def test_relations_of_the_entities_that_the_file_names_alone(
 ) -> None:
     file, json_lines = tmp_path / "in.pubtator", tmp_path / "in.jsonl"
     file.write_text(ANNOTATED)
-    entities = [{"text": "Lithium", "type": "Chemical"}, {"text": "tremor", "type": "Disease"}]
+    entities = [
+        {"text": "Lithium", "type": "Chemical", "concept": "D008094"},
+        {"text": "tremor", "type": "Disease", "concept": "D014202"},
+    ]
     rows = [
         {"title": "Lithium.", "text": "Lithium caused tremor and ataxia in nine rats.", "entities": entities},
         {"title": "Nothing is annotated here.", "text": "Cisplatin caused renal failure.", "entities": []},
@@ -224,6 +228,134 @@ def test_by_default_what_a_file_names_changes_nothing(
     assert outputs[0] == outputs[1]
 
 
+def given(bundle: Path, file: Path, *more: object) -> list[str]:
+    return relations(bundle, file, "--given-entities", *more)
+
+
+def test_types_are_those_of_the_task_by_whatever_name(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = []
+    for number, (chemical, disease, options) in enumerate(
+        [
+            ("Chemical", "Disease", []),
+            ("ChemicalEntity", "DiseaseOrPhenotypicFeature", []),
+            ("T103", "T038", ["--entity-type", "Chemical=T103", "--entity-type", "disease=T038"]),
+        ]
+    ):
+        file = tmp_path / f"{number}.pubtator"
+        file.write_text(ANNOTATED.replace("\tChemical", f"\t{chemical}").replace("\tDisease", f"\t{disease}"))
+        assert main(given(mini_bundle, file, *options)) == 0
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        outputs.append(captured.out)
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert records(outputs[0])[0]["relations"]
+
+
+@pytest.mark.parametrize(
+    ("chemical", "disease", "says"),
+    [
+        ("T103", "T038", "of the types T103 (1), T038 (1), none of which is a Chemical or a Disease, so"),
+        ("Chemical", "T038", "of the types Chemical (1), T038 (1), none of which is a Disease, so"),
+    ],
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_file_of_whose_types_none_is_wanted_is_warned_of(  # noqa: PLR0913, PLR0917 -- fixtures
+    chemical: str,
+    disease: str,
+    says: str,
+    is_stream: bool,  # noqa: FBT001
+    mini_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "in.pubtator"
+    file.write_text(ANNOTATED.replace("\tChemical", f"\t{chemical}").replace("\tDisease", f"\t{disease}"))
+    name: object = file
+    if is_stream:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+        name = "-"
+    assert main(relations(mini_bundle, name, "--given-entities", "--format", "pubtator")) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("warning: ") == 1
+    assert says in captured.err
+    assert f"--entity-type {'Disease' if chemical == 'Chemical' else 'Chemical'}=T" in captured.err
+    assert [record["relations"] for record in records(captured.out)] == [[], []]
+
+
+def test_a_file_that_names_nothing_is_warned_of(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "in.pubtator"
+    file.write_text("7|t|Lithium caused tremor.\n")
+    assert main(given(mini_bundle, file)) == 0
+    assert f"warning: {file} names no entities, so" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("Chemical", "give a type of the task and the file's"),
+        ("Chemical=", "give a type of the task and the file's"),
+        ("Gene=T116", "the task bc5cdr has the types Chemical and Disease"),
+    ],
+)
+def test_a_name_of_a_type_must_be_one_of_the_tasks(
+    argument: str, says: str, mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "in.pubtator"
+    file.write_text(ANNOTATED)
+    assert main(given(mini_bundle, file, "--entity-type", argument)) == 2
+    assert says in capsys.readouterr().err
+    assert main(relations(mini_bundle, file, "--entity-type", "Chemical=T103")) == 2
+    assert "--entity-type names types of --given-entities" in capsys.readouterr().err
+
+
+def test_pubtator_is_told_by_its_content_and_keeps_the_ids_of_its_entities(mini_bundle: Path, tmp_path: Path) -> None:
+    file = tmp_path / "corpus_pubtator.txt"
+    file.write_text(ANNOTATED)
+    for number, options in enumerate((["--given-entities"], [])):
+        out = tmp_path / f"{number}.pubtator"
+        assert main(relations(mini_bundle, file, "-o", out, *options)) == 0
+        lines = out.read_text().splitlines()
+        assert len([line for line in lines if "|t|" in line]) == 2
+        assert "7\t0\t7\tLithium\tChemical\tD008094" in lines
+        assert any(line.startswith("7\tCID\tD008094\t") for line in lines)
+    bioc = tmp_path / "out.xml"
+    assert main(relations(mini_bundle, file, "-o", bioc, "--given-entities")) == 0
+    assert '<infon key="identifier">D014202</infon>' in bioc.read_text()
+
+
+def test_ids_and_places_of_given_entities_are_in_the_records(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entities = [
+        {"text": "LITHIUM", "type": "drug", "span": [17, 24], "concept": "D008094"},
+        {"text": "tremor", "type": "Disease", "concept": 14202},
+    ]
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps({"text": "Lithium it was: lithium caused tremor.", "entities": entities}) + "\n")
+    file.write_text(file.read_text().replace("was: lithium", "was:  LITHIUM"))
+    assert main(given(mini_bundle, file)) == 0
+    (relation,) = records(capsys.readouterr().out)[0]["relations"]
+    assert (relation["head"], relation["head_span"], relation["head_concept"]) == ("LITHIUM", [17, 24], "D008094")
+    assert relation["tail_concept"] == "14202"
+
+
+def test_an_entity_that_the_document_does_not_hold_is_an_error_of_its_row(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "in.pubtator"
+    file.write_text(ANNOTATED + "9|t|Lithium caused tremor.\n9\t2\t9\taspirin\tChemical\tD1\n")
+    assert main(given(mini_bundle, file)) == 1
+    captured = capsys.readouterr()
+    assert ["error" in record for record in records(captured.out)] == [False, False, True]
+    assert "line 9: the document's entity 1, at 2 to 9, has a name that stands neither there nor else" in captured.err
+    assert main(relations(mini_bundle, file)) == 0
+
+
 @pytest.mark.parametrize(
     ("field", "says"),
     [
@@ -231,6 +363,9 @@ def test_by_default_what_a_file_names_changes_nothing(
         (', "entities": [{"type": "Chemical"}]', "the field entities holds an object: give names, or objects with"),
         (', "entities": "Lithium"', "the field entities is a string: give a list of what the text names"),
         (', "entities": null', "the field entities is null: give a list of what the text names"),
+        (', "entities": [{"text": "X", "span": [1]}]', "the field entities holds a span that is not [start, end]"),
+        (', "entities": [{"text": "X", "span": [1, true]}]', "the field entities holds a span that is not [start"),
+        (', "entities": [{"text": "X", "concept": []}]', "the field concept is a list: give a string"),
         ("", "it has no field entities: add it"),
     ],
 )

@@ -13,7 +13,7 @@ from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.bioc.xml_writer import BioC
 from biogpt_onnx.files.journal.journal import SUFFIX
 from biogpt_onnx.files.output import open_results
-from biogpt_onnx.files.pubtator import PubTator
+from biogpt_onnx.files.pubtator.writer import PubTator
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.json_lines import JsonLines

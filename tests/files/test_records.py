@@ -28,6 +28,8 @@ def test_a_relation_says_whether_the_document_holds_it() -> None:
             "head_span": [0, 9],
             "tail_span": [17, 25],
             "score": -0.5,
+            "head_concept": None,
+            "tail_concept": None,
             "in_source": True,
         },
         {
@@ -37,6 +39,8 @@ def test_a_relation_says_whether_the_document_holds_it() -> None:
             "head_span": [0, 9],
             "tail_span": None,
             "score": -0.5,
+            "head_concept": None,
+            "tail_concept": None,
             "in_source": False,
         },
     ]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from biogpt_onnx.files.annotations import RelationSchema
+from biogpt_onnx.files.bioc.xml_writer import BioC
 from biogpt_onnx.files.formats import FORMATS, Format, format_of
-from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.files.reading import detect_format, read_documents
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, read, save
@@ -95,9 +97,54 @@ def test_a_table_without_the_column_is_refused_at_once(tmp_path: Path) -> None:
         read_documents(save(tmp_path, "a.csv", "id,note\n1,X\n"))
 
 
-def test_bioc_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_bioc_is_read_and_its_writer_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "bioc", None)
-    for name, data in (("a.xml", "<collection></collection>"), ("a.json", json.dumps({"documents": []}))):
-        with pytest.raises(DocumentError, match=r'pip install "biogpt-onnx\[files\]"'):
-            read_documents(save(tmp_path, name, data))
-    assert documents(read("1|t|X\n", "pubtator")) == [Document("X", "1")]
+    monkeypatch.setitem(sys.modules, "lxml", None)
+    passages = "<passage><offset>0</offset><text>X</text></passage>"
+    xml = f"<collection><document><id>1</id>{passages}</document></collection>"
+    data = json.dumps({"documents": [{"id": "1", "passages": [{"offset": 0, "text": "X"}]}]})
+    for name, content in (("a.xml", xml), ("a.json", data)):
+        assert documents(list(read_documents(save(tmp_path, name, content)))) == [Document("X", "1")]
+    with pytest.raises(DocumentError, match=r'pip install "biogpt-onnx\[files\]"'):
+        BioC(RelationSchema("CID", "Chemical", "Disease"))
+
+
+PUBTATOR = "1|t|Lithium\n1|a|It works.\n1\t0\t7\tLithium\tChemical\tD1\n"
+BIOC = "<?xml version='1.0'?>\n<!DOCTYPE collection SYSTEM 'BioC.dtd'>\n<!-- -->\n<collection></collection>"
+BIOC_JSON = '{"source": "", "documents": [{"id": "1", "passages": [{"offset": 0, "text": "X"}]}]}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "file_format"),
+    [
+        ("corpus_pubtator.txt", PUBTATOR, "pubtator"),
+        ("corpus.tsv", PUBTATOR, "pubtator"),
+        ("corpus", PUBTATOR, "pubtator"),
+        ("corpus.txt", BIOC, "bioc"),
+        ("corpus.jsonl", BIOC_JSON * 2, "biocjson"),
+        ("corpus.ndjson", '{"passages": [{"text": "X", "offset": 0}]}', "biocjson"),
+        ("corpus.json", '\ufeff{"documents": []}', "biocjson"),
+        ("corpus.txt", "Lithium works.\n", "text"),
+        ("rows.jsonl", '{"text": "it says \\"documents\\": [{}] and \\"passages\\": ["}\n', "jsonl"),
+        ("rows.jsonl", '{"text": "X", "passages": ["a", "b"]}\n', "jsonl"),
+        ("rows.jsonl", '{"text": "X", "documents": ["a", "b"]}\n', "jsonl"),
+    ],
+)
+def test_annotated_documents_are_told_by_their_content(
+    tmp_path: Path, name: str, content: str, file_format: Format
+) -> None:
+    path = save(tmp_path, name, content)
+    assert detect_format(path).format == file_format
+    assert list(read_documents(path)) == read(content, file_format)
+
+
+def test_annotated_documents_on_standard_input_are_told_by_their_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in (io.BytesIO(PUBTATOR.encode()), io.BufferedReader(io.BytesIO(PUBTATOR.encode()))):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stream))
+        assert list(read_documents("-")) == read(PUBTATOR, "pubtator")
+
+
+def test_a_format_that_is_given_counts_more_than_the_content(tmp_path: Path) -> None:
+    assert len(list(read_documents(save(tmp_path, "a.pubtator", PUBTATOR), "text"))) == 3

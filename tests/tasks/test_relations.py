@@ -1,6 +1,9 @@
 import pytest
 
-from biogpt_onnx import BioGPT, ConfigError, tasks
+from biogpt_onnx import BioGPT, ConfigError, PromptError, tasks
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
+from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
 from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, NamedEntity, RelationTask
 from makers.scripted import scripted
 
@@ -191,14 +194,99 @@ def test_where_one_of_the_two_cannot_be_named_there_is_no_relation(
     assert (found.relations, found.unparsed, found.text, found.complete) == ((), (), "", True)
 
 
-def test_names_with_typographic_punctuation_are_found_where_it_is_read_as_ascii(mini: BioGPT) -> None:
-    document = Document(
-        "Beta‑carotene caused ataxia.",
-        entities=(NamedEntity("Beta‑carotene", "Chemical"), NamedEntity("ataxia", "Disease")),
+MARKED = "Parkinson’s disease and Stevens–Johnson syndrome with lithium."
+
+
+@pytest.mark.parametrize("normalize_punctuation", [True, False])
+@pytest.mark.parametrize(
+    "entities",
+    [
+        (NamedEntity("lithium", "Chemical"), NamedEntity("Parkinson’s disease", "Disease")),
+        (NamedEntity("lithium", "Chemical"), NamedEntity("Parkinson's disease", "Disease")),
+        (NamedEntity("lithium", "Chemical"), NamedEntity("Parkinson disease", "Disease", ((0, 19),), "D010300")),
+        None,
+    ],
+    ids=["as the document", "as ASCII", "by its place", "any words"],
+)
+def test_words_with_typographic_marks_are_the_documents_own(
+    mini: BioGPT,
+    normalize_punctuation: bool,  # noqa: FBT001
+    entities: tuple[NamedEntity, ...] | None,
+) -> None:
+    if entities is None and not normalize_punctuation:
+        return  # Words that the vocabulary lacks cannot be generated.
+    document = Document(MARKED, entities=entities)
+    model = scripted(mini, said(("lithium", "parkinson's disease")))
+    (found,) = tasks.run(BC5CDR, model, [document], normalize_punctuation=normalize_punctuation)
+    (relation,) = found.relations
+    assert (relation.tail, relation.tail_span) == ("Parkinson’s disease", (0, 19))
+    assert (relation.head, relation.in_source) == ("lithium", True)
+
+
+def test_every_word_with_a_mark_can_be_found_again(mini: BioGPT) -> None:
+    model = scripted(mini, said(("lithium", "stevens-johnson syndrome"), ("lithium", "disease and stevens-johnson")))
+    (found,) = tasks.run(BC5CDR, model, [MARKED], normalize_punctuation=True)
+    assert [one.tail for one in found.relations] == [
+        "Stevens–Johnson syndrome",
+        "disease and Stevens–Johnson",
+    ]
+
+
+def test_a_relation_of_given_entities_has_their_places_and_ids(mini: BioGPT) -> None:
+    text = "All children received asparaginase. ALL relapsed."
+    all_, asparaginase = NamedEntity("ALL", "Disease", ((36, 39),), "D054198"), NamedEntity("asparaginase", "drug")
+    document = Document(text, entities=(all_, asparaginase))
+    (relation,) = only(scripted(mini, said(("asparaginase", "all"))), document).relations
+    assert (relation.tail, relation.tail_span, relation.tail_concept) == ("ALL", (36, 39), "D054198")
+    assert (relation.head_span, relation.head_concept) == ((22, 34), None)
+
+
+def test_individual_mentions_of_one_place_are_two_relations(mini: BioGPT) -> None:
+    text = "Cisplatin caused renal and hepatic failure."
+    entities = (
+        NamedEntity("Cisplatin", "Chemical", ((0, 9),), "D002945"),
+        NamedEntity("renal failure", "Disease", ((17, 22), (35, 42)), "D051437"),
+        NamedEntity("hepatic failure", "Disease", ((27, 42),), "D017093"),
     )
-    model = scripted(mini, said(("beta-carotene", "ataxia")))
-    (found,) = tasks.run(BC5CDR, model, [document], normalize_punctuation=True)
-    assert [(one.tail) for one in found.relations] == ["ataxia"]
+    model = scripted(mini, said(("cisplatin", "renal failure"), ("cisplatin", "hepatic failure")))
+    found = only(model, Document(text, entities=entities)).relations
+    assert [(one.tail, one.tail_span, one.tail_concept) for one in found] == [
+        ("renal and hepatic failure", (17, 42), "D051437"),
+        ("hepatic failure", (27, 42), "D017093"),
+    ]
+
+
+def test_a_document_names_what_it_does_not_hold(mini: BioGPT) -> None:
+    document = named(*NAMES, NamedEntity("headache", "Disease", ((3, 11),)))
+    with pytest.raises(PromptError, match="entity 4, at 3 to 11, has a name that stands neither there nor elsewhere"):
+        only(scripted(mini, ""), document)
+
+
+def test_a_title_without_a_full_stop_lends_none_to_its_last_word(mini: BioGPT) -> None:
+    document = Document("We gave it.", title="Lithium")
+    model = scripted(mini, "the relation between lithium. and lithium. exists.")
+    (relation,) = only(model, document, free=True).relations
+    assert (relation.head, relation.head_span, relation.tail, relation.in_source) == (
+        "Lithium",
+        (0, 7),
+        "Lithium",
+        True,
+    )
+    for relation in only(model, document).relations:
+        assert "." not in relation.head + relation.tail
+        assert relation.in_source
+
+
+def test_an_ampersand_of_several_pieces_ends_no_statement(mini: BioGPT) -> None:
+    characters = sorted(set("abcdefghijklmnopqrstuvwxyz&;.,"))
+    symbols = [*SPECIAL_TOKENS, *characters, *(character + END_OF_WORD for character in characters)]
+    tokenizer = BioGptTokenizer(symbols, [], soft_prompt_size=9)
+    assert tokenizer.symbol_to_id(";" + END_OF_WORD) in tokenizer.encode("&")
+    model = scripted(BioGPT(mini._backend, tokenizer, mini.manifest), said(("lamivudine", "hbv & hcv"), ("hbv", "hcv")))
+    for free in (False, True):
+        (found,) = tasks.run(BC5CDR, model, ["HBV & HCV after lamivudine."], free=free)
+        assert [(one.head, one.tail) for one in found.relations] == [("lamivudine", "HBV & HCV"), ("HBV", "HCV")]
+        assert found.unparsed == ()
 
 
 def test_free_decoding_keeps_to_no_names(mini: BioGPT) -> None:

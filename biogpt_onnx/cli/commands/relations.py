@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.entities import EntityCensus, add_entity_types, with_entity_types
 from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.outputs import JSON_LINES, output_format
 from biogpt_onnx.cli.arguments.tasks import (
@@ -22,7 +23,7 @@ from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.bioc.xml_writer import BioC
 from biogpt_onnx.files.lexicon import Lexicon, read_lexicon
-from biogpt_onnx.files.pubtator import PubTator
+from biogpt_onnx.files.pubtator.writer import PubTator
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import ConfigError
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_row_arguments(parser, "documents as text, JSON, CSV, TSV, PubTator or BioC")
     add_task_choice(parser, [task.name for task in tasks])
     add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
+    add_entity_types(parser)
     parser.add_argument(
         "--output-format",
         choices=_FORMATS,
@@ -72,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
         if not task.labels:
             raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")
         task = replace(task, labels=labels)
+    task = with_entity_types(task, options)
     return answer_rows(
         options,
         task,
@@ -79,11 +82,12 @@ def run(options: argparse.Namespace) -> int:
         reading_settings(options, "error"),
         drawing_or(_output(form, task, lexicon), options),
         completed=entity_filter(options),
+        census=EntityCensus(task, options.file) if options.given_entities else None,
     )
 
 
 def _output(name: str, task: RelationTask, lexicon: Lexicon) -> OutputFormat:
-    schema = RelationSchema(task.relation, task.head_type, task.tail_type)
+    schema = RelationSchema(task.relation, task.head_type, task.tail_type, task.type_names)
     if name == _PUBTATOR:
         return PubTator(schema, lexicon)
     return BioC(schema, lexicon) if name == _BIOC else JsonLines()

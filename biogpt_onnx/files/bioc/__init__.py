@@ -1,1 +1,1 @@
-"""BioC as XML and as JSON, by the library bioc, which is an extra."""
+"""BioC as XML and as JSON. It is written by the library bioc, which is an extra."""

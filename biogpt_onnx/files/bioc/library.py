@@ -1,4 +1,4 @@
-"""The library bioc, an extra that is imported when a BioC file is read or written."""
+"""The library bioc, an extra that is imported when a BioC file is written."""
 
 from importlib import import_module
 from types import ModuleType
@@ -14,9 +14,8 @@ def import_bioc() -> ModuleType:
     """
     try:
         module = import_module("bioc")
-        # These become attributes of the library.
-        import_module("bioc.biocjson")
+        # This becomes an attribute of the library.
         import_module("bioc.biocxml.encoder")
     except ImportError as error:
-        raise DocumentError('BioC files need the library bioc: pip install "biogpt-onnx[files]"') from error
+        raise DocumentError('BioC is written by the library bioc: pip install "biogpt-onnx[files]"') from error
     return module

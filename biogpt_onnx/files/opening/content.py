@@ -27,7 +27,7 @@ _ROOTS: dict[str, Format] = {
 
 # The fields of BioC's collections, of those of PubTator 3, and of a BioC document.
 _BIOC_FIELDS = ("documents", "PubTator3", "passages")
-_BIOC_LIST = re.compile(rf'"(?:{"|".join(_BIOC_FIELDS)})"\s*:\s*\[')
+_BIOC_LIST = re.compile(rf'"(?:{"|".join(_BIOC_FIELDS)})"\s*:\s*\[\s*[{{\]]')
 _OBJECT_BY_ID = re.compile(r'\{\s*"[^"\\]*"\s*:\s*\{')
 # The ends and the beginnings of lines between which a value of JSON goes on.
 _OPEN, _CLOSED = ("{", "[", ",", ":"), (",", "}", "]", ":")
@@ -70,7 +70,7 @@ def _json_format(text: str, *, is_whole: bool) -> Format | None:
         return "biocjson" if _BIOC_LIST.search(text) else "json"
     first = next((found for line in lines[:20] if (found := json_object_of(line)) is not None), None)
     if first is not None:
-        if any(isinstance(first.get(name), list) for name in _BIOC_FIELDS):
+        if any(_is_list_of_objects(first.get(name)) for name in _BIOC_FIELDS):
             return "biocjson"
         if len(lines) > 1:
             return "jsonl"
@@ -79,6 +79,10 @@ def _json_format(text: str, *, is_whole: bool) -> Format | None:
     if len(lines) == 1 and _BIOC_LIST.search(text):
         return "biocjson"
     return "json" if len(lines) == 1 and _OBJECT_BY_ID.match(text) else None
+
+
+def _is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _goes_on(lines: list[str]) -> bool:

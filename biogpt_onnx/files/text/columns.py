@@ -4,8 +4,9 @@ import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
+from biogpt_onnx.files.concepts import known_concept
 from biogpt_onnx.files.rows import RowError
-from biogpt_onnx.tasks.document import Document, NamedEntity
+from biogpt_onnx.tasks.document import Document, NamedEntity, Span
 
 TEXT_NAMES = ("text", "abstract", "context", "contexts", "sentence", "term", "CONTEXTS")
 """The names of the text's field if no name is given; the first of them that a row has is read."""
@@ -152,8 +153,18 @@ def _entity(value: object, name: str) -> NamedEntity:
     if isinstance(value, str):
         return NamedEntity(value)
     if isinstance(value, dict) and isinstance(value.get("text"), str):
-        return NamedEntity(value["text"], _string(value, "type"))
+        concept = known_concept(_id(value, "concept") or "")
+        return NamedEntity(value["text"], _string(value, "type"), _spans(value, name), concept)
     raise RowError(f'the field {name} holds {_kind(value)}: give names, or objects with "text" and "type"')
+
+
+def _spans(entity: Mapping[str, object], name: str) -> tuple[Span, ...]:
+    span = entity.get("span")
+    if span is None:
+        return ()
+    if isinstance(span, list) and [type(each) for each in span] == [int, int]:
+        return ((span[0], span[1]),)
+    raise RowError(f"the field {name} holds a span that is not [start, end]: give two whole numbers")
 
 
 def _id(row: Mapping[str, object], name: str | None) -> str | None:

@@ -96,7 +96,9 @@ def read_entry(path: Path) -> Entry:
         found = dict(pairs)
         if len(found) < len(pairs):
             ((name, times),) = Counter(name for name, _ in pairs).most_common(1)
-            raise DocumentError(f"{path} has {name!r} {times} times in one object: give each document an id of its own")
+            raise DocumentError(
+                f"{path} has {name[:60]!r} {times} times in one object: give each document an id of its own"
+            )
         return found
 
     try:

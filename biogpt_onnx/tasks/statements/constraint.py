@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from biogpt_onnx.tasks.statements.segments import FixedTokens, Segment
+from biogpt_onnx.tasks.statements.separation import Separation
 
 _KEPT = 64
 """Prefixes of which the states are kept."""
@@ -22,14 +23,14 @@ class StatementConstraint:
 
     Args:
         segments: The segments of a statement, in order.
-        separator: The token between two statements.
+        separation: The token between two statements.
         ending: The tokens behind the last statement; the last of them ends the text.
     """
 
-    def __init__(self, segments: Sequence[Segment[Any]], separator: int, ending: Sequence[int]) -> None:
+    def __init__(self, segments: Sequence[Segment[Any]], separation: Separation, ending: Sequence[int]) -> None:
         end = FixedTokens(ending)
-        self._segments = [*segments, FixedTokens([separator]), end]
-        self._separator_id = separator
+        self._segments = [*segments, FixedTokens([separation.token_id]), end]
+        self._separation = separation
         self._separator, self._ending = len(segments), len(segments) + 1
         # A text without statements ends at once.
         first = {self._begin(0), (self._ending, end.before_last)}
@@ -83,10 +84,5 @@ class StatementConstraint:
         return index, self._segments[index].begin()
 
     def _repeats_itself(self, token_ids: Sequence[int]) -> bool:
-        statements: list[list[int]] = [[]]
-        for token in token_ids:
-            if token == self._separator_id:
-                statements.append([])
-            else:
-                statements[-1].append(token)
+        statements = [tokens for tokens, _ in self._separation.statements(token_ids)]
         return statements[-1] in statements[:-1]

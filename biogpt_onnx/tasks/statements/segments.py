@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol, TypeVar
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
 from biogpt_onnx.runtime.tokenizer.vocabulary import UNK_ID
+from biogpt_onnx.tasks.prompts.source import Source
+from biogpt_onnx.tasks.statements.word_origins import added_words
 
 _MAX_WORDS = 32
 """Of an entity; the longest that are annotated in the corpora of BioGPT's tasks have fewer than twenty."""
@@ -15,6 +17,9 @@ _MAX_WORDS = 32
 _MAY_BEGIN = frozenset("([")
 _MAY_END = frozenset(")]+-%")
 _NEVER_INSIDE = frozenset(";")  # it separates statements
+
+# The token of a hyphen between two letters or digits.
+_JOINT = "@-@"
 
 StateT = TypeVar("StateT")
 
@@ -116,24 +121,31 @@ class SourceEntity:
 
     Words with characters that the vocabulary lacks are never part of an entity, because their tokens would not tell
     which words they are. Before lower-case letters the tokenizer leaves a full stop at its word, so most sentences of
-    a lower-cased text end with such a word: as the last word of an entity it may also stand without the full stop.
+    a lower-cased text end with such a word: as the last word of an entity it may also stand without the full stop. If
+    the full stop is one that the prompt puts behind a title, the word stands without it alone.
 
     Args:
         tokenizer: The tokenizer of the source.
         symbols: The source's tokens as strings, in order, as `BioGptTokenizer.tokenize` gives them.
         token_ids: The ids of these tokens.
+        source: The source text.
     """
 
-    def __init__(self, tokenizer: BioGptTokenizer, symbols: Sequence[str], token_ids: Sequence[int]) -> None:
+    def __init__(
+        self, tokenizer: BioGptTokenizer, symbols: Sequence[str], token_ids: Sequence[int], source: Source
+    ) -> None:
         self._token_ids = list(token_ids)
         self._ends: dict[int, _Word] = {}
         self._further: dict[int, tuple[int, ...]] = {}
         first: list[int] = []
-        for word in _words(symbols, token_ids):
+        words = list(_words(symbols, token_ids))
+        added = added_words(["-" if word.text == _JOINT else word.text for word in words], source)
+        for index, word in enumerate(words):
             self._ends[word.end] = word
             if not word.is_known or word.text in _NEVER_INSIDE:
                 continue
-            self._further[word.start] = (word.start, *self._without_full_stop(tokenizer, word))
+            whole = () if index in added else (word.start,)
+            self._further[word.start] = (*whole, *self._without_full_stop(tokenizer, word))
             if word.is_name or word.text in _MAY_BEGIN:
                 first += self._further[word.start]
         self._first = frozenset(first)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from biogpt_onnx.files import rows
+from biogpt_onnx.files.bioc.xml_reader import looks_like_bioc_xml
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.runtime.errors import DocumentError
@@ -72,7 +73,46 @@ def test_entities_are_read_and_relations_left_aside() -> None:
     data = collection(
         f"<document><id>7</id><passage><offset>0</offset><text>X</text>{annotation}</passage>{relation}</document>"
     )
-    assert documents(read(data, "bioc")) == [Document("X", "7", entities=(NamedEntity("X", "Chemical"),))]
+    named = (NamedEntity("X", "Chemical", ((0, 1),)),)
+    assert documents(read(data, "bioc")) == [Document("X", "7", entities=named)]
+
+
+def test_a_text_with_elements_in_it_is_read_whole() -> None:
+    text = "Ca<sup>2+</sup> channel <i>and <b>K</b></i>+"
+    annotation = f'<annotation><location offset="0" length="16"/><text>{text}</text></annotation>'
+    data = collection(
+        f"<document><id>7</id><passage><offset>0</offset><text>{text}</text>{annotation}</passage></document>"
+    )
+    (found,) = documents(read(data, "bioc"))
+    assert found.text == "Ca2+ channel and K+"
+    assert found.entities == (NamedEntity(found.text, "", ((0, 16),)),)
+
+
+def test_several_texts_of_a_passage_are_read_with_a_space_between() -> None:
+    data = collection(
+        "<document><id>7</id><passage><offset>0</offset><text>One.</text><text>Two.</text></passage></document>"
+    )
+    assert documents(read(data, "bioc")) == [Document("One. Two.", "7")]
+
+
+def test_a_mention_in_parts_is_the_same_entity_as_in_pubtator() -> None:
+    text = "Cisplatin caused renal and hepatic failure."
+
+    def annotation(name: str, concept: str, *places: tuple[int, int]) -> str:
+        locations = "".join(f'<location offset="{start}" length="{length}"/>' for start, length in places)
+        infons = f'<infon key="type">Disease</infon><infon key="MESH">{concept}</infon>'
+        return f"<annotation>{infons}{locations}<text>{name}</text></annotation>"
+
+    annotations = annotation("renal and hepatic failure", "D1|D2", (26, 25))
+    annotations += annotation("renal failure", "D1", (26, 5), (44, 7)) + annotation("hepatic failure", "D2", (36, 15))
+    passages = "<passage><infon key='type'>title</infon><offset>0</offset><text>Toxic.</text></passage>"
+    passages += (
+        f"<passage><infon key='type'>abstract</infon><offset>9</offset><text>{text}</text>{annotations}</passage>"
+    )
+    line = "7\t24\t49\trenal and hepatic failure\tDisease\tD1|D2\trenal failure|hepatic failure\n"
+    in_pubtator = documents(read(f"7|t|Toxic.\n7|a|{text}\n{line}", "pubtator"))
+    assert documents(read(collection(f"<document><id>7</id>{passages}</document>"), "bioc")) == in_pubtator
+    assert len(in_pubtator[0].entities or ()) == 3
 
 
 def test_comments_sections_and_carriage_returns_change_no_offset() -> None:
@@ -92,9 +132,25 @@ def test_the_file_says_its_encoding(encoding: str) -> None:
     [
         (document("2"), "empty"),
         (document("2", passage(0, " ")), "empty"),
-        (document("2", passage("x", "X")), "no BioC"),
-        (document("2", "<passage><text>X</text></passage>"), "no BioC"),
-        (document("2", "<passage><infon>x</infon><offset>0</offset><text>X</text></passage>"), "no BioC"),
+        (document("2", passage("x", "X")), "has a value of type str as offset"),
+        (document("2", "<passage><text>X</text></passage>"), "has no offset"),
+        (
+            document(
+                "2",
+                "<passage><offset>0</offset><text>X</text><annotation><location offset='-1' length='3'/>"
+                "<text>X</text></annotation></passage>",
+            ),
+            "has the offset -1 and the length 3",
+        ),
+        (
+            document(
+                "2",
+                "<passage><offset>0</offset><text>X</text><annotation><location offset='0'/>"
+                "<text>X</text></annotation></passage>",
+            ),
+            "no length",
+        ),
+        (document("2", "<a>" * 200 + "</a>" * 200), "nested 101 deep"),
         (
             document(
                 "2",
@@ -127,11 +183,9 @@ def test_a_document_that_is_too_long_is_not_kept_and_the_rest_goes_on(monkeypatc
     assert items[1].document == Document("C", "2")
 
 
-def test_a_text_beyond_the_librarys_own_limit_is_one_bad_document() -> None:
-    data = collection(document("1", passage(0, "é" * 6_000_000)), document("2", passage(0, "C")))
-    items = read(data, "bioc")
-    assert list(problems(items)) == [1]
-    assert items[1].document == Document("C", "2")
+def test_what_is_never_used_may_be_missing_or_malformed() -> None:
+    bare = "<document><passage><infon>x</infon><offset>0</offset><text>X</text></passage><relation/></document>"
+    assert documents(read(f"<collection>{bare}</collection>", "bioc")) == [Document("X")]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +255,23 @@ def test_entities_are_refused_whether_they_explode_or_read_other_files(
     path = save(tmp_path, "a.xml", collection(document("1", passage(0, "&c;")), head=head).encode(encoding))
     with pytest.raises(DocumentError, match=r"a\.xml declares the entity"):
         read_documents(path)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "looks"),
+    [
+        (HEAD + DOCTYPE + "<!-- a > b --> <collection>", True),
+        ("\ufeff" + HEAD + "<!DOCTYPE collection [ <!ELEMENT a (b)> ] >\n<collection/>", True),
+        (HEAD + "<article><collection>", False),
+        ("<collections>", False),
+        ("Text about a <collection>", False),
+        ("<!-- -->" * 1000, False),
+        (" " * 8000, False),
+        ("<!-- " * 1600, False),
+    ],
+)
+def test_a_file_is_known_by_its_root(beginning: str, looks: bool) -> None:  # noqa: FBT001
+    assert looks_like_bioc_xml(beginning.encode()) is looks
 
 
 def test_only_a_documents_own_elements_are_documents() -> None:

@@ -127,6 +127,32 @@ def test_byte_order_marks_and_windows_endings_are_no_part_of_a_text(
     assert documents(items) == [Document("one"), Document("two")]
 
 
+@pytest.mark.parametrize("file_format", ["text", "jsonl", "csv", "tsv"])
+@pytest.mark.parametrize("ending", ["\r", "\n", "\r\n"])
+def test_lines_end_as_they_are_meant_and_marks_of_joined_files_are_taken_off(file_format: Format, ending: str) -> None:
+    row = '{{"text": "{}"}}' if file_format == "jsonl" else "{}"
+    header = "text" + ending if file_format in {"csv", "tsv"} else ""
+    body = "".join(mark + row.format(text) + ending for mark, text in (("", "one"), ("\ufeff", "two"), ("", "three")))
+    items = read(header + body, file_format)
+    assert documents(items) == [Document("one"), Document("two"), Document("three")]
+    assert [one.line for one in items] == [1 + bool(header), 2 + bool(header), 3 + bool(header)]
+
+
+@pytest.mark.parametrize("size", [65_534, 65_535, 65_536, 65_537])
+@pytest.mark.parametrize("ending", ["\r", "\r\n"])
+def test_a_line_may_end_where_a_piece_of_the_file_does(size: int, ending: str) -> None:
+    assert documents(read("x" * size + ending + "two" + ending, "text")) == [Document("x" * size), Document("two")]
+
+
+@pytest.mark.parametrize("place", [0, 20_000])
+def test_a_nul_is_one_bad_row_wherever_it_stands(place: int) -> None:
+    lines = ["some words"] * 30_000
+    lines[place] = "a\0b"
+    items = read("\n".join(lines), "text")
+    assert problems(items) == {place + 1: "byte 2 of the line is a NUL: remove it"}
+    assert len(items) == 30_000
+
+
 def test_control_characters_stay_where_they_are() -> None:
     assert documents(read(b"a\x01b\x1cc\x7fd\xc2\x85e\xe2\x80\xa8f\n", "text")) == [
         Document("a\x01b\x1cc\x7fd\x85e\u2028f")
@@ -260,7 +286,7 @@ def test_what_is_written_as_json_is_read_back(rows: list[tuple[str, str]]) -> No
 
 @given(st.lists(TEXTS, max_size=5))
 def test_what_is_written_as_a_table_is_read_back(texts: list[str]) -> None:
-    # NUL at the beginning is what binary files are known by.
+    # No text holds a NUL.
     texts = [text.replace("\0", " ").strip() or "x" for text in texts]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL)

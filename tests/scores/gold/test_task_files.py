@@ -217,6 +217,7 @@ MALFORMED: list[tuple[str, object, str]] = [
     ("bc5cdr", "[" * 100_000, "ends in the middle of its JSON"),
     ("bc5cdr", [], "holds no documents"),
     ("bc5cdr", "[1]", "document 1: it is JSON, but no object"),
+    ("bc5cdr", '{"11": {}, "12": {}, "11": {}}', "'11'"),
     ("bc5cdr", {}, "holds no documents"),
     ("bc5cdr", {"11": []}, "document 1: the value of '11' is no object"),
     ("bc5cdr", without(BC5CDR, "11", "relations"), "document '11': the field 'relations' is missing"),

@@ -77,6 +77,27 @@ def test_a_word_at_the_end_of_a_sentence_may_stand_without_its_full_stop(mini: B
     assert not accepts(constraint, mini.tokenizer, said(("lithium", "tremor then")))
 
 
+def test_the_full_stop_that_the_prompt_adds_to_a_title_is_in_no_entity(mini: BioGPT) -> None:
+    for title in ("Lithium", "Effects of lithium 2"):
+        prepared = prepare_for(BC5CDR, mini, Document("we saw tremor. Then 5-FU was given.", title=title))
+        constraint = BC5CDR.constraint(mini.tokenizer, prepared)
+        assert isinstance(constraint, StatementConstraint)
+        name = title.split()[-1].lower()
+        assert accepts(constraint, mini.tokenizer, said((name, "tremor")))
+        start = mini.tokenizer.encode(f"the relation between {name} and {name}.")[1:]
+        begun = mini.tokenizer.encode(f"the relation between {name} and {name}")[1:]
+        stop = set(start[len(begun) :])
+        assert not stop & set(constraint(begun))
+        assert not accepts(constraint, mini.tokenizer, said((f"{name}. we", "tremor")))
+        assert not accepts(constraint, mini.tokenizer, said((f"{name}.", "tremor")))
+        assert accepts(constraint, mini.tokenizer, said(("5-fu", "tremor")))
+
+
+def test_the_full_stop_of_a_document_may_be_in_an_entity(mini: BioGPT) -> None:
+    constraint = constraint_of(mini, BC5CDR, "Lithium vs. placebo caused tremor.")
+    assert accepts(constraint, mini.tokenizer, said(("lithium vs. placebo", "tremor")))
+
+
 def test_brackets_alone_are_no_entity(mini: BioGPT) -> None:
     assert not accepts(constraint_of(mini, BC5CDR, "Lithium ( ( ) caused pain."), mini.tokenizer, said(("(", "pain")))
 

@@ -37,6 +37,76 @@ def test_what_is_not_there_as_words_is_not_found(words: str) -> None:
     assert found(words) is None
 
 
+@pytest.mark.parametrize(
+    ("words", "text", "expected"),
+    [
+        ("a trial", "Atrial fibrillation in a trial.", "a trial"),
+        ("a trial", "Atrial fibrillation.", None),
+        ("atrial", "It was a trial.", None),
+        ("FK 506", "FK506 and FK 506.", "FK 506"),
+        ("fk506", "FK 506 and FK506.", "FK506"),
+        ("fk 506", "FK506 alone.", "FK506"),
+        ("fk506", "FK 506 alone.", "FK 506"),
+        ("506", "FK506 alone.", None),
+        ("parkinson's disease", "Parkinson’s disease.", "Parkinson’s disease"),
+        ("stevens-johnson", "The Stevens–Johnson syndrome.", "Stevens–Johnson"),
+        ("covid-19", "COVID‑19.", "COVID‑19"),
+        ("lithium", "Lith­ium.", "Lith­ium"),
+        ("lith", "Lith­ium.", None),
+        ("a-b", "It was a — b.", "a — b"),
+        ("b", "It was a—b.", "b"),
+        ("pain...", "Pain…", "Pain…"),
+        ("pain.", "Pain…", None),
+        ("白血病", "白 血 病 was seen.", "白 血 病"),
+    ],
+)
+def test_spaces_between_words_count_and_marks_do_not(words: str, text: str, expected: str | None) -> None:
+    assert found(words, Document(text)) == expected
+
+
+def test_the_full_stop_that_the_prompt_adds_to_a_title_is_no_part_of_a_name() -> None:
+    document = Document("We gave it.", title="Lithium")
+    assert found("lithium.", document) == "Lithium"
+    assert found("lithium", document) == "Lithium"
+    assert found(".", document) == "."
+
+
+@pytest.mark.parametrize(
+    ("name", "near", "expected"),
+    [
+        ("ALL", 0, (39, 42)),
+        ("All", 0, (0, 3)),
+        ("all", 0, (0, 3)),
+        ("all", 30, (0, 3)),
+        ("AlL", 30, (39, 42)),
+        ("AlL", 9, (0, 3)),
+        ("ALL relapsed", 0, (39, 51)),
+        ("relapse", 0, None),
+    ],
+)
+def test_the_closest_spelling_is_taken_and_then_the_closest_place(
+    name: str, near: int, expected: tuple[int, int] | None
+) -> None:
+    text = "All children had it, and asparaginase. ALL relapsed."
+    assert MentionFinder(title_and_abstract(Document(text))).closest(name, text, near) == expected
+
+
+def test_a_mark_is_closer_to_itself_than_to_what_stands_for_it() -> None:
+    text = "Parkinson's disease is Parkinson’s disease."
+    mentions = MentionFinder(title_and_abstract(Document(text)))
+    assert mentions.closest("Parkinson’s disease", text) == (23, 42)
+    assert mentions.closest("Parkinson's disease", text) == (0, 19)
+
+
+def test_the_sources_form_of_a_place() -> None:
+    document = Document("İ gave LITHIUM.", title="Renal Failure")
+    mentions = MentionFinder(title_and_abstract(document))
+    assert mentions.text_at([(0, 13)]) == "renal failure"
+    assert mentions.text_at([(14, 15)]) == "i̇"
+    assert mentions.text_at([(0, 5), (21, 28)]) == "renal lithium"
+    assert mentions.text_at([(21, 99)]) is None
+
+
 def test_the_first_mention_counts() -> None:
     assert MentionFinder(title_and_abstract(Document("pain and pain"))).find("pain") == (0, 4)
 

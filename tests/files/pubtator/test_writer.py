@@ -1,4 +1,6 @@
-"""PubTator in and out."""
+"""PubTator out, and back in."""
+
+from dataclasses import replace
 
 import pytest
 from bioc import pubtator
@@ -7,28 +9,16 @@ from hypothesis import strategies as st
 
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.lexicon import Lexicon
-from biogpt_onnx.files.pubtator import PubTator, one_line
+from biogpt_onnx.files.pubtator.writer import PubTator, one_line
 from biogpt_onnx.files.records import record_of
 from biogpt_onnx.files.rows import Passage, Row
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.tasks.document import Document, NamedEntity
 from biogpt_onnx.tasks.results import Relation
-from makers.documents import documents, problems, read, relation, relations, unnamed, written
+from makers.documents import documents, read, relation, relations, unnamed, written
 
 CID = RelationSchema("CID", "Chemical", "Disease")
 DOCUMENT = Document("Lidocaine caused cardiac asystole.", "354896", "Lidocaine-induced cardiac asystole.")
-
-FILE = """\
-354896|t|Lidocaine-induced cardiac asystole.
-354896|a|Intravenous lidocaine; a|b and "c".
-354896\t0\t9\tLidocaine\tChemical\tD008012
-354896\t18\t34\tcardiac asystole\tDisease\tD006323
-354896\tCID\tD008012\tD006323
-
-7|t|Second
-7|a|Text
-
-"""
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
     ["t|x", "a|", "x|t|y", "|a|t|", "1|t|a|b", "a\tb", "a\nb\r\nc", "\u2028", "é\x85"]
@@ -42,50 +32,6 @@ def record(document: Document, *found: Relation) -> dict[str, object]:
     return record_of(Row(1, document), relations(*found), keep_document=True)
 
 
-def test_title_abstract_and_entities_are_read_and_relations_left_aside() -> None:
-    items = read(FILE, "pubtator")
-    entities = (NamedEntity("Lidocaine", "Chemical"), NamedEntity("cardiac asystole", "Disease"))
-    assert documents(items) == [
-        Document(
-            'Intravenous lidocaine; a|b and "c".', "354896", "Lidocaine-induced cardiac asystole.", entities=entities
-        ),
-        Document("Text", "7", "Second"),
-    ]
-    assert [one.line for one in items] == [1, 7]
-
-
-def test_documents_need_no_blank_line_between_them() -> None:
-    data = FILE.replace("\n\n", "\n")
-    assert documents(read(data, "pubtator")) == documents(read(FILE, "pubtator"))
-
-
-@pytest.mark.parametrize("data", ["1|t|X\n1|a|\n", "1|t|X\n", "1|t|\n1|a|X\n", "1|a|X\n", "1|t| \n1|a|X\n"])
-def test_a_document_of_one_part_has_it_as_its_text(data: str) -> None:
-    assert documents(read(data, "pubtator")) == [Document("X", "1")]
-
-
-def test_spaces_at_the_edges_stay_because_offsets_count_them() -> None:
-    assert documents(read("1|t| X \r\n1|a| Y \r\n", "pubtator")) == [Document(" Y ", "1", " X ")]
-
-
-@pytest.mark.parametrize(
-    ("block", "says"),
-    [
-        ("2|t|X\nsome words\n2|a|Y", "line 4 is neither"),
-        ("words", "line 3 is neither"),
-        ("2|t|\n2|a|", "empty"),
-        ("2\t0\t1\tX\tChemical\tD1", "empty"),
-        (b"2|t|X\n2|a|caf\xe9".decode("latin-1"), "line 4: byte 8 of the line is not UTF-8"),
-    ],
-)
-def test_a_bad_document_is_named_and_the_rest_goes_on(block: str, says: str) -> None:
-    data = f"1|t|before\n\n{block}\n\n3|t|behind\n".encode("latin-1")
-    items = read(data, "pubtator")
-    assert list(problems(items)) == [3]
-    assert says in problems(items)[3]
-    assert [one.document and one.document.text for one in items] == ["before", None, "behind"]
-
-
 def test_relations_are_annotations_and_lines_of_ids() -> None:
     found = relation(DOCUMENT, "Lidocaine", "cardiac asystole")
     lexicon = Lexicon({"lidocaine": "D008012"})
@@ -97,6 +43,66 @@ def test_relations_are_annotations_and_lines_of_ids() -> None:
         "354896\tCID\tD008012\tcardiac asystole\n"
         "\n"
     )
+
+
+ANNOTATED = replace(
+    DOCUMENT,
+    entities=(
+        NamedEntity("Lidocaine", "ChemicalEntity", ((0, 9),), "MESH:D008012"),
+        NamedEntity("Cardiac Asystole", "Disease", ((18, 34),), "D006323"),
+        NamedEntity("asystole", "Gene", ((26, 34),), "7157"),
+    ),
+)
+
+
+def test_ids_that_the_input_names_are_kept_in_the_output() -> None:
+    found = relation(ANNOTATED, "Lidocaine", "cardiac asystole")
+    other = relation(ANNOTATED, "Lidocaine", "asystole")
+    lines = written(PubTator(CID), [record(ANNOTATED, found, other)]).splitlines()
+    assert [line.split("\t")[-1] for line in lines[2:5]] == ["MESH:D008012", "D006323", "asystole"]
+    assert lines[5:7] == ["354896\tCID\tMESH:D008012\tD006323", "354896\tCID\tMESH:D008012\tasystole"]
+
+
+def test_an_id_that_is_named_elsewhere_for_the_same_words_counts_too() -> None:
+    found = Relation("Lidocaine", "CID", "lidocaine", (36, 45), None, -1.0)
+    document = replace(ANNOTATED, text="LIDOCAINE caused it.")
+    assert "354896\t36\t45\tLIDOCAINE\tChemical\tMESH:D008012\n" in written(PubTator(CID), [record(document, found)])
+
+
+def test_a_lexicon_counts_more_than_the_input() -> None:
+    found = relation(ANNOTATED, "Lidocaine", "cardiac asystole")
+    text = written(PubTator(CID, Lexicon({"lidocaine": "C1"})), [record(ANNOTATED, found)])
+    assert "354896\tCID\tC1\tD006323\n" in text
+
+
+def test_the_lexicon_may_have_the_name_as_the_input_spells_it() -> None:
+    entities = (NamedEntity("FK 506", "Chemical"), NamedEntity("kidney failure", "Disease", ((14, 27),)))
+    document = Document("FK506 without renal failure.", "1", entities=entities)
+    found = relation(document, "FK506", "renal failure")
+    lexicon = Lexicon({"fk 506": "D016559", "kidney failure": "D051437"})
+    assert "1\tCID\tD016559\tD051437\n" in written(PubTator(CID, lexicon), [record(document, found)])
+
+
+def test_a_composite_mention_has_its_own_id_and_not_that_of_an_individual_one() -> None:
+    document = Document("Lithium with renal and hepatic failure.", "1")
+    individual = NamedEntity("renal failure", "Disease", ((13, 18), (31, 38)), "D1")
+    composite = NamedEntity("renal and hepatic failure", "Disease", ((13, 38),), "D1|D2")
+    found = relation(document, "Lithium", "renal and hepatic failure")
+    given = replace(found, tail_concept="D1")
+    text = written(PubTator(CID), [record(replace(document, entities=(individual, composite)), found, given)])
+    assert [line.split("\t")[-1] for line in text.splitlines() if "\tDisease\t" in line] == ["D1|D2", "D1"]
+
+
+def test_words_that_differ_by_a_space_between_letters_are_not_the_same() -> None:
+    entities = (NamedEntity("a trial", "Disease", (), "D1"), NamedEntity("Lithium", "Chemical", ((0, 7),), "D2"))
+    document = Document("Lithium and atrial.", "1", entities=entities)
+    found = relation(document, "Lithium", "atrial")
+    assert "1\tCID\tD2\tatrial\n" in written(PubTator(CID), [record(document, found)])
+
+
+def test_the_id_of_a_given_entity_counts_more_than_another_of_its_place() -> None:
+    found = replace(relation(ANNOTATED, "Lidocaine", "cardiac asystole"), tail_concept="D999")
+    assert "\tCID\tMESH:D008012\tD999\n" in written(PubTator(CID), [record(ANNOTATED, found)])
 
 
 def test_a_schema_without_a_name_takes_the_models() -> None:

@@ -1,0 +1,99 @@
+"""Arguments of given entities: other names of their types, and the warning where a file names none that is wanted."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from biogpt_onnx.files.rows import Row
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks import RelationTask
+from biogpt_onnx.tasks.entity_types import is_of_type
+
+_MOST_NAMED = 20
+_LONGEST = 40
+
+
+def add_entity_types(parser: argparse.ArgumentParser) -> None:
+    """Adds --entity-type."""
+    parser.add_argument(
+        "--entity-type",
+        action="append",
+        default=[],
+        metavar="TYPE=NAME",
+        help="with --given-entities: what the file calls a type of the task, such as Chemical=T103; may be repeated",
+    )
+
+
+def with_entity_types(task: RelationTask, options: argparse.Namespace) -> RelationTask:
+    """Returns a task that also knows its types by the names that --entity-type gives.
+
+    Raises:
+        ConfigError: An argument is malformed, the task has no such type, or --given-entities is missing.
+    """
+    if options.entity_type and not options.given_entities:
+        raise ConfigError("--entity-type names types of --given-entities: add that option, or leave this one out")
+    known = {kind.lower(): kind for kind in (task.head_type, task.tail_type) if kind}
+    pairs = []
+    for argument in options.entity_type:
+        kind, equals, name = argument.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"--entity-type is {argument!r}: give a type of the task and the file's, Chemical=T103")
+        if kind.strip().lower() not in known:
+            raise ConfigError(
+                f"--entity-type is {argument!r}: the task {task.name} has the types {' and '.join(known.values())}"
+            )
+        pairs.append((known[kind.strip().lower()], name.strip()))
+    return replace(task, type_names=(*task.type_names, *pairs))
+
+
+class EntityCensus:
+    """The types of the entities that a file names, counted to warn of a file that a task makes nothing of.
+
+    Args:
+        task: The task.
+        file: The file's name in the warning.
+    """
+
+    def __init__(self, task: RelationTask, file: str) -> None:
+        self._task, self._file = task, file
+        self._counts: Counter[str] = Counter()
+
+    def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yields rows unchanged, and counts the types of their entities."""
+        for row in rows:
+            if row.document is not None:
+                self._counts.update(entity.type for entity in row.document.entities or ())
+            yield row
+
+    def warn(self) -> None:
+        """Writes a warning to standard error if no entity is of one of the task's types."""
+        problem = self._problem()
+        if problem is not None:
+            with suppress(OSError):
+                print(f"warning: {self._file} {problem}", file=sys.stderr, flush=True)
+
+    def _problem(self) -> str | None:
+        task = self._task
+        kinds = list(dict.fromkeys((task.head_type, task.tail_type)))
+        missing = [
+            kind for kind in kinds if not any(is_of_type(given, kind, task.type_names) for given in self._counts)
+        ]
+        if not missing:
+            return None
+        if not self._counts:
+            return "names no entities, so --given-entities gives no relations"
+        others = [
+            given for given in self._counts if not any(is_of_type(given, kind, task.type_names) for kind in kinds)
+        ]
+        named = ", ".join(
+            f"{kind[:_LONGEST] or 'none'} ({count:,})" for kind, count in self._counts.most_common(_MOST_NAMED)
+        )
+        more = len(self._counts) - _MOST_NAMED
+        return (
+            f"names entities of the types {named}{f' and {more:,} more' if more > 0 else ''}, none of which is a "
+            f"{' or a '.join(missing)}, so there are no relations: if it calls them otherwise, say so, as "
+            f"--entity-type {missing[0]}={others[0][:_LONGEST] if others else 'NAME'}"
+        )
