@@ -19,6 +19,7 @@ from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
+from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.tasks import Document, Prepared, Reading, RunnableTask, prepare_for
@@ -51,6 +52,10 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     Returns:
         The exit code: 1 if some rows have no result, else 0.
     """
+    if options.output is not None:
+        read = (options.bundle, getattr(options, "lexicon", None), getattr(options, "labels", None))
+        refuse_inputs(options.output, read)
+        refuse_inside(options.output, [options.bundle])
     is_stream = _is_stream(options.file)
     total = 0 if is_stream else sum(1 for _ in _rows(options))
     # The first row is read here, so that a bad file is refused before any output is opened.

@@ -33,6 +33,7 @@ from biogpt_onnx.runtime.bundle.manifest import (
     present_name,
     read_manifest,
     unlisted_files,
+    weights_outside,
 )
 
 __all__ = [
@@ -70,4 +71,5 @@ __all__ = [
     "present_name",
     "read_manifest",
     "unlisted_files",
+    "weights_outside",
 ]

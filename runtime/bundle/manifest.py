@@ -184,6 +184,20 @@ def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> 
         raise BundleError(f"{folder}: {'; '.join(problems)}: copy or export the bundle again")
 
 
+def weights_outside(folder: Path) -> str | None:
+    """Returns why ONNX Runtime may refuse a bundle whose files are links, with the remedy; None if none leads outside.
+
+    Some versions read no weights that lie outside of the graph's own folder, once links are followed.
+    """
+    weights = folder / WEIGHTS_FILE
+    if weights.resolve().parent == folder.resolve():
+        return None
+    return (
+        f"{weights} is a link to {weights.resolve()}, and the installed ONNX Runtime reads no weights outside of the "
+        f"bundle's folder: copy the bundle with its links followed (cp -rL {folder} NEW) and name the copy"
+    )
+
+
 def refuse_undecodable(folder: Path) -> None:
     """Refuses a folder that ONNX and ONNX Runtime cannot open, because they take paths as text.
 
@@ -194,7 +208,7 @@ def refuse_undecodable(folder: Path) -> None:
         str(folder).encode()
     except UnicodeEncodeError as error:
         raise BundleError(
-            f"{ascii(str(folder))} has bytes that are not UTF-8, and ONNX Runtime opens no such path: rename the folder"
+            f"{str(folder)!a} has bytes that are not UTF-8, and ONNX Runtime opens no such path: rename the folder"
         ) from error
 
 
