@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum bench bench-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest bench bench-peers clean
 
 help:
 	@echo "make demo          export the embedded checkpoint and generate from a few prompts"
@@ -16,6 +16,7 @@ help:
 	@echo "make docs          the documentation site, into build/site"
 	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
+	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make clean         remove environments and build outputs"
@@ -74,6 +75,12 @@ TRANSFORMERS_TESTS = tests/cli tests/export tests/runtime/decoding/processors te
 test-optimum: .venv-optimum/installed
 	.venv-optimum/$(PYTEST) $(TRANSFORMERS_TESTS)
 
+# What depends on ONNX Runtime, with the newest release of the oldest version that pyproject.toml allows.
+OLDEST := $(shell sed -n 's/^cpu = \["onnxruntime>=\([0-9.]*\)"\]$$/\1/p' pyproject.toml)
+
+test-oldest: .venv-oldest/installed
+	.venv-oldest/$(PYTEST) tests/bench tests/cli tests/export tests/quantize tests/runtime tests/tasks
+
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
 bench: .venv/installed bench-peers
@@ -104,6 +111,13 @@ clean:
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/$(PIP_INSTALL) "pip>=25.1"
 	.venv-docs/$(PIP_INSTALL) -c constraints.txt --group docs
+	@touch $@
+
+.venv-oldest/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/$(PIP_INSTALL) "pip>=25.1"
+	.venv-oldest/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export]" --group test --group parity \
+		"onnxruntime==$(OLDEST).*"
 	@touch $@
 
 .venv-optimum/installed: pyproject.toml constraints.txt

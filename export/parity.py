@@ -65,14 +65,13 @@ def compare_with(
     Args:
         session: session of the bundle.
         reference: reference model.
-        tolerance: largest allowed difference of a logit; by default that of `Tolerance()`.
+        tolerance: largest allowed difference of a logit; by default one for the spread of the reference's logits.
         longest: tokens of the longest sequence; fewer where the model has fewer positions.
         max_new_tokens: tokens of each greedy search.
 
     Raises:
         CheckpointError: vocabulary or positions of the two differ in size.
     """
-    tolerance = tolerance or Tolerance()
     for what in ("vocab_size", "max_positions"):
         ours, theirs = getattr(session, what), getattr(reference, what)
         if ours != theirs:
@@ -85,6 +84,7 @@ def compare_with(
     lengths = sorted({1, 2, longest // 3 + 1, longest})
     batch = [_random_ids(generator, length, session.vocab_size) for length in lengths]
     expected = [reference.logits(ids) for ids in batch]
+    tolerance = tolerance or Tolerance.for_spread(float(np.concatenate(expected).std(axis=-1).mean()))
     ways: dict[str, Callable[[], list[Logits]]] = {
         "without cache": lambda: [_in_chunks(session, ids, [len(ids)]) for ids in batch],
         "with cache": lambda: [_in_chunks(session, ids, [1] * len(ids)) for ids in batch],

@@ -7,6 +7,10 @@ TOP_K = 5
 """Number of the most likely tokens that are compared as a set."""
 
 
+_USUAL_SPREAD = 3.0
+"""Standard deviation of a trained model's logits at a position; the embedded checkpoint's is 2.4."""
+
+
 class Verdict(StrEnum):
     """Result of a comparison."""
 
@@ -27,6 +31,15 @@ class Tolerance:
 
     absolute: float = 1e-4
     relative: float = 1e-5
+
+    @classmethod
+    def for_spread(cls, spread: float) -> "Tolerance":
+        """Returns the default tolerance for logits of this standard deviation.
+
+        Rounding grows with the values that are added up, so that beyond the spread of a usual BioGPT the allowed
+        difference grows alike. So does what a fault would change.
+        """
+        return cls(absolute=cls.absolute * max(1.0, spread / _USUAL_SPREAD))
 
 
 @dataclass(frozen=True)

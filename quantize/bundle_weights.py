@@ -1,19 +1,41 @@
 """Weights of a float32 bundle, read one at a time from its file."""
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from biogpt_onnx.runtime.bundle import MODEL_FILE
+from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.errors import BundleError
 
 Values = npt.NDArray[np.float32]
 
 ReadWeight = Callable[[str], Values]
 """Reads a weight by its name in the graph."""
+
+
+def _link_followed(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    """Returns a weight in the file that its name leads to: bundles may lie in a cache, as links to files elsewhere.
+
+    The name itself may not lead outside of the folder, since the graph may be anybody's.
+    """
+    if not isinstance(tensor, ir.ExternalTensor) or PurePath(tensor.location).name != str(tensor.location):
+        return tensor
+    path = Path(tensor.path)
+    if not path.is_symlink():
+        return tensor
+    path = path.resolve()
+    return ir.ExternalTensor(
+        location=path.name,
+        offset=tensor.offset,
+        length=tensor.length,
+        dtype=tensor.dtype,
+        shape=tensor.shape,
+        name=str(tensor.name),
+        base_dir=path.parent,
+    )
 
 
 class BundleWeights:
@@ -33,11 +55,18 @@ class BundleWeights:
         except Exception as error:  # protobuf's errors have no other common base
             raise BundleError(f"{folder / MODEL_FILE} cannot be read ({error}): export the bundle again") from error
         self._tensors = {
-            name: value.const_value for name, value in graph.initializers.items() if value.const_value is not None
+            name: _link_followed(value.const_value)
+            for name, value in graph.initializers.items()
+            if value.const_value is not None
         }
 
+    @property
+    def data_folder(self) -> Path:
+        """Folder in which the file of the weights lies, once links are followed."""
+        return (self._folder / WEIGHTS_FILE).resolve().parent
+
     def tensor(self, name: str) -> ir.TensorProtocol:
-        """Returns a weight as the bundle's graph refers to it.
+        """Returns a weight as the bundle's graph refers to it, its file being in `data_folder`.
 
         Raises:
             BundleError: the graph has no weight of that name.
@@ -50,9 +79,15 @@ class BundleWeights:
         """Reads the values of a weight.
 
         Raises:
-            BundleError: the graph has no weight of that name.
+            BundleError: the graph has no weight of that name, or its file does not hold it.
         """
-        return self.tensor(name).numpy()
+        tensor = self.tensor(name)
+        try:
+            return tensor.numpy()
+        except (OSError, ValueError) as error:
+            raise BundleError(
+                f"{self._folder}: the weight {name} cannot be read ({error}): copy or export the bundle again"
+            ) from error
 
     def check_finite(self) -> None:
         """Refuses weights that are not finite.
@@ -60,9 +95,9 @@ class BundleWeights:
         Raises:
             BundleError: a weight holds NaN or infinity; names the first one.
         """
-        for name, tensor in self._tensors.items():
+        for name in self._tensors:
             # The sum is not finite if one value is not, and takes no memory; in float64 it cannot overflow.
-            if not np.isfinite(tensor.numpy().sum(dtype=np.float64)):
+            if not np.isfinite(self.read(name).sum(dtype=np.float64)):
                 raise BundleError(
                     f"{self._folder}: the weight {name} holds NaN or infinity: export a sound checkpoint instead"
                 )

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,13 +37,35 @@ def save_dynamic(source: Path, path: Path, progress: Progress | None = None) -> 
         original.mkdir()
         quantized.mkdir()
         # A copy, because the quantizer writes a file beside the one it reads.
-        for name in (MODEL_FILE, WEIGHTS_FILE):
-            shutil.copyfile(source / name, original / name)
+        _copy_graph(source / MODEL_FILE, original / MODEL_FILE)
+        shutil.copyfile(source / WEIGHTS_FILE, original / WEIGHTS_FILE)
         _quantize(original / MODEL_FILE, quantized / MODEL_FILE)
         _fuse(quantized / MODEL_FILE, path)
     onnx.checker.check_model(path, full_check=False)
     if progress is not None:
         progress(1, 1)
+
+
+def _copy_graph(source: Path, target: Path) -> None:
+    """Copies a graph in the form that the quantizers of older versions of ONNX Runtime need, too.
+
+    Before 1.32 they transpose the weight of a `Gemm` in place. So one that is the embedding as well becomes a weight of
+    its own, over the same bytes of the file, and what the graph repeats of the shapes of weights is left out.
+    """
+    model = onnx.load(source, load_external_data=False)
+    weights = {weight.name: weight for weight in model.graph.initializer}
+    shapes = [value for value in model.graph.value_info if value.name not in weights]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(shapes)
+    uses = Counter(name for node in model.graph.node for name in node.input)
+    for node in model.graph.node:
+        if node.op_type == "Gemm" and uses[node.input[1]] > 1:
+            copy = onnx.TensorProto()
+            copy.CopyFrom(weights[node.input[1]])
+            copy.name = f"{node.name}.{copy.name}"
+            model.graph.initializer.append(copy)
+            node.input[1] = copy.name
+    onnx.save(model, target)
 
 
 def _quantize(original: Path, quantized: Path) -> None:

@@ -31,6 +31,7 @@ from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.target import refuse_inputs
 from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
@@ -69,7 +70,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
     """
     manifest = read_source(source, target)
     weights = BundleWeights(source)
-    with write_bundle(target, overwrite=overwrite) as writer:
+    with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
         model_path = writer.folder / bundle.MODEL_FILE
         if recipe.dtype != ir.DataType.FLOAT:
@@ -120,7 +121,7 @@ def read_source(source: Path, target: Path) -> Manifest:
         target: new bundle's folder.
 
     Raises:
-        BundleError: the source is missing, incomplete or quantized already, or the target is the source.
+        BundleError: the source is missing, incomplete or quantized already, or the target is or holds the source.
     """
     manifest = read_manifest(source)
     if manifest.precision != "fp32":
@@ -130,8 +131,7 @@ def read_source(source: Path, target: Path) -> Manifest:
             "`biogpt-onnx export` wrote"
         )
     check_files(source, manifest)
-    if target.resolve() == source.resolve():
-        raise BundleError(f"{target} is the bundle to read: choose another folder to write")
+    refuse_inputs(target, (source,))
     return manifest
 
 

@@ -17,7 +17,8 @@ class LoadOptions:
         device: device that runs the bundle: "cpu", "cuda", or "auto" for the best one that can; `BioGPT.device` names
             the one that was taken. Bundles in half precision run on a GPU; if there is a GPU but it fails, "auto" warns
             and takes the CPU.
-        threads: number of threads that compute one pass; None for one a core.
+        threads: number of threads that compute one pass; None for one a core. More than the cores that the process may
+            use, by its affinity and the CPU quota of its container, are cut to these, with a warning.
         prepack: True to rearrange the weights once while loading, into a copy in memory. Prefill, beams and batches are
             faster then, and a row's logits are the same to the last bit in any batch. False starts at once, maps the
             weights from the file, and is the faster for one sequence at a time. Quantized weights are always prepacked:

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from biogpt_onnx.runtime.ort.cores import num_usable_cores
+
 PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
 GPU_FIELDS = ("name", "driver_version", "memory.total")
 _NVIDIA_SMI_SECONDS = 30
@@ -53,10 +55,9 @@ def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
 
 
 def usable_cores() -> tuple[int, ...]:
-    """Returns the numbers of the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
+    """Returns the numbers of the cores that this process may use, as many as the CPU quota of its container gives."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return tuple(sorted(cores))[: num_usable_cores()]
 
 
 def available_memory() -> int | None:

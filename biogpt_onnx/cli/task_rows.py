@@ -23,6 +23,7 @@ from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
+from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.tasks import (
@@ -68,6 +69,11 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     Returns:
         The exit code: 1 if some rows have no result, else 0.
     """
+    output = output_file(options)
+    if output is not None:
+        read = (options.bundle, getattr(options, "lexicon", None), getattr(options, "labels", None))
+        refuse_inputs(output, read)
+        refuse_inside(output, [options.bundle])
     source = task_input(options)
     counted = census.counted if census is not None else iter
     from_stream = is_stream(source.name)

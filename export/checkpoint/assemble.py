@@ -9,7 +9,7 @@ from biogpt_onnx.export.checkpoint.names import HEAD, expected_shapes
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems, check_tensors, head_is_tied
 from biogpt_onnx.export.checkpoint.vocabulary import Vocabulary, soft_prompt_size
-from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS, Architecture
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
         CheckpointError: there are problems; names every one noted so far and every one found here.
     """
     architecture, vocabulary, tensors = findings.architecture, findings.vocabulary, findings.tensors
+    if architecture is not None and architecture.max_positions < MIN_POSITIONS:
+        problems.add(
+            f"the model has {architecture.max_positions} position (max_position_embeddings, max_target_positions), and "
+            f"no text fits in fewer than {MIN_POSITIONS}: give the checkpoint's own configuration"
+        )
     if architecture is not None and vocabulary is not None:
         size = problems.collect(soft_prompt_size, architecture.vocab_size, vocabulary)
         architecture = replace(architecture, soft_prompt_size=size or 0)

@@ -61,7 +61,7 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
     passages = select_passages(
         open_tokenizer(source, manifest), _texts_to_search_with(texts), architecture.max_positions
     )
-    with write_bundle(target, overwrite=overwrite) as writer:
+    with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
         read = smoothed_weights(source, architecture, weights, texts)
         with tempfile.TemporaryDirectory(prefix="search-", dir=writer.folder) as scratch:

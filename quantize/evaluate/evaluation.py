@@ -154,4 +154,5 @@ def _evaluation(  # noqa: PLR0913 -- all parts of the result
         continuations=continuations,
         layer_errors=layer_errors,
         documents=documents,
+        vocab_size=pair.bundle.session.vocab_size,
     )

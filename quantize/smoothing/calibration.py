@@ -45,7 +45,7 @@ def input_magnitudes(
         ConfigError: there is no text.
     """
     sequences = _sequences(folder, architecture, texts)
-    session = _open(folder, _observed_graph(architecture, weights))
+    session = _open(weights.data_folder, _observed_graph(architecture, weights))
     names = [value.name for value in session.get_outputs() if value.name.endswith(_SUFFIX)]
     magnitudes: dict[str, Values] = {}
     for ids in sequences:
@@ -81,12 +81,12 @@ def _observed_graph(architecture: Architecture, weights: BundleWeights) -> bytes
     return graph
 
 
-def _open(folder: Path, graph: bytes) -> InferenceSession:
+def _open(data_folder: Path, graph: bytes) -> InferenceSession:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 4
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(data_folder))
     # Prepacking would copy the weights.
     options.add_session_config_entry("session.disable_prepacking", "1")
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
 
 
@@ -21,6 +22,12 @@ class HostTokenScores:
     prefers_parts = False
 
     def __init__(self, logits: npt.NDArray[np.float32]) -> None:
+        """Checks the logits.
+
+        Raises:
+            BundleError: a logit is NaN or infinite.
+        """
+        refuse_not_finite(logits)
         self._logits = logits
 
     @property

@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError, DeviceMemoryError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
-from biogpt_onnx.runtime.ort.providers import import_onnxruntime, warn_of_two_runtimes
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime, warn_of_outdated_runtime, warn_of_two_runtimes
 
 BACKENDS = (CUDA, CPU)
 """All backends, in the order in which device "auto" tries them. The last runs everywhere."""
@@ -43,6 +43,7 @@ def open_backend(folder: Path, manifest: Manifest, options: LoadOptions | None =
     options = options or LoadOptions()
     onnxruntime = import_onnxruntime()
     warn_of_two_runtimes()
+    warn_of_outdated_runtime(onnxruntime)
     spec = choose_backend(onnxruntime, options.device, manifest.precision)
     try:
         return spec.open(onnxruntime, folder, manifest, options)

@@ -1,6 +1,6 @@
 """The bundle: a folder that is all the runtime needs, and the manifest that describes it."""
 
-from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, Architecture
+from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, MIN_POSITIONS, Architecture
 from biogpt_onnx.runtime.bundle.manifest import (
     ATTENTION_BIAS,
     BEST_IDS,
@@ -19,6 +19,7 @@ from biogpt_onnx.runtime.bundle.manifest import (
     REQUIRED_FILES,
     SEQLENS_K,
     TOTAL_SEQUENCE_LENGTH,
+    UNFINISHED_MANIFEST_FILE,
     VOCAB_FILE,
     WEIGHTS_FILE,
     FileRecord,
@@ -26,10 +27,13 @@ from biogpt_onnx.runtime.bundle.manifest import (
     Manifest,
     TensorSpec,
     check_files,
+    check_manifest,
     hash_file,
     past_name,
     present_name,
     read_manifest,
+    unlisted_files,
+    weights_outside,
 )
 
 __all__ = [
@@ -46,11 +50,13 @@ __all__ = [
     "LOGITS_INDICES",
     "MANIFEST_FILE",
     "MERGES_FILE",
+    "MIN_POSITIONS",
     "MODEL_FILE",
     "POSITION_IDS",
     "REQUIRED_FILES",
     "SEQLENS_K",
     "TOTAL_SEQUENCE_LENGTH",
+    "UNFINISHED_MANIFEST_FILE",
     "VOCAB_FILE",
     "WEIGHTS_FILE",
     "Architecture",
@@ -59,8 +65,11 @@ __all__ = [
     "Manifest",
     "TensorSpec",
     "check_files",
+    "check_manifest",
     "hash_file",
     "past_name",
     "present_name",
     "read_manifest",
+    "unlisted_files",
+    "weights_outside",
 ]

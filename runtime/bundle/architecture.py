@@ -8,6 +8,9 @@ LAYER_NORM_EPSILON = 1e-5
 The published config.json says 1e-12, which neither transformers nor fairseq reads.
 """
 
+MIN_POSITIONS = 2
+"""Fewest positions of a model: one for `</s>`, with which every sequence begins, and one for a token behind it."""
+
 
 @dataclass(frozen=True)
 class Architecture:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS, Architecture
 from biogpt_onnx.runtime.errors import BundleError
 
 FORMAT_VERSION = 1
 
 MANIFEST_FILE = "bundle.json"
+UNFINISHED_MANIFEST_FILE = f".{MANIFEST_FILE}"
 MODEL_FILE = "model.onnx"
 CAUSAL_MODEL_FILE = "causal.onnx"
 WEIGHTS_FILE = "model.onnx.data"
@@ -38,7 +39,10 @@ BEST_LOG_PROBABILITIES = "best_log_probabilities"
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
 """Storage types of a layer's weights, for manifests that name one for each layer."""
 
-_MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+"""Size of the largest manifest that is read."""
+
+_DIGEST = "manifest_sha256"
 _HASH_CHUNK_BYTES = 4 * 1024 * 1024
 
 
@@ -114,8 +118,9 @@ class Manifest:
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
-        """Returns the manifest as JSON, in the form in which it is stored."""
-        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+        """Returns the manifest as JSON, in the form in which it is stored: with a digest of all other fields."""
+        fields = dataclasses.asdict(self)
+        return json.dumps(fields | {_DIGEST: _digest(fields)}, indent=2, sort_keys=True) + "\n"
 
     @property
     def num_bytes(self) -> int:
@@ -130,24 +135,42 @@ def read_manifest(folder: Path) -> Manifest:
         BundleError: there is no bundle, its manifest is malformed, or a later version of this package wrote it.
     """
     path = folder / MANIFEST_FILE
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
-    if not path.is_file():
-        raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
+    fields = _fields(folder)
     try:
-        if path.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
-        fields = json.loads(path.read_text(encoding="utf-8"))
         version = fields["format_version"]
         if type(version) is int and version > FORMAT_VERSION:
             raise BundleError(
                 f"{path} has format version {version}, this biogpt-onnx reads up to {FORMAT_VERSION}: upgrade it"
             )
         return _manifest(fields)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is malformed ({_reason(error)}): export the bundle again") from error
+
+
+def check_manifest(folder: Path) -> bool:
+    """Compares a bundle's manifest with the digest of its content that it holds.
+
+    This finds damage and edits by mistake. Who edits on purpose can write a new digest, too.
+
+    Returns:
+        True if the digest fits; False if the manifest has none, because an earlier version wrote it.
+
+    Raises:
+        BundleError: the manifest cannot be read, or is not what was written.
+    """
+    fields = _fields(folder)
+    if _DIGEST not in fields:
+        return False
+    if fields.pop(_DIGEST) != _digest(fields):
+        raise BundleError(
+            f"{folder / MANIFEST_FILE} is altered (it does not fit its {_DIGEST}): copy or make the bundle again"
+        )
+    return True
+
+
+def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:
+    """Returns the names of what lies in a bundle's folder without being in its manifest, which nothing reads."""
+    return sorted(path.name for path in folder.iterdir() if path.name not in {*manifest.files, MANIFEST_FILE})
 
 
 def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> None:
@@ -161,6 +184,34 @@ def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> 
         raise BundleError(f"{folder}: {'; '.join(problems)}: copy or export the bundle again")
 
 
+def weights_outside(folder: Path) -> str | None:
+    """Returns why ONNX Runtime may refuse a bundle whose files are links, with the remedy; None if none leads outside.
+
+    Some versions read no weights that lie outside of the graph's own folder, once links are followed.
+    """
+    weights = folder / WEIGHTS_FILE
+    if weights.resolve().parent == folder.resolve():
+        return None
+    return (
+        f"{weights} is a link to {weights.resolve()}, and the installed ONNX Runtime reads no weights outside of the "
+        f"bundle's folder: copy the bundle with its links followed (cp -rL {folder} NEW) and name the copy"
+    )
+
+
+def refuse_undecodable(folder: Path) -> None:
+    """Refuses a folder that ONNX and ONNX Runtime cannot open, because they take paths as text.
+
+    Raises:
+        BundleError: the path is not UTF-8.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise BundleError(
+            f"{str(folder)!a} has bytes that are not UTF-8, and ONNX Runtime opens no such path: rename the folder"
+        ) from error
+
+
 def hash_file(path: Path) -> str:
     """Returns the sha256 of a file, as hexadecimal digits."""
     digest = hashlib.sha256()
@@ -168,6 +219,31 @@ def hash_file(path: Path) -> str:
         while chunk := file.read(_HASH_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _fields(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST_FILE
+    refuse_undecodable(folder)
+    try:
+        if not folder.is_dir():
+            raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
+        if not path.is_file():
+            raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BundleError(f"{path} is malformed ({error}): export the bundle again") from error
+    if not isinstance(fields, dict):
+        raise BundleError(f"{path} is malformed (it is not a JSON object): export the bundle again")
+    return fields
 
 
 def _file_problems(folder: Path, files: Mapping[str, FileRecord], *, contents: bool) -> Iterator[str]:
@@ -254,6 +330,8 @@ def _architecture(fields: dict[str, Any]) -> Architecture:
     sizes = (value for name, value in fields.items() if kinds.get(name) is int and name != "soft_prompt_size")
     if min(sizes) < 1 or architecture.soft_prompt_size < 0:
         raise TypeError("architecture: sizes must be positive")
+    if architecture.max_positions < MIN_POSITIONS:
+        raise TypeError(f"architecture: max_positions is below {MIN_POSITIONS}")
     return architecture
 
 

@@ -1,16 +1,22 @@
 """Atomic writing of bundles: a bundle appears whole or not at all."""
 
 import contextlib
-import secrets
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, FileRecord, Manifest, hash_file
+from biogpt_onnx.runtime.bundle import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    UNFINISHED_MANIFEST_FILE,
+    FileRecord,
+    Manifest,
+    hash_file,
+)
+from biogpt_onnx.runtime.bundle.target import absolute, check_target, refuse_inputs
+from biogpt_onnx.runtime.bundle.workspace import Workspace, open_workspace
 from biogpt_onnx.runtime.errors import BundleError
 
 
@@ -36,36 +42,40 @@ class BundleWriter:
 
 
 @contextmanager
-def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yields a folder beside `target` that becomes `target` if the block ends without an error, and is removed if not.
+def atomic_folder(target: Path, *, overwrite: bool = False, inputs: Iterable[Path | None] = ()) -> Iterator[Path]:
+    """Yields a folder that becomes `target` if the block ends without an error, and is removed if not.
+
+    What a killed run to the same target has left is removed first.
 
     Args:
-        target: the folder to make.
-        overwrite: True to replace an exported model at `target`. An empty folder is always replaced, anything else
-            never.
+        target: the folder to make. One that exists and is empty is filled.
+        overwrite: True to replace an exported model at `target`; a folder that holds anything else is never replaced.
+        inputs: files and folders that the work reads, which must not be replaced.
 
     Raises:
-        BundleError: `target` exists and may not be replaced, or cannot be written.
+        BundleError: `target` exists and may not be replaced, holds an input, or cannot be written.
     """
-    _refuse_occupied(target, overwrite=overwrite)
-    # The name is fixed before the folder is made, so that the folder is removed whenever a signal arrives.
-    building = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    refuse_inputs(target, inputs)
+    check_target(target, overwrite=overwrite)
+    place = absolute(target)
     try:
-        _make(building, target)
-        yield building
-        _replace(building, target)
+        with open_workspace(place) as workspace:
+            yield workspace.new
+            # The work may have taken hours, in which the user may have put something there.
+            check_target(target, overwrite=overwrite)
+            _put(workspace)
     except OSError as error:
         raise BundleError(
-            f"{target} could not be written ({error.strerror or error}); nothing is left of it"
+            f"{target} cannot be written ({error.strerror or error}); nothing is left of it: choose another folder"
         ) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 @contextmanager
-def write_bundle(target: Path, *, overwrite: bool = False) -> Iterator[BundleWriter]:
+def write_bundle(
+    target: Path, *, overwrite: bool = False, inputs: Iterable[Path | None] = ()
+) -> Iterator[BundleWriter]:
     """Yields a writer whose bundle appears at `target` if the block ends without an error; see `atomic_folder`."""
-    with atomic_folder(target, overwrite=overwrite) as folder:
+    with atomic_folder(target, overwrite=overwrite, inputs=inputs) as folder:
         yield BundleWriter(folder)
 
 
@@ -78,7 +88,7 @@ def record_evaluation(folder: Path, manifest: Manifest, evaluation: Mapping[str,
         BundleError: the manifest cannot be written.
     """
     manifest = replace(manifest, evaluation=evaluation)
-    unfinished = folder / f".{MANIFEST_FILE}"
+    unfinished = folder / UNFINISHED_MANIFEST_FILE
     try:
         unfinished.write_text(manifest.to_json(), encoding="utf-8")
         unfinished.replace(folder / MANIFEST_FILE)
@@ -92,35 +102,27 @@ def record_evaluation(folder: Path, manifest: Manifest, evaluation: Mapping[str,
     return manifest
 
 
-def _make(building: Path, target: Path) -> None:
+def _put(workspace: Workspace) -> None:
+    target = workspace.target
+    if workspace.folder.parent == target:
+        _fill(workspace)
+    elif target.exists():
+        # A rename cannot replace a folder that is not empty, so the old one is moved aside first. If the process is
+        # killed in between, the next run to this target puts it back.
+        target.rename(workspace.old)
+        workspace.new.rename(target)
+    else:
+        workspace.new.rename(target)
+
+
+def _fill(workspace: Workspace) -> None:
+    """Moves the files into the target, last those by which a bundle or an export is recognised."""
+    moved: list[Path] = []
     try:
-        building.mkdir(parents=True)
-    except OSError as error:
-        raise BundleError(f"{target} cannot be written ({error.strerror}): choose another folder") from error
-
-
-def _refuse_occupied(target: Path, *, overwrite: bool) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise BundleError(f"{target} is not a folder: choose another name")
-    if not target.exists() or not any(target.iterdir()):
-        return
-    if not overwrite:
-        raise BundleError(f"{target} exists and is not empty: choose another folder, or say --overwrite")
-    if not any((target / name).is_file() for name in (MANIFEST_FILE, MODEL_FILE)):
-        raise BundleError(f"{target} holds no exported model, so it is not overwritten: choose another folder")
-
-
-def _replace(building: Path, target: Path) -> None:
-    if not target.exists():
-        building.rename(target)
-        return
-    # A rename cannot replace a folder that is not empty, so the old one is moved aside first.
-    retired = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    target.rename(retired / target.name)
-    try:
-        building.rename(target)
-    except OSError:
-        (retired / target.name).rename(target)
+        for path in sorted(workspace.new.iterdir(), key=lambda path: path.name in {MODEL_FILE, MANIFEST_FILE}):
+            moved.append(workspace.target / path.name)
+            path.rename(moved[-1])
+    except BaseException:
+        for path in moved:
+            path.unlink(missing_ok=True)
         raise
-    finally:
-        shutil.rmtree(retired, ignore_errors=True)

@@ -3,17 +3,35 @@
 import importlib
 import importlib.metadata
 import os
+import re
 import warnings
 from typing import cast
 
 from biogpt_onnx.runtime.errors import ProviderError
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 
-TWO_RUNTIMES = "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: uninstall both, then"
 NO_CUDA_PROVIDER = (
     'the installed ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"'
 )
-"""Clauses that name a fault and its remedy; the first is to be followed by the package to install."""
+"""Clause that names a fault and its remedy."""
+
+OLDEST = (1, 23)
+"""Oldest version of ONNX Runtime with which all tests pass; those before it lack attributes of its operators."""
+
+_DISTRIBUTIONS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-directml",
+    "onnxruntime-qnn",
+    "onnxruntime-rocm",
+    "onnxruntime-migraphx",
+    "onnxruntime-training",
+    "ort-nightly",
+    "ort-nightly-gpu",
+    "ort-nightly-directml",
+)
+"""Distributions that bring the package `onnxruntime`."""
 
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
@@ -40,13 +58,43 @@ def import_onnxruntime() -> OnnxRuntime:
 
 def installed_runtimes() -> list[str]:
     """Returns the installed distributions of ONNX Runtime; two write the same files, and one is lost."""
-    return [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    return [name for name in _DISTRIBUTIONS if _is_installed(name)]
+
+
+def two_runtimes() -> str | None:
+    """Returns the clause that names several installed distributions, to be followed by the one to install; or None."""
+    installed = installed_runtimes()
+    if len(installed) < 2:  # noqa: PLR2004 -- two
+        return None
+    listed, all_of = " and ".join(installed), "both" if len(installed) == 2 else "all"  # noqa: PLR2004 -- two
+    return f"{listed} are {all_of} installed and overwrite each other: uninstall {all_of}, then"
 
 
 def warn_of_two_runtimes() -> None:
-    """Warns when onnxruntime and onnxruntime-gpu are both installed: they write the same files, and one is lost."""
-    if len(installed_runtimes()) > 1:
-        warnings.warn(f"{TWO_RUNTIMES} install the one you want", RuntimeWarning, stacklevel=3)
+    """Warns when two distributions of ONNX Runtime are installed: they write the same files, and one is lost."""
+    if clause := two_runtimes():
+        warnings.warn(f"{clause} install the one you want", RuntimeWarning, stacklevel=3)
+
+
+def is_outdated(onnxruntime: OnnxRuntime) -> bool:
+    """Returns True for a version before `OLDEST`."""
+    found = re.match(r"(\d+)\.(\d+)", onnxruntime.__version__)
+    return found is not None and (int(found[1]), int(found[2])) < OLDEST
+
+
+def outdated(onnxruntime: OnnxRuntime) -> str:
+    """Returns the clause that names the installed version, the oldest one that is known to work, and the remedy."""
+    oldest = ".".join(map(str, OLDEST))
+    return (
+        f"ONNX Runtime {onnxruntime.__version__} is installed, and {oldest} is the oldest that is tested: "
+        f'pip install --upgrade "onnxruntime>={oldest}"'
+    )
+
+
+def warn_of_outdated_runtime(onnxruntime: OnnxRuntime) -> None:
+    """Warns of a version before `OLDEST`, which runs some bundles."""
+    if is_outdated(onnxruntime):
+        warnings.warn(outdated(onnxruntime), RuntimeWarning, stacklevel=3)
 
 
 def _is_installed(distribution: str) -> bool:

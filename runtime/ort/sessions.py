@@ -1,14 +1,17 @@
 """Sessions: a bundle's graph opened in ONNX Runtime, and compared with its manifest."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, weights_outside
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.ort.cores import num_usable_cores
 from biogpt_onnx.runtime.ort.element_types import ELEMENT_TYPES, FLOAT32, ElementType
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, OnnxRuntime, SessionOptions
+from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
 
 
 def session_options(
@@ -18,7 +21,8 @@ def session_options(
 
     Args:
         onnxruntime: the module `onnxruntime`.
-        threads: number of threads that compute one pass; None for one a core that the process may use.
+        threads: number of threads that compute one pass, which is cut to the cores that the process may use; None for
+            one a core.
         prepack: True if ONNX Runtime is to rearrange the weights while loading.
         is_half_on_cpu: True if the graph computes in half precision on a CPU.
 
@@ -46,13 +50,20 @@ def _compute_half_in_float32(onnxruntime: OnnxRuntime, options: SessionOptions) 
 
 
 def _num_threads(threads: int | None) -> int:
+    cores = num_usable_cores()
     if threads is None:
-        # 0 leaves it to ONNX Runtime, which takes one a physical core and ignores a process's restriction to a few.
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        return available if available < (os.cpu_count() or 1) else 0
+        # 0 leaves it to ONNX Runtime, which takes one a physical core and ignores what restricts a process to a few.
+        return cores if cores < (os.cpu_count() or 1) else 0
     if type(threads) is not int or threads < 1:
         raise ConfigError(f"threads is {threads!r}: give a whole number of 1 or more, or None for all cores")
-    return threads
+    if threads > cores:
+        # They would take turns on the cores, waiting for one another, and thousands take minutes to start.
+        warnings.warn(
+            f"threads is {threads:,}, but this process may use {cores}, so it has {cores}: give at most as many",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return min(threads, cores)
 
 
 def open_session(  # noqa: PLR0913 -- the graph, its options and its provider
@@ -76,13 +87,17 @@ def open_session(  # noqa: PLR0913 -- the graph, its options and its provider
 
     Raises:
         BundleError: the graph cannot be loaded.
-        ProviderError: the provider cannot be started.
+        ProviderError: ONNX Runtime is too old for the graph, or the provider cannot be started.
     """
     providers = [(provider, dict(provider_options or {}))]
     try:
         # ONNX Runtime's own fallback would print, and try the CPU.
         session = onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+        if is_outdated(onnxruntime):
+            raise ProviderError(f"{path} cannot be loaded: {outdated(onnxruntime)}") from error
+        if link := weights_outside(path.parent):
+            raise BundleError(link) from error
         first_line = str(error).partition("\n")[0]
         raise BundleError(f"{path} cannot be loaded ({first_line}): {remedy}") from error
     if provider not in session.get_providers():

@@ -173,7 +173,7 @@ def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 128 + signal.SIGTERM
-    assert list(target.parent.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_occupied_target_is_refused(

@@ -122,6 +122,54 @@ def test_one_wrong_logit_fails_the_report(tiny: tuple[Backend[Any], Transformers
     assert "FAIL" in report.table()
 
 
+class Stretched(Shifted):
+    """The reference with logits that spread so many times as far, and one that is off."""
+
+    def __init__(self, reference: TransformersReference, factor: float, shift: float) -> None:
+        super().__init__(reference, shift)
+        self.factor = factor
+
+    def logits(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        return super().logits(ids) * np.float32(self.factor)
+
+    def left_padded_logits(self, batch: Sequence[Sequence[int]]) -> list[npt.NDArray[np.float32]]:
+        return [logits * np.float32(self.factor) for logits in super().left_padded_logits(batch)]
+
+
+class StretchedBackend:
+    """A backend with logits that spread so many times as far, each off by a rounding of this size."""
+
+    def __init__(self, backend: Backend[Any], factor: float, rounding: float) -> None:
+        self.backend, self.factor, self.rounding = backend, np.float32(factor), np.float32(rounding)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def forward(self, *arguments: Any, **named: Any) -> npt.NDArray[np.float32]:
+        logits: npt.NDArray[np.float32] = self.backend.forward(*arguments, **named)
+        return logits * self.factor + self.rounding
+
+
+@pytest.mark.parametrize(("shift", "passes"), [(0, True), (1e-3, False)])
+def test_rounding_of_logits_that_spread_far_is_no_fault_and_a_fault_is_one(
+    tiny: tuple[Backend[Any], TransformersReference], shift: float, *, passes: bool
+) -> None:
+    session, reference = tiny
+    spread = float(reference.logits([2, 5, 9]).std(axis=-1).mean())
+    factor = 12 / spread
+    backend: Any = StretchedBackend(session, factor, 2e-4)
+    report = compare_with(backend, Stretched(reference, factor, shift), max_new_tokens=4)
+    assert report.tolerance.absolute == pytest.approx(1e-4 * 12 / 3, rel=0.2)
+    assert all((row.verdict is Verdict.PASS) == passes for row in report.logits[:4])
+    strict = compare_with(backend, Stretched(reference, factor, 0), tolerance=Tolerance(1e-4), max_new_tokens=4)
+    assert not strict.passed
+
+
+def test_logits_of_the_usual_spread_are_held_to_a_ten_thousandth() -> None:
+    assert Tolerance.for_spread(0.5) == Tolerance.for_spread(2.4) == Tolerance()
+    assert Tolerance.for_spread(float("nan")) == Tolerance()
+
+
 def test_one_wrong_token_fails_the_report(tiny: tuple[Backend[Any], TransformersReference]) -> None:
     report = report_of(tiny, 0, 33)
     assert [row.verdict for row in report.tokens] == [Verdict.FAIL, Verdict.FAIL]

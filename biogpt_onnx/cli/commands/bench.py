@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.bundle.target import absolute, refuse_inputs, refuse_inside
+from biogpt_onnx.runtime.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_apart(options: argparse.Namespace) -> None:
+    """Refuses outputs that would lie in a bundle, or replace one another.
+
+    Raises:
+        ConfigError: two outputs are one file.
+        BundleError: an output would lie in a bundle.
+    """
+    # Plots are files in the folder that is named.
+    plot = options.plots and options.plots / "plot.svg"
+    for output in filter(None, (options.output, options.report, plot)):
+        refuse_inside(output, options.bundles)
+    if options.output is not None and options.report is not None:
+        if absolute(options.output) == absolute(options.report):
+            raise ConfigError(f"output and report are both {options.report}: name two files")
+        refuse_inputs(options.report, [options.output])
+
+
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some measurements failed."""
     from biogpt_onnx.bench.contender import bundle_contender, check_precisions
@@ -55,7 +74,6 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.bench.runner import Plan
     from biogpt_onnx.bench.runner import run as measure
     from biogpt_onnx.bench.scenarios import catalogue, select
-    from biogpt_onnx.runtime.errors import ConfigError
 
     if options.list:
         print(catalogue())
@@ -73,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
     plan.check()
     outputs = Outputs(options.report, options.plots)
     outputs.check()
+    _check_apart(options)
     machine = describe() | ({} if options.device == "cpu" else {"gpus": gpus()})
     rows = open_rows(
         options.output,

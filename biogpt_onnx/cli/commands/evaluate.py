@@ -6,6 +6,7 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.plot is not None:
         check_plot(options.plot)
+        bundles = (options.bundle, options.baseline)
+        refuse_inputs(options.plot, (*bundles, Path(options.text)))
+        refuse_inside(options.plot, bundles)
     texts = documents(options.text)
     with Progress("evaluating") as progress:
         evaluation = evaluate(

@@ -18,6 +18,7 @@ from biogpt_onnx.cli.arguments.tasks import (
     reading_settings,
 )
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.gold import GoldSet, read_gold
@@ -67,6 +68,9 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command."""
     if options.plot is not None:
         check_calibration_plot(options.plot)
+        bundles = (options.bundle, options.baseline)
+        refuse_inputs(options.plot, (*bundles, options.gold, options.entities, options.training))
+        refuse_inside(options.plot, bundles)
     model = load_model(options, options.bundle)
     task = choose_task([spec.task for spec in evaluated_specs()], options.task, model)
     gold = _read_gold(options, task_spec(task.name))

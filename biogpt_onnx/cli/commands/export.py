@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
 from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
 from biogpt_onnx.tasks.registry import fine_tuned_names
 
@@ -44,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         from biogpt_onnx.export.exporter import export_bundle
     except ImportError as error:
         raise CheckpointError(f'export needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
+    refuse_inputs(options.output, (Path(options.source), options.vocabulary))
+    check_target(options.output, overwrite=options.overwrite)
     checkpoint = open_checkpoint(
         options.source, revision=options.revision, vocabulary=options.vocabulary, seed=options.seed
     )

@@ -4,13 +4,22 @@ import argparse
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.layer_precisions import precisions_line
-from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import (
+    MANIFEST_FILE,
+    Manifest,
+    check_files,
+    check_manifest,
+    read_manifest,
+    unlisted_files,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    parser.add_argument("--check", action="store_true", help="read every file and compare its sha256")
+    parser.add_argument(
+        "--check", action="store_true", help="read every file and compare its sha256, and that of the manifest itself"
+    )
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
 
 
@@ -18,11 +27,22 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; a missing or altered file is bad input."""
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest, contents=options.check)
-    print(manifest.to_json().rstrip() if options.json else _summary(manifest, checked=options.check))
+    checked = "present, of the right size (--check reads them)"
+    if options.check:
+        checked = "every byte is as it was written"
+        if not check_manifest(options.bundle):
+            checked += f", but an earlier version wrote {MANIFEST_FILE}: an edit of it would not be noticed"
+    if unlisted := unlisted_files(options.bundle, manifest):
+        checked += f"; not of the bundle: {', '.join(map(ascii, unlisted))}"
+    if options.json:
+        # As it is in the file, with fields that only another version knows.
+        print((options.bundle / MANIFEST_FILE).read_text(encoding="utf-8").rstrip())
+    else:
+        print(_summary(manifest, checked))
     return 0
 
 
-def _summary(manifest: Manifest, *, checked: bool) -> str:
+def _summary(manifest: Manifest, files: str) -> str:
     shape = manifest.architecture
     lines = {
         "source": manifest.source,
@@ -36,7 +56,7 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
         "task": manifest.task or "none on record",
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
-        "files": "every byte is as it was written" if checked else "present, of the right size (--check reads them)",
+        "files": files,
     }
     return "\n".join(f"{name + ':':12}{value}" for name, value in lines.items())
 
@@ -45,5 +65,8 @@ def _evaluated(manifest: Manifest) -> str:
     report = manifest.evaluation
     if report is None:
         return "no comparison with a float32 bundle is on record"
-    increase, text = report["perplexity_increase"]["value"], report["text"]
-    return f"perplexity {increase:+.3%} beside float32, on {report['num_documents']} documents of {text} text"
+    try:
+        increase, text = report["perplexity_increase"]["value"], report["text"]
+        return f"perplexity {increase:+.3%} beside float32, on {report['num_documents']} documents of {text} text"
+    except (KeyError, TypeError, ValueError):
+        return "a comparison is on record, in a form that this version does not know"

@@ -10,6 +10,7 @@ from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.backends.registry import choose_backend
+from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
@@ -64,6 +65,9 @@ def run(options: argparse.Namespace) -> int:
     recipe = RECIPES.get(options.recipe)
     if recipe is None and options.recipe != AUTOMATIC:
         raise ConfigError(f"recipe is {options.recipe!r}: choose one of {', '.join([*RECIPES, AUTOMATIC])}")
+    texts_read = [Path(name) for name in (options.calibration, options.text) if name is not None]
+    refuse_inputs(options.output, (options.bundle, *texts_read))
+    check_target(options.output, overwrite=options.overwrite)
     calibration, texts = (None if name is None else documents(name) for name in (options.calibration, options.text))
     most = options.max_perplexity_increase
     if most is None:

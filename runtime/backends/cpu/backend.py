@@ -17,6 +17,7 @@ from biogpt_onnx.runtime.backends.cpu.continuations import (
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill, read_one_by_one
 from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -143,6 +144,7 @@ class CpuBackend(Generic[TreeCacheT]):
         """Yields the log-probability of each token after a prompt and the tokens before it, in nats."""
         first = 0
         for logits in self._logits_before_each(prompt_ids, prefix, token_ids):
+            refuse_not_finite(logits)
             tokens = np.array(token_ids[first : first + len(logits)], dtype=np.int64)
             first += len(logits)
             yield from log_probabilities(logits, tokens).tolist()

@@ -10,6 +10,7 @@ from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTre
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import read_all_but_the_last_chunk
 from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
 
@@ -78,6 +79,7 @@ def _scores(
 
 def _scored(tree: ContinuationTree, node: int, logits: npt.NDArray[np.float32]) -> dict[tuple[int, int], float]:
     """Returns the log-probabilities of the tokens that are scored after a node, from the logits there, [vocab]."""
+    refuse_not_finite(logits)
     tokens = tree.scored_after(node)
     scores = (logits[tokens] - log_sum_exp(logits[None])).tolist()
     return {(node, token): score for token, score in zip(tokens, scores, strict=True)}

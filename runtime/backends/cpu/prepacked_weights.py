@@ -29,9 +29,10 @@ from biogpt_onnx.runtime.backends.cpu.cache_folder import (
     unusable,
 )
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
-from biogpt_onnx.runtime.bundle import Manifest, check_files, hash_file
-from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.bundle import Manifest, check_files, hash_file, weights_outside
+from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, SessionOptions
+from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
 
 FORMAT_VERSION = 1
 
@@ -88,7 +89,8 @@ class PrepackedWeights:
 
         Raises:
             ConfigError: the cache folder cannot be written, has too little room, or others may write to it.
-            BundleError: the bundle is not what its manifest says.
+            BundleError: the bundle is not what its manifest says, or its weights are a link that is not followed.
+            ProviderError: ONNX Runtime is too old for the bundle.
         """
         folder = open_cache_folder(self.cache_folder or default_cache_folder())
         identity = self._identity(options)
@@ -142,6 +144,10 @@ class PrepackedWeights:
                 self.bundle_folder / bundle.MODEL_FILE, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            if is_outdated(self.onnxruntime):
+                raise ProviderError(f"{self.bundle_folder} cannot be loaded: {outdated(self.onnxruntime)}") from error
+            if link := weights_outside(self.bundle_folder):
+                raise BundleError(link) from error
             raise ConfigError(
                 f"prepacked weights of {self.bundle_folder} cannot be written to {folder.parent} "
                 f"({_reason(error)}); nothing is left of them: check the space there; or {INSTEAD}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
-from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER, TWO_RUNTIMES, installed_runtimes
+from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER, two_runtimes
 
 _DRIVER = "libcuda.so.1"
 _PROVIDER_LIBRARY = "libonnxruntime_providers_cuda.so"
@@ -48,8 +48,8 @@ def what_cuda_lacks(onnxruntime: OnnxRuntime, load: Callable[[str], Any] = ctype
     Returns:
         One clause that names the cause and the remedy; None if nothing is found.
     """
-    if len(installed_runtimes()) > 1:
-        return f"{TWO_RUNTIMES} {_INSTALL}"
+    if clause := two_runtimes():
+        return f"{clause} {_INSTALL}"
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         return NO_CUDA_PROVIDER
     if platform.system() != "Linux":

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cuda.graphs import SCORE, SELECT, SELECTED, open_graph
 from biogpt_onnx.runtime.backends.cuda.memory import device_memory
+from biogpt_onnx.runtime.backends.finite_scores import refuse_nan, refuse_not_finite
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime, OrtValue
 
 _Ids = npt.NDArray[np.int64]
@@ -168,6 +169,7 @@ class DeviceTokenScores:
         """Returns the most likely tokens and their log-probabilities; None for more than `SELECTED` of them.
 
         Raises:
+            BundleError: scores are NaN.
             DeviceMemoryError: the device's memory is full.
         """
         if count > SELECTED:
@@ -178,12 +180,14 @@ class DeviceTokenScores:
             for outputs, here, there in self._by_outputs():
                 read = outputs.read_best if count == 1 else outputs.read_top_tokens
                 ids[here], log_probabilities[here] = read(there)
+        refuse_nan(log_probabilities)
         return ids, log_probabilities
 
     def log_probabilities(self, rows: _Ids, tokens: _Ids) -> npt.NDArray[np.float32]:
         """Returns the log-probabilities of single tokens [requested] in these rows [requested], in nats.
 
         Raises:
+            BundleError: scores are NaN.
             DeviceMemoryError: the device's memory is full.
         """
         scores = np.empty(len(rows), dtype=np.float32)
@@ -195,14 +199,20 @@ class DeviceTokenScores:
                 if requested.any():
                     found = outputs.read_log_probabilities(output_rows[rows[requested]], tokens[requested])
                     scores[requested] = found
+        refuse_nan(scores)
         return scores
 
     def logits(self) -> npt.NDArray[np.float32]:
-        """Returns all logits, [rows, vocab]."""
+        """Returns all logits, [rows, vocab].
+
+        Raises:
+            BundleError: a logit is NaN or infinite.
+        """
         logits = np.empty((len(self.rows), self.vocab_size), dtype=np.float32)
         with self._lock:
             for outputs, here, there in self._by_outputs():
                 logits[here] = outputs.read_logits(there)
+        refuse_not_finite(logits)
         return logits
 
     def __getitem__(self, rows: slice) -> "DeviceTokenScores":

@@ -183,6 +183,31 @@ def test_a_bundle_that_computes_no_numbers_is_refused(tmp_path: Path) -> None:
         evaluate(broken, exported(source, tmp_path / "bundle"), TEXTS[:1], threads=1)
 
 
+def test_a_baseline_that_is_worse_than_a_guess_passes_no_gate(
+    mini_bundle: Path, mini_checkpoint: Path, tmp_path: Path
+) -> None:
+    tensors = {name: values * np.float32(1e6) for name, values in read_tensors(mini_checkpoint).items()}
+    huge = exported(write_altered_checkpoint(mini_checkpoint, tmp_path / "huge", tensors), tmp_path / "huge-bundle")
+    for bundle in (huge, mini_bundle):
+        found = evaluate(bundle, huge, TEXTS[:2], threads=1, prompts=0)
+        assert not found.passed(0.005)
+        assert "a guess among all tokens needs 9.0" in found.table(0.005).splitlines()[-1]
+        assert json.loads(found.to_json(0.005))["gate"]["passed"] is False
+        assert "the baseline needs" in json.loads(found.to_json(0.005))["gate"]["doubt"]
+
+
+def test_a_quantized_bundle_that_is_far_better_than_its_baseline_passes_no_gate(
+    worse: Evaluation,
+) -> None:
+    found = replace(worse, perplexity_increase=Estimate(-0.06, (-0.07, -0.05)))
+    assert not found.passed(0.005)
+    assert "FAIL: perplexity increase -6.000%" in found.table(0.005)
+    assert "the baseline is not sound" in found.table(0.005)
+    assert found.passed(0.1)  # who allows more in one direction allows it in the other
+    slightly = replace(worse, perplexity_increase=Estimate(-0.04, (-0.05, -0.03)))
+    assert slightly.passed(0)
+
+
 def test_a_damaged_file_is_refused_before_anything_runs(mini_bundle: Path, tmp_path: Path) -> None:
     for path in mini_bundle.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes() if path.name != WEIGHTS_FILE else b"")

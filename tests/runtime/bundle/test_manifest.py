@@ -15,7 +15,9 @@ from biogpt_onnx.runtime.bundle import (
     VOCAB_FILE,
     WEIGHTS_FILE,
     check_files,
+    check_manifest,
     read_manifest,
+    unlisted_files,
 )
 from biogpt_onnx.runtime.errors import BundleError
 
@@ -74,6 +76,53 @@ def test_an_altered_byte_is_found_by_the_check(bundle: Path) -> None:
         check_files(bundle, read_manifest(bundle), contents=True)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "int8"},
+        {"evaluation": {"perplexity_increase": {"value": 0.0}}},
+        {"source": "huggingface:other"},
+        {"something_new": 1},
+        {"manifest_sha256": ""},
+        {"manifest_sha256": None},
+    ],
+)
+def test_an_edited_manifest_is_noticed(bundle: Path, changes: dict[str, Any]) -> None:
+    assert check_manifest(bundle)
+    change_manifest(bundle, **changes)
+    read_manifest(bundle)
+    with pytest.raises(BundleError, match=r"bundle\.json is altered"):
+        check_manifest(bundle)
+
+
+def test_a_file_that_was_added_to_the_manifest_is_noticed(bundle: Path) -> None:
+    files = json.loads((bundle / MANIFEST_FILE).read_text())["files"]
+    change_manifest(bundle, files=files | {"more.txt": files[VOCAB_FILE]})
+    with pytest.raises(BundleError, match=r"bundle\.json is altered"):
+        check_manifest(bundle)
+
+
+def test_a_manifest_that_was_only_laid_out_anew_is_as_it_was(bundle: Path) -> None:
+    path = bundle / MANIFEST_FILE
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_text()).items()))))
+    assert check_manifest(bundle)
+
+
+def test_a_bundle_of_an_earlier_version_whose_manifest_has_no_digest_loads(bundle: Path) -> None:
+    path = bundle / MANIFEST_FILE
+    fields = json.loads(path.read_text())
+    del fields["manifest_sha256"]
+    path.write_text(json.dumps(fields))
+    assert not check_manifest(bundle)
+    assert biogpt_onnx.load(bundle).manifest == read_manifest(bundle)
+
+
+def test_what_lies_beside_the_files_of_a_bundle_is_named(bundle: Path) -> None:
+    assert unlisted_files(bundle, read_manifest(bundle)) == []
+    (bundle / "notes.txt").write_text("x")
+    assert unlisted_files(bundle, read_manifest(bundle)) == ["notes.txt"]
+
+
 def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
     change_manifest(bundle, format_version=FORMAT_VERSION + 1, something_new=1)
     with pytest.raises(BundleError, match="upgrade"):
@@ -107,6 +156,13 @@ def test_an_architecture_without_extent_is_refused(bundle: Path, size: str) -> N
     manifest = read_manifest(bundle)
     change_manifest(bundle, architecture=dataclasses.asdict(manifest.architecture) | {size: 0})
     with pytest.raises(BundleError, match="malformed"):
+        read_manifest(bundle)
+
+
+def test_an_architecture_without_room_for_a_token_behind_the_first_is_refused(bundle: Path) -> None:
+    architecture = dataclasses.asdict(read_manifest(bundle).architecture)
+    change_manifest(bundle, architecture=architecture | {"max_positions": 1})
+    with pytest.raises(BundleError, match="max_positions is below 2"):
         read_manifest(bundle)
 
 

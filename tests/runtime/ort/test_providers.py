@@ -3,12 +3,17 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+import tomllib
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from biogpt_onnx.runtime.errors import ProviderError
 from biogpt_onnx.runtime.ort import providers
+from biogpt_onnx.runtime.ort.sessions import open_session
 
 
 def test_a_missing_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +33,47 @@ def test_two_runtimes_in_one_environment_are_warned_of(monkeypatch: pytest.Monke
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.0")
     with pytest.warns(RuntimeWarning, match="overwrite each other"):
         providers.warn_of_two_runtimes()
+
+
+@pytest.mark.parametrize("other", ["onnxruntime-openvino", "onnxruntime-directml", "ort-nightly"])
+def test_every_build_beside_another_is_named(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    def version(name: str) -> str:
+        if name in {"onnxruntime", other}:
+            return "1.0"
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.warns(RuntimeWarning, match=f"onnxruntime and {other} are both installed.*uninstall both"):
+        providers.warn_of_two_runtimes()
+
+
+def runtime_of(version: str, error: str | None = None) -> Any:
+    def open_graph(*_: object, **__: object) -> object:
+        raise RuntimeError(error)
+
+    return SimpleNamespace(__version__=version, InferenceSession=open_graph)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_old"),
+    [("1.20.1", True), ("1.22.9", True), ("1.23.0", False), ("1.100.0", False), ("2.0", False), ("nightly", False)],
+)
+def test_a_version_before_the_oldest_is_warned_of(version: str, *, is_old: bool) -> None:
+    assert providers.is_outdated(runtime_of(version)) == is_old
+    with pytest.warns(RuntimeWarning, match=version) if is_old else nullcontext():
+        providers.warn_of_outdated_runtime(runtime_of(version))
+
+
+def test_a_graph_that_an_old_version_cannot_load_says_which_version_it_needs(mini_bundle: Path) -> None:
+    old = runtime_of("1.20.1", "Node GroupQueryAttention has input size 11 not in range [min=7, max=9]")
+    with pytest.raises(ProviderError, match=r"ONNX Runtime 1\.20\.1 is installed.*onnxruntime>=1\.23"):
+        open_session(old, mini_bundle / "model.onnx", options=old, provider="CPUExecutionProvider", remedy="")
+
+
+def test_the_project_asks_for_the_oldest_version_that_is_tested() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = ".".join(map(str, providers.OLDEST))
+    assert project["optional-dependencies"]["cpu"] == [f"onnxruntime>={oldest}"]
 
 
 def test_telemetry_is_off_before_the_library_is_loaded() -> None:

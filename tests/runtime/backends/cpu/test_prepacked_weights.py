@@ -24,6 +24,7 @@ from biogpt_onnx.runtime.backends.cuda.opening import CUDA
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.ort import sessions
 
 LOAD = """
 import sys
@@ -55,6 +56,12 @@ def int8(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("prepacked") / "int8"
     quantize_bundle(mini_bundle, target, RECIPES["int8"])
     return target
+
+
+@pytest.fixture(autouse=True)
+def _three_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the number of threads as it is where there are fewer cores."""
+    monkeypatch.setattr(sessions, "num_usable_cores", lambda: 3)
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""Number of processor cores that a process may use: its restriction to some, and the quota of its control groups.
+
+A container that is given 2 of 64 cores sees all 64. Threads beyond its share are stopped for most of each period, in
+which the others wait for them.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+_ROOT = Path("/")
+_GROUPS = "proc/self/cgroup"
+_MOUNT = "sys/fs/cgroup"
+
+
+def num_usable_cores(root: Path = _ROOT) -> int:
+    """Returns the number of cores that this process may use, a part of a core being taken as a whole one.
+
+    Args:
+        root: folder in which the system's files lie.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota(root)
+    return affinity if quota is None else min(affinity, max(1, math.ceil(quota)))
+
+
+def cpu_quota(root: Path = _ROOT) -> float | None:
+    """Returns the time that this process's control groups may compute, in cores; None without a limit.
+
+    A group is limited by those that it is in as well. Version 1 and 2 of Linux's control groups are read, and systems
+    that have both.
+
+    Args:
+        root: folder in which the system's files lie.
+    """
+    return min((quota for folder in _group_folders(root) for quota in _quotas(folder)), default=None)
+
+
+def _group_folders(root: Path) -> Iterator[Path]:
+    """Yields the folder of each control group that may limit the time of this process."""
+    try:
+        lines = (root / _GROUPS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mounts = ["cpu", controllers] if controllers else [".", "unified"]
+        # A container may see the path that its group has outside, but its own group's files at the top.
+        parts = [part for part in PurePosixPath(path).parts if part not in {"/", ".."}]
+        for mount in mounts:
+            for depth in range(len(parts), -1, -1):
+                yield root / _MOUNT / mount / Path(*parts[:depth])
+
+
+def _quotas(folder: Path) -> Iterator[float]:
+    # Version 2 has one file, in which "max" stands for no limit, and version 1 two.
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with contextlib.suppress(OSError, ValueError):
+            words = [word for name in names for word in (folder / name).read_text(encoding="ascii").split()]
+            quota, period = map(int, words)
+            if quota > 0 and period > 0:
+                yield quota / period
