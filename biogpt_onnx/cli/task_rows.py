@@ -14,7 +14,7 @@ from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.output import open_results
 from biogpt_onnx.files.reading import read_documents
-from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.records import OutputFormat, WholeFile
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.json_lines import JsonLines
@@ -34,7 +34,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     task: RunnableTask[Any],
     model: BioGPT,
     reading: Reading,
-    output_format: OutputFormat = _JSON_LINES,
+    output_format: OutputFormat | WholeFile = _JSON_LINES,
     *,
     completed: Callable[[Document], Document] = lambda document: document,
 ) -> int:

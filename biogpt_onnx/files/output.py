@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from biogpt_onnx.files.journal.journal import Journal
-from biogpt_onnx.files.records import OutputFormat, record_of, write_records
+from biogpt_onnx.files.records import OutputFormat, WholeFile, record_of, write_records
 from biogpt_onnx.files.rows import Row
+from biogpt_onnx.runtime.errors import DocumentError
 
 
 class Results(Protocol):
@@ -36,7 +37,7 @@ class Results(Protocol):
 @contextmanager
 def open_results(
     output: Path | None,
-    output_format: OutputFormat,
+    output_format: OutputFormat | WholeFile,
     identity: Mapping[str, Any],
     *,
     restart: bool = False,
@@ -58,6 +59,8 @@ def open_results(
         DocumentError: The output cannot be opened; see `Journal.open`.
     """
     if output is None:
+        if isinstance(output_format, WholeFile):
+            raise DocumentError("a binary form of results is written to a file only: name one")
         yield _StreamedResults(sys.stdout, output_format)
         return
     # A journal without documents is of no use to a format that needs them, and the other way round.
@@ -67,7 +70,7 @@ def open_results(
 
 
 class _JournaledResults:
-    def __init__(self, journal: Journal, output_format: OutputFormat) -> None:
+    def __init__(self, journal: Journal, output_format: OutputFormat | WholeFile) -> None:
         self._journal = journal
         self._format = output_format
         self.done = journal.done

@@ -4,7 +4,9 @@ import argparse
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.layer_precisions import precisions_line
-from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest, check_files, read_manifest
+
+_MOST_LABELS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,7 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
         "heads": f"{shape.num_heads} of {shape.head_size}",
         "vocabulary": f"{shape.vocab_size:,}, of which soft prompt {shape.soft_prompt_size}",
         "positions": f"{shape.max_positions:,}",
+        **({"head": _head(manifest.head), "labels": _labels(manifest.head)} if manifest.head else {}),
         "task": manifest.task or "none on record",
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
@@ -41,9 +44,24 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
     return "\n".join(f"{name + ':':12}{value}" for name, value in lines.items())
 
 
+def _head(head: ClassificationHead) -> str:
+    kind = head.problem_type.replace("_", " ")
+    return f"{head.kind} ({kind}), {head.num_labels} label{'s' if head.num_labels > 1 else ''}"
+
+
+def _labels(head: ClassificationHead) -> str:
+    shown = ", ".join(label if label.isprintable() else ascii(label) for label in head.labels[:_MOST_LABELS])
+    return shown + (f", and {head.num_labels - _MOST_LABELS} more (--json)" if head.num_labels > _MOST_LABELS else "")
+
+
 def _evaluated(manifest: Manifest) -> str:
     report = manifest.evaluation
     if report is None:
         return "no comparison with a float32 bundle is on record"
+    if manifest.head is not None:
+        same, decisions = report["same_labels"], f"{report['num_decisions']:,} decisions"
+        if same is None:
+            return f"numbers differ by {report['mean_difference']['value']:.2e} on average, on {decisions}"
+        return f"{same['value']:.2%} of {decisions} on {report['text']} text as in float32"
     increase, text = report["perplexity_increase"]["value"], report["text"]
     return f"perplexity {increase:+.3%} beside float32, on {report['num_documents']} documents of {text} text"
