@@ -42,7 +42,9 @@ def save_dynamic(
         # A copy, because the quantizer writes a file beside the one it reads.
         for name in (MODEL_FILE, WEIGHTS_FILE):
             shutil.copyfile(source / name, original / name)
-        _quantize(original / MODEL_FILE, quantized / MODEL_FILE, [] if head is None else [head_node(head)])
+        # The quantizer first makes products of the graph's nodes, under other names.
+        kept = [] if head is None else [f"{head_node(head)}_MatMul"]
+        _quantize(original / MODEL_FILE, quantized / MODEL_FILE, kept)
         _fuse(quantized / MODEL_FILE, path)
     onnx.checker.check_model(path, full_check=False)
     if progress is not None:

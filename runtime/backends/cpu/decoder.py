@@ -45,7 +45,7 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
     def hidden_states(
         self, input_ids: npt.NDArray[np.int64], cache: TreeCacheT, indices: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """Appends int64 [batch, sequence] and returns hidden states [num_states, hidden], behind the last normalization.
+        """Appends int64 [batch, sequence] and returns hidden states [num_states, hidden] behind the last norm.
 
         Args:
             input_ids: token ids, [batch, sequence].

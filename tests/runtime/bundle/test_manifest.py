@@ -8,7 +8,7 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx.runtime.bundle import (
-    FORMAT_VERSION,
+    HEAD_FORMAT_VERSION,
     MANIFEST_FILE,
     MERGES_FILE,
     MODEL_FILE,
@@ -18,6 +18,8 @@ from biogpt_onnx.runtime.bundle import (
     read_manifest,
 )
 from biogpt_onnx.runtime.errors import BundleError
+
+HEAD = {"kind": "token-classification", "labels": ["O"], "pad_token_id": 1, "problem_type": "regression"}
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_an_altered_byte_is_found_by_the_check(bundle: Path) -> None:
 
 
 def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
-    change_manifest(bundle, format_version=FORMAT_VERSION + 1, something_new=1)
+    change_manifest(bundle, format_version=HEAD_FORMAT_VERSION + 1, something_new=1)
     with pytest.raises(BundleError, match="upgrade"):
         biogpt_onnx.load(bundle)
 
@@ -94,6 +96,14 @@ def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
         {"inputs": 3},
         {"source": None},
         {"tools": []},
+        {"head": {}},
+        {"head": 3},
+        {"head": HEAD | {"kind": "question-answering"}},
+        {"head": HEAD | {"problem_type": "ranking"}},
+        {"head": HEAD | {"labels": "ab"}},
+        {"head": HEAD | {"labels": []}},
+        {"head": HEAD | {"labels": ["a", "a"]}},
+        {"head": HEAD | {"pad_token_id": "1"}},
     ],
 )
 def test_a_malformed_manifest_is_one_clear_error(bundle: Path, changes: dict[str, Any]) -> None:
