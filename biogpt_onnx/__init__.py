@@ -7,6 +7,7 @@ print(model.generate("Aspirin inhibits", max_new_tokens=32).text)
 """
 
 from biogpt_onnx._version import __version__
+from biogpt_onnx.runtime.classification.results import EntitySpan, TextClassification, TokenTag, TokenTags
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
@@ -35,6 +36,7 @@ __all__ = [
     "ConfigError",
     "DeviceMemoryError",
     "DocumentError",
+    "EntitySpan",
     "Generation",
     "GenerationConfig",
     "Hypothesis",
@@ -42,8 +44,11 @@ __all__ = [
     "PromptError",
     "ProviderError",
     "Score",
+    "TextClassification",
     "TextStream",
     "Timings",
+    "TokenTag",
+    "TokenTags",
     "TokenTrie",
     "__version__",
     "load",

@@ -17,6 +17,7 @@ from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
+from biogpt_onnx.runtime.errors import CheckpointError
 
 # Memory is mapped by the page: weights that begin on a page can be used where they lie in the file.
 _PAGE_BYTES = 4096
@@ -47,11 +48,17 @@ def export_bundle(
 
     Raises:
         BundleError: something else lies at `target`, or it cannot be written.
-        CheckpointError: a weight cannot be read.
+        CheckpointError: a weight cannot be read, or a task is given for a checkpoint with a classification head.
     """
-    architecture = checkpoint.architecture
-    model = build_causal_lm(architecture, LayerChoices.fp32(architecture))
-    attach_weights(model, architecture, checkpoint.tensors)
+    architecture, head = checkpoint.architecture, checkpoint.head
+    if head is not None and task is not None:
+        raise CheckpointError(
+            f"the checkpoint has a {head.kind} head, task {task} is one of language models: leave the task out"
+        )
+    if head is None and task is None:
+        task = recognised_task(checkpoint.source, architecture.soft_prompt_size)
+    model = build_causal_lm(architecture, LayerChoices.fp32(architecture), head)
+    attach_weights(model, architecture, checkpoint.tensors, head)
     manifest = Manifest(
         precision="fp32",
         recipe=None,
@@ -61,7 +68,9 @@ def export_bundle(
         source=checkpoint.source,
         tools={"biogpt-onnx": __version__} | {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir")},
         files={},
-        task=task or recognised_task(checkpoint.source, architecture.soft_prompt_size),
+        task=task,
+        format_version=bundle.FORMAT_VERSION if head is None else bundle.HEAD_FORMAT_VERSION,
+        head=head,
     )
     with write_bundle(target, overwrite=overwrite) as writer:
         write_huggingface_files(checkpoint, writer.folder)

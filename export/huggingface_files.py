@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.formats.huggingface_head import CLASSES
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.tokenizer.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 
-def huggingface_config(architecture: Architecture) -> dict[str, object]:
-    """Returns the fields of transformers' config.json for an architecture."""
-    return {
+def huggingface_config(architecture: Architecture, head: ClassificationHead | None = None) -> dict[str, object]:
+    """Returns the fields of transformers' config.json for an architecture and its classification head, if any."""
+    fields: dict[str, object] = {
         "architectures": ["BioGptForCausalLM"],
         "model_type": "biogpt",
         "num_hidden_layers": architecture.num_layers,
@@ -28,11 +30,20 @@ def huggingface_config(architecture: Architecture) -> dict[str, object]:
         "pad_token_id": PAD_ID,
         "eos_token_id": EOS_ID,
     }
+    if head is None:
+        return fields
+    return fields | {
+        "architectures": [CLASSES[head.kind]],
+        "id2label": {str(number): label for number, label in enumerate(head.labels)},
+        "label2id": {label: number for number, label in enumerate(head.labels)},
+        "problem_type": head.problem_type,
+        "pad_token_id": head.pad_token_id,
+    }
 
 
 def write_huggingface_files(checkpoint: Checkpoint, folder: Path) -> None:
     """Writes config.json, vocab.json and merges.txt; equal for one model, whatever form its checkpoint came in."""
-    config = json.dumps(huggingface_config(checkpoint.architecture), indent=2)
+    config = json.dumps(huggingface_config(checkpoint.architecture, checkpoint.head), indent=2)
     vocabulary = json.dumps({symbol: number for number, symbol in enumerate(checkpoint.symbols)}, ensure_ascii=False)
     (folder / bundle.CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
     (folder / bundle.VOCAB_FILE).write_text(vocabulary + "\n", encoding="utf-8")

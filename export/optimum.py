@@ -47,9 +47,14 @@ def export_optimum(checkpoint: Checkpoint, target: Path, *, overwrite: bool = Fa
         overwrite: whether what lies at `target` is replaced.
 
     Raises:
-        CheckpointError: optimum or transformers is not installed.
+        CheckpointError: optimum or transformers is not installed, or the checkpoint has a classification head.
         BundleError: something else lies at `target`, or it cannot be written.
     """
+    if checkpoint.head is not None:
+        raise CheckpointError(
+            f"the checkpoint has a {checkpoint.head.kind} head, the optimum layout is for language models: leave out "
+            "the layout"
+        )
     exporter, transformers = _import_exporter()
     register()
     with atomic_folder(target, overwrite=overwrite) as folder:

@@ -79,10 +79,7 @@ def compare_with(
                 f"the checkpoint is of another model: its {what} is {theirs:,}, the bundle's {ours:,}"
             )
     longest = min(longest, session.max_positions)
-    # Any ids show whether the arithmetic agrees.
-    generator = np.random.default_rng(0)
-    lengths = sorted({1, 2, longest // 3 + 1, longest})
-    batch = [_random_ids(generator, length, session.vocab_size) for length in lengths]
+    batch = random_batch(session, longest)
     expected = [reference.logits(ids) for ids in batch]
     tolerance = tolerance or Tolerance.for_spread(float(np.concatenate(expected).std(axis=-1).mean()))
     ways: dict[str, Callable[[], list[Logits]]] = {
@@ -91,12 +88,21 @@ def compare_with(
         "chunked prefill": lambda: [_in_chunks(session, ids, _thirds(len(ids))) for ids in batch],
         "batched steps": lambda: _in_one_batch(session, batch),
     }
-    comparisons = [_compare_logits(name, way(), expected, tolerance) for name, way in ways.items()]
+    comparisons = [compare_logits(name, way(), expected, tolerance) for name, way in ways.items()]
     padded = reference.left_padded_logits(batch)
-    comparisons.append(_compare_logits("left-padded batch", ways["without cache"](), padded, tolerance))
+    comparisons.append(compare_logits("left-padded batch", ways["without cache"](), padded, tolerance))
     # Without the longest prompt, which may fill all positions and leave no room for new tokens.
     tokens = _compare_greedy(session, reference, batch[:-1], min(max_new_tokens, longest // 2), tolerance)
     return ParityReport(tuple(comparisons), tokens, tolerance)
+
+
+def random_batch(session: Backend[Any], longest: int) -> list[list[int]]:
+    """Returns sequences of random ids, of several lengths up to `longest` and the model's positions, shortest first."""
+    # Any ids show whether the arithmetic agrees.
+    generator = np.random.default_rng(0)
+    longest = min(longest, session.max_positions)
+    lengths = sorted({1, 2, longest // 3 + 1, longest})
+    return [_random_ids(generator, length, session.vocab_size) for length in lengths]
 
 
 def _random_ids(generator: np.random.Generator, length: int, vocab_size: int) -> list[int]:
@@ -133,7 +139,15 @@ def _in_one_batch(session: Backend[Any], batch: Sequence[Sequence[int]]) -> list
     return [np.concatenate(parts) for parts in results]
 
 
-def _compare_logits(name: str, ours: list[Logits], theirs: list[Logits], tolerance: Tolerance) -> LogitsComparison:
+def compare_logits(name: str, ours: list[Logits], theirs: list[Logits], tolerance: Tolerance) -> LogitsComparison:
+    """Compares logits, or other values, of several sequences.
+
+    Args:
+        name: name of the way in which ours were computed.
+        ours: bundle's values of each sequence, [rows, features].
+        theirs: reference's.
+        tolerance: largest allowed difference.
+    """
     got, expected = np.concatenate(ours), np.concatenate(theirs)
     difference = np.abs(got - expected)
     close = bool(np.all(difference <= tolerance.absolute + tolerance.relative * np.abs(expected)))
@@ -152,6 +166,9 @@ def _compare_logits(name: str, ours: list[Logits], theirs: list[Logits], toleran
 
 
 def _margins(logits: Logits) -> Logits:
+    if logits.shape[-1] == 1:
+        # A single label's is decided by its sign.
+        return np.abs(logits[:, 0])
     best = -np.partition(-logits, 1, axis=-1)[:, :2]
     return best[:, 0] - best[:, 1]
 

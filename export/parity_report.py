@@ -120,7 +120,7 @@ class ParityReport:
                 f"{row.mean_difference:10.1e}{row.top_1_agreement:8.1%}{row.top_k_overlap:8.1%}{row.smallest_margin:10.1e}"
                 for row in self.logits
             ),
-            f"{'tokens':44}{'equal':>10}{'margin':>36}",
+            *([f"{'tokens':44}{'equal':>10}{'margin':>36}"] if self.tokens else []),
             *(
                 f"{row.verdict:10}{row.name:22}{row.num_tokens:5} tokens{row.num_equal:10}{row.smallest_margin:36.1e}"
                 for row in self.tokens

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.formats.huggingface_head import CLASSES
 from biogpt_onnx.export.checkpoint.names import HEAD, to_huggingface
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.huggingface_files import huggingface_config
@@ -79,27 +80,45 @@ def open_reference(source: str, *, revision: str | None = None, seed: int = 0) -
         seed: seed of a preset's random weights.
 
     Raises:
-        CheckpointError: the checkpoint cannot be opened, or transformers or torch is not installed.
+        CheckpointError: the checkpoint cannot be opened, has a classification head, or transformers or torch is not
+            installed.
     """
-    _require("torch")
-    transformers = _require("transformers")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    transformers = import_transformers()
     checkpoint = open_checkpoint(source, revision=revision, seed=seed)
+    if checkpoint.head is not None:
+        raise CheckpointError(
+            f"{source} has a {checkpoint.head.kind} head, the bundle a language-model head: name the checkpoint that "
+            "it is made from"
+        )
     if (Path(source) / "config.json").is_file():
         return TransformersReference(transformers.BioGptForCausalLM.from_pretrained(source, local_files_only=True))
     return TransformersReference(model_of(transformers, checkpoint))
 
 
+def import_transformers() -> Any:  # noqa: ANN401 -- a module
+    """Imports torch and transformers, whose messages are turned off.
+
+    Raises:
+        CheckpointError: one of them is not installed.
+    """
+    _require("torch")
+    transformers = _require("transformers")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
 def model_of(transformers: Any, checkpoint: Checkpoint) -> Any:  # noqa: ANN401 -- transformers and its model
-    """Returns a checkpoint of any form as transformers' `BioGptForCausalLM` in float32."""
+    """Returns a checkpoint of any form as transformers' `BioGptForCausalLM`, or class of its head, in float32."""
     torch = importlib.import_module("torch")
-    config = transformers.BioGptConfig(**huggingface_config(checkpoint.architecture))
+    head = checkpoint.head
+    config = transformers.BioGptConfig(**huggingface_config(checkpoint.architecture, head))
+    kind = transformers.BioGptForCausalLM if head is None else getattr(transformers, CLASSES[head.kind])
     with torch.device("meta"):
         # On the meta device, no time is spent on initial weights that are replaced at once.
-        model = transformers.BioGptForCausalLM(config)
+        model = kind(config)
     weights = {to_huggingface(name): torch.from_numpy(tensor.read()) for name, tensor in checkpoint.tensors.items()}
-    if checkpoint.architecture.tied_head:
+    if head is None and checkpoint.architecture.tied_head:
         weights[HEAD] = weights[to_huggingface("embed_tokens.weight")]
     model.load_state_dict(weights, strict=True, assign=True)
     model.tie_weights()

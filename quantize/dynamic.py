@@ -10,8 +10,9 @@ from pathlib import Path
 
 import onnx
 
+from biogpt_onnx.export.graph.decoder import head_node
 from biogpt_onnx.reporting.progress import Progress
-from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
+from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, ClassificationHead
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 # Sessions of bundles apply no fusions, because the graphs are built fused; this graph is fused when it is written.
@@ -19,7 +20,9 @@ from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 _UNWANTED_FUSIONS = ["SkipLayerNormFusion"]
 
 
-def save_dynamic(source: Path, path: Path, progress: Progress | None = None) -> None:
+def save_dynamic(
+    source: Path, path: Path, progress: Progress | None = None, *, head: ClassificationHead | None = None
+) -> None:
     """Writes a float32 bundle's graph as `quantize_dynamic` makes it, with its external data beside it.
 
     Products take 8-bit weights with one scale for each matrix, and 8-bit activations with one scale for all rows of a
@@ -29,6 +32,7 @@ def save_dynamic(source: Path, path: Path, progress: Progress | None = None) -> 
         source: float32 bundle.
         path: file of the graph to write.
         progress: called once, at the end, because ONNX Runtime reports no progress.
+        head: bundle's classification head, which stays in float32; None for a language model.
     """
     # Imported before its module of quantization, which keeps its telemetry off.
     import_onnxruntime()
@@ -39,7 +43,9 @@ def save_dynamic(source: Path, path: Path, progress: Progress | None = None) -> 
         # A copy, because the quantizer writes a file beside the one it reads.
         _copy_graph(source / MODEL_FILE, original / MODEL_FILE)
         shutil.copyfile(source / WEIGHTS_FILE, original / WEIGHTS_FILE)
-        _quantize(original / MODEL_FILE, quantized / MODEL_FILE)
+        # The quantizer first makes products of the graph's nodes, under other names.
+        kept = [] if head is None else [f"{head_node(head)}_MatMul"]
+        _quantize(original / MODEL_FILE, quantized / MODEL_FILE, kept)
         _fuse(quantized / MODEL_FILE, path)
     onnx.checker.check_model(path, full_check=False)
     if progress is not None:
@@ -68,7 +74,7 @@ def _copy_graph(source: Path, target: Path) -> None:
     onnx.save(model, target)
 
 
-def _quantize(original: Path, quantized: Path) -> None:
+def _quantize(original: Path, quantized: Path, kept: list[str]) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 -- after `import_onnxruntime`
 
     with _quiet():
@@ -77,6 +83,7 @@ def _quantize(original: Path, quantized: Path) -> None:
             quantized,
             weight_type=QuantType.QInt8,
             use_external_data_format=True,
+            nodes_to_exclude=kept,
             # ONNX cannot infer the type of ONNX Runtime's attention outputs.
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )

@@ -21,24 +21,27 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.sublayers import FUSED
 from biogpt_onnx.export.graph.weights import attach_lazily
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
-from biogpt_onnx.runtime.bundle import CAUSAL_MODEL_FILE, MODEL_FILE
+from biogpt_onnx.runtime.bundle import CAUSAL_MODEL_FILE, MODEL_FILE, ClassificationHead
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import BundleError
 
 
-def half_model(architecture: Architecture, read: ReadWeight, dtype: ir.DataType) -> ir.Model:
-    """Builds a bundle's first graph in half precision; only its logits are float32.
+def half_model(
+    architecture: Architecture, read: ReadWeight, dtype: ir.DataType, head: ClassificationHead | None = None
+) -> ir.Model:
+    """Builds a bundle's first graph in half precision; only its logits and hidden states are float32.
 
     Args:
         architecture: network's shape.
         read: reads its weights in float32; they are read and rounded when the model is written, one at a time. Values
             that are too small for the type become 0.
         dtype: float16; or bfloat16, which has float32's range, and three bits of precision less than float16.
+        head: classification head; None for a language model.
 
     Raises:
         BundleError: a weight is too large for the type; names the first one.
     """
-    model = build_causal_lm(architecture, dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype))
+    model = build_causal_lm(architecture, dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype), head)
     for name, parameter in _without_values(model):
         _check_range(name, read, dtype)
         attach_lazily(parameter, partial(_rounded, name, read, dtype))

@@ -33,7 +33,7 @@ from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_ma
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.target import refuse_inputs
 from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
-from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 _COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE)
@@ -65,30 +65,45 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
     Raises:
         BundleError: the source is missing, damaged, quantized already or holds NaN or infinity; or something else lies
             at `target`, or it cannot be written.
-        ConfigError: there is no text to calibrate with.
+        ConfigError: there is no text to calibrate with, or the recipe does not run the bundle's classification head.
         BuiltInTextError: the built-in text is missing or damaged.
     """
     manifest = read_source(source, target)
+    if manifest.head is not None and recipe.dtype == ir.DataType.BFLOAT16:
+        raise ConfigError(
+            f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
+            "int8"
+        )
     weights = BundleWeights(source)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
         model_path = writer.folder / bundle.MODEL_FILE
         if recipe.dtype != ir.DataType.FLOAT:
-            model = half_model(manifest.architecture, weights.read, recipe.dtype)
+            model = half_model(manifest.architecture, weights.read, recipe.dtype, manifest.head)
             save_model(model, model_path, progress)
-            causal = save_causal_graph(manifest.architecture, recipe.dtype, writer.folder)
-            manifest = dataclasses.replace(
-                manifest,
-                inputs=tensor_specs(model.graph.inputs),
-                outputs=tensor_specs(model.graph.outputs),
-                causal=GraphSpec(tensor_specs(causal.graph.inputs), tensor_specs(causal.graph.outputs)),
-            )
+            manifest = with_graph(manifest, model)
+            if manifest.head is None:
+                causal = save_causal_graph(manifest.architecture, recipe.dtype, writer.folder)
+                spec = GraphSpec(tensor_specs(causal.graph.inputs), tensor_specs(causal.graph.outputs))
+                manifest = dataclasses.replace(manifest, causal=spec)
         elif recipe.body is None:
-            save_dynamic(source, model_path, progress)
+            save_dynamic(source, model_path, progress, head=manifest.head)
         else:
-            read = smoothed_weights(source, manifest.architecture, weights, texts)
-            save_model(_packed_model(manifest.architecture, recipe, read), model_path, progress)
+            read = smoothed_weights(source, manifest, weights, texts)
+            model = _packed_model(manifest, recipe, read)
+            save_model(model, model_path, progress)
+            manifest = with_graph(manifest, model)
         return finish_bundle(writer, source, manifest, recipe)
+
+
+def with_graph(manifest: Manifest, model: ir.Model) -> Manifest:
+    """Returns the manifest of a float32 bundle with the inputs and outputs of the graph that is made from it.
+
+    They differ where an earlier version wrote the float32 bundle, or where the graph computes in half precision.
+    """
+    return dataclasses.replace(
+        manifest, inputs=tensor_specs(model.graph.inputs), outputs=tensor_specs(model.graph.outputs)
+    )
 
 
 def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeights) -> LayerChoices:
@@ -136,13 +151,13 @@ def read_source(source: Path, target: Path) -> Manifest:
 
 
 def smoothed_weights(
-    source: Path, architecture: Architecture, weights: BundleWeights, texts: Sequence[str] | None
+    source: Path, manifest: Manifest, weights: BundleWeights, texts: Sequence[str] | None
 ) -> ReadWeight:
     """Calibrates a float32 bundle and returns a reader of its smoothed weights.
 
     Args:
         source: bundle's folder.
-        architecture: network's shape.
+        manifest: bundle's manifest.
         weights: bundle's weights.
         texts: passages to calibrate with; None for the built-in ones.
 
@@ -150,8 +165,9 @@ def smoothed_weights(
         ConfigError: there is no text to calibrate with.
         BuiltInTextError: the built-in text is missing or damaged.
     """
-    magnitudes = input_magnitudes(source, architecture, weights, calibration_texts() if texts is None else texts)
-    return smoothed(weights.read, smoothing(architecture, weights.read, magnitudes))
+    texts = calibration_texts() if texts is None else texts
+    magnitudes = input_magnitudes(source, manifest.architecture, weights, texts, manifest.head)
+    return smoothed(weights.read, smoothing(manifest.architecture, weights.read, magnitudes))
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:
@@ -187,9 +203,10 @@ def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, and its packin
     return PackedLinear(graph, name, in_features, out_features, packed=packed, packing=packing)
 
 
-def _packed_model(architecture: Architecture, recipe: Recipe, read: ReadWeight) -> ir.Model:
+def _packed_model(manifest: Manifest, recipe: Recipe, read: ReadWeight) -> ir.Model:
     packed = PackedWeights()
-    model = build_causal_lm(architecture, layer_choices(architecture, recipe, packed))
+    choices = layer_choices(manifest.architecture, recipe, packed)
+    model = build_causal_lm(manifest.architecture, choices, manifest.head)
     packed.attach(model, read)
     return model
 

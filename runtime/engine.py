@@ -1,4 +1,4 @@
-"""The engine: a loaded bundle that generates, streams, chooses and scores text."""
+"""The engine: a loaded bundle that generates, streams, chooses, scores, classifies and embeds text."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,11 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.backends.protocol import Backend
-from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
+from biogpt_onnx.runtime.bundle.classification_head import HeadKind
+from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
+from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
+from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
@@ -18,8 +22,19 @@ from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
+from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, check_pooling, pooled
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
-from biogpt_onnx.runtime.prompt_checks import as_list, as_text, check_batch, check_choices, check_ids, fit
+from biogpt_onnx.runtime.prompt_checks import (
+    Truncation,
+    as_list,
+    as_text,
+    as_texts,
+    check_batch,
+    check_choices,
+    check_ids,
+    fit,
+    fit_text,
+)
 from biogpt_onnx.runtime.request_building import (
     Allowed,
     allowed_rules,
@@ -37,11 +52,19 @@ from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 Prompt = str | Prefix[Any]
 """A text, or a prefix that is itself the prompt."""
 
+_METHODS: dict[HeadKind, str] = {
+    "sequence-classification": "classify_texts (command classify)",
+    "token-classification": "tag_tokens (command tag)",
+}
+
 _Encoded = tuple[tuple[int, ...], Prefix[Any] | None]
 
 
 class BioGPT:
-    """A loaded bundle, which generates, streams, chooses and scores text. Calls from several threads are safe.
+    """A loaded bundle, which generates, streams, chooses, scores, classifies and embeds text.
+
+    Calls from several threads are safe. A bundle with a classification head classifies and embeds text; all else needs
+    a language-model head, and is a `ConfigError`.
 
     Attributes:
         tokenizer: tokenizer of the bundle.
@@ -51,22 +74,22 @@ class BioGPT:
     def __init__(self, backend: Backend[Any], tokenizer: BioGptTokenizer, manifest: Manifest) -> None:
         self.tokenizer = tokenizer
         self.manifest = manifest
-        self._backend = backend
+        self._any_backend = backend
 
     @property
     def device(self) -> str:
         """Name of the device that it runs on: "cpu" or "cuda"."""
-        return self._backend.device
+        return self._any_backend.device
 
     @property
     def default_batch_size(self) -> int:
         """Number of prompts that are best continued together on its device."""
-        return self._backend.default_batch_size
+        return self._any_backend.default_batch_size
 
     @property
     def chooses_together(self) -> bool:
         """True if `choose` scores all prompts of a call in one pass, False if it takes one after the other."""
-        return self._backend.scores_prompts_together
+        return self._any_backend.scores_prompts_together
 
     @overload
     def generate(
@@ -319,6 +342,184 @@ class BioGPT:
         fit((*prompt_ids, *targets), self._backend.max_positions, config)
         scores = self._backend.score_tokens(prompt_ids, shared, targets)
         return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
+
+    @overload
+    def classify_texts(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
+        self,
+        texts: str,
+        *,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> TextClassification: ...
+
+    @overload
+    def classify_texts(
+        self,
+        texts: Sequence[str],
+        *,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> list[TextClassification]: ...
+
+    def classify_texts(
+        self,
+        texts: str | Sequence[str],
+        *,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> TextClassification | list[TextClassification]:
+        """Classifies one text, or each of several, by the bundle's sequence classifier.
+
+        The logits are those of transformers' `BioGptForSequenceClassification`. Each text is read by itself, so that
+        its answer does not depend on the others.
+
+        Args:
+            texts: a text or several.
+            truncation: handling of a text longer than the model's positions: "error" refuses it, "right" drops its end.
+            special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
+            normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+
+        Raises:
+            PromptError: no texts, or one that is not a string, has no words, or is too long.
+            ConfigError: the bundle has no sequence classifier, or a bad setting.
+        """
+        head = self._head("sequence-classification")
+        found = []
+        for number, text in enumerate(as_texts(texts), start=1):
+            ids = self.tokenizer.encode(
+                text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
+            )
+            read = fit_text(ids, self._any_backend.max_positions, truncation, number)
+            found.append(classify(head, label_logits(self._any_backend, head, read), len(ids) - len(read)))
+        return found[0] if isinstance(texts, str) else found
+
+    @overload
+    def tag_tokens(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
+        self,
+        texts: str,
+        *,
+        aggregation_strategy: AggregationStrategy = "first",
+        truncation: Truncation = "error",
+        normalize_punctuation: bool = False,
+    ) -> TokenTags: ...
+
+    @overload
+    def tag_tokens(
+        self,
+        texts: Sequence[str],
+        *,
+        aggregation_strategy: AggregationStrategy = "first",
+        truncation: Truncation = "error",
+        normalize_punctuation: bool = False,
+    ) -> list[TokenTags]: ...
+
+    def tag_tokens(
+        self,
+        texts: str | Sequence[str],
+        *,
+        aggregation_strategy: AggregationStrategy = "first",
+        truncation: Truncation = "error",
+        normalize_punctuation: bool = False,
+    ) -> TokenTags | list[TokenTags]:
+        """Labels the tokens of one text, or of each of several, by the bundle's token classifier.
+
+        The logits are those of transformers' `BioGptForTokenClassification`; `</s>` before the text has no label. Each
+        text is read by itself, so that its answer does not depend on the others.
+
+        Args:
+            texts: a text or several.
+            aggregation_strategy: way to join the tokens of a word, with transformers' names: "first" takes the label of
+                its first token, "average" the best of the mean probabilities, "max" that of its most certain token;
+                "simple" takes each token for a word.
+            truncation: handling of a text longer than the model's positions: "error" refuses it, "right" drops its end.
+            normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+
+        Raises:
+            PromptError: no texts, or one that is not a string, has no words, or is too long.
+            ConfigError: the bundle has no token classifier, or a bad setting.
+        """
+        head = self._head("token-classification")
+        check_strategy(aggregation_strategy)
+        found = []
+        for number, text in enumerate(as_texts(texts), start=1):
+            tokens = self.tokenizer.tokenize_with_spans(text, normalize_punctuation=normalize_punctuation)
+            ids = [EOS_ID, *(self.tokenizer.symbol_to_id(token.symbol) for token in tokens)]
+            read = fit_text(ids, self._any_backend.max_positions, truncation, number)
+            logits = label_logits(self._any_backend, head, read)
+            found.append(tag(head, text, tokens, logits, aggregation_strategy))
+        return found[0] if isinstance(texts, str) else found
+
+    def embed(  # noqa: PLR0913 -- the texts, and settings of reading and pooling
+        self,
+        texts: str | Sequence[str],
+        *,
+        pooling: Pooling = "mean",
+        normalize: bool = False,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> npt.NDArray[np.float32]:
+        """Embeds texts by their hidden states behind the last normalization, which are those of `BioGptModel`.
+
+        Each text is read by itself, so that its vector does not depend on the others.
+
+        Args:
+            texts: a text or several.
+            pooling: "mean" for the mean over all tokens, `</s>` at the beginning included; "last" for the last token,
+                the only one that has read the whole text.
+            normalize: True to divide each vector by its Euclidean norm.
+            truncation: handling of a text longer than the model's positions: "error" refuses it, "right" drops its end.
+            special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
+            normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+
+        Returns:
+            A vector [hidden] for one text, [texts, hidden] for several.
+
+        Raises:
+            PromptError: no texts, or one that is not a string, has no words, or is too long.
+            BundleError: an earlier version wrote the bundle, whose graph has no output for hidden states.
+            ConfigError: a bad setting, or the device does not compute hidden states.
+        """
+        check_pooling(pooling)
+        reader = self._any_backend
+        if not isinstance(reader, HiddenStateReader):
+            raise ConfigError(f"hidden states are computed on the CPU only, the device is {self.device}: load with cpu")
+        vectors = []
+        for number, text in enumerate(as_texts(texts), start=1):
+            ids = self.tokenizer.encode(
+                text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
+            )
+            read = fit_text(ids, reader.max_positions, truncation, number)
+            vectors.append(pooled(reader, read, pooling, normalize=normalize))
+        return vectors[0] if isinstance(texts, str) else np.stack(vectors)
+
+    @property
+    def _backend(self) -> Backend[Any]:
+        """Backend of a language model.
+
+        Raises:
+            ConfigError: the bundle has a classification head instead.
+        """
+        head = self.manifest.head
+        if head is not None:
+            raise ConfigError(
+                f"the bundle has a {head.kind} head and no language-model head, so it cannot generate or score text: "
+                f"use {_METHODS[head.kind]}, or a bundle of a BioGptForCausalLM"
+            )
+        return self._any_backend
+
+    def _head(self, kind: HeadKind) -> ClassificationHead:
+        head = self.manifest.head
+        if head is None:
+            raise ConfigError(
+                f"the bundle is a language model without a {kind} head: export a checkpoint that has one, or use choose"
+            )
+        if head.kind != kind:
+            raise ConfigError(f"the bundle has a {head.kind} head, not one for {kind}: use {_METHODS[head.kind]}")
+        return head
 
     def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
         ending = (self.tokenizer.eos_id,) if ends else ()

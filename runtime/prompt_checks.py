@@ -1,13 +1,16 @@
 """Checks of prompts and texts that callers give, and their conversion to token ids."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
+
+Truncation = Literal["error", "right"]
+"""The handling of a text that is longer than the model's positions: "error" refuses it, "right" drops its end."""
 
 
 def as_list(prompts: object) -> list[str | Prefix[Any]]:
@@ -36,6 +39,45 @@ def as_text(text: object) -> str:
     if not isinstance(text, str):
         raise PromptError(f"a text is of type {type(text).__name__}: give a string")
     return text
+
+
+def as_texts(texts: object) -> list[str]:
+    """Returns one text or several as a list.
+
+    Raises:
+        PromptError: a text is not a string, or there is no text.
+    """
+    items = [texts] if isinstance(texts, str) else texts
+    if isinstance(items, bytes) or not isinstance(items, Sequence):
+        raise PromptError(f"texts are of type {type(texts).__name__}: give a string or a list of strings")
+    if not items:
+        raise PromptError("the list of texts is empty: give at least one")
+    return [as_text(item) for item in items]
+
+
+def fit_text(ids: Sequence[int], max_positions: int, truncation: object, number: int) -> tuple[int, ...]:
+    """Returns the ids of a text within the model's positions, without its last tokens if they may be dropped.
+
+    Args:
+        ids: `</s>` and the text's tokens.
+        max_positions: most tokens that the model reads.
+        truncation: "error" to refuse a text that is too long, "right" to drop its last tokens.
+        number: number of the text in the call, counted from 1, for the error.
+
+    Raises:
+        PromptError: the text has no tokens, or too many.
+        ConfigError: there is no such truncation.
+    """
+    if truncation not in get_args(Truncation):
+        raise ConfigError(f'truncation is {truncation!r}: give "error" or "right"')
+    if len(ids) == 1:
+        raise PromptError(f"text {number} holds no words: leave it out")
+    if len(ids) > max_positions and truncation == "error":
+        raise PromptError(
+            f"text {number} has {len(ids):,} tokens, the model {max_positions:,} positions: shorten it, or set "
+            'truncation to "right" to drop its end'
+        )
+    return tuple(ids[:max_positions])
 
 
 def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:

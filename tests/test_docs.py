@@ -32,7 +32,7 @@ TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
 README_LINES = 130
-ADDED_AFTER_0_1_0 = ("evaluation", "layer_precisions", "task", "causal")
+ADDED_AFTER_0_1_0 = ("evaluation", "layer_precisions", "task", "causal", "head")
 OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
@@ -301,7 +301,7 @@ def test_the_format_page_names_every_field_input_and_output() -> None:
     tensors = [
         *(bundle.INPUT_IDS, bundle.POSITION_IDS, bundle.SEQLENS_K, bundle.TOTAL_SEQUENCE_LENGTH),
         *(bundle.ATTENTION_BIAS, bundle.LOGITS_INDICES, bundle.LOGITS),
-        *(bundle.BEST_IDS, bundle.BEST_LOG_PROBABILITIES),
+        *(bundle.BEST_IDS, bundle.BEST_LOG_PROBABILITIES, bundle.LOGITS_LIMIT, bundle.HIDDEN_STATES),
     ]
     files = [bundle.MANIFEST_FILE, bundle.WEIGHTS_FILE, bundle.CAUSAL_MODEL_FILE, *bundle.REQUIRED_FILES]
     assert [name for name in (*fields, *tensors, *files) if f"`{name}`" not in text] == []

@@ -9,7 +9,7 @@ from typing import Literal
 from biogpt_onnx.bench.roofline import ModelSize, step_bytes
 from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, WEIGHTS_FILE, Manifest, check_files, hash_file, read_manifest
-from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 OURS = "biogpt-onnx"
@@ -93,11 +93,16 @@ def bundle_contender(
         device: the device that it runs on.
 
     Raises:
-        BundleError: the folder is no whole bundle.
+        BundleError: the folder is no whole bundle, or one of a classifier.
         ProviderError: the device is not available, or does not run this bundle.
     """
     manifest = read_manifest(folder)
     check_files(folder, manifest)
+    if manifest.head is not None:
+        raise BundleError(
+            f"{folder} has a {manifest.head.kind} head and cannot generate, which is what is measured: name bundles of "
+            "language models"
+        )
     choose_backend(import_onnxruntime(), device, manifest.precision)
     more = [] if prepack else ["--no-prepack"]
     if device != "cpu":

@@ -19,7 +19,7 @@ from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.opening.source import is_stream
 from biogpt_onnx.files.output import open_results
 from biogpt_onnx.files.reading import read_documents
-from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.records import OutputFormat, WholeFile
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
@@ -50,7 +50,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     task: RunnableTask[Any],
     model: BioGPT,
     reading: Reading,
-    output_format: OutputFormat = _JSON_LINES,
+    output_format: OutputFormat | WholeFile = _JSON_LINES,
     *,
     completed: Callable[[Document], Document] = lambda document: document,
     census: EntityCensus | None = None,

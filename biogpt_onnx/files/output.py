@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from biogpt_onnx.files.journal.journal import SUFFIX, Journal
-from biogpt_onnx.files.records import OutputFormat, record_of, write_records
+from biogpt_onnx.files.records import OutputFormat, WholeFile, record_of, write_records
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import DocumentError
 
@@ -45,7 +45,7 @@ class Results(Protocol):
 @contextmanager
 def open_results(  # noqa: PLR0913 -- where to, as what, of what, and how
     output: Path | None,
-    output_format: OutputFormat,
+    output_format: OutputFormat | WholeFile,
     identity: Mapping[str, Any],
     *,
     inputs: Iterable[Path] = (),
@@ -69,6 +69,8 @@ def open_results(  # noqa: PLR0913 -- where to, as what, of what, and how
         DocumentError: The output cannot be opened, see `Journal.open`, or it is an input.
     """
     if output is None:
+        if isinstance(output_format, WholeFile):
+            raise DocumentError("a binary form of results is written to a file only: name one")
         yield _StreamedResults(sys.stdout, output_format)
         return
     for path in inputs:
@@ -91,7 +93,7 @@ def _refuse_input(output: Path, path: Path) -> None:
 
 
 class _JournaledResults:
-    def __init__(self, journal: Journal, output_format: OutputFormat) -> None:
+    def __init__(self, journal: Journal, output_format: OutputFormat | WholeFile) -> None:
         self._journal = journal
         self._format = output_format
         self.done = journal.done

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO, runtime_checkable
 
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import BioGptError
@@ -32,6 +32,21 @@ class OutputFormat(Protocol):
 
     def footer(self) -> str:
         """Returns the text behind the last result."""
+        ...
+
+
+@runtime_checkable
+class WholeFile(Protocol):
+    """A binary format, which is written to a file when all results are there.
+
+    Attributes:
+        needs_documents: True if records must hold the documents themselves.
+    """
+
+    needs_documents: bool
+
+    def write_all(self, records: Iterable[Record], stream: BinaryIO) -> None:
+        """Writes all records to a stream that can seek."""
         ...
 
 
@@ -66,8 +81,11 @@ def record_of(row: Row, result: object, *, keep_document: bool = False) -> Recor
     return record
 
 
-def write_records(output_format: OutputFormat, records: Iterable[Record], stream: TextIO) -> None:
+def write_records(output_format: OutputFormat | WholeFile, records: Iterable[Record], stream: TextIO) -> None:
     """Writes records as a whole file."""
+    if isinstance(output_format, WholeFile):
+        output_format.write_all(records, stream.buffer)
+        return
     stream.write(output_format.header())
     stream.writelines(output_format.format_record(record) for record in records)
     stream.write(output_format.footer())

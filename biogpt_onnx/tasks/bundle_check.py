@@ -19,6 +19,12 @@ def check_bundle(manifest: Manifest, task: str, soft_prompt_size: int | None) ->
     Raises:
         ConfigError: The bundle is for another task; the message names both.
     """
+    if manifest.head is not None:
+        command = "classify" if manifest.head.kind == "sequence-classification" else "tag"
+        raise ConfigError(
+            f"the bundle has a {manifest.head.kind} head and cannot generate, which {task} needs: use the command "
+            f"{command}, or another bundle"
+        )
     if manifest.task == task:
         return
     if manifest.task is not None:

@@ -10,6 +10,7 @@ from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems, check_tensors, head_is_tied
 from biogpt_onnx.export.checkpoint.vocabulary import Vocabulary, soft_prompt_size
 from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS, Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Findings:
         declared_tied: whether the configuration says that the head is tied; None where it does not say.
         vocabulary: vocabulary without the soft prompt's symbols.
         tensors: tensors by canonical name.
+        head: classification head; None for a language model.
     """
 
     path: Path
@@ -29,6 +31,7 @@ class Findings:
     declared_tied: bool | None
     vocabulary: Vocabulary | None
     tensors: Mapping[str, CheckpointTensor] | None
+    head: ClassificationHead | None = None
 
 
 def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
@@ -52,17 +55,19 @@ def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
         size = problems.collect(soft_prompt_size, architecture.vocab_size, vocabulary)
         architecture = replace(architecture, soft_prompt_size=size or 0)
     if architecture is not None and tensors is not None:
-        tied_head = head_is_tied(tensors, problems, declared=findings.declared_tied)
+        # A classifier has no language-model head that could be other than the table.
+        tied_head = findings.head is not None or head_is_tied(tensors, problems, declared=findings.declared_tied)
         architecture = replace(architecture, tied_head=tied_head)
-        if tied_head:
+        if tied_head and findings.head is None:
             tensors = {name: tensor for name, tensor in tensors.items() if name != HEAD}
-        check_tensors(architecture, tensors, problems)
+        check_tensors(architecture, tensors, problems, findings.head)
     if architecture is None or vocabulary is None or tensors is None or problems:
         raise problems.error(findings.path)
     return Checkpoint(
         architecture=architecture,
-        tensors={name: tensors[name] for name in expected_shapes(architecture)},
+        tensors={name: tensors[name] for name in expected_shapes(architecture, findings.head)},
         symbols=vocabulary.symbols,
         merges=vocabulary.merges,
         source=source,
+        head=findings.head,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
 
 @dataclass(frozen=True)
@@ -13,11 +14,12 @@ class Checkpoint:
 
     Attributes:
         architecture: network's shape; its vocabulary includes the soft-prompt rows.
-        tensors: tensors by canonical name, exactly those of `names.expected_shapes(architecture)`.
+        tensors: tensors by canonical name, exactly those of `names.expected_shapes(architecture, head)`.
         symbols: symbols of the vocabulary in the order of the ids, without the soft-prompt rows.
         merges: content of `merges.txt`, byte for byte.
         source: origin, without folders of this machine: "huggingface:NAME", "fairseq:NAME/FILE", "preset:NAME" or
             "hub:ORGANISATION/NAME@COMMIT".
+        head: classification head; None for a language model.
     """
 
     architecture: Architecture
@@ -25,3 +27,4 @@ class Checkpoint:
     symbols: tuple[str, ...]
     merges: bytes
     source: str
+    head: ClassificationHead | None = None

@@ -7,6 +7,7 @@ the prefix, and neither form transposes anything.
 import re
 
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.bundle.linear_layers import LinearLayer, decoder_linears
 
 EMBEDDING = "embed_tokens.weight"
@@ -19,6 +20,8 @@ POSITION_OFFSET = 2
 
 _HUGGINGFACE_PREFIX = "biogpt."
 _FAIRSEQ_PREFIX = "decoder."
+# Hugging Face's names of heads, which stand beside the network, not in it.
+_HEADS = frozenset({HEAD, "score.weight", "classifier.weight", "classifier.bias"})
 # In the order of `DecoderLinears`, the checkpoint's linear layers that each of these is made of, one below the other.
 _PROJECTIONS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
@@ -29,8 +32,13 @@ _PROJECTIONS = (
 _LAYER_NAME = re.compile(r"layers\.(?:0|[1-9]\d{0,3})\.(?P<part>.+)")
 
 
-def expected_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Returns the canonical name and shape of every tensor of a checkpoint; the head's only where it is not tied."""
+def expected_shapes(architecture: Architecture, head: ClassificationHead | None = None) -> dict[str, tuple[int, ...]]:
+    """Returns the canonical name and shape of every tensor of a checkpoint.
+
+    Args:
+        architecture: network's shape; the language-model head is a tensor of its own only where it is not tied.
+        head: classification head in the place of the language-model head; None for a language model.
+    """
     hidden_size = architecture.hidden_size
     shapes: dict[str, tuple[int, ...]] = {
         EMBEDDING: (architecture.vocab_size, hidden_size),
@@ -39,9 +47,17 @@ def expected_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     for index in range(architecture.num_layers):
         shapes |= _layer_shapes(architecture, index)
     shapes |= _norm_shapes("layer_norm", hidden_size)
-    if not architecture.tied_head:
+    if head is not None:
+        shapes |= head_shapes(architecture, head)
+    elif not architecture.tied_head:
         shapes[HEAD] = (architecture.vocab_size, hidden_size)
     return shapes
+
+
+def head_shapes(architecture: Architecture, head: ClassificationHead) -> dict[str, tuple[int, ...]]:
+    """Returns the name and shape of a classification head's tensors, the same in checkpoints and in the graph."""
+    shapes: dict[str, tuple[int, ...]] = {f"{head.layer}.weight": (head.num_labels, architecture.hidden_size)}
+    return shapes | ({f"{head.layer}.bias": (head.num_labels,)} if head.has_bias else {})
 
 
 def checkpoint_linears(architecture: Architecture, index: int) -> dict[LinearLayer, tuple[str, ...]]:
@@ -70,7 +86,7 @@ def from_huggingface(name: str) -> str | None:
 
 def to_huggingface(name: str) -> str:
     """Returns the Hugging Face name of a canonical one."""
-    return name if name == HEAD else _HUGGINGFACE_PREFIX + name
+    return name if name in _HEADS else _HUGGINGFACE_PREFIX + name
 
 
 def from_fairseq(name: str) -> str | None:
@@ -104,7 +120,7 @@ def _norm_shapes(name: str, size: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (size,), f"{name}.bias": (size,)}
 
 
-_TOP_NAMES = frozenset({EMBEDDING, POSITIONS, HEAD, *_norm_shapes("layer_norm", 1)})
+_TOP_NAMES = frozenset({EMBEDDING, POSITIONS, *_HEADS, *_norm_shapes("layer_norm", 1)})
 _ANY_SIZES = Architecture(num_layers=1, hidden_size=1, num_heads=1, intermediate_size=1, vocab_size=1, max_positions=1)
 _LAYER_PARTS = frozenset(name.removeprefix("layers.0.") for name in _layer_shapes(_ANY_SIZES, 0))
 

@@ -9,6 +9,7 @@ import numpy as np
 from biogpt_onnx.export.checkpoint.names import EMBEDDING, HEAD, expected_shapes
 from biogpt_onnx.export.checkpoint.tensor import FLOAT_DTYPES, CheckpointTensor
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.errors import CheckpointError
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
@@ -79,9 +80,14 @@ def canonical_tensors(
     return tensors
 
 
-def check_tensors(architecture: Architecture, tensors: Mapping[str, CheckpointTensor], problems: Problems) -> None:
+def check_tensors(
+    architecture: Architecture,
+    tensors: Mapping[str, CheckpointTensor],
+    problems: Problems,
+    head: ClassificationHead | None = None,
+) -> None:
     """Adds every missing and surplus tensor, wrong shape and unsupported type to the problems."""
-    expected = expected_shapes(architecture)
+    expected = expected_shapes(architecture, head)
     problems.add(*_listed("missing", [name for name in expected if name not in tensors]))
     problems.add(*_listed("unexpected", [name for name in tensors if name not in expected]))
     shapes = [

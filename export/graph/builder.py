@@ -38,6 +38,7 @@ class GraphBuilder:
         self.parameters: dict[str, ir.Value] = {}
         self._constants: dict[str, ir.Value] = {}
         self._inputs: list[ir.Value] = []
+        self._defaults: list[ir.Value] = []  # the inputs that need not be given
         self._outputs: list[ir.Value] = []
         self._tape = Tape()
         self._scopes: list[str] = []
@@ -47,6 +48,13 @@ class GraphBuilder:
         """Declares a graph input; dimensions that vary have names."""
         value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
         self._inputs.append(value)
+        return value
+
+    def optional_input(self, name: str, default: npt.NDArray[Any]) -> ir.Value:
+        """Declares a graph input that has this value unless the caller gives another."""
+        value = self.input(name, ir.tensor(default).dtype, default.shape)
+        value.const_value = ir.tensor(default, name=name)
+        self._defaults.append(value)
         return value
 
     def output(self, value: ir.Value, name: str, dtype: ir.DataType, shape: Sequence[Dimension]) -> None:
@@ -97,7 +105,7 @@ class GraphBuilder:
             self._inputs,
             self._outputs,
             nodes=self._tape.nodes,
-            initializers=[*self._constants.values(), *self.parameters.values()],
+            initializers=[*self._defaults, *self._constants.values(), *self.parameters.values()],
             opset_imports=dict(_OPSET_IMPORTS),
             name=name,
         )

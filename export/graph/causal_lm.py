@@ -11,24 +11,39 @@ from biogpt_onnx.export.graph.decoder import Decoder, LayerChoices
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import TensorSpec
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
 _BATCH, _SEQUENCE, _CAPACITY = "batch", "sequence", "capacity"
 _IDS = (_BATCH, _SEQUENCE)
+_ALL_ROWS = np.array([np.iinfo(np.int64).max])
 
 
-def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Model:
+def build_causal_lm(
+    architecture: Architecture, choices: LayerChoices, head: ClassificationHead | None = None
+) -> ir.Model:
     """Builds a bundle's first graph, which does prefill and decoding, without weights.
+
+    Hidden states cost nothing where nobody asks for them: they are what the head reads anyway. Where they alone are
+    asked for, `logits_limit` spares the head, which for a whole text would compute logits of the whole vocabulary for
+    each token.
 
     Inputs: `input_ids` and `position_ids` int64 [batch, sequence]; `seqlens_k` int32 [batch], tokens in a row's cache
     after this step minus one; `total_sequence_length` int32 [], the largest count of tokens in any row's cache after
     this step; `attention_bias` [bias_batch, bias_heads, sequence, total]; `logits_indices` int64 [num_logits] into the
     batch * sequence rows; and each layer's keys and values, [batch, heads, capacity, head_size]. Bias and cache have
-    the type that the network computes in, because the attention's operator takes no other.
-    Outputs: `logits` float32 [num_logits, vocab], and each layer's keys and values with this step's in them, to be
-    bound to the memory of the inputs.
+    the type that the network computes in, because the attention's operator takes no other. `logits_limit` int64 [1]
+    need not be given: the number of the requested rows, from the first, whose logits are computed; by default all.
+    Outputs: `logits` float32 [num_logits, vocab]; `hidden_states` float32 [num_logits, hidden], those behind the last
+    normalization; and each layer's keys and values with this step's in them, to be bound to the memory of the inputs.
+
+    Args:
+        architecture: network's shape.
+        choices: layers that it is built of.
+        head: classification head in the place of the language-model head, so that logits are [num_logits, labels];
+            None for a language model.
     """
     graph = GraphBuilder(choices.dtype)
-    decoder = Decoder(graph, architecture, choices)
+    decoder = Decoder(graph, architecture, choices, head)
     input_ids, position_ids = _ids(graph)
     shared = AttentionInputs(
         seqlens_k=graph.input(bundle.SEQLENS_K, ir.DataType.INT32, [_BATCH]),
@@ -39,9 +54,12 @@ def build_causal_lm(architecture: Architecture, choices: LayerChoices) -> ir.Mod
     )
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
     past = _past(graph, architecture, choices)
-    logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
-    _logits(graph, logits, architecture, choices)
-    _present(graph, architecture, choices, present)
+    logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
+    outputs = decoder(input_ids, position_ids, past, shared, logits_indices, logits_limit)
+    num_logits = architecture.vocab_size if head is None else head.num_labels
+    _float_output(graph, outputs.logits, bundle.LOGITS, num_logits)
+    _present(graph, architecture, choices, outputs.present)
+    _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
     return graph.build("biogpt")
 
 
@@ -72,12 +90,12 @@ def build_causal_graph(architecture: Architecture, choices: LayerChoices) -> ir.
     )
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
     past = _past(graph, architecture, choices)
-    logits, present = decoder(input_ids, position_ids, past, shared, logits_indices)
-    logits = _logits(graph, logits, architecture, choices)
+    outputs = decoder(input_ids, position_ids, past, shared, logits_indices)
+    logits = _float_output(graph, outputs.logits, bundle.LOGITS, architecture.vocab_size)
     ids, log_probabilities = _best(graph, logits, architecture.vocab_size)
     graph.output(ids, bundle.BEST_IDS, ir.DataType.INT64, ["num_logits", 1])
     graph.output(log_probabilities, bundle.BEST_LOG_PROBABILITIES, ir.DataType.FLOAT, ["num_logits", 1])
-    _present(graph, architecture, choices, present)
+    _present(graph, architecture, choices, outputs.present)
     return graph.build("biogpt_causal")
 
 
@@ -110,12 +128,12 @@ def _cache_shape(architecture: Architecture) -> list[Dimension]:
     return [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
 
 
-def _logits(graph: GraphBuilder, logits: ir.Value, architecture: Architecture, choices: LayerChoices) -> ir.Value:
-    if choices.dtype != ir.DataType.FLOAT:
-        with graph.scope("logits"):
-            logits = graph.op("Cast", logits, to=ir.DataType.FLOAT.value)
-    graph.output(logits, bundle.LOGITS, ir.DataType.FLOAT, ["num_logits", architecture.vocab_size])
-    return logits
+def _float_output(graph: GraphBuilder, value: ir.Value, name: str, features: int) -> ir.Value:
+    if graph.dtype != ir.DataType.FLOAT:
+        with graph.scope(name):
+            value = graph.op("Cast", value, to=ir.DataType.FLOAT.value)
+    graph.output(value, name, ir.DataType.FLOAT, ["num_logits", features])
+    return value
 
 
 def _best(graph: GraphBuilder, logits: ir.Value, vocab_size: int) -> tuple[ir.Value, ir.Value]:
@@ -144,8 +162,8 @@ def _best(graph: GraphBuilder, logits: ir.Value, vocab_size: int) -> tuple[ir.Va
 
 
 def tensor_specs(values: Iterable[ir.Value]) -> tuple[TensorSpec, ...]:
-    """Returns the manifest's description of a graph's inputs or outputs."""
-    return tuple(_tensor_spec(value) for value in values)
+    """Returns the manifest's description of a graph's inputs or outputs; inputs that have a default are left out."""
+    return tuple(_tensor_spec(value) for value in values if value.const_value is None)
 
 
 def _tensor_spec(value: ir.Value) -> TensorSpec:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -11,6 +12,7 @@ from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.layers import (
     EmbeddingFactory,
     HeadFactory,
+    Layer,
     Linear,
     LinearFactory,
     OutputHead,
@@ -19,6 +21,7 @@ from biogpt_onnx.export.graph.layers import (
 from biogpt_onnx.export.graph.row_padding import LogitRows, RowPadding
 from biogpt_onnx.export.graph.sublayers import PLAIN, ResidualStream, Sublayers
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.bundle.linear_layers import decoder_linears
 
 TOKEN_EMBEDDING = "embed_tokens.weight"  # noqa: S105 -- the name of a weight
@@ -146,29 +149,52 @@ class DecoderLayer:
         return ResidualStream(x, self._feed_forward(normalized)), key, value
 
 
-class Decoder:
-    """The whole network, from ids to the logits of the rows that are asked for."""
+class DecoderOutputs(NamedTuple):
+    """Results of the whole network.
 
-    def __init__(self, graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> None:
+    Attributes:
+        logits: [num_logits, vocab or labels].
+        hidden_states: states behind the last normalization, which the head reads, [num_logits, hidden].
+        present: each layer's keys and values with this step's in them, [batch, heads, capacity, head_size].
+    """
+
+    logits: ir.Value
+    hidden_states: ir.Value
+    present: list[tuple[ir.Value, ir.Value]]
+
+
+class Decoder:
+    """The whole network, from ids to the logits of the rows that are asked for.
+
+    Args:
+        graph: graph to add to.
+        architecture: network's shape.
+        choices: layers that it is built of.
+        head: classification head in the place of the language-model head; None for a language model.
+    """
+
+    def __init__(
+        self,
+        graph: GraphBuilder,
+        architecture: Architecture,
+        choices: LayerChoices,
+        head: ClassificationHead | None = None,
+    ) -> None:
         self._graph, self._hidden_size, self._even_rows = graph, architecture.hidden_size, choices.even_rows
         self._embedding = Embedding(graph, architecture, choices.embedding)
         self._layers = [DecoderLayer(graph, index, architecture, choices) for index in range(architecture.num_layers)]
         self._norm = choices.sublayers.norm(graph, "final_norm", architecture.hidden_size)
-        self._head = choices.head(
-            graph,
-            TOKEN_EMBEDDING if architecture.tied_head else UNTIED_HEAD,
-            architecture.hidden_size,
-            architecture.vocab_size,
-        )
+        self._head = _head(graph, architecture, choices, head)
 
-    def __call__(
+    def __call__(  # noqa: PLR0913, PLR0917 -- all that flows through the network
         self,
         input_ids: ir.Value,
         position_ids: ir.Value,
         past: list[tuple[ir.Value, ir.Value]],
         shared: AttentionInputs,
         logits_indices: ir.Value,
-    ) -> tuple[ir.Value, list[tuple[ir.Value, ir.Value]]]:
+        logits_limit: ir.Value | None = None,
+    ) -> DecoderOutputs:
         """Adds the network's nodes.
 
         Args:
@@ -176,10 +202,8 @@ class Decoder:
             position_ids: int64 [batch, sequence].
             past: each layer's cached keys and values, [batch, heads, capacity, head_size].
             shared: inputs of every layer's attention.
-            logits_indices: int64 [num_logits], rows of batch * sequence whose logits are computed.
-
-        Returns:
-            Logits [num_logits, vocab], and each layer's keys and values with this step's in them.
+            logits_indices: int64 [num_logits], rows of batch * sequence whose hidden states and logits are computed.
+            logits_limit: int64 [1], of these rows the number, from the first, whose logits are computed; None for all.
         """
         graph = self._graph
         x = self._embedding(input_ids, position_ids)
@@ -195,6 +219,30 @@ class Decoder:
             stream, key, value = layer(stream, shape, layer_past, shared, padding, logit_rows if is_last else None)
             present.append((key, value))
         normalized, _ = self._norm(stream)
-        logits = self._head(normalized)
+        scored = normalized
+        if logits_limit is not None:
+            with graph.scope("logits"):
+                scored = graph.op("Slice", normalized, graph.constant("first_row", np.array([0])), logits_limit)
+        logits = self._head(scored)
         with graph.scope("logits"):
-            return logit_rows.without_padding(logits), present
+            logits = logit_rows.without_padding(logits)
+        with graph.scope("hidden_states"):
+            return DecoderOutputs(logits, logit_rows.without_padding(normalized), present)
+
+
+def head_node(head: ClassificationHead) -> str:
+    """Returns the name of the node that computes a classification head."""
+    return f"{head.layer}/Gemm"
+
+
+def _head(
+    graph: GraphBuilder, architecture: Architecture, choices: LayerChoices, head: ClassificationHead | None
+) -> Layer:
+    hidden_size = architecture.hidden_size
+    if head is None:
+        name = TOKEN_EMBEDDING if architecture.tied_head else UNTIED_HEAD
+        return choices.head(graph, name, hidden_size, architecture.vocab_size)
+    # It is never packed: it is tiny, and each of its numbers decides about a label.
+    if head.has_bias:
+        return Linear(graph, head.layer, hidden_size, head.num_labels)
+    return OutputHead(graph, f"{head.layer}.weight", hidden_size, head.num_labels, name=head.layer)

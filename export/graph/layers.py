@@ -58,13 +58,15 @@ class TokenTable:
 class OutputHead:
     """Output head: hidden states to logits, without bias. A tied head names the embedding's matrix as its weight."""
 
-    def __init__(self, graph: GraphBuilder, weight_name: str, hidden_size: int, vocab_size: int) -> None:
-        self._graph = graph
+    def __init__(
+        self, graph: GraphBuilder, weight_name: str, hidden_size: int, vocab_size: int, name: str = "output_projection"
+    ) -> None:
+        self._graph, self._name = graph, name
         self._weight = graph.parameter(weight_name, [vocab_size, hidden_size])
 
     def __call__(self, x: ir.Value) -> ir.Value:
         """Adds the head's node: [rows, hidden] to [rows, vocab]."""
-        with self._graph.scope("output_projection"):
+        with self._graph.scope(self._name):
             return self._graph.op("Gemm", x, self._weight, transB=1)
 
 

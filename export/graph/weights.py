@@ -12,6 +12,7 @@ import onnx_ir as ir
 from biogpt_onnx.export.checkpoint import names
 from biogpt_onnx.export.graph.decoder import POSITION_EMBEDDING, TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
 # A decoder layer's normalizations: names in the graph and in a checkpoint.
 _NORMS = {"attention_norm": "self_attn_layer_norm", "feed_forward_norm": "final_layer_norm"}
@@ -44,7 +45,7 @@ class ParameterSource:
         return values[self.skip_rows :]
 
 
-def parameter_sources(architecture: Architecture) -> dict[str, ParameterSource]:
+def parameter_sources(architecture: Architecture, head: ClassificationHead | None = None) -> dict[str, ParameterSource]:
     """Returns the origin of each of the graph's parameters, by the parameter's name."""
     sources = {
         TOKEN_EMBEDDING: ParameterSource((names.EMBEDDING,)),
@@ -59,6 +60,8 @@ def parameter_sources(architecture: Architecture) -> dict[str, ParameterSource]:
                 sources[f"{layer}.{ours}.{kind}"] = ParameterSource((f"{layer}.{theirs}.{kind}",))
     for kind in ("weight", "bias"):
         sources[f"final_norm.{kind}"] = ParameterSource((f"layer_norm.{kind}",))
+    if head is not None:
+        return sources | {name: ParameterSource((name,)) for name in names.head_shapes(architecture, head)}
     if not architecture.tied_head:
         sources[UNTIED_HEAD] = ParameterSource((names.HEAD,))
     return sources
@@ -68,9 +71,14 @@ def _read(source: ParameterSource, tensors: Mapping[str, ReadableTensor]) -> ir.
     return ir.tensor(source.read(tensors))
 
 
-def attach_weights(model: ir.Model, architecture: Architecture, tensors: Mapping[str, ReadableTensor]) -> None:
+def attach_weights(
+    model: ir.Model,
+    architecture: Architecture,
+    tensors: Mapping[str, ReadableTensor],
+    head: ClassificationHead | None = None,
+) -> None:
     """Gives each parameter a lazy tensor: values are read when the model is written, one at a time, and not kept."""
-    for name, source in parameter_sources(architecture).items():
+    for name, source in parameter_sources(architecture, head).items():
         attach_lazily(model.graph.initializers[name], partial(_read, source, tensors))
 
 

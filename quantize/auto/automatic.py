@@ -10,7 +10,7 @@ from biogpt_onnx.quantize.auto.search import Choice, MixedPrecisionSearch, Repor
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.data.texts import calibration_texts, search_texts
-from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights
+from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights, with_graph
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
@@ -50,26 +50,32 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
     Raises:
         BundleError: the source is missing, damaged, quantized already or holds NaN or infinity; or something else lies
             at `target`, or it cannot be written.
-        ConfigError: there are fewer than two texts to search with, or `max_perplexity_increase` is negative or NaN.
+        ConfigError: there are fewer than two texts to search with, `max_perplexity_increase` is negative or NaN, or the
+            bundle has a classification head.
         BuiltInTextError: a built-in text is missing or damaged.
     """
     if not max_perplexity_increase >= 0:
         raise ConfigError(f"max_perplexity_increase is {max_perplexity_increase!r}: give a share such as 0.005")
     report = report or _silent
     manifest, weights = read_source(source, target), BundleWeights(source)
+    if manifest.head is not None:
+        raise ConfigError(
+            f"recipe auto searches by perplexity, which a bundle with a {manifest.head.kind} head does not have: take "
+            "int8 or int4"
+        )
     architecture = manifest.architecture
     passages = select_passages(
         open_tokenizer(source, manifest), _texts_to_search_with(texts), architecture.max_positions
     )
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
-        read = smoothed_weights(source, architecture, weights, texts)
+        read = smoothed_weights(source, manifest, weights, texts)
         with tempfile.TemporaryDirectory(prefix="search-", dir=writer.folder) as scratch:
             pool = WeightPool(Path(scratch), manifest, read)
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))
-        return finish_bundle(writer, source, manifest, choice.recipe), choice
+        return finish_bundle(writer, source, with_graph(manifest, model), choice.recipe), choice
 
 
 def check_apart(texts: Sequence[str] | None, evaluation_texts: Sequence[str]) -> None:

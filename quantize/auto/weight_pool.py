@@ -10,7 +10,7 @@ import onnx_ir as ir
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
-from biogpt_onnx.quantize.quantizer import layer_choices
+from biogpt_onnx.quantize.quantizer import layer_choices, with_graph
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
@@ -63,9 +63,10 @@ class WeightPool:
             prepack: True computes as a bundle of that recipe does. False maps all weights from the file and opens at
                 once; ONNX Runtime then unpacks blocks and multiplies them in float32.
         """
-        graph: bytes = ir.serde.serialize_model(self.model(recipe)).SerializeToString()
+        model = self.model(recipe)
+        graph: bytes = ir.serde.serialize_model(model).SerializeToString()
         (self._folder / MODEL_FILE).write_bytes(graph)
-        manifest = dataclasses.replace(self.manifest, precision=recipe.precision)
+        manifest = dataclasses.replace(with_graph(self.manifest, model), precision=recipe.precision)
         return DecoderSession(self._folder, manifest, as_stored=not prepack)
 
     def _written(self, name: str, values: ir.TensorProtocol) -> ir.ExternalTensor:

@@ -54,7 +54,14 @@ class ModelPair:
     tokenizer: BioGptTokenizer
 
 
-def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads: int | None = None) -> ModelPair:
+def open_pair(
+    bundle: Path,
+    baseline: Path,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    with_head: bool = False,
+) -> ModelPair:
     """Loads both bundles.
 
     Args:
@@ -62,15 +69,22 @@ def open_pair(bundle: Path, baseline: Path, *, device: Device = "auto", threads:
         baseline: folder of the bundle to compare with.
         device: device that both run on; "auto" for the best one that runs each.
         threads: threads of one step; None for one a core.
+        with_head: True for bundles with a classification head, False for language models.
 
     Raises:
-        BundleError: one is missing, incomplete or damaged, or they differ in architecture or vocabulary.
+        BundleError: one is missing, incomplete or damaged, they differ in architecture, vocabulary or head, or are not
+            of the kind that `with_head` says.
         ProviderError: ONNX Runtime or the device is not available.
         ConfigError: a setting is bad.
     """
     manifests = [read_manifest(folder) for folder in (bundle, baseline)]
     for folder, manifest in zip((bundle, baseline), manifests, strict=True):
         check_files(folder, manifest)
+        if (manifest.head is not None) != with_head:
+            raise BundleError(
+                f"{folder} has {'no' if with_head else 'a'} classification head, and cannot be compared with "
+                f"{'a classifier' if with_head else 'a language model'}: compare bundles of one checkpoint"
+            )
     if different := _differences(*manifests):
         raise BundleError(
             f"{bundle} and {baseline} are of different models ({'; '.join(different)}): name as the baseline the "
@@ -89,6 +103,8 @@ def _differences(manifest: Manifest, baseline: Manifest) -> list[str]:
     names = [field.name for field in fields(Architecture)]
     pairs = [(name, getattr(manifest.architecture, name), getattr(baseline.architecture, name)) for name in names]
     differences = [f"{name} {ours} and {theirs}" for name, ours, theirs in pairs if ours != theirs]
+    if manifest.head != baseline.head:
+        differences.append("another head")
     vocabulary = (bundle_files.VOCAB_FILE, bundle_files.MERGES_FILE)
     altered = [name for name in vocabulary if manifest.files[name].sha256 != baseline.files[name].sha256]
     return differences + [f"another {name}" for name in altered]

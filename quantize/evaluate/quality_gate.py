@@ -6,6 +6,7 @@ from pathlib import Path
 
 from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation, evaluate_head
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime.bundle import read_manifest
@@ -46,6 +47,32 @@ def run_quality_gate(
     for name in ("documents", "bundle"):
         del report[name]
     report["num_documents"] = len(evaluation.documents)
+    report["text"] = "built-in" if texts is None else "given"
+    record_evaluation(target, read_manifest(target), report)
+    return evaluation
+
+
+def record_head_evaluation(
+    target: Path, source: Path, *, texts: Sequence[str] | None = None, progress: Progress | None = None
+) -> HeadEvaluation:
+    """Evaluates a quantized classifier against the bundle it was made from, and writes the result into its manifest.
+
+    There is no limit that it has to keep, because only text with known labels could tell what a difference costs.
+
+    Args:
+        target: quantized bundle.
+        source: float32 bundle.
+        texts: documents to evaluate with; by default the built-in ones, on which no recipe is calibrated.
+        progress: called after each document.
+
+    Raises:
+        BundleError: a bundle cannot be used, or the manifest cannot be written.
+        PromptError: all texts are empty.
+        BuiltInTextError: the built-in text is missing or damaged.
+    """
+    evaluation = evaluate_head(target, source, evaluation_texts() if texts is None else texts, progress=progress)
+    report = json.loads(evaluation.to_json())
+    del report["bundle"]
     report["text"] = "built-in" if texts is None else "given"
     record_evaluation(target, read_manifest(target), report)
     return evaluation

@@ -14,6 +14,7 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.bundle import ClassificationHead
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.ort.protocols import InferenceSession
@@ -28,7 +29,11 @@ _SUFFIX = ".input_magnitude"
 
 
 def input_magnitudes(
-    folder: Path, architecture: Architecture, weights: BundleWeights, texts: Sequence[str]
+    folder: Path,
+    architecture: Architecture,
+    weights: BundleWeights,
+    texts: Sequence[str],
+    head: ClassificationHead | None = None,
 ) -> dict[str, Values]:
     """Measures the inputs of a float32 bundle's linear layers on texts.
 
@@ -37,6 +42,7 @@ def input_magnitudes(
         architecture: network's shape.
         weights: bundle's weights.
         texts: passages, of which the first 20 that are not empty are read, 128 tokens of each.
+        head: bundle's classification head; None for a language model.
 
     Returns:
         The largest magnitude of each feature of the input, float32 [in], by the linear layer's name.
@@ -45,7 +51,7 @@ def input_magnitudes(
         ConfigError: there is no text.
     """
     sequences = _sequences(folder, architecture, texts)
-    session = _open(weights.data_folder, _observed_graph(architecture, weights))
+    session = _open(weights.data_folder, _observed_graph(architecture, weights, head))
     names = [value.name for value in session.get_outputs() if value.name.endswith(_SUFFIX)]
     magnitudes: dict[str, Values] = {}
     for ids in sequences:
@@ -70,9 +76,9 @@ class _ObservedLinear:
         return self._linear(x)
 
 
-def _observed_graph(architecture: Architecture, weights: BundleWeights) -> bytes:
+def _observed_graph(architecture: Architecture, weights: BundleWeights, head: ClassificationHead | None) -> bytes:
     choices = LayerChoices(_ObservedLinear, LayerChoices.fp32(architecture).attention)
-    model = build_causal_lm(architecture, choices)
+    model = build_causal_lm(architecture, choices, head)
     for name, parameter in model.graph.initializers.items():
         if parameter.const_value is None:
             # A reference into the bundle's file, so that the serialized graph holds no weights.

@@ -44,6 +44,8 @@ def open_backend(folder: Path, manifest: Manifest, options: LoadOptions | None =
     onnxruntime = import_onnxruntime()
     warn_of_two_runtimes()
     warn_of_outdated_runtime(onnxruntime)
+    if manifest.head is not None:
+        return _open_classifier(onnxruntime, folder, manifest, options)
     spec = choose_backend(onnxruntime, options.device, manifest.precision)
     try:
         return spec.open(onnxruntime, folder, manifest, options)
@@ -53,6 +55,16 @@ def open_backend(folder: Path, manifest: Manifest, options: LoadOptions | None =
             raise
         warnings.warn(f"{fallbacks[0].title} is used, because {error}", RuntimeWarning, stacklevel=3)
     return fallbacks[0].open(onnxruntime, folder, manifest, options)
+
+
+def _open_classifier(onnxruntime: OnnxRuntime, folder: Path, manifest: Manifest, options: LoadOptions) -> Backend[Any]:
+    last = BACKENDS[-1]
+    if options.device not in {_AUTO, last.device}:
+        raise ProviderError(
+            f"device is {options.device}, but bundles with a classification head run on the CPU only: choose device "
+            f"{last.device} or {_AUTO}"
+        )
+    return choose_backend(onnxruntime, last.device, manifest.precision).open(onnxruntime, folder, manifest, options)
 
 
 def choose_backend(onnxruntime: OnnxRuntime, device: str, precision: str) -> BackendSpec:

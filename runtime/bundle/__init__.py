@@ -1,6 +1,7 @@
 """The bundle: a folder that is all the runtime needs, and the manifest that describes it."""
 
 from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, MIN_POSITIONS, Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.bundle.manifest import (
     ATTENTION_BIAS,
     BEST_IDS,
@@ -8,10 +9,13 @@ from biogpt_onnx.runtime.bundle.manifest import (
     CAUSAL_MODEL_FILE,
     CONFIG_FILE,
     FORMAT_VERSION,
+    HEAD_FORMAT_VERSION,
+    HIDDEN_STATES,
     INPUT_IDS,
     LAYER_PRECISIONS,
     LOGITS,
     LOGITS_INDICES,
+    LOGITS_LIMIT,
     MANIFEST_FILE,
     MERGES_FILE,
     MODEL_FILE,
@@ -43,11 +47,14 @@ __all__ = [
     "CAUSAL_MODEL_FILE",
     "CONFIG_FILE",
     "FORMAT_VERSION",
+    "HEAD_FORMAT_VERSION",
+    "HIDDEN_STATES",
     "INPUT_IDS",
     "LAYER_NORM_EPSILON",
     "LAYER_PRECISIONS",
     "LOGITS",
     "LOGITS_INDICES",
+    "LOGITS_LIMIT",
     "MANIFEST_FILE",
     "MERGES_FILE",
     "MIN_POSITIONS",
@@ -60,6 +67,7 @@ __all__ = [
     "VOCAB_FILE",
     "WEIGHTS_FILE",
     "Architecture",
+    "ClassificationHead",
     "FileRecord",
     "GraphSpec",
     "Manifest",

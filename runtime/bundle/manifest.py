@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS, Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead, parse_head
 from biogpt_onnx.runtime.errors import BundleError
 
 FORMAT_VERSION = 1
+"""Version of the format of language models' bundles."""
+
+HEAD_FORMAT_VERSION = 2
+"""Version of bundles with a classification head, whose logits earlier versions would take for those of tokens."""
 
 MANIFEST_FILE = "bundle.json"
 UNFINISHED_MANIFEST_FILE = f".{MANIFEST_FILE}"
@@ -32,7 +37,9 @@ SEQLENS_K = "seqlens_k"
 TOTAL_SEQUENCE_LENGTH = "total_sequence_length"
 ATTENTION_BIAS = "attention_bias"
 LOGITS_INDICES = "logits_indices"
+LOGITS_LIMIT = "logits_limit"
 LOGITS = "logits"
+HIDDEN_STATES = "hidden_states"
 BEST_IDS = "best_ids"
 BEST_LOG_PROBABILITIES = "best_log_probabilities"
 
@@ -101,6 +108,7 @@ class Manifest:
         causal: causal graph of a half-precision bundle: a second graph over the same weights, without attention bias,
             that runs on GPUs; None for a bundle without one.
         format_version: the version of this format.
+        head: classification head in the place of the language-model head; None for a language model.
     """
 
     precision: str
@@ -116,11 +124,17 @@ class Manifest:
     task: str | None = None
     causal: GraphSpec | None = None
     format_version: int = FORMAT_VERSION
+    head: ClassificationHead | None = None
 
     def to_json(self) -> str:
         """Returns the manifest as JSON, in the form in which it is stored: with a digest of all other fields."""
         fields = dataclasses.asdict(self)
         return json.dumps(fields | {_DIGEST: _digest(fields)}, indent=2, sort_keys=True) + "\n"
+
+    @property
+    def has_hidden_states(self) -> bool:
+        """True if the first graph can output hidden states; bundles of earlier versions cannot."""
+        return any(spec.name == HIDDEN_STATES for spec in self.outputs)
 
     @property
     def num_bytes(self) -> int:
@@ -138,9 +152,9 @@ def read_manifest(folder: Path) -> Manifest:
     fields = _fields(folder)
     try:
         version = fields["format_version"]
-        if type(version) is int and version > FORMAT_VERSION:
+        if type(version) is int and version > HEAD_FORMAT_VERSION:
             raise BundleError(
-                f"{path} has format version {version}, this biogpt-onnx reads up to {FORMAT_VERSION}: upgrade it"
+                f"{path} has format version {version}, this biogpt-onnx reads up to {HEAD_FORMAT_VERSION}: upgrade it"
             )
         return _manifest(fields)
     except (KeyError, TypeError, AttributeError) as error:
@@ -277,6 +291,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         task=_task(fields.get("task")),
         causal=_causal(fields.get("causal"), files),
         format_version=_typed(fields, "format_version", int),
+        head=parse_head(fields.get("head")),
     )
 
 

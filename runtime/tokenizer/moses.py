@@ -43,7 +43,7 @@ _CONTROL = re.compile("[\x00-\x1f]")
 _IRREGULAR = re.compile("[\x00-\x08\x0e-\x1b]|'\\s+'")
 _LINK = re.compile("(?<=') (?=')")
 # Stands for the space between linked words; the text cannot hold it once control characters have vanished.
-_LINKING_SPACE = "\x01"
+LINKING_SPACE = "\x01"
 _DOTS = re.compile(r"\.{2,}")
 # ASCII without letters, digits, white space, . ' ` , and -.
 _MARKS = re.compile(r"""[!"#$%&()*+/:;<=>?@\[\\\]^_{|}~\x7f]""")
@@ -73,7 +73,7 @@ def words_of(text: str) -> list[str]:
     """Returns the words of a text, whose tokens depend on other words only by the arguments of `tokens_of`."""
     if _IRREGULAR.search(text):
         text = _CONTROL.sub("", _SPACES.sub(" ", text))
-        text = _LINK.sub(_LINKING_SPACE, text)
+        text = _LINK.sub(LINKING_SPACE, text)
     text = _MARKS.sub(r" \g<0> ", text)
     if _DOTS_MARKER in text:
         # Older versions read a marker beside dots differently, so that such words are left to sacremoses as they are.
@@ -142,7 +142,7 @@ def _tokens_in_position(word: str, *, first: bool, follower: str | None) -> list
         raise PromptError(f"a word with {_DOTS_MARKER} repeats DOT or a full stop over 1,000 times; shorten it")
     before = "" if first else f"{_BEFORE} "
     after = "" if follower is None else f" {follower}"
-    text = before + word.replace(_LINKING_SPACE, " ") + after
+    text = before + word.replace(LINKING_SPACE, " ") + after
     tokens = _moses().tokenize(text, aggressive_dash_splits=True, escape=True)
     return tokens[bool(before) : len(tokens) - bool(after)]
 

@@ -14,6 +14,7 @@ from biogpt_onnx.runtime.tokenizer.detokenizer import Detokenizer
 from biogpt_onnx.runtime.tokenizer.incremental import IncrementalDecoder
 from biogpt_onnx.runtime.tokenizer.memo import Memo
 from biogpt_onnx.runtime.tokenizer.punctuation import punctuation_table
+from biogpt_onnx.runtime.tokenizer.spans import TokenSpan, token_spans
 from biogpt_onnx.runtime.tokenizer.vocabulary import (
     BOS_ID,
     EOS_ID,
@@ -116,6 +117,19 @@ class BioGptTokenizer:
         for part in _SPECIAL.split(text) if special_tokens else (text,):
             symbols += [part] if special_tokens and part in SPECIAL_TOKENS else words.items(part)
         return symbols
+
+    def tokenize_with_spans(self, text: str, *, normalize_punctuation: bool = False) -> list[TokenSpan]:
+        """Returns the symbols of a text as `tokenize` does, each with the characters of the text that it comes from.
+
+        Args and errors are those of `encode`.
+        """
+        read = self._checked(text, normalize_punctuation=normalize_punctuation)
+        spans = token_spans(read, self._encoder.split)
+        if read == text:
+            return spans
+        # A character of the text became several, or none.
+        origins = [place for place, character in enumerate(text) for _ in character.translate(self._punctuation)]
+        return [span._replace(start=origins[span.start], end=origins[span.end - 1] + 1) for span in spans]
 
     def decode(self, ids: Iterable[SupportsIndex], *, skip_special_tokens: bool = True) -> str:
         """Returns the text of ids, detokenized.

@@ -15,6 +15,7 @@ from biogpt_onnx.export.checkpoint.names import HEAD, expected_shapes, to_fairse
 from biogpt_onnx.export.checkpoint.placeholder_vocabulary import placeholder_vocabulary
 from biogpt_onnx.export.huggingface_files import huggingface_config as written_config
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
 
 Tensors = dict[str, npt.NDArray[np.float32]]
@@ -33,22 +34,28 @@ def tiny_architecture(**changes: int) -> Architecture:
     return Architecture(**(sizes | changes))
 
 
-def random_tensors(architecture: Architecture, seed: int = 0, scale: float = 0.2) -> Tensors:
+SEQUENCE = ClassificationHead("sequence-classification", ("none", "mild", "severe"), pad_token_id=1)
+TOKENS = ClassificationHead("token-classification", ("O", "B-Drug", "I-Drug", "B-Sign", "I-Sign"), pad_token_id=1)
+
+
+def random_tensors(
+    architecture: Architecture, seed: int = 0, scale: float = 0.2, head: ClassificationHead | None = None
+) -> Tensors:
     """Weights by canonical name, biases and gains random too; a head of its own where it is not tied.
 
     The scale is far above a trained model's, so that tokens differ in more than rounding.
     """
     generator = np.random.default_rng(seed)
     tensors = {}
-    for name, shape in expected_shapes(architecture).items():
+    for name, shape in expected_shapes(architecture, head).items():
         around = 1 if name.endswith("layer_norm.weight") else 0
         tensors[name] = (around + generator.standard_normal(shape) * scale).astype(np.float32)
     return tensors
 
 
-def lively_tensors(architecture: Architecture, seed: int = 0) -> Tensors:
+def lively_tensors(architecture: Architecture, seed: int = 0, head: ClassificationHead | None = None) -> Tensors:
     """Weights whose greedy search does not just repeat the last token, as a small tied model's likes to."""
-    tensors = random_tensors(architecture, seed)
+    tensors = random_tensors(architecture, seed, head=head)
     for name, values in tensors.items():
         if ("embed" not in name and name.endswith("proj.weight")) or "fc" in name:
             values *= 2  # noqa: PLW2901 -- in place
@@ -61,9 +68,11 @@ def tiny_vocabulary(architecture: Architecture) -> tuple[tuple[str, ...], bytes]
     return placeholder_vocabulary(architecture.vocab_size - architecture.soft_prompt_size)
 
 
-def huggingface_config(architecture: Architecture, **changes: object) -> dict[str, object]:
+def huggingface_config(
+    architecture: Architecture, head: ClassificationHead | None = None, **changes: object
+) -> dict[str, object]:
     """What transformers would write to config.json, the epsilon that nobody reads included."""
-    return written_config(architecture) | {"layer_norm_eps": 1e-12} | changes
+    return written_config(architecture, head) | {"layer_norm_eps": 1e-12} | changes
 
 
 def write_huggingface(  # noqa: PLR0913 -- one argument for each way in which users' folders differ
@@ -77,6 +86,7 @@ def write_huggingface(  # noqa: PLR0913 -- one argument for each way in which us
     with_tied_head: bool = False,
     list_soft_prompt: bool = False,
     config: Mapping[str, object] | None = None,
+    head: ClassificationHead | None = None,
 ) -> Path:
     """Writes config.json, vocab.json, merges.txt and the weights.
 
@@ -90,15 +100,16 @@ def write_huggingface(  # noqa: PLR0913 -- one argument for each way in which us
         with_tied_head: whether a tied head is written too.
         list_soft_prompt: whether vocab.json lists learned1, learned2, ...
         config: changes to config.json.
+        head: classification head in the place of the language-model head.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = dict(random_tensors(architecture) if tensors is None else tensors)
+    tensors = dict(random_tensors(architecture, head=head) if tensors is None else tensors)
     if with_tied_head:
         tensors[HEAD] = tensors["embed_tokens.weight"]
     dtype_of = dtype if callable(dtype) else lambda _: dtype
     stored = {to_huggingface(name): as_stored(values, dtype_of(name)) for name, values in tensors.items()}
     _write_shards(folder, stored, form, num_shards)
-    (folder / "config.json").write_text(json.dumps(huggingface_config(architecture, **(config or {}))))
+    (folder / "config.json").write_text(json.dumps(huggingface_config(architecture, head=head, **(config or {}))))
     symbols, merges = tiny_vocabulary(architecture)
     if list_soft_prompt:
         symbols += tuple(f"learned{number}" for number in range(1, architecture.soft_prompt_size + 1))

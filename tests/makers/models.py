@@ -101,6 +101,18 @@ class FakeModel:
         last = np.arange(1, len(input_ids) + 1) * input_ids.shape[1] - 1
         return flat[last if logits_indices is None else logits_indices]
 
+    def hidden_states(
+        self, input_ids: npt.NDArray[np.int64], cache: FakeCache, indices: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """The hidden state of a token is itself and its position."""
+        self.shapes.append(input_ids.shape)
+        states = []
+        for row, tokens in enumerate(input_ids.tolist()):
+            for token in tokens:
+                states.append([token, len(cache.rows[row])])
+                cache.rows[row].append(token)
+        return np.array(states, dtype=np.float32).reshape(-1, 2)[indices]
+
 
 class FakeTokenScores:
     """Scores on a device; they count with the model what is copied to the host."""

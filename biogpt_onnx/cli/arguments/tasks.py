@@ -19,16 +19,22 @@ from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong, check_ta
 TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
 
 
-def add_row_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
-    """Adds the input file and the output file.
+def add_row_arguments(parser: argparse.ArgumentParser, rows: str, *, generates: bool = True) -> None:
+    """Adds the input file and the output file, and the settings of reading and decoding.
 
     Args:
         parser: The command's parser.
         rows: The help's words for the rows of the input.
+        generates: True for a command that generates text, which can be free and in batches.
     """
     add_input_arguments(parser, rows)
     add_output_arguments(parser)
-    add_task_arguments(parser)
+    if generates:
+        add_task_arguments(parser)
+    else:
+        parser.set_defaults(free=False, batch_size=None)
+        add_reading_arguments(parser)
+        add_session_arguments(parser)
 
 
 def add_drawing(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +96,18 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the model write what it likes, instead of keeping it to the document's words and the known labels",
     )
+    add_reading_arguments(parser)
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="documents that are decoded together (default 8, on a GPU 32)",
+    )
+    add_session_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the settings of prompt building."""
     parser.add_argument(
         "--too-long",
         choices=get_args(TooLong),
@@ -99,13 +117,6 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII, as the model needs"
     )
-    parser.add_argument(
-        "--batch-size",
-        type=int,
-        metavar="N",
-        help="documents that are decoded together (default 8, on a GPU 32)",
-    )
-    add_session_arguments(parser)
 
 
 def load_model(options: argparse.Namespace, bundle: Path) -> BioGPT:

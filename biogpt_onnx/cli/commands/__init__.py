@@ -14,6 +14,8 @@ COMMANDS = {
     "relations": "Extracts relations from documents.",
     "ask": "Answers questions about contexts.",
     "classify": "Classifies documents.",
+    "tag": "Labels the tokens of documents, and finds entities.",
+    "embed": "Turns documents into vectors.",
     "describe": "Describes terms.",
     "evaluate-task": "Scores what a bundle answers on documents whose answers are known.",
     "info": "Says what a bundle is.",

@@ -18,7 +18,10 @@ from biogpt_onnx.cli.arguments.tasks import (
 )
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.text.json_lines import JsonLines
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import ClassificationTask
+from biogpt_onnx.tasks.heads import TextClassificationTask, check_head
 from biogpt_onnx.tasks.registry import tasks_of
 
 
@@ -36,7 +39,22 @@ def run(options: argparse.Namespace) -> int:
     output_format(options)
     labels = None if options.labels is None else read_labels(options.labels)
     model = load_model(options, options.bundle)
+    if model.manifest.head is not None:
+        return _classify_by_head(options, model)
     task = choose_task(tasks_of(ClassificationTask), options.task, model)
     if labels is not None:
         task = replace(task, labels=labels, alone=tuple(label for label in task.alone if label in labels))
+    return answer_rows(options, task, model, reading_settings(options, "error"), drawing_or(JsonLines(), options))
+
+
+def _classify_by_head(options: argparse.Namespace, model: BioGPT) -> int:
+    check_head(model, "classify")
+    for name in ("task", "labels", "free"):
+        if getattr(options, name):
+            raise ConfigError(
+                f"--{name} is for a model that generates its answer, the bundle has a classification head with labels "
+                "of its own: leave it out"
+            )
+    labels = () if model.manifest.head is None else model.manifest.head.labels
+    task = TextClassificationTask(options.normalize_punctuation, labels)
     return answer_rows(options, task, model, reading_settings(options, "error"), drawing_or(JsonLines(), options))

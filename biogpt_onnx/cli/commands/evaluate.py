@@ -6,7 +6,9 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
+from biogpt_onnx.runtime.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.quantize.evaluate.evaluation import evaluate
     from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 
+    if read_manifest(options.bundle).head is not None:
+        return _evaluate_classifier(options)
     if options.plot is not None:
         check_plot(options.plot)
         bundles = (options.bundle, options.baseline)
@@ -65,3 +69,20 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         plot_layer_errors(evaluation, options.plot)
     return 0 if most is None or evaluation.passed(most) else 1
+
+
+def _evaluate_classifier(options: argparse.Namespace) -> int:
+    from biogpt_onnx.quantize.evaluate.head_evaluation import evaluate_head
+
+    for name in ("max_perplexity_increase", "plot"):
+        if getattr(options, name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(f"{option} is for language models, the bundle is a classifier: leave it out")
+    if options.device == "cuda":
+        raise ConfigError("device is cuda, but classifiers run on the CPU only: choose device cpu or auto")
+    with Progress("evaluating") as progress:
+        evaluation = evaluate_head(
+            options.bundle, options.baseline, documents(options.text), threads=options.threads, progress=progress
+        )
+    print(evaluation.to_json() if options.json else evaluation.table())
+    return 0

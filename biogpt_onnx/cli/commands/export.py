@@ -61,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
             checkpoint, options.output, task=options.task, overwrite=options.overwrite, progress=progress
         )
     task = f", fine-tuned for {manifest.task}" if manifest.task else ""
+    if manifest.head is not None:
+        task = f", {manifest.head.kind} with {manifest.head.num_labels} labels"
     size = f"{manifest.num_bytes / 1e6:,.1f} MB"
     print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
     return 0

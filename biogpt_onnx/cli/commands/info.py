@@ -6,12 +6,15 @@ from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.layer_precisions import precisions_line
 from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
+    ClassificationHead,
     Manifest,
     check_files,
     check_manifest,
     read_manifest,
     unlisted_files,
 )
+
+_MOST_LABELS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +56,7 @@ def _summary(manifest: Manifest, files: str) -> str:
         "heads": f"{shape.num_heads} of {shape.head_size}",
         "vocabulary": f"{shape.vocab_size:,}, of which soft prompt {shape.soft_prompt_size}",
         "positions": f"{shape.max_positions:,}",
+        **({"head": _head(manifest.head), "labels": _labels(manifest.head)} if manifest.head else {}),
         "task": manifest.task or "none on record",
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
@@ -61,11 +65,26 @@ def _summary(manifest: Manifest, files: str) -> str:
     return "\n".join(f"{name + ':':12}{value}" for name, value in lines.items())
 
 
+def _head(head: ClassificationHead) -> str:
+    kind = head.problem_type.replace("_", " ")
+    return f"{head.kind} ({kind}), {head.num_labels} label{'s' if head.num_labels > 1 else ''}"
+
+
+def _labels(head: ClassificationHead) -> str:
+    shown = ", ".join(label if label.isprintable() else ascii(label) for label in head.labels[:_MOST_LABELS])
+    return shown + (f", and {head.num_labels - _MOST_LABELS} more (--json)" if head.num_labels > _MOST_LABELS else "")
+
+
 def _evaluated(manifest: Manifest) -> str:
     report = manifest.evaluation
     if report is None:
         return "no comparison with a float32 bundle is on record"
     try:
+        if manifest.head is not None:
+            same, decisions = report["same_labels"], f"{report['num_decisions']:,} decisions"
+            if same is None:
+                return f"numbers differ by {report['mean_difference']['value']:.2e} on average, on {decisions}"
+            return f"{same['value']:.2%} of {decisions} on {report['text']} text as in float32"
         increase, text = report["perplexity_increase"]["value"], report["text"]
         return f"perplexity {increase:+.3%} beside float32, on {report['num_documents']} documents of {text} text"
     except (KeyError, TypeError, ValueError):

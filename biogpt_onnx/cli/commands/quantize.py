@@ -10,6 +10,7 @@ from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.backends.registry import choose_backend
+from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         # Imported here, as the runtime's commands must not need what only quantization needs.
         from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE
-        from biogpt_onnx.quantize.evaluate.quality_gate import run_quality_gate
+        from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
         from biogpt_onnx.quantize.quantizer import quantize_bundle
         from biogpt_onnx.quantize.recipes import RECIPES
     except ImportError as error:
@@ -70,6 +71,11 @@ def run(options: argparse.Namespace) -> int:
     check_target(options.output, overwrite=options.overwrite)
     calibration, texts = (None if name is None else documents(name) for name in (options.calibration, options.text))
     most = options.max_perplexity_increase
+    head = read_manifest(options.bundle).head
+    if head is not None and most is not None:
+        raise ConfigError(
+            f"--max-perplexity-increase is for language models, the bundle has a {head.kind} head: leave it out"
+        )
     if most is None:
         most = MAX_PERPLEXITY_INCREASE if recipe is None else recipe.max_perplexity_increase
     if recipe is None:
@@ -88,6 +94,10 @@ def run(options: argparse.Namespace) -> int:
             )
         print(_made(options.output, manifest), flush=True)
     if options.no_evaluation:
+        return 0
+    if head is not None:
+        with Progress("evaluating") as progress:
+            print(record_head_evaluation(options.output, options.bundle, texts=texts, progress=progress).table())
         return 0
     with Progress("evaluating") as progress:
         evaluation = run_quality_gate(options.output, options.bundle, most, texts=texts, progress=progress)

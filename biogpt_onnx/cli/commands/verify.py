@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if the two do not agree."""
     try:
+        from biogpt_onnx.export.head_parity import compare_head_with, open_head_reference
         from biogpt_onnx.export.parity import compare_with
         from biogpt_onnx.export.parity_report import Tolerance
         from biogpt_onnx.export.reference import open_reference
@@ -39,10 +40,15 @@ def run(options: argparse.Namespace) -> int:
 
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest)
-    reference = open_reference(options.against, revision=options.revision, seed=options.seed)
-    backend = open_backend(options.bundle, manifest, LoadOptions(device=options.device, threads=options.threads))
+    load_options = LoadOptions(device=options.device, threads=options.threads)
     tolerance = None if options.atol is None else Tolerance(absolute=options.atol)
-    report = compare_with(backend, reference, tolerance=tolerance)
+    if manifest.head is None:
+        reference = open_reference(options.against, revision=options.revision, seed=options.seed)
+        report = compare_with(open_backend(options.bundle, manifest, load_options), reference, tolerance=tolerance)
+    else:
+        classifier = open_head_reference(options.against, revision=options.revision)
+        backend = open_backend(options.bundle, manifest, load_options)
+        report = compare_head_with(backend, manifest.head, classifier, tolerance=tolerance)
     if options.json:
         print(json.dumps(dataclasses.asdict(report) | {"passed": report.passed}, indent=2))
     else:

@@ -9,6 +9,7 @@ from biogpt_onnx.export.checkpoint.files.safetensors_file import read_safetensor
 from biogpt_onnx.export.checkpoint.files.source_file import read_json_object
 from biogpt_onnx.export.checkpoint.files.torch_file import read_torch_file, torch_tensors
 from biogpt_onnx.export.checkpoint.formats.huggingface_config import check_model_type, read_architecture
+from biogpt_onnx.export.checkpoint.formats.huggingface_head import read_head
 from biogpt_onnx.export.checkpoint.names import from_huggingface
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems, canonical_tensors, printable
@@ -42,12 +43,14 @@ def open_huggingface(folder: Path, *, vocabulary: Path | None = None, source: st
     architecture = None if config is None else problems.collect(read_architecture, config)
     words = problems.collect(find_vocabulary, vocabulary or folder)
     stored = problems.collect(_read_weights, folder)
+    tensors = None if stored is None else canonical_tensors(stored, from_huggingface, problems)
     findings = Findings(
         path=folder,
         architecture=architecture,
         declared_tied=None if architecture is None else architecture.tied_head,
         vocabulary=words,
-        tensors=None if stored is None else canonical_tensors(stored, from_huggingface, problems),
+        tensors=tensors,
+        head=None if config is None or tensors is None else read_head(config, tensors, problems),
     )
     return assemble(findings, problems, source or f"huggingface:{folder.resolve().name}")
 

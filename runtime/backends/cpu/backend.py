@@ -8,7 +8,7 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, logits_by_chunk
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT
 from biogpt_onnx.runtime.backends.cpu.continuations import (
     score_in_tree,
@@ -148,6 +148,18 @@ class CpuBackend(Generic[TreeCacheT]):
             tokens = np.array(token_ids[first : first + len(logits)], dtype=np.int64)
             first += len(logits)
             yield from log_probabilities(logits, tokens).tolist()
+
+    def hidden_states(self, ids: Sequence[int], first: int = 0) -> Iterator[npt.NDArray[np.float32]]:
+        """Yields the hidden states of a sequence's tokens from number `first` on, [tokens, hidden] each.
+
+        Raises:
+            BundleError: the bundle's graph does not output hidden states.
+        """
+        cache, row = self.new_cache(1, len(ids)), np.array([ids], dtype=np.int64)
+        for start in range(0, len(ids), CHUNK_TOKENS):
+            chunk = row[:, start : start + CHUNK_TOKENS]
+            requested = np.arange(min(max(0, first - start), chunk.shape[1]), chunk.shape[1])
+            yield self._decoder.hidden_states(chunk, cache, requested)
 
     def _logits_before_each(
         self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]

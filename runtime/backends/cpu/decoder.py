@@ -41,3 +41,15 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
             logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits].
         """
         ...
+
+    def hidden_states(
+        self, input_ids: npt.NDArray[np.int64], cache: TreeCacheT, indices: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Appends int64 [batch, sequence] and returns hidden states [num_states, hidden] behind the last norm.
+
+        Args:
+            input_ids: token ids, [batch, sequence].
+            cache: cache of `batch` rows.
+            indices: rows of the flattened batch * sequence whose hidden states are requested, [num_states].
+        """
+        ...

@@ -11,7 +11,7 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.prepacked_weights import PrepackedWeights, give_back_freed_memory
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
-from biogpt_onnx.runtime.errors import ConfigError, ProviderError
+from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.element_types import FLOAT32
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, seqlens_k
@@ -21,6 +21,11 @@ from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract,
 
 _NOT_ON_CPU = frozenset({"bf16"})
 """Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
+
+_REDO = "export the checkpoint again, and quantize it again"
+
+_NO_LOGITS = np.zeros(1, dtype=np.int64)
+"""The input `logits_limit` of a pass whose hidden states alone are wanted."""
 
 
 def runs_on_cpu(precision: str) -> bool:
@@ -40,7 +45,7 @@ class DecoderSession:
     """A session that runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
 
     Attributes:
-        vocab_size: number of entries of a row of logits.
+        vocab_size: number of tokens of the vocabulary, and of entries of a row of a language model's logits.
         max_positions: most tokens that a sequence may have.
         device: name of the device, "cpu".
         provider: execution provider of ONNX Runtime.
@@ -68,7 +73,9 @@ class DecoderSession:
         if not runs_on_cpu(manifest.precision):
             raise ProviderError(not_run_on_cpu(manifest.precision, "device is cpu"))
         self._onnxruntime = onnxruntime
-        self._architecture = manifest.architecture
+        self._folder, self._architecture = folder, manifest.architecture
+        self._has_hidden_states = manifest.has_hidden_states
+        self._logits_per_row = manifest.architecture.vocab_size if manifest.head is None else manifest.head.num_labels
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
         self.device, self.provider = "cpu", CPU_PROVIDER
@@ -118,8 +125,43 @@ class DecoderSession:
                 each row's last.
 
         Returns:
-            Logits [num_logits, vocab].
+            Logits [num_logits, vocab]; [num_logits, labels] of a bundle with a classification head.
         """
+        inputs = self._inputs(input_ids, cache, position_ids, attention_bias, logits_indices)
+        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
+        self._run(cache, inputs, {bundle.LOGITS: logits})
+        cache.lengths += input_ids.shape[1]
+        return logits
+
+    def hidden_states(
+        self, input_ids: npt.NDArray[np.int64], cache: KeyValueCache, indices: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens to the cache and computes hidden states; see `TreeDecoder`.
+
+        Raises:
+            BundleError: the bundle was written before its graph could output hidden states.
+        """
+        if not self._has_hidden_states:
+            raise BundleError(
+                f"{self._folder} has no output for hidden states, as an earlier version wrote it: {_REDO}"
+            )
+        inputs = self._inputs(input_ids, cache, None, None, indices) | {bundle.LOGITS_LIMIT: _NO_LOGITS}
+        states = np.empty((len(indices), self._architecture.hidden_size), dtype=np.float32)
+        no_logits = np.empty((0, self._logits_per_row), dtype=np.float32)
+        self._run(cache, inputs, {bundle.HIDDEN_STATES: states, bundle.LOGITS: no_logits})
+        # The next pass may be for logits, and must not find these inputs and outputs in its binding.
+        cache.binding = None
+        cache.lengths += input_ids.shape[1]
+        return states
+
+    def _inputs(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: KeyValueCache,
+        position_ids: npt.NDArray[np.int64] | None,
+        attention_bias: npt.NDArray[np.float32] | None,
+        logits_indices: npt.NDArray[np.int64] | None,
+    ) -> dict[str, npt.NDArray[Any]]:
         sequence = input_ids.shape[1]
         inputs = pass_inputs(input_ids, cache, position_ids, logits_indices)
         if attention_bias is None:
@@ -127,18 +169,18 @@ class DecoderSession:
             attention_bias = np.zeros((1, 1, sequence, total), dtype=np.float32)
         inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
         inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
-        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self.vocab_size), dtype=np.float32)
-        self._run(cache, inputs, logits)
-        cache.lengths += sequence
-        return logits
+        return inputs
 
-    def _run(self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], logits: npt.NDArray[np.float32]) -> None:
+    def _run(
+        self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], outputs: dict[str, npt.NDArray[np.float32]]
+    ) -> None:
         if cache.binding is None:
             cache.binding = self._bind_cache(cache)
-        # Binding copies nothing and keeps nothing alive: the arrays live as long as `inputs`, `logits` and the cache.
+        # Binding copies nothing and keeps nothing alive: the arrays live as long as `inputs`, `outputs` and the cache.
         for name, array in inputs.items():
             cache.binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
-        cache.binding.bind_ortvalue_output(bundle.LOGITS, self._onnxruntime.OrtValue.ortvalue_from_numpy(logits))
+        for name, array in outputs.items():
+            cache.binding.bind_ortvalue_output(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
         self._session.run_with_iobinding(cache.binding)
 
     def _bind_cache(self, cache: KeyValueCache) -> IoBinding:

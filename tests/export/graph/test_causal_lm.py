@@ -14,7 +14,7 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Linear
 from biogpt_onnx.export.graph.weights import parameter_sources
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
-from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest
+from biogpt_onnx.runtime.bundle import LOGITS_LIMIT, MODEL_FILE, WEIGHTS_FILE, Manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.options import LoadOptions
 from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
@@ -105,7 +105,9 @@ def test_the_file_passes_the_onnx_checker_and_keeps_its_weights_outside(tiny_bun
 def test_the_manifest_states_the_graphs_inputs_and_outputs(tiny_bundle: tuple[Path, Manifest]) -> None:
     folder, manifest = tiny_bundle
     graph = onnx.load(folder / MODEL_FILE, load_external_data=False).graph
-    assert [spec.name for spec in manifest.inputs] == [value.name for value in graph.input]
+    with_defaults = [value.name for value in graph.initializer if value.name in {each.name for each in graph.input}]
+    assert with_defaults == [LOGITS_LIMIT]
+    assert [*(spec.name for spec in manifest.inputs), LOGITS_LIMIT] == [value.name for value in graph.input]
     assert [spec.name for spec in manifest.outputs] == [value.name for value in graph.output]
     by_name = {spec.name: spec for spec in (*manifest.inputs, *manifest.outputs)}
     assert by_name["attention_bias"].shape == ("bias_batch", "bias_heads", "sequence", "total")
@@ -120,6 +122,23 @@ def test_logits_are_computed_where_they_are_asked_for_and_nowhere_else(tiny_bund
     none = session.forward(ids, session.new_cache(1, 4), logits_indices=np.empty(0, dtype=np.int64))
     np.testing.assert_allclose(some, every[[2, 0]], atol=1e-5)
     assert none.shape == (0, 311)
+
+
+def test_a_cache_serves_hidden_states_and_logits_in_turns(tiny_bundle: tuple[Path, Manifest]) -> None:
+    session = DecoderSession(*tiny_bundle)
+    ids = np.array([[2, 30, 40, 50, 60, 70]])
+    every = session.forward(ids, session.new_cache(1, 6), logits_indices=np.arange(6))
+    states = session.hidden_states(ids, session.new_cache(1, 6), np.arange(6))
+    assert states.shape == (6, 72)
+    cache = session.new_cache(1, 6)
+    session.forward(ids[:, :2], cache)
+    part = session.hidden_states(ids[:, 2:4], cache, np.array([1]))
+    kept = part.copy()
+    last = session.forward(ids[:, 4:], cache, logits_indices=np.arange(2))
+    np.testing.assert_allclose(part, states[3:4], atol=1e-5)
+    np.testing.assert_allclose(last, every[4:], atol=1e-5)
+    # The second pass wrote nothing to the memory of the first one's result.
+    assert part.tobytes() == kept.tobytes()
 
 
 def test_the_cache_is_updated_in_place(tiny_bundle: tuple[Path, Manifest]) -> None:

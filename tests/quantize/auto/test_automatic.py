@@ -182,7 +182,7 @@ def test_a_layers_sensitivity_is_what_a_bundle_shows_in_which_it_alone_is_packed
 
 
 def smoothed(folder: Path) -> ReadWeight:
-    return smoothed_weights(folder, read_manifest(folder).architecture, BundleWeights(folder), TEXTS)
+    return smoothed_weights(folder, read_manifest(folder), BundleWeights(folder), TEXTS)
 
 
 def test_four_bits_change_the_answers_more_than_eight(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx.runtime.bundle import (
-    FORMAT_VERSION,
+    HEAD_FORMAT_VERSION,
     MANIFEST_FILE,
     MERGES_FILE,
     MODEL_FILE,
@@ -20,6 +20,8 @@ from biogpt_onnx.runtime.bundle import (
     unlisted_files,
 )
 from biogpt_onnx.runtime.errors import BundleError
+
+HEAD = {"kind": "token-classification", "labels": ["O"], "pad_token_id": 1, "problem_type": "regression"}
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_what_lies_beside_the_files_of_a_bundle_is_named(bundle: Path) -> None:
 
 
 def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
-    change_manifest(bundle, format_version=FORMAT_VERSION + 1, something_new=1)
+    change_manifest(bundle, format_version=HEAD_FORMAT_VERSION + 1, something_new=1)
     with pytest.raises(BundleError, match="upgrade"):
         biogpt_onnx.load(bundle)
 
@@ -143,6 +145,14 @@ def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
         {"inputs": 3},
         {"source": None},
         {"tools": []},
+        {"head": {}},
+        {"head": 3},
+        {"head": HEAD | {"kind": "question-answering"}},
+        {"head": HEAD | {"problem_type": "ranking"}},
+        {"head": HEAD | {"labels": "ab"}},
+        {"head": HEAD | {"labels": []}},
+        {"head": HEAD | {"labels": ["a", "a"]}},
+        {"head": HEAD | {"pad_token_id": "1"}},
     ],
 )
 def test_a_malformed_manifest_is_one_clear_error(bundle: Path, changes: dict[str, Any]) -> None:

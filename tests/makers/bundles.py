@@ -1,0 +1,40 @@
+"""Bundles as earlier versions wrote them."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import onnx
+
+from biogpt_onnx.runtime.bundle import (
+    HIDDEN_STATES,
+    LOGITS_LIMIT,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    FileRecord,
+    hash_file,
+    read_manifest,
+)
+
+
+def as_written_before_hidden_states(bundle: Path, target: Path) -> Path:
+    """Copies a bundle without the output for hidden states and the input that spares the head."""
+    shutil.copytree(bundle, target)
+    path = target / MODEL_FILE
+    model = onnx.load(path, load_external_data=False)
+    graph = model.graph
+    for values, name in ((graph.output, HIDDEN_STATES), (graph.input, LOGITS_LIMIT), (graph.initializer, LOGITS_LIMIT)):
+        values.remove(next(value for value in values if value.name == name))
+    (cut,) = (node for node in graph.node if LOGITS_LIMIT in node.input)
+    for node in graph.node:
+        for number, name in enumerate(node.input):
+            if name == cut.output[0]:
+                node.input[number] = cut.input[0]
+    graph.node.remove(cut)
+    path.write_bytes(model.SerializeToString())
+    manifest = read_manifest(target)
+    files = dict(manifest.files) | {MODEL_FILE: FileRecord(path.stat().st_size, hash_file(path))}
+    outputs = tuple(spec for spec in manifest.outputs if spec.name != HIDDEN_STATES)
+    manifest = dataclasses.replace(manifest, files=files, outputs=outputs)
+    (target / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+    return target
