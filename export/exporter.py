@@ -9,6 +9,7 @@ import onnx_ir as ir
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.task import recognised_task
+from biogpt_onnx.export.finite import FiniteWeights
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
@@ -47,11 +48,12 @@ def export_bundle(
 
     Raises:
         BundleError: something else lies at `target`, or it cannot be written.
-        CheckpointError: a weight cannot be read.
+        CheckpointError: a weight cannot be read, or holds NaN or infinity.
     """
     architecture = checkpoint.architecture
     model = build_causal_lm(architecture, LayerChoices.fp32(architecture))
-    attach_weights(model, architecture, checkpoint.tensors)
+    weights = FiniteWeights(checkpoint)
+    attach_weights(model, architecture, weights.tensors)
     manifest = Manifest(
         precision="fp32",
         recipe=None,
@@ -62,10 +64,14 @@ def export_bundle(
         tools={"biogpt-onnx": __version__} | {name: importlib.metadata.version(name) for name in ("onnx", "onnx-ir")},
         files={},
         task=task or recognised_task(checkpoint.source, architecture.soft_prompt_size),
+        end_token_ids=checkpoint.generation.end_token_ids,
+        generation=dict(checkpoint.generation.settings) or None,
+        notes=checkpoint.notes,
     )
     with write_bundle(target, overwrite=overwrite) as writer:
         write_huggingface_files(checkpoint, writer.folder)
         save_model(model, writer.folder / bundle.MODEL_FILE, progress)
+        weights.check()
         return writer.finish(manifest)
 
 

@@ -1,13 +1,17 @@
 """Last step of every reader of files: makes a checkpoint of its findings, or reports every problem."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from biogpt_onnx.export.checkpoint.adapters.adapter import Adapter
+from biogpt_onnx.export.checkpoint.adapters.merging import merge_adapter
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.generation_settings import GenerationSettings
 from biogpt_onnx.export.checkpoint.names import HEAD, expected_shapes
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
-from biogpt_onnx.export.checkpoint.validate import Problems, check_tensors, head_is_tied
+from biogpt_onnx.export.checkpoint.tokenizer_files import AddedTokens
+from biogpt_onnx.export.checkpoint.validate import Problems, check_tensors, head_is_tied, printable
 from biogpt_onnx.export.checkpoint.vocabulary import Vocabulary, soft_prompt_size
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 
@@ -22,6 +26,8 @@ class Findings:
         declared_tied: whether the configuration says that the head is tied; None where it does not say.
         vocabulary: vocabulary without the soft prompt's symbols.
         tensors: tensors by canonical name.
+        generation: decoding that the checkpoint asks for.
+        adapter: adapter to merge; None without one.
     """
 
     path: Path
@@ -29,6 +35,8 @@ class Findings:
     declared_tied: bool | None
     vocabulary: Vocabulary | None
     tensors: Mapping[str, CheckpointTensor] | None
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    adapter: Adapter | None = None
 
 
 def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
@@ -43,15 +51,21 @@ def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
         CheckpointError: there are problems; names every one noted so far and every one found here.
     """
     architecture, vocabulary, tensors = findings.architecture, findings.vocabulary, findings.tensors
-    if architecture is not None and vocabulary is not None:
-        size = problems.collect(soft_prompt_size, architecture.vocab_size, vocabulary)
-        architecture = replace(architecture, soft_prompt_size=size or 0)
     if architecture is not None and tensors is not None:
         tied_head = head_is_tied(tensors, problems, declared=findings.declared_tied)
         architecture = replace(architecture, tied_head=tied_head)
         if tied_head:
             tensors = {name: tensor for name, tensor in tensors.items() if name != HEAD}
         check_tensors(architecture, tensors, problems)
+        if findings.adapter is not None and not problems:
+            merged = problems.collect(merge_adapter, findings.adapter, architecture, tensors, problems)
+            architecture, tensors = merged or (architecture, tensors)
+    if architecture is not None and vocabulary is not None:
+        vocabulary = _within(vocabulary, architecture.vocab_size, problems)
+        size = problems.collect(soft_prompt_size, architecture.vocab_size, vocabulary)
+        architecture = replace(architecture, soft_prompt_size=size or 0)
+        if size and not vocabulary.num_learned:
+            problems.note(f"{size} rows of the embedding have no name: they are taken for a soft prompt")
     if architecture is None or vocabulary is None or tensors is None or problems:
         raise problems.error(findings.path)
     return Checkpoint(
@@ -59,5 +73,23 @@ def assemble(findings: Findings, problems: Problems, source: str) -> Checkpoint:
         tensors={name: tensors[name] for name in expected_shapes(architecture)},
         symbols=vocabulary.symbols,
         merges=vocabulary.merges,
-        source=source,
+        source=source if findings.adapter is None else f"{source} + adapter {findings.adapter.folder.resolve().name}",
+        added=vocabulary.added,
+        generation=findings.generation,
+        notes=tuple(problems.notes),
     )
+
+
+def _within(vocabulary: Vocabulary, num_rows: int, problems: Problems) -> Vocabulary:
+    """Returns the vocabulary without added tokens that the embedding has no rows for, as transformers loads it."""
+    added = vocabulary.added
+    beyond = [token for token in added.tokens if token.token_id >= max(num_rows, len(vocabulary.symbols))]
+    if not beyond:
+        return vocabulary
+    problems.note(
+        f"the embedding has no row for {len(beyond)} added tokens ({printable(beyond[0].content)}, "
+        f"{beyond[0].token_id:,}): they are left out"
+    )
+    tokens = tuple(token for token in added.tokens if token not in beyond)
+    names = {name: content for name, content in added.names.items() if content not in [one.content for one in beyond]}
+    return replace(vocabulary, added=AddedTokens(tokens, names))

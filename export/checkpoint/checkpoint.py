@@ -1,9 +1,11 @@
 """Checkpoint of a BioGPT, independent of the form it came in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from biogpt_onnx.export.checkpoint.generation_settings import GenerationSettings
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
+from biogpt_onnx.export.checkpoint.tokenizer_files import NONE, AddedTokens
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 
 
@@ -18,6 +20,9 @@ class Checkpoint:
         merges: content of `merges.txt`, byte for byte.
         source: origin, without folders of this machine: "huggingface:NAME", "fairseq:NAME/FILE", "preset:NAME" or
             "hub:ORGANISATION/NAME@COMMIT".
+        added: tokens beside the symbols; those that are no symbols have the ids behind the symbols'.
+        generation: decoding that its authors chose.
+        notes: what a user should know of how it was read, a line each.
     """
 
     architecture: Architecture
@@ -25,3 +30,6 @@ class Checkpoint:
     symbols: tuple[str, ...]
     merges: bytes
     source: str
+    added: AddedTokens = NONE
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    notes: tuple[str, ...] = ()

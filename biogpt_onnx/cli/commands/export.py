@@ -1,8 +1,11 @@
 """The command `export`: turns a checkpoint into a bundle."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
+from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
 from biogpt_onnx.tasks.registry import fine_tuned_names
@@ -29,9 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=fine_tuned_names(),
         help="what the checkpoint was fine-tuned for, where neither its name nor its form says",
     )
-    parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
-    parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
-    parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
+    parser.add_argument(
+        "--ignore-generation-config",
+        action="store_true",
+        help="do not make the decoding of generation_config.json the bundle's default; its end tokens are kept",
+    )
+    add_checkpoint_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,8 +51,10 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise CheckpointError(f'export needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
     checkpoint = open_checkpoint(
-        options.source, revision=options.revision, vocabulary=options.vocabulary, seed=options.seed
+        options.source, **checkpoint_options(options), ignore_generation_config=options.ignore_generation_config
     )
+    for note in checkpoint.notes:
+        print(f"note: {note}", file=sys.stderr)
     if options.layout == "optimum":
         from biogpt_onnx.export.optimum import export_optimum
 
@@ -58,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
             checkpoint, options.output, task=options.task, overwrite=options.overwrite, progress=progress
         )
     task = f", fine-tuned for {manifest.task}" if manifest.task else ""
+    for line in generation_lines(manifest).values():
+        print(f"note: {line}", file=sys.stderr)
     size = f"{manifest.num_bytes / 1e6:,.1f} MB"
     print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
     return 0

@@ -4,6 +4,7 @@ import argparse
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.layer_precisions import precisions_line
+from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 
 
@@ -34,6 +35,8 @@ def _summary(manifest: Manifest, *, checked: bool) -> str:
         "vocabulary": f"{shape.vocab_size:,}, of which soft prompt {shape.soft_prompt_size}",
         "positions": f"{shape.max_positions:,}",
         "task": manifest.task or "none on record",
+        **generation_lines(manifest),
+        **({"notes": "; ".join(manifest.notes)} if manifest.notes else {}),
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
         "files": "every byte is as it was written" if checked else "present, of the right size (--check reads them)",

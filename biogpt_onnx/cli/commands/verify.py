@@ -5,6 +5,7 @@ import dataclasses
 import json
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.errors import CheckpointError
 
@@ -15,8 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", required=True, metavar="SOURCE", help="the checkpoint, in any form that export takes"
     )
-    parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
-    parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
+    add_checkpoint_arguments(parser)
     parser.add_argument("--atol", type=float, default=1e-4, help="largest difference of a logit (default 1e-4)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_session_arguments(parser)
@@ -26,18 +26,25 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if the two do not agree."""
     try:
         from biogpt_onnx.export.parity import compare_with
+        from biogpt_onnx.export.text_parity import TEXTS, compare_end_tokens, compare_texts
         from biogpt_onnx.export.parity_report import Tolerance
         from biogpt_onnx.export.reference import open_reference
     except ImportError as error:
         raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
     from biogpt_onnx.runtime.backends.registry import open_backend
+    from biogpt_onnx.runtime.loading import open_tokenizer
     from biogpt_onnx.runtime.options import LoadOptions
 
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest)
-    reference = open_reference(options.against, revision=options.revision, seed=options.seed)
+    reference = open_reference(options.against, **checkpoint_options(options))
     backend = open_backend(options.bundle, manifest, LoadOptions(device=options.device, threads=options.threads))
-    report = compare_with(backend, reference, tolerance=Tolerance(absolute=options.atol))
+    ours, theirs = open_tokenizer(options.bundle, manifest), reference.tokenizer
+    texts = () if theirs is None else compare_texts(ours, theirs)
+    end_tokens = compare_end_tokens(manifest.end_token_ids, reference.end_token_ids)
+    prompts = [ours.encode(text) for text in TEXTS]
+    report = compare_with(backend, reference, prompts=prompts, tolerance=Tolerance(absolute=options.atol))
+    report = dataclasses.replace(report, texts=(*texts, end_tokens), reference=reference.reading)
     if options.json:
         print(json.dumps(dataclasses.asdict(report) | {"passed": report.passed}, indent=2))
     else:
