@@ -11,6 +11,7 @@ from biogpt_onnx.export.checkpoint.files.inert_pickle import Inert, stand_ins
 from biogpt_onnx.export.huggingface_files import huggingface_config
 
 _DECODER = "decoder."
+_TIED = ("biogpt.embed_tokens.weight", "output_projection.weight")
 
 
 def find_fairseq_file(path: Path, source: str) -> Path:
@@ -39,9 +40,11 @@ def fairseq_model(transformers: Any, file: Path, checkpoint: Checkpoint) -> Any:
         for name, tensor in content["model"].items()
         if not name.endswith("decoder.version")
     }
-    table = weights["biogpt.embed_tokens.weight"] if "biogpt.embed_tokens.weight" in weights else None
-    head = weights.setdefault("output_projection.weight", table)
-    weights.setdefault("biogpt.embed_tokens.weight", head)
+    # Where only one of the two is there, they are tied.
+    for one, other in (_TIED, _TIED[::-1]):
+        if one not in weights:
+            weights[one] = weights[other]
+    table, head = (weights[name] for name in _TIED)
     vocab_size, hidden_size = head.shape
     architecture = replace(
         checkpoint.architecture,
@@ -51,7 +54,7 @@ def fairseq_model(transformers: Any, file: Path, checkpoint: Checkpoint) -> Any:
         intermediate_size=weights["biogpt.layers.0.fc1.weight"].shape[0],
         vocab_size=vocab_size,
         max_positions=weights["biogpt.embed_positions.weight"].shape[0] - 2,
-        tied_head=bool(torch.equal(head, weights["biogpt.embed_tokens.weight"])),
+        tied_head=bool(torch.equal(head, table)),
         scale_embedding=_scales(content, checkpoint),
     )
     model = transformers.BioGptForCausalLM(transformers.BioGptConfig(**huggingface_config(architecture)))

@@ -48,8 +48,8 @@ class FiniteWeights:
         shown = ", ".join(map(printable, list(self._bad)[:_MOST_NAMES]))
         more = f", … ({len(self._bad)} in all)" if len(self._bad) > _MOST_NAMES else ""
         raise CheckpointError(
-            f"{self._source}: NaN or infinity in {shown}{more}: the training diverged, or the file is damaged: export an "
-            "earlier checkpoint"
+            f"{self._source}: NaN or infinity in {shown}{more}: the training diverged, or the file is damaged: export "
+            "an earlier checkpoint"
         )
 
 

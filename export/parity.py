@@ -52,7 +52,7 @@ class Reference(Protocol):
         ...
 
 
-def compare_with(
+def compare_with(  # noqa: PLR0913 -- what is compared, and how far
     session: Backend[Any],
     reference: Reference,
     *,

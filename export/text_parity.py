@@ -9,10 +9,10 @@ from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 TEXTS = (
     "Aspirin inhibits cyclooxygenase-1 and reduces the risk of stroke in patients with atrial fibrillation.",
     "The patients' data show that insulin lowers glucose (p < 0.05), and that metformin does not; see Fig. 2.",
-    "COVID-19 is caused by SARS-CoV-2 [1, 2], and IL-6, TNF-α and IL-1β rise in the patient's blood.",
+    "COVID-19 is caused by SARS-CoV-2 [1, 2], and IL-6, TNF-\u03b1 and IL-1β rise in the patient's blood.",
     'We treated 1,000 patients (50% women) "as usual": the drug inhibits the receptor & its ligand.',
     "Dr. Smith et al. report 5-fluorouracil at 1.5 mg/kg vs. placebo in the U.S. and 3.2 ± 0.4 µg/mL ...",
-    "β-lactamase-producing E. coli, Parkinson’s disease – and the 5'-end of the BRCA1 gene.",
+    "β-lactamase-producing E. coli, Parkinson\u2019s disease \u2013 and the 5'-end of the BRCA1 gene.",
 )
 """Texts with what tokenizers differ in: abbreviations, numbers, hyphens, quotes, brackets, letters beyond ASCII."""
 

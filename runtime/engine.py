@@ -266,8 +266,8 @@ class BioGPT:
             choices: texts to choose from.
             prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
                 again.
-            ends: True if the text must end after the choice, by an end token of the model. Otherwise anything may follow, so that "no" is
-                at least as likely as "no effect".
+            ends: True if the text must end after the choice, by an end token of the model. Otherwise anything may
+                follow, so that "no" is at least as likely as "no effect".
 
         Raises:
             PromptError: a prompt is too long, or not a string.

@@ -49,7 +49,7 @@ class Entry:
         return value is None or any(type(value) is type(one) and value == one for one in self.neutral)
 
 
-def _entry(meaning: Meaning, names: str, what: str, *neutral: object) -> Entry:
+def _entry(meaning: Meaning, names: str, what: str, neutral: tuple[object, ...] = ()) -> Entry:
     return Entry(tuple(names.split()), meaning, what, neutral)
 
 
@@ -91,7 +91,7 @@ CONFIG_FIELDS = (
     _entry(_READ, "scale_embedding", "embeddings are multiplied by sqrt(hidden_size)"),
     _entry(_READ, "tie_word_embeddings", "the head is the token embedding"),
     _entry(_READ, "eos_token_id", "end tokens, unless generation_config.json has its own"),
-    _entry(_READ, "tokenizer_class", "must be BioGptTokenizer", "BioGptTokenizer"),
+    _entry(_READ, "tokenizer_class", "must be BioGptTokenizer", neutral=("BioGptTokenizer",)),
     _entry(_HARMLESS, "*dropout* layerdrop initializer_range gradient_checkpointing", "for training alone"),
     _entry(_HARMLESS, "layer_norm_eps", "neither transformers nor fairseq reads it: epsilon is 1e-5"),
     _entry(_HARMLESS, "dtype torch_dtype", "the type follows from the weights; a bundle is float32"),
@@ -102,13 +102,18 @@ CONFIG_FIELDS = (
     _entry(_HARMLESS, "bos_token_id pad_token_id sep_token_id decoder_start_token_id", "no prompt holds them"),
     _entry(_HARMLESS, "cross_attention_hidden_size tie_encoder_decoder", "of encoder-decoders alone"),
     _entry(_HARMLESS, "_name_or_path name_or_path transformers_version _commit_hash", "record of the training"),
-    _entry(_REFUSED, "quantization_config compression_config", "the weights are quantized: export the original", {}),
-    _entry(_REFUSED, "auto_map", "the checkpoint runs code of its own", {}),
-    _entry(_REFUSED, "is_encoder_decoder add_cross_attention", "a BioGPT has no encoder", False),
-    _entry(_REFUSED, "pruned_heads", "all layers must have all heads", {}),
-    _entry(_REFUSED, "position_embedding_type", "positions are learned", "absolute", "learned"),
+    _entry(
+        _REFUSED,
+        "quantization_config compression_config",
+        "the weights are quantized: export the original",
+        neutral=({},),
+    ),
+    _entry(_REFUSED, "auto_map", "the checkpoint runs code of its own", neutral=({},)),
+    _entry(_REFUSED, "is_encoder_decoder add_cross_attention", "a BioGPT has no encoder", neutral=(False,)),
+    _entry(_REFUSED, "pruned_heads", "all layers must have all heads", neutral=({},)),
+    _entry(_REFUSED, "position_embedding_type", "positions are learned", neutral=("absolute", "learned")),
     _entry(_REFUSED, "rope_scaling rope_parameters rope_theta sliding_window", "positions are learned"),
-    _entry(_REFUSED, "prefix", "text that pipelines put before each prompt: put it there yourself", ""),
+    _entry(_REFUSED, "prefix", "text that pipelines put before each prompt: put it there yourself", neutral=("",)),
 )
 """Fields of config.json; those of `GENERATION_FIELDS` may stand there, too."""
 
@@ -123,7 +128,7 @@ GENERATION_FIELDS = (
     _entry(_READ, "suppress_tokens begin_suppress_tokens", "default of `generate`"),
     _entry(_READ, "forced_bos_token_id forced_eos_token_id", "default of `generate`"),
     _entry(_READ, "prompt_lookup_num_tokens max_matching_ngram_size", "default of `generate`"),
-    _entry(_SAID, "max_length", "it counts the prompt, too: give max_new_tokens", 20),
+    _entry(_SAID, "max_length", "it counts the prompt, too: give max_new_tokens", neutral=(20,)),
     _entry(_HARMLESS, "bos_token_id pad_token_id decoder_start_token_id", "no prompt holds them"),
     _entry(_HARMLESS, "output_* return_dict_in_generate _from_model_config", "form of transformers' results"),
     _entry(_HARMLESS, "transformers_version _commit_hash", "record of the training"),
@@ -132,46 +137,56 @@ GENERATION_FIELDS = (
     _entry(_HARMLESS, "is_assistant num_assistant_tokens* assistant_* target_lookbehind speculation_type", "drafts"),
     _entry(_HARMLESS, "remove_invalid_values", "logits of a sound model are numbers"),
     _entry(_HARMLESS, "encoder_* ", "of encoder-decoders alone"),
-    _entry(_REFUSED, "min_length", "it counts the prompt, too: give min_new_tokens", 0),
-    _entry(_REFUSED, "num_beam_groups diversity_penalty", "diverse beams are not supported", 1, 0, 0.0),
-    _entry(_REFUSED, "penalty_alpha", "contrastive search is not supported", 0, 0.0),
-    _entry(_REFUSED, "constraints force_words_ids", "constrained beams are not supported", []),
-    _entry(_REFUSED, "guidance_scale", "guidance is not supported", 1, 1.0),
-    _entry(_REFUSED, "dola_layers top_h token_healing watermarking_config", "it is not supported", False),
+    _entry(_REFUSED, "min_length", "it counts the prompt, too: give min_new_tokens", neutral=(0,)),
+    _entry(_REFUSED, "num_beam_groups diversity_penalty", "diverse beams are not supported", neutral=(1, 0, 0.0)),
+    _entry(_REFUSED, "penalty_alpha", "contrastive search is not supported", neutral=(0, 0.0)),
+    _entry(_REFUSED, "constraints force_words_ids", "constrained beams are not supported", neutral=([],)),
+    _entry(_REFUSED, "guidance_scale", "guidance is not supported", neutral=(1, 1.0)),
+    _entry(_REFUSED, "dola_layers top_h token_healing watermarking_config", "it is not supported", neutral=(False,)),
     _entry(_REFUSED, "exponential_decay_length_penalty", "it is not supported"),
-    _entry(_REFUSED, "renormalize_logits", "it is not supported", False),
-    _entry(_REFUSED, "force_bos_token_to_be_generated", "it is not supported", False),
-    _entry(_REFUSED, "custom_generate trust_remote_code", "the checkpoint runs code of its own", False),
+    _entry(_REFUSED, "renormalize_logits", "it is not supported", neutral=(False,)),
+    _entry(_REFUSED, "force_bos_token_to_be_generated", "it is not supported", neutral=(False,)),
+    _entry(_REFUSED, "custom_generate trust_remote_code", "the checkpoint runs code of its own", neutral=(False,)),
 )
 """Fields of generation_config.json."""
 
 TOKENIZER_FIELDS = (
-    _entry(_READ, "tokenizer_class", "must be BioGptTokenizer", "BioGptTokenizer"),
+    _entry(_READ, "tokenizer_class", "must be BioGptTokenizer", neutral=("BioGptTokenizer",)),
     _entry(_READ, "added_tokens_decoder", "added tokens"),
     _entry(_READ, "additional_special_tokens extra_special_tokens", "tokens that are left out of decoded text"),
     _entry(_READ, "bos_token eos_token pad_token cls_token mask_token", "tokens that are left out of decoded text"),
-    _entry(_READ, "sep_token", "every prompt begins with it: must be </s>", "</s>"),
-    _entry(_READ, "unk_token", "stands for what the vocabulary lacks: must be <unk>", "<unk>"),
+    _entry(_READ, "sep_token", "every prompt begins with it: must be </s>", neutral=("</s>",)),
+    _entry(_READ, "unk_token", "stands for what the vocabulary lacks: must be <unk>", neutral=("<unk>",)),
     _entry(
         _HARMLESS, "model_max_length max_length truncation* padding* pad_to_multiple_of stride", "lengths of batches"
     ),
     _entry(_HARMLESS, "model_input_names return_tensors pad_token_type_id", "form of transformers' results"),
     _entry(_HARMLESS, "*_file name_or_path special_tokens_map_file processor_class backend is_local", "names of files"),
-    _entry(_HARMLESS, "local_files_only model_specific_special_tokens verbose", "nothing for BioGptTokenizer", {}),
-    _entry(_SAID, "clean_up_tokenization_spaces", "spaces are put as Moses does, without that clean-up", False),
-    _entry(_SAID, "chat_template", "it is not applied: write prompts as it would"),
-    _entry(_REFUSED, "do_lower_case", "text is not lower-cased", False),
-    _entry(_REFUSED, "split_special_tokens", "added tokens are read whole", False),
     _entry(
-        _REFUSED, "add_prefix_space add_bos_token add_eos_token", "every prompt begins with </s>, and no more", False
+        _HARMLESS,
+        "local_files_only model_specific_special_tokens verbose",
+        "nothing for BioGptTokenizer",
+        neutral=({},),
     ),
-    _entry(_REFUSED, "auto_map", "the checkpoint runs code of its own", {}),
+    _entry(
+        _SAID, "clean_up_tokenization_spaces", "spaces are put as Moses does, without that clean-up", neutral=(False,)
+    ),
+    _entry(_SAID, "chat_template", "it is not applied: write prompts as it would"),
+    _entry(_REFUSED, "do_lower_case", "text is not lower-cased", neutral=(False,)),
+    _entry(_REFUSED, "split_special_tokens", "added tokens are read whole", neutral=(False,)),
+    _entry(
+        _REFUSED,
+        "add_prefix_space add_bos_token add_eos_token",
+        "every prompt begins with </s>, and no more",
+        neutral=(False,),
+    ),
+    _entry(_REFUSED, "auto_map", "the checkpoint runs code of its own", neutral=({},)),
 )
 """Fields of tokenizer_config.json and special_tokens_map.json."""
 
 
 ADAPTER_FIELDS = (
-    _entry(_READ, "peft_type", "must be LORA", "LORA"),
+    _entry(_READ, "peft_type", "must be LORA", neutral=("LORA",)),
     _entry(_READ, "base_model_name_or_path", "the base, where none is given and this one is a folder that is there"),
     _entry(_READ, "r rank_pattern", "ranks, which the matrices themselves show"),
     _entry(_READ, "lora_alpha alpha_pattern use_rslora", "scaling of the matrices"),
@@ -182,13 +197,25 @@ ADAPTER_FIELDS = (
     _entry(_HARMLESS, "lora_dropout inference_mode loftq_config eva_config runtime_config", "for training alone"),
     _entry(_HARMLESS, "task_type auto_mapping revision peft_version megatron_core qalora_group_size", "record"),
     _entry(_HARMLESS, "ensure_weight_tying", "the tensors show it"),
-    _entry(_REFUSED, "use_qalora use_bdlora", "this variant is not supported", False),
-    _entry(_REFUSED, "alora_invocation_tokens", "the adapter works behind these tokens alone: it cannot be merged", []),
-    _entry(_REFUSED, "layer_replication", "layers are repeated: merge it with peft", []),
-    _entry(_REFUSED, "target_parameters", "parameters without a module are not supported", []),
-    _entry(_REFUSED, "arrow_config kasa_config monteclora_config velora_config", "this variant is not supported", {}),
-    _entry(_REFUSED, "corda_config lora_ga_config", "the base's weights were changed: merge it with peft", {}),
-    _entry(_REFUSED, "megatron_config", "parallel layers are not supported", {}),
+    _entry(_REFUSED, "use_qalora use_bdlora", "this variant is not supported", neutral=(False,)),
+    _entry(
+        _REFUSED,
+        "alora_invocation_tokens",
+        "the adapter works behind these tokens alone: it cannot be merged",
+        neutral=([],),
+    ),
+    _entry(_REFUSED, "layer_replication", "layers are repeated: merge it with peft", neutral=([],)),
+    _entry(_REFUSED, "target_parameters", "parameters without a module are not supported", neutral=([],)),
+    _entry(
+        _REFUSED,
+        "arrow_config kasa_config monteclora_config velora_config",
+        "this variant is not supported",
+        neutral=({},),
+    ),
+    _entry(
+        _REFUSED, "corda_config lora_ga_config", "the base's weights were changed: merge it with peft", neutral=({},)
+    ),
+    _entry(_REFUSED, "megatron_config", "parallel layers are not supported", neutral=({},)),
 )
 """Fields of adapter_config.json."""
 

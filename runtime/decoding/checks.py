@@ -92,7 +92,7 @@ def token_ids(name: str, value: object) -> tuple[int, ...]:
 def end_tokens(name: str, value: object) -> int | tuple[int, ...] | str | None:
     """Checks one token id, or several; None stands for no token, and "model" for those of the model."""
     if value is None or value == "model":
-        return value  # type: ignore[return-value] # one of the two
+        return value
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes):
         tokens = token_ids(name, value)
         if not tokens:

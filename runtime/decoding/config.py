@@ -80,7 +80,7 @@ class GenerationConfig:
     max_new_tokens: int = 64
     min_new_tokens: int = 0
     max_time: float | None = None
-    eos_token_id: int | Sequence[int] | Literal["model"] | None = "model"
+    eos_token_id: int | Sequence[int] | Literal["model"] | None = "model"  # noqa: S105 -- no password
     stop_strings: Sequence[str] = ()
     num_beams: int = 1
     num_return_sequences: int = 1
@@ -149,7 +149,7 @@ class GenerationConfig:
             return (EOS_ID,)
         if self.eos_token_id is None:
             return ()
-        return (self.eos_token_id,) if isinstance(self.eos_token_id, int) else tuple(self.eos_token_id)  # type: ignore[arg-type]
+        return (self.eos_token_id,) if isinstance(self.eos_token_id, int) else tuple(self.eos_token_id)
 
     def _named_tokens(self) -> Iterator[tuple[str, int]]:
         yield from (("eos_token_id", token) for token in self.end_token_ids)

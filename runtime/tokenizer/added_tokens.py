@@ -181,9 +181,6 @@ def _refuse_repeated(tokens: Iterable[AddedToken], file_name: str) -> None:
     ids: dict[str, int] = dict(zip(SPECIAL_TOKENS, range(len(SPECIAL_TOKENS)), strict=True))
     for token in tokens:
         if token.content in ids:
-            raise VocabularyError(
-                [
-                    f"{file_name}: the token {token.content[:60]!a} has two ids, {ids[token.content]} and {token.token_id}"
-                ]
-            )
+            both = f"{ids[token.content]} and {token.token_id}"
+            raise VocabularyError([f"{file_name}: the token {token.content[:60]!a} has two ids, {both}"])
         ids[token.content] = token.token_id

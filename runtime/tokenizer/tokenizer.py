@@ -112,7 +112,9 @@ class BioGptTokenizer:
             PromptError: `text` is not a string, or is one that sacremoses cannot read in reasonable time.
         """
         ids = [EOS_ID]
-        for part, token_id in self._parts(text, special_tokens, normalize_punctuation):
+        for part, token_id in self._parts(
+            text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
+        ):
             ids += self._words.items(part) if token_id is None else [token_id]
         return ids
 
@@ -123,7 +125,9 @@ class BioGptTokenizer:
         """
         words = WordMap(self._symbols_of_tokens)
         symbols: list[str] = []
-        for part, token_id in self._parts(text, special_tokens, normalize_punctuation):
+        for part, token_id in self._parts(
+            text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
+        ):
             symbols += words.items(part) if token_id is None else [part]
         return symbols
 
@@ -198,12 +202,7 @@ class BioGptTokenizer:
     def _punctuation(self) -> dict[int, str]:
         return punctuation_table(self._ids)
 
-    def _parts(
-        self,
-        text: str,
-        special_tokens: bool,
-        normalize_punctuation: bool,  # noqa: FBT001 -- of this class alone
-    ) -> list[tuple[str, int | None]]:
+    def _parts(self, text: str, *, special_tokens: bool, normalize_punctuation: bool) -> list[tuple[str, int | None]]:
         """Returns the parts of a text, each with its id if it is a token of its own."""
         if not isinstance(text, str):
             raise PromptError(f"a text must be a string, is {type(text).__name__}")

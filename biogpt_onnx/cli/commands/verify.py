@@ -26,9 +26,9 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if the two do not agree."""
     try:
         from biogpt_onnx.export.parity import compare_with
-        from biogpt_onnx.export.text_parity import TEXTS, compare_end_tokens, compare_texts
         from biogpt_onnx.export.parity_report import Tolerance
         from biogpt_onnx.export.reference import open_reference
+        from biogpt_onnx.export.text_parity import TEXTS, compare_end_tokens, compare_texts
     except ImportError as error:
         raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
     from biogpt_onnx.runtime.backends.registry import open_backend

@@ -112,8 +112,8 @@ def _of_module(
     magnitude = parts.get("lora_magnitude_vector")
     if magnitude is not None and (is_table or magnitude.shape != (shape[0],)):
         raise CheckpointError(
-            f"{adapter.folder}: DoRA of {module} with magnitudes {list(magnitude.shape)} is not supported: merge it with "
-            "peft"
+            f"{adapter.folder}: DoRA of {module} with magnitudes {list(magnitude.shape)} is not supported: merge it "
+            "with peft"
         )
     scaling = adapter.settings.scaling(to_huggingface(name).removesuffix(".weight"), first.shape[0])
     left, right = (first.read().T, second.read().T) if is_table else (second.read(), first.read())

@@ -66,8 +66,8 @@ def read_adapter_settings(folder: Path, problems: Problems) -> AdapterSettings:
     kind = config.get("peft_type")
     if kind in _VIRTUAL_TOKENS:
         raise CheckpointError(
-            f"{FILE}: peft_type is {printable(repr(kind))}: it adds vectors to prompts, which no weights can hold, so it "
-            "cannot be merged or exported"
+            f"{FILE}: peft_type is {printable(repr(kind))}: it adds vectors to prompts, which no weights can hold, so "
+            "it cannot be merged or exported"
         )
     if kind != "LORA":
         raise CheckpointError(

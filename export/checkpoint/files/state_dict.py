@@ -22,7 +22,7 @@ def find_state_dict(content: object, file_name: str) -> tuple[Mapping[object, ob
         raise CheckpointError(f"{file_name} holds no state dict but {type(content).__name__}")
     found = [key for key in _KEYS if isinstance(value := content.get(key), Mapping) and _holds_tensors(value)]
     if len(found) == 1:
-        return content[found[0]], found[0]  # type: ignore[return-value] # a mapping
+        return content[found[0]], found[0]
     if not found and _holds_tensors(content):
         return content, None
     if found:

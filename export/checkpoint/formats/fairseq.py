@@ -129,7 +129,8 @@ def _num_heads(hidden_size: int, settings: Settings, said: OpenOptions, problems
         num_heads = said.num_heads or _PUBLISHED_HEADS.get(hidden_size)
         if num_heads is None:
             raise CheckpointError(
-                "the number of attention heads is not in the file, and the weights do not tell it: say it with --num-heads"
+                "the number of attention heads is not in the file, and the weights do not tell it: say it with "
+                "--num-heads"
             )
         if said.num_heads is None:
             problems.note(

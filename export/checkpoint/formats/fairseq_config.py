@@ -11,8 +11,18 @@ _ABSENT = object()
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 # NumPy's codes of numbers, with those of the module struct and their sizes in bytes.
 _NUMPY_NUMBERS = {
-    **{"b1": ("?", 1), "i1": ("b", 1), "i2": ("h", 2), "i4": ("i", 4), "i8": ("q", 8), "u1": ("B", 1)},
-    **{"u2": ("H", 2), "u4": ("I", 4), "u8": ("Q", 8), "f2": ("e", 2), "f4": ("f", 4), "f8": ("d", 8)},
+    "b1": ("?", 1),
+    "i1": ("b", 1),
+    "i2": ("h", 2),
+    "i4": ("i", 4),
+    "i8": ("q", 8),
+    "u1": ("B", 1),
+    "u2": ("H", 2),
+    "u4": ("I", 4),
+    "u8": ("Q", 8),
+    "f2": ("e", 2),
+    "f4": ("f", 4),
+    "f8": ("d", 8),
 }
 
 
