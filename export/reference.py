@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.export.checkpoint.adapters.adapter import is_adapter
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.formats.weight_files import has_standard_weights
 from biogpt_onnx.export.checkpoint.names import HEAD, to_huggingface
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.fairseq_reference import fairseq_model, fairseq_symbols, find_fairseq_file
@@ -28,10 +29,12 @@ class TransformersTokenizer:
 
     Attributes:
         decodes_added_tokens_alike: False for versions before 5, which set added tokens off by spaces.
+        added_tokens: texts of its added tokens with their ids.
     """
 
     def __init__(self, tokenizer: Any, version: str) -> None:  # noqa: ANN401 -- transformers' tokenizer
         self._tokenizer = tokenizer
+        self.added_tokens: dict[str, int] = dict(tokenizer.get_added_vocab())
         self.decodes_added_tokens_alike = int(version.partition(".")[0]) >= 5  # noqa: PLR2004 -- a version
 
     def encode(self, text: str) -> list[int]:
@@ -157,7 +160,7 @@ def _model(transformers: Any, path: Path, checkpoint: Checkpoint, options: dict[
     if checkpoint.source.startswith("fairseq:") and adapter is None:
         file = find_fairseq_file(path, checkpoint.source)
         return fairseq_model(transformers, file, checkpoint), "weights by a plain reading of the fairseq file"
-    if (path / "config.json").is_file():
+    if (path / "config.json").is_file() and has_standard_weights(path):
         model, info = transformers.BioGptForCausalLM.from_pretrained(
             path, local_files_only=True, output_loading_info=True
         )

@@ -1,10 +1,12 @@
 """Parity of a bundle's tokenizer with transformers': ids of texts, and texts of ids."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from biogpt_onnx.export.parity_report import TextComparison, Verdict
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
 
 TEXTS = (
     "Aspirin inhibits cyclooxygenase-1 and reduces the risk of stroke in patients with atrial fibrillation.",
@@ -17,11 +19,20 @@ TEXTS = (
 """Texts with what tokenizers differ in: abbreviations, numbers, hyphens, quotes, brackets, letters beyond ASCII."""
 
 
+# Names that some checkpoints give to the rows of a soft prompt, which no text has.
+_SOFT_PROMPT = re.compile(r"learned\d+")
+
+
 class ReferenceTokenizer(Protocol):
     """Tokenizer that a bundle's is compared with."""
 
     decodes_added_tokens_alike: bool
     """Whether it writes added tokens as the compared one should."""
+
+    @property
+    def added_tokens(self) -> Mapping[str, int]:
+        """Texts of its added tokens with their ids."""
+        ...
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text, with the token that starts every sequence."""
@@ -34,7 +45,7 @@ class ReferenceTokenizer(Protocol):
 
 def compare_texts(tokenizer: BioGptTokenizer, reference: ReferenceTokenizer) -> tuple[TextComparison, ...]:
     """Compares ids of texts, and texts of ids, on ordinary text and on text with each added token."""
-    added = [*_with_added_tokens(tokenizer)]
+    added = [*_with_added_tokens(tokenizer, reference)]
     comparisons = [_encoding("encode", tokenizer, reference, TEXTS), _decoding("decode", tokenizer, reference, TEXTS)]
     if added:
         comparisons.append(_encoding("encode, added tokens", tokenizer, reference, added))
@@ -50,10 +61,16 @@ def compare_end_tokens(ours: Iterable[int], theirs: Iterable[int]) -> TextCompar
     return TextComparison("end tokens", _verdict(ours == theirs), 1, int(ours == theirs), difference)
 
 
-def _with_added_tokens(tokenizer: BioGptTokenizer) -> Iterable[str]:
-    for token in tokenizer.added_tokens:
-        yield f"{TEXTS[0][:8]} {token.content} {TEXTS[1]}"
-        yield f"{TEXTS[0][:8]}{token.content}{TEXTS[1]} {token.content}"
+def _with_added_tokens(tokenizer: BioGptTokenizer, reference: ReferenceTokenizer) -> Iterable[str]:
+    """Yields texts with each token that either of the two has added, and that the model has a row for."""
+    theirs = [
+        content
+        for content, number in reference.added_tokens.items()
+        if number < tokenizer.vocab_size and content not in SPECIAL_TOKENS and not _SOFT_PROMPT.fullmatch(content)
+    ]
+    for content in dict.fromkeys([*(token.content for token in tokenizer.added_tokens), *theirs]):
+        yield f"{TEXTS[0][:8]} {content} {TEXTS[1]}"
+        yield f"{TEXTS[0][:8]}{content}{TEXTS[1]} {content}"
 
 
 def _encoding(

@@ -86,7 +86,8 @@ def _open_base(folder: Path, options: OpenOptions) -> Checkpoint:
     """Opens the base of an adapter, which must be a folder that is there, with the adapter."""
     named = read_adapter_settings(folder, Problems()).base
     candidates = [] if named is None else [folder / named, Path(named)]
-    base = next((path for path in candidates if path.is_dir() and not path.samefile(folder)), None)
+    forms = ("config.json", *CHECKPOINT_FILES)
+    base = next((path for path in candidates if path.is_dir() and _has_any(path, forms)), None)
     if base is None:
         said = "its config names no base" if named is None else f"its base {named!a} is no folder here"
         example = named if named is not None and _HUB_ID.fullmatch(named) else "BASE"

@@ -57,7 +57,7 @@ def find_vocabulary(*folders: Path, problems: Problems | None = None) -> Vocabul
     for folder in folders:
         if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
             words = _read(folder / "vocab.json", folder / "merges.txt")
-            return _with_added(words, folder, problems or Problems())
+            return _with_added(words, folder, Problems() if problems is None else problems)
         if (folder / "dict.txt").exists() and (folder / "bpecodes").exists():
             return _read(folder / "dict.txt", folder / "bpecodes")
     raise CheckpointError(

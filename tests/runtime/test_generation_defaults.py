@@ -103,7 +103,12 @@ def test_a_bundle_whose_decoding_cannot_be_used_says_so(mini: BioGPT, settings: 
 
 
 def test_beams_with_several_end_tokens_are_kept_apart(mini: BioGPT) -> None:
-    settings: dict[str, Any] = {"num_beams": 4, "num_return_sequences": 4, "max_new_tokens": 8, "eos_token_id": [2, 5, 9]}
+    settings: dict[str, Any] = {
+        "num_beams": 4,
+        "num_return_sequences": 4,
+        "max_new_tokens": 8,
+        "eos_token_id": [2, 5, 9],
+    }
     found = mini.generate(PROMPT, **settings)
     for hypothesis in found.sequences:
         assert not {2, 5, 9} & set(hypothesis.token_ids[:-1])

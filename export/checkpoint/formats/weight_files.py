@@ -1,5 +1,6 @@
 """Files with the weights of a Hugging Face folder: by their standard names, or the one file that can be meant."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,8 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
 )
 """Standard names of weight files, the preferred first."""
+
+_SHARD = re.compile(r"-\d+-of-\d+\.(?:safetensors|bin)$")
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 """Endings of the names of files that may hold weights."""
@@ -80,12 +83,17 @@ def read_weight_file(path: Path, problems: Problems) -> dict[str, CheckpointTens
 
 
 def _is_known(name: str) -> bool:
+    if _SHARD.search(name):
+        return True  # an index would have named it
     entry = find(FILES, name)
     return entry is not None and (entry.meaning is not Meaning.READ or name.startswith(("adapter_", "checkpoint")))
 
 
 def _of_others(names: list[str]) -> str:
     """Returns a hint where only other programs' weights are there."""
+    shard = next((name for name in names if _SHARD.search(name)), None)
+    if shard:
+        return f"; {printable(shard)} is a shard, whose index is missing"
     other = next((name for name in ("tf_model.h5", "flax_model.msgpack") if name in names), None)
     if other:
         return f"; {other} is of another program: load and save the model with transformers below version 5 and torch"
