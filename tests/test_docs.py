@@ -32,7 +32,7 @@ TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
 README_LINES = 130
-ADDED_AFTER_0_1_0 = ("evaluation", "layer_precisions", "task", "causal")
+ADDED_AFTER_0_1_0 = ("evaluation", "layer_precisions", "task", "causal", "end_token_ids", "generation", "notes")
 OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 

@@ -83,7 +83,7 @@ def exported(source: Path, bundle: Path, **options: Any) -> Path:
 
 def test_verify_notices_a_bundle_that_lost_an_added_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     architecture = tiny_architecture(vocab_size=312, soft_prompt_size=1)
-    folder = write_huggingface(tmp_path / "checkpoint", architecture, lively_tensors(architecture))
+    folder = write_huggingface(tmp_path / "checkpoint", architecture)
     lost = exported(folder, tmp_path / "lost")
     (folder / "added_tokens.json").write_text(json.dumps({"<e1>": 311}))
     whole = exported(folder, tmp_path / "whole")

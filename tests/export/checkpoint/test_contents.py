@@ -113,10 +113,13 @@ def test_what_is_not_known_is_said(folder: Path) -> None:
     add_json(folder / "tokenizer_config.json", clean_up_tokenization_spaces=True, chat_template="{{ x }}")
     (folder / "tokenizer.json").write_text("{}")
     (folder / "notes.docx").write_text("x")
+    name = "clean_up_tokenization_spaces"
+    entry = find(contents.TOKENIZER_FIELDS, name)
+    assert entry is not None
     assert set(open_checkpoint(folder).notes) == {
         "config.json: not known, so not read: my_own_scale",
         "generation_config.json: not known, so not read: magic",
-        "tokenizer_config.json: clean_up_tokenization_spaces is True: spaces are put as Moses does, without that clean-up",
+        f"tokenizer_config.json: {name} is True: {entry.what}",
         "tokenizer_config.json: chat_template is '{{ x }}': it is not applied: write prompts as it would",
         "tokenizer.json is not read: another form of the vocabulary, which transformers' BioGptTokenizer does not read",
         "not read: notes.docx",

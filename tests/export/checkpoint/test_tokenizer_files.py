@@ -154,7 +154,7 @@ def test_generate_decodes_as_the_authors_chose_unless_told_otherwise(
 
 def test_export_can_leave_the_decoding_out_and_keeps_the_end_tokens(tmp_path: Path) -> None:
     folder = write(tmp_path / "checkpoint", generation_config={"min_length": 5, "num_beams": 3, "eos_token_id": 17})
-    with pytest.raises(CheckpointError, match="min_length is 5.*--ignore-generation-config"):
+    with pytest.raises(CheckpointError, match=r"min_length is 5.*--ignore-generation-config"):
         open_checkpoint(folder)
     checkpoint = open_checkpoint(folder, ignore_generation_config=True)
     assert checkpoint.generation.settings == {}
