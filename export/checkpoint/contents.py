@@ -68,8 +68,11 @@ FILES = (
     _entry(_HARMLESS, "*.md *.txt *.rst LICENSE* NOTICE* .git* *.png *.jpg *.pdf", "text about the model"),
     _entry(_HARMLESS, "optimizer*.pt optimizer*.bin scheduler.pt scaler.pt rng_state*.pth", "state of the training"),
     _entry(
-        _HARMLESS, "trainer_state.json training_args.bin *_results.json events.out.* runs", "record of the training"
+        _HARMLESS,
+        "trainer_state.json training_args.bin training*.json *_results.json events.out.* runs",
+        "record of the training",
     ),
+    _entry(_HARMLESS, "*.py *.ipynb *.sh *.yaml *.yml *.toml *.log *.csv *.tsv", "programs and records; none is run"),
     _entry(_HARMLESS, "tf_model.h5 flax_model.msgpack rust_model.ot *.onnx onnx", "weights for other programs"),
     _entry(_HARMLESS, "__pycache__ .cache .DS_Store", "leftovers of other programs"),
     _entry(

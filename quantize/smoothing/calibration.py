@@ -14,12 +14,11 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.loading import open_tokenizer
 from biogpt_onnx.runtime.ort.protocols import InferenceSession
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 # The maxima of channels settle within the first few hundred tokens.
 _MAX_SEQUENCES = 20
@@ -94,7 +93,13 @@ def _open(folder: Path, graph: bytes) -> InferenceSession:
 
 
 def _sequences(folder: Path, architecture: Architecture, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    tokenizer = open_tokenizer(folder, read_manifest(folder))
+    config = folder / bundle.TOKENIZER_CONFIG_FILE
+    tokenizer = BioGptTokenizer.from_files(
+        folder / bundle.VOCAB_FILE,
+        folder / bundle.MERGES_FILE,
+        soft_prompt_size=architecture.soft_prompt_size,
+        config=config if config.is_file() else None,
+    )
     longest = min(_MAX_TOKENS, architecture.max_positions)
     with_text: Iterable[str] = (text for text in texts if text.strip())
     sequences = [tokenizer.encode(text)[:longest] for text, _ in zip(with_text, range(_MAX_SEQUENCES), strict=False)]

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
@@ -53,12 +54,11 @@ def run(options: argparse.Namespace) -> int:
     checkpoint = open_checkpoint(
         options.source, **checkpoint_options(options), ignore_generation_config=options.ignore_generation_config
     )
-    for note in checkpoint.notes:
-        print(f"note: {note}", file=sys.stderr)
     if options.layout == "optimum":
         from biogpt_onnx.export.optimum import export_optimum
 
         export_optimum(checkpoint, options.output, overwrite=options.overwrite)
+        _print_notes(checkpoint.notes)
         print(f"{options.output}: optimum layout of {checkpoint.source}")
         return 0
     with Progress("writing weights") as progress:
@@ -66,8 +66,12 @@ def run(options: argparse.Namespace) -> int:
             checkpoint, options.output, task=options.task, overwrite=options.overwrite, progress=progress
         )
     task = f", fine-tuned for {manifest.task}" if manifest.task else ""
-    for line in generation_lines(manifest).values():
-        print(f"note: {line}", file=sys.stderr)
+    _print_notes([*manifest.notes, *generation_lines(manifest).values()])
     size = f"{manifest.num_bytes / 1e6:,.1f} MB"
     print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
     return 0
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

@@ -47,7 +47,7 @@ def transformers_tokenizer(folder: Path) -> Any:
         {"special_tokens_map": {"pad_token": {"content": "<e1>", "lstrip": False}}, "added_tokens": MARKS},
     ],
 )
-def test_rows_with_a_name_are_tokens_as_in_transformers(tmp_path: Path, files: dict[str, object]) -> None:
+def test_rows_with_a_name_are_tokens_as_in_transformers(tmp_path: Path, files: dict[str, Any]) -> None:
     folder = write(tmp_path / "checkpoint", **files)
     checkpoint = open_checkpoint(folder)
     assert checkpoint.architecture.soft_prompt_size == 0
@@ -109,7 +109,7 @@ def test_a_token_without_a_row_is_left_out_and_said(tmp_path: Path) -> None:
         ({"tokenizer_config": {"added_tokens_decoder": {"2": {"content": "<end>"}}}}, "has id 2, which is '</s>'"),
     ],
 )
-def test_names_that_fit_no_row_are_refused(tmp_path: Path, files: dict[str, object], part: str) -> None:
+def test_names_that_fit_no_row_are_refused(tmp_path: Path, files: dict[str, Any], part: str) -> None:
     with pytest.raises(CheckpointError, match=part):
         open_checkpoint(write(tmp_path, **files))
 
@@ -173,9 +173,10 @@ def test_export_can_leave_the_decoding_out_and_keeps_the_end_tokens(tmp_path: Pa
     ],
 )
 def test_end_tokens_are_the_checkpoints(
-    tmp_path: Path, config: object, decoding: dict[str, object] | None, expected: tuple[int, ...]
+    tmp_path: Path, config: object, decoding: dict[str, Any] | None, expected: tuple[int, ...]
 ) -> None:
-    folder = write(tmp_path, **({} if decoding is None else {"generation_config": decoding}))
+    files: dict[str, Any] = {} if decoding is None else {"generation_config": decoding}
+    folder = write(tmp_path, **files)
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": config}))
     assert open_checkpoint(folder).generation.end_token_ids == expected

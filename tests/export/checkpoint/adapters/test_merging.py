@@ -21,7 +21,7 @@ from makers.checkpoints import random_tensors, tiny_architecture, write_fairseq,
 ARCHITECTURE = tiny_architecture()
 QUERY, FC1, TABLE, HEAD_MODULE = "layers.0.self_attn.q_proj", "layers.1.fc1", "embed_tokens", "output_projection"
 MATRICES = (QUERY, FC1)
-TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
 
 
 @pytest.fixture(scope="module")
