@@ -9,6 +9,7 @@ import onnx_ir as ir
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.task import recognised_task
+from biogpt_onnx.export.finite import FiniteWeights
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
@@ -48,7 +49,8 @@ def export_bundle(
 
     Raises:
         BundleError: something else lies at `target`, or it cannot be written.
-        CheckpointError: a weight cannot be read, or a task is given for a checkpoint with a classification head.
+        CheckpointError: a weight cannot be read, or holds NaN or infinity, or a task is given for a checkpoint with a
+            classification head.
     """
     architecture, head = checkpoint.architecture, checkpoint.head
     if head is not None and task is not None:
@@ -58,7 +60,8 @@ def export_bundle(
     if head is None and task is None:
         task = recognised_task(checkpoint.source, architecture.soft_prompt_size)
     model = build_causal_lm(architecture, LayerChoices.fp32(architecture), head)
-    attach_weights(model, architecture, checkpoint.tensors, head)
+    weights = FiniteWeights(checkpoint)
+    attach_weights(model, architecture, weights.tensors, head)
     manifest = Manifest(
         precision="fp32",
         recipe=None,
@@ -71,10 +74,14 @@ def export_bundle(
         task=task,
         format_version=bundle.FORMAT_VERSION if head is None else bundle.HEAD_FORMAT_VERSION,
         head=head,
+        end_token_ids=checkpoint.generation.end_token_ids,
+        generation=dict(checkpoint.generation.settings) or None,
+        notes=checkpoint.notes,
     )
     with write_bundle(target, overwrite=overwrite) as writer:
         write_huggingface_files(checkpoint, writer.folder)
         save_model(model, writer.folder / bundle.MODEL_FILE, progress)
+        weights.check()
         return writer.finish(manifest)
 
 

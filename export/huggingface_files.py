@@ -1,6 +1,7 @@
 """Configuration and vocabulary files of a checkpoint in Hugging Face form."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
@@ -8,11 +9,20 @@ from biogpt_onnx.export.checkpoint.formats.huggingface_head import CLASSES
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
+from biogpt_onnx.runtime.tokenizer.added_tokens import tokenizer_config
 from biogpt_onnx.runtime.tokenizer.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 
-def huggingface_config(architecture: Architecture, head: ClassificationHead | None = None) -> dict[str, object]:
-    """Returns the fields of transformers' config.json for an architecture and its classification head, if any."""
+def huggingface_config(
+    architecture: Architecture, head: ClassificationHead | None = None, *, end_token_ids: Sequence[int] = (EOS_ID,)
+) -> dict[str, object]:
+    """Returns the fields of transformers' config.json.
+
+    Args:
+        architecture: network's shape.
+        head: classification head; None for a language model.
+        end_token_ids: tokens that end a text.
+    """
     fields: dict[str, object] = {
         "architectures": ["BioGptForCausalLM"],
         "model_type": "biogpt",
@@ -28,7 +38,7 @@ def huggingface_config(architecture: Architecture, head: ClassificationHead | No
         "tie_word_embeddings": architecture.tied_head,
         "bos_token_id": BOS_ID,
         "pad_token_id": PAD_ID,
-        "eos_token_id": EOS_ID,
+        "eos_token_id": one_or_several(end_token_ids),
     }
     if head is None:
         return fields
@@ -41,10 +51,24 @@ def huggingface_config(architecture: Architecture, head: ClassificationHead | No
     }
 
 
+def one_or_several(end_token_ids: Sequence[int]) -> int | list[int] | None:
+    """Returns end tokens in the form of transformers' files: one, a list, or null for none."""
+    return end_token_ids[0] if len(end_token_ids) == 1 else list(end_token_ids) or None
+
+
 def write_huggingface_files(checkpoint: Checkpoint, folder: Path) -> None:
-    """Writes config.json, vocab.json and merges.txt; equal for one model, whatever form its checkpoint came in."""
-    config = json.dumps(huggingface_config(checkpoint.architecture, checkpoint.head), indent=2)
+    """Writes config.json, vocab.json, merges.txt and, where there are added tokens, tokenizer_config.json.
+
+    The files are equal for one model, whatever form its checkpoint came in.
+    """
+    end_token_ids = checkpoint.generation.end_token_ids
+    fields = huggingface_config(checkpoint.architecture, checkpoint.head, end_token_ids=end_token_ids)
+    config = json.dumps(fields, indent=2)
     vocabulary = json.dumps({symbol: number for number, symbol in enumerate(checkpoint.symbols)}, ensure_ascii=False)
     (folder / bundle.CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
     (folder / bundle.VOCAB_FILE).write_text(vocabulary + "\n", encoding="utf-8")
     (folder / bundle.MERGES_FILE).write_bytes(checkpoint.merges)
+    if checkpoint.added.tokens:
+        added = tokenizer_config(checkpoint.added.tokens, checkpoint.added.names)
+        text = json.dumps(added, indent=2, ensure_ascii=False)
+        (folder / bundle.TOKENIZER_CONFIG_FILE).write_text(text + "\n", encoding="utf-8")

@@ -5,16 +5,19 @@ portable to other programs that read such folders.
 """
 
 import importlib
+import json
 import logging
 import warnings
 from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
-from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from biogpt_onnx.export.finite import FiniteWeights
+from biogpt_onnx.export.huggingface_files import one_or_several, write_huggingface_files
 from biogpt_onnx.export.reference import model_of
 from biogpt_onnx.runtime.bundle.writer import atomic_folder
 from biogpt_onnx.runtime.errors import CheckpointError
+from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
 
 TASK = "text-generation-with-past"
 
@@ -47,7 +50,8 @@ def export_optimum(checkpoint: Checkpoint, target: Path, *, overwrite: bool = Fa
         overwrite: whether what lies at `target` is replaced.
 
     Raises:
-        CheckpointError: optimum or transformers is not installed, or the checkpoint has a classification head.
+        CheckpointError: optimum or transformers is not installed, a weight holds NaN or infinity, or the checkpoint has
+            a classification head.
         BundleError: something else lies at `target`, or it cannot be written.
     """
     if checkpoint.head is not None:
@@ -59,9 +63,13 @@ def export_optimum(checkpoint: Checkpoint, target: Path, *, overwrite: bool = Fa
     register()
     with atomic_folder(target, overwrite=overwrite) as folder:
         model = model_of(transformers, checkpoint)
+        FiniteWeights(checkpoint).read_all()
         model.generation_config.pad_token_id = model.config.pad_token_id
         _quietly(exporter.onnx_export_from_model, model=model, output=folder, task=TASK, do_validation=False)
         write_huggingface_files(checkpoint, folder)
+        settings = {"pad_token_id": PAD_ID, "eos_token_id": one_or_several(checkpoint.generation.end_token_ids)}
+        generation = json.dumps(settings | dict(checkpoint.generation.settings), indent=2)
+        (folder / "generation_config.json").write_text(generation + "\n", encoding="utf-8")
 
 
 def _import_exporter() -> tuple[Any, Any]:

@@ -52,10 +52,11 @@ class Reference(Protocol):
         ...
 
 
-def compare_with(
+def compare_with(  # noqa: PLR0913 -- what is compared, and how far
     session: Backend[Any],
     reference: Reference,
     *,
+    prompts: Sequence[Sequence[int]] = (),
     tolerance: Tolerance | None = None,
     longest: int = 96,
     max_new_tokens: int = 32,
@@ -65,6 +66,7 @@ def compare_with(
     Args:
         session: session of the bundle.
         reference: reference model.
+        prompts: token ids of texts, which are compared beside random ids.
         tolerance: largest allowed difference of a logit; by default one for the spread of the reference's logits.
         longest: tokens of the longest sequence; fewer where the model has fewer positions.
         max_new_tokens: tokens of each greedy search.
@@ -91,6 +93,11 @@ def compare_with(
     comparisons = [compare_logits(name, way(), expected, tolerance) for name, way in ways.items()]
     padded = reference.left_padded_logits(batch)
     comparisons.append(compare_logits("left-padded batch", ways["without cache"](), padded, tolerance))
+    if prompts:
+        texts = [list(ids)[:longest] for ids in prompts]
+        theirs = [reference.logits(ids) for ids in texts]
+        ours = [_in_chunks(session, ids, [len(ids)]) for ids in texts]
+        comparisons.append(compare_logits("texts", ours, theirs, tolerance))
     # Without the longest prompt, which may fill all positions and leave no room for new tokens.
     tokens = _compare_greedy(session, reference, batch[:-1], min(max_new_tokens, longest // 2), tolerance)
     return ParityReport(tuple(comparisons), tokens, tolerance)

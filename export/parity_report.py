@@ -87,6 +87,25 @@ class TokensComparison:
 
 
 @dataclass(frozen=True)
+class TextComparison:
+    """Comparison of the two tokenizers on a group of texts.
+
+    Attributes:
+        name: what is compared.
+        verdict: result.
+        num_texts: texts compared.
+        num_equal: texts that are the same to both.
+        first_difference: first text that is not; None where all are.
+    """
+
+    name: str
+    verdict: Verdict
+    num_texts: int
+    num_equal: int
+    first_difference: str | None = None
+
+
+@dataclass(frozen=True)
 class ParityReport:
     """All comparisons of a bundle.
 
@@ -94,16 +113,20 @@ class ParityReport:
         logits: comparisons of logits.
         tokens: comparisons of generated tokens.
         tolerance: largest allowed difference of a logit.
+        texts: comparisons of the tokenizers.
+        reference: how the reference read the checkpoint; empty where that is not said.
     """
 
     logits: tuple[LogitsComparison, ...]
     tokens: tuple[TokensComparison, ...]
     tolerance: Tolerance
+    texts: tuple[TextComparison, ...] = ()
+    reference: str = ""
 
     @property
-    def comparisons(self) -> tuple[LogitsComparison | TokensComparison, ...]:
-        """Comparisons of logits, then of tokens."""
-        return (*self.logits, *self.tokens)
+    def comparisons(self) -> tuple[LogitsComparison | TokensComparison | TextComparison, ...]:
+        """Comparisons of logits, then of tokens, then of texts."""
+        return (*self.logits, *self.tokens, *self.texts)
 
     @property
     def passed(self) -> bool:
@@ -114,6 +137,7 @@ class ParityReport:
         """Returns the report as lines of text."""
         limit = f"{self.tolerance.absolute:g} + {self.tolerance.relative:g} * |logit|"
         lines = [
+            *([f"reference: {self.reference}"] if self.reference else []),
             f"{'logits, within ' + limit:44}{'largest':>10}{'mean':>10}{'top 1':>8}{'top 5':>8}{'margin':>10}",
             *(
                 f"{row.verdict:10}{row.name:22}{row.num_tokens:5} tokens{row.largest_difference:10.1e}"
@@ -124,6 +148,12 @@ class ParityReport:
             *(
                 f"{row.verdict:10}{row.name:22}{row.num_tokens:5} tokens{row.num_equal:10}{row.smallest_margin:36.1e}"
                 for row in self.tokens
+            ),
+            *([f"{'texts':44}{'equal':>10}"] if self.texts else []),
+            *(
+                f"{row.verdict:10}{row.name:22}{row.num_texts:5} texts {row.num_equal:10}"
+                + (f"  {row.first_difference}" if row.first_difference else "")
+                for row in self.texts
             ),
             "PASS" if self.passed else "FAIL: the bundle does not compute what the checkpoint says",
         ]

@@ -36,7 +36,7 @@ from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
-_COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE)
+_COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE, bundle.TOKENIZER_CONFIG_FILE)
 _TOOLS = ("numpy", "onnx", "onnx-ir")
 
 
@@ -183,7 +183,8 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
         The manifest as it was written.
     """
     for name in _COPIED:
-        shutil.copyfile(source / name, writer.folder / name)
+        if name in manifest.files:
+            shutil.copyfile(source / name, writer.folder / name)
     made = dataclasses.replace(
         manifest,
         precision=recipe.precision,

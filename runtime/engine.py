@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
 from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
 from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
-from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
@@ -24,6 +24,7 @@ from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, check_pooling, pooled
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings, with_end_tokens
 from biogpt_onnx.runtime.prompt_checks import (
     Truncation,
     as_list,
@@ -47,7 +48,6 @@ from biogpt_onnx.runtime.request_building import (
 from biogpt_onnx.runtime.results import Choices, Generation, Score
 from biogpt_onnx.runtime.stream import TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
 Prompt = str | Prefix[Any]
 """A text, or a prefix that is itself the prompt."""
@@ -75,6 +75,7 @@ class BioGPT:
         self.tokenizer = tokenizer
         self.manifest = manifest
         self._any_backend = backend
+        self._defaults = default_settings(manifest)
 
     @property
     def device(self) -> str:
@@ -129,7 +130,8 @@ class BioGPT:
 
         Args:
             prompts: a text or a prefix, or several; an answer does not depend on the other prompts.
-            config: settings of the generation; by default `GenerationConfig()`.
+            config: settings of the generation; by default the bundle's own (`manifest.generation`), which are
+                `GenerationConfig()` unless the checkpoint's authors chose others.
             prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
                 again.
             allowed: constraint on the new text: texts, of which it must be one whole; or a function that takes the new
@@ -236,18 +238,23 @@ class BioGPT:
             ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
         return Prefix(self._backend, fit(ids, self._backend.max_positions, config))
 
-    def continuations(self, texts: Sequence[str], *, eos_token_id: int | None = EOS_ID) -> TokenTrie:
+    def continuations(
+        self, texts: Sequence[str], *, eos_token_id: int | Sequence[int] | Literal["model"] | None = MODEL
+    ) -> TokenTrie:
         """Returns a rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
 
         Args:
             texts: texts that are allowed.
-            eos_token_id: the token that ends a text; None for a text that ends without one.
+            eos_token_id: the token that ends a text, or several of which any does; "model" for those of the model;
+                None for a text that ends without one.
 
         Raises:
             ConfigError: there are no texts, or one is empty.
         """
-        ending = () if eos_token_id is None else (eos_token_id,)
-        return TokenTrie((*check_choices("allowed", [text], self._continuation_ids)[0], *ending) for text in texts)
+        end_tokens = with_end_tokens(GenerationConfig(eos_token_id=eos_token_id), self.manifest).end_token_ids
+        endings: list[tuple[int, ...]] = [(token,) for token in end_tokens] or [()]
+        rows = [check_choices("allowed", [text], self._continuation_ids)[0] for text in texts]
+        return TokenTrie((*ids, *ending) for ids in rows for ending in endings)
 
     @overload
     def choose(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -282,8 +289,8 @@ class BioGPT:
             choices: texts to choose from.
             prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
                 again.
-            ends: True if the text must end after the choice, by `</s>`. Otherwise anything may follow, so that "no" is
-                at least as likely as "no effect".
+            ends: True if the text must end after the choice, by an end token of the model. Otherwise anything may
+                follow, so that "no" is at least as likely as "no effect".
 
         Raises:
             PromptError: a prompt is too long, or not a string.
@@ -446,7 +453,7 @@ class BioGPT:
         found = []
         for number, text in enumerate(as_texts(texts), start=1):
             tokens = self.tokenizer.tokenize_with_spans(text, normalize_punctuation=normalize_punctuation)
-            ids = [EOS_ID, *(self.tokenizer.symbol_to_id(token.symbol) for token in tokens)]
+            ids = [self.tokenizer.eos_id, *(self.tokenizer.symbol_to_id(token.symbol) for token in tokens)]
             read = fit_text(ids, self._any_backend.max_positions, truncation, number)
             logits = label_logits(self._any_backend, head, read)
             found.append(tag(head, text, tokens, logits, aggregation_strategy))
@@ -522,12 +529,15 @@ class BioGPT:
         return head
 
     def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
-        ending = (self.tokenizer.eos_id,) if ends else ()
-        token_ids = [(*ids, *ending) for ids in check_choices("choices", choices, self._continuation_ids)]
-        return choices_after_each(self._backend, encoded, choices, token_ids)
+        end_tokens = self.manifest.end_token_ids if ends else ()
+        if ends and not end_tokens:
+            raise ConfigError("ends is True, but no token ends this model's texts: leave it out")
+        token_ids = check_choices("choices", choices, self._continuation_ids)
+        return choices_after_each(self._backend, encoded, choices, token_ids, end_tokens)
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
-        config = (config or GenerationConfig()).replace(**settings)
+        config = config_with_defaults(self._defaults, settings) if config is None else config.replace(**settings)
+        config = with_end_tokens(config, self.manifest)
         config.check_vocabulary(self.tokenizer.vocab_size)
         return config
 
@@ -552,7 +562,7 @@ class BioGPT:
 
     def _requests(self, encoded: Sequence[_Encoded], config: GenerationConfig, allowed: Allowed) -> list[Request]:
         rules = allowed_rules(
-            allowed, len(encoded), lambda texts: self.continuations(texts, eos_token_id=config.eos_token_id)
+            allowed, len(encoded), lambda texts: self.continuations(texts, eos_token_id=config.end_token_ids or None)
         )
         requests = []
         rows = zip(encoded, rules, seeds(config, len(encoded)), strict=True)

@@ -61,6 +61,7 @@ def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
             folder / bundle.VOCAB_FILE,
             folder / bundle.MERGES_FILE,
             soft_prompt_size=manifest.architecture.soft_prompt_size,
+            config=folder / bundle.TOKENIZER_CONFIG_FILE if bundle.TOKENIZER_CONFIG_FILE in manifest.files else None,
         )
     except VocabularyError as error:
         raise BundleError(f"{folder}: {error}: export the bundle again") from error

@@ -98,7 +98,7 @@ def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to p
         SequenceState(
             prompt_ids,
             max_new_tokens,
-            eos_token_id=config.eos_token_id,
+            eos_token_id=config.end_token_ids,
             random=generator,
             watch=continuation_text(tokenizer, prompt_ids, config) if config.stop_strings else None,
             allowed=rule,

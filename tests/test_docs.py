@@ -32,7 +32,10 @@ TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
 README_LINES = 130
-ADDED_AFTER_0_1_0 = ("evaluation", "layer_precisions", "task", "causal", "head")
+ADDED_AFTER_0_1_0 = (
+    *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
+    "manifest_sha256",
+)
 OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 

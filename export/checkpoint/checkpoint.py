@@ -1,9 +1,11 @@
 """Checkpoint of a BioGPT, independent of the form it came in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from biogpt_onnx.export.checkpoint.generation_settings import GenerationSettings
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
+from biogpt_onnx.export.checkpoint.tokenizer_files import NONE, AddedTokens
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
@@ -20,6 +22,9 @@ class Checkpoint:
         source: origin, without folders of this machine: "huggingface:NAME", "fairseq:NAME/FILE", "preset:NAME" or
             "hub:ORGANISATION/NAME@COMMIT".
         head: classification head; None for a language model.
+        added: tokens beside the symbols; those that are no symbols have the ids behind the symbols'.
+        generation: decoding that its authors chose.
+        notes: what a user should know of how it was read, a line each.
     """
 
     architecture: Architecture
@@ -28,3 +33,6 @@ class Checkpoint:
     merges: bytes
     source: str
     head: ClassificationHead | None = None
+    added: AddedTokens = NONE
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    notes: tuple[str, ...] = ()

@@ -13,8 +13,11 @@ def recognised_task(source: str, soft_prompt_size: int) -> str | None:
         soft_prompt_size: Rows of its soft prompt.
     """
     by_checkpoint = {checkpoint: spec.name for spec in TASK_SPECS.values() for checkpoint in spec.checkpoints}
-    by_size = {spec.task.soft_prompt_size: spec.name for spec in TASK_SPECS.values() if spec.known_by_soft_prompt}
     for part in re.split(r"[:/@]", source.lower()):
         if part in by_checkpoint:
             return by_checkpoint[part]
+    if not source.startswith("fairseq:"):
+        # Rows without a name tell nothing there: programs that train with Hugging Face add some for other reasons.
+        return None
+    by_size = {spec.task.soft_prompt_size: spec.name for spec in TASK_SPECS.values() if spec.known_by_soft_prompt}
     return by_size.get(soft_prompt_size)

@@ -22,10 +22,15 @@ _LONGEST_NAME = 80
 
 
 class Problems:
-    """Collection of a checkpoint's problems, so that a user learns of all at once."""
+    """Collection of a checkpoint's problems, so that a user learns of all at once.
+
+    Attributes:
+        notes: what a user should know of a checkpoint that can be used, each a line.
+    """
 
     def __init__(self) -> None:
         self._messages: list[str] = []
+        self.notes: list[str] = []
 
     def __bool__(self) -> bool:
         return bool(self._messages)
@@ -33,6 +38,10 @@ class Problems:
     def add(self, *messages: str) -> None:
         """Adds messages, each once."""
         self._messages += [message for message in dict.fromkeys(messages) if message not in self._messages]
+
+    def note(self, *messages: str) -> None:
+        """Adds notes, each once."""
+        self.notes += [message for message in dict.fromkeys(messages) if message not in self.notes]
 
     def collect(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Calls the function and returns its result; where it fails, adds the reason and returns None."""

@@ -1,11 +1,14 @@
 """Reader of a checkpoint's vocabulary, in Hugging Face's files or in fairseq's, and of the soft-prompt size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.files.source_file import check_is_data
+from biogpt_onnx.export.checkpoint.tokenizer_files import NONE, AddedTokens, read_tokenizer_files
+from biogpt_onnx.export.checkpoint.validate import Problems
 from biogpt_onnx.runtime.errors import CheckpointError
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS, VocabularyError, read_merges, read_symbols
 
 MAX_SOFT_PROMPT_SIZE = 256
@@ -25,15 +28,26 @@ class Vocabulary:
         symbols: symbols in the order of the ids, without the soft prompt's.
         merges: content of `merges.txt`, byte for byte.
         num_learned: number of soft-prompt symbols (`learned1`, ...) that the file lists after them.
+        added: tokens beside the symbols that the tokenizer's files name.
     """
 
     symbols: tuple[str, ...]
     merges: bytes
     num_learned: int = 0
+    added: AddedTokens = NONE
+
+    @property
+    def num_named(self) -> int:
+        """Number of rows of the embedding that have a name."""
+        return max([len(self.symbols) - 1, *(token.token_id for token in self.added.tokens)]) + 1
 
 
-def find_vocabulary(*folders: Path) -> Vocabulary:
+def find_vocabulary(*folders: Path, problems: Problems | None = None) -> Vocabulary:
     """Reads the vocabulary of the first folder that has one.
+
+    Args:
+        folders: folders to look in.
+        problems: gets what is not supported of the tokenizer's files, and notes on what is not read.
 
     Raises:
         CheckpointError: no folder holds `vocab.json` and `merges.txt`, or `dict.txt` and `bpecodes`; or the merges are
@@ -42,7 +56,8 @@ def find_vocabulary(*folders: Path) -> Vocabulary:
     """
     for folder in folders:
         if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
-            return _read(folder / "vocab.json", folder / "merges.txt")
+            words = _read(folder / "vocab.json", folder / "merges.txt")
+            return _with_added(words, folder, Problems() if problems is None else problems)
         if (folder / "dict.txt").exists() and (folder / "bpecodes").exists():
             return _read(folder / "dict.txt", folder / "bpecodes")
     raise CheckpointError(
@@ -61,7 +76,7 @@ def soft_prompt_size(num_rows: int, vocabulary: Vocabulary) -> int:
     Raises:
         CheckpointError: the vocabulary belongs to an embedding of another size.
     """
-    num_symbols = len(vocabulary.symbols)
+    num_symbols = vocabulary.num_named
     size = num_rows - num_symbols
     if not 0 <= size <= MAX_SOFT_PROMPT_SIZE:
         raise CheckpointError(
@@ -73,6 +88,27 @@ def soft_prompt_size(num_rows: int, vocabulary: Vocabulary) -> int:
             f"beyond the other {num_symbols:,} symbols"
         )
     return size
+
+
+def _with_added(words: Vocabulary, folder: Path, problems: Problems) -> Vocabulary:
+    learned = tuple(f"learned{number}" for number in range(1, words.num_learned + 1))
+    added = read_tokenizer_files(folder, (*words.symbols, *learned), problems)
+    if not added.tokens:
+        return words
+    num_learned = _count_learned([token.content for token in added.tokens])
+    if num_learned and not words.num_learned:
+        # Names that a soft prompt's rows were given so that the tokenizer has as many tokens as the embedding.
+        others = AddedTokens(added.tokens[: len(added.tokens) - num_learned], added.names)
+        words, added = replace(words, num_learned=num_learned), others if others.tokens else NONE
+    elif words.num_learned and added.tokens[-1].token_id >= len(words.symbols):
+        raise CheckpointError("tokens were added behind a soft prompt, which is not supported")
+    _check_ids(words.symbols, added)
+    return replace(words, added=added)
+
+
+def _check_ids(symbols: Sequence[str], added: AddedTokens) -> None:
+    # The tokenizer itself refuses ids that do not follow the symbols', or that are another symbol's.
+    BioGptTokenizer(symbols, (), added_tokens=added.tokens)
 
 
 def _hint(num_rows: int, num_symbols: int) -> str:

@@ -105,6 +105,6 @@ def _differences(manifest: Manifest, baseline: Manifest) -> list[str]:
     differences = [f"{name} {ours} and {theirs}" for name, ours, theirs in pairs if ours != theirs]
     if manifest.head != baseline.head:
         differences.append("another head")
-    vocabulary = (bundle_files.VOCAB_FILE, bundle_files.MERGES_FILE)
-    altered = [name for name in vocabulary if manifest.files[name].sha256 != baseline.files[name].sha256]
+    vocabulary = (bundle_files.VOCAB_FILE, bundle_files.MERGES_FILE, bundle_files.TOKENIZER_CONFIG_FILE)
+    altered = [name for name in vocabulary if manifest.files.get(name) != baseline.files.get(name)]
     return differences + [f"another {name}" for name in altered]

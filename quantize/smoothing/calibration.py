@@ -99,8 +99,12 @@ def _open(data_folder: Path, graph: bytes) -> InferenceSession:
 
 
 def _sequences(folder: Path, architecture: Architecture, texts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+    config = folder / bundle.TOKENIZER_CONFIG_FILE
     tokenizer = BioGptTokenizer.from_files(
-        folder / bundle.VOCAB_FILE, folder / bundle.MERGES_FILE, soft_prompt_size=architecture.soft_prompt_size
+        folder / bundle.VOCAB_FILE,
+        folder / bundle.MERGES_FILE,
+        soft_prompt_size=architecture.soft_prompt_size,
+        config=config if config.is_file() else None,
     )
     longest = min(_MAX_TOKENS, architecture.max_positions)
     with_text: Iterable[str] = (text for text in texts if text.strip())

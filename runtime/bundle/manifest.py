@@ -14,6 +14,7 @@ from typing import Any
 from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS, Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead, parse_head
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
 FORMAT_VERSION = 1
 """Version of the format of language models' bundles."""
@@ -29,6 +30,7 @@ WEIGHTS_FILE = "model.onnx.data"
 CONFIG_FILE = "config.json"
 VOCAB_FILE = "vocab.json"
 MERGES_FILE = "merges.txt"
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 REQUIRED_FILES = (MODEL_FILE, CONFIG_FILE, VOCAB_FILE, MERGES_FILE)
 
 INPUT_IDS = "input_ids"
@@ -107,6 +109,9 @@ class Manifest:
         task: name of the task for which the checkpoint was fine-tuned, any string; None if it is not known.
         causal: causal graph of a half-precision bundle: a second graph over the same weights, without attention bias,
             that runs on GPUs; None for a bundle without one.
+        end_token_ids: tokens that end a text; none for a model whose texts end only at their longest length.
+        generation: settings of `GenerationConfig`, by name, that the checkpoint's authors made its default.
+        notes: what the export had to say of the checkpoint, a line each.
         format_version: the version of this format.
         head: classification head in the place of the language-model head; None for a language model.
     """
@@ -123,6 +128,9 @@ class Manifest:
     layer_precisions: Mapping[str, str] | None = None
     task: str | None = None
     causal: GraphSpec | None = None
+    end_token_ids: tuple[int, ...] = (EOS_ID,)
+    generation: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
     head: ClassificationHead | None = None
 
@@ -286,19 +294,16 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         source=_typed(fields, "source", str),
         tools=dict(fields["tools"].items()),
         files=files,
-        evaluation=_evaluation(fields.get("evaluation")),
+        evaluation=_object(fields, "evaluation"),
         layer_precisions=_layer_precisions(fields.get("layer_precisions")),
         task=_task(fields.get("task")),
         causal=_causal(fields.get("causal"), files),
+        end_token_ids=_end_token_ids(fields.get("end_token_ids", [EOS_ID])),
+        generation=_object(fields, "generation"),
+        notes=_notes(fields.get("notes", [])),
         format_version=_typed(fields, "format_version", int),
         head=parse_head(fields.get("head")),
     )
-
-
-def _evaluation(report: object) -> dict[str, Any] | None:
-    if report is not None and not isinstance(report, dict):
-        raise TypeError("evaluation is not an object")
-    return report
 
 
 def _layer_precisions(precisions: object) -> dict[str, str] | None:
@@ -311,6 +316,25 @@ def _layer_precisions(precisions: object) -> dict[str, str] | None:
             known = ", ".join(LAYER_PRECISIONS)
             raise TypeError(f"layer_precisions: {layer} is {precision!r}, this biogpt-onnx knows {known}")
     return precisions
+
+
+def _object(fields: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise TypeError(f"{name} is not an object")
+    return value
+
+
+def _end_token_ids(ids: object) -> tuple[int, ...]:
+    if not isinstance(ids, list) or not all(type(number) is int and number >= 0 for number in ids):
+        raise TypeError("end_token_ids is not a list of token ids")
+    return tuple(ids)
+
+
+def _notes(notes: object) -> tuple[str, ...]:
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise TypeError("notes is not a list of strings")
+    return tuple(notes)
 
 
 def _task(task: object) -> str | None:

@@ -89,6 +89,18 @@ def token_ids(name: str, value: object) -> tuple[int, ...]:
     return tuple(int(token) for token in tokens)
 
 
+def end_tokens(name: str, value: object) -> int | tuple[int, ...] | str | None:
+    """Checks one token id, or several; None stands for no token, and "model" for those of the model."""
+    if value is None or value == "model":
+        return value
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes):
+        tokens = token_ids(name, value)
+        if not tokens:
+            raise ConfigError(f"{name} is empty: give a token id, several, or None for no ending token")
+        return tuple(dict.fromkeys(tokens))
+    return whole_number(0)(name, value)
+
+
 def token_sequences(name: str, value: object) -> tuple[tuple[int, ...], ...]:
     """Checks any number of sequences of token ids, none of which may be empty."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):

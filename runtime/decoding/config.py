@@ -11,8 +11,12 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.checks import Check
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
 Truncation = Literal["error", "left", "right"]
+
+MODEL: Literal["model"] = "model"
+"""Value of `eos_token_id` that stands for the end tokens of the model."""
 
 CustomProcessor = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """A caller's own rule: takes a sequence's ids, prompt included, and the logits [vocab] after it; returns logits."""
@@ -27,10 +31,11 @@ class GenerationConfig:
 
     Attributes:
         max_new_tokens: most tokens to generate; fewer if the model's positions run out first.
-        min_new_tokens: number of new tokens before which `eos_token_id` is never selected.
+        min_new_tokens: number of new tokens before which no token of `eos_token_id` is selected.
         max_time: seconds after which generation ends with the tokens so far; checked after each step, and between the
             chunks of 512 tokens in which a prompt is read. None for no limit.
-        eos_token_id: token that ends a sequence; None to go on to `max_new_tokens`.
+        eos_token_id: token that ends a sequence, or several of which each does; "model" for those of the model, which
+            are `</s>` (2) unless its checkpoint has others; None to go on to `max_new_tokens`.
         stop_strings: strings at whose first appearance generation ends; the text ends before it. One string, or
             several.
         num_beams: number of beams that are followed at once; 1 for no beam search.
@@ -75,7 +80,7 @@ class GenerationConfig:
     max_new_tokens: int = 64
     min_new_tokens: int = 0
     max_time: float | None = None
-    eos_token_id: int | None = 2
+    eos_token_id: int | Sequence[int] | Literal["model"] | None = "model"  # noqa: S105 -- no password
     stop_strings: Sequence[str] = ()
     num_beams: int = 1
     num_return_sequences: int = 1
@@ -137,8 +142,18 @@ class GenerationConfig:
             if token >= vocab_size:
                 raise ConfigError(f"{name} names token {token}, outside the vocabulary of {vocab_size:,}")
 
+    @property
+    def end_token_ids(self) -> tuple[int, ...]:
+        """Tokens that end a sequence; `</s>` alone for "model", none for None."""
+        if self.eos_token_id == MODEL:
+            return (EOS_ID,)
+        if self.eos_token_id is None:
+            return ()
+        return (self.eos_token_id,) if isinstance(self.eos_token_id, int) else tuple(self.eos_token_id)
+
     def _named_tokens(self) -> Iterator[tuple[str, int]]:
-        for name in ("eos_token_id", "forced_bos_token_id", "forced_eos_token_id"):
+        yield from (("eos_token_id", token) for token in self.end_token_ids)
+        for name in ("forced_bos_token_id", "forced_eos_token_id"):
             if (token := getattr(self, name)) is not None:
                 yield name, token
         for name in ("suppress_tokens", "begin_suppress_tokens"):
@@ -151,7 +166,7 @@ _CHECKS: dict[str, Check] = {
     "max_new_tokens": checks.whole_number(1),
     "min_new_tokens": checks.whole_number(0),
     "max_time": checks.optional(checks.number(above=0)),
-    "eos_token_id": checks.optional(checks.whole_number(0)),
+    "eos_token_id": checks.end_tokens,
     "stop_strings": checks.strings,
     "num_beams": checks.whole_number(1),
     "num_return_sequences": checks.whole_number(1),
@@ -182,7 +197,7 @@ _CHECKS: dict[str, Check] = {
     "normalize_punctuation": checks.flag,
 }
 
-_ONLY_SAMPLING = (
+ONLY_SAMPLING = (
     "seed",
     "temperature",
     "top_k",
@@ -192,7 +207,9 @@ _ONLY_SAMPLING = (
     "epsilon_cutoff",
     "eta_cutoff",
 )
-_ONLY_BEAMS = ("length_penalty", "early_stopping")
+"""Settings that have a meaning with sampling alone."""
+ONLY_BEAMS = ("length_penalty", "early_stopping")
+"""Settings that have a meaning with beams alone."""
 
 
 def _refuse_conflicts(config: GenerationConfig) -> None:
@@ -205,9 +222,9 @@ def _refuse_conflicts(config: GenerationConfig) -> None:
             f"do_sample is True and num_beams {config.num_beams}: sample with num_beams=1, or search with "
             "do_sample=False"
         )
-    for name in _changed(config, _ONLY_SAMPLING) if not config.do_sample else ():
+    for name in _changed(config, ONLY_SAMPLING) if not config.do_sample else ():
         raise ConfigError(f"{name} is {getattr(config, name)!r}, but nothing is sampled: set do_sample=True")
-    for name in _changed(config, _ONLY_BEAMS) if config.num_beams == 1 else ():
+    for name in _changed(config, ONLY_BEAMS) if config.num_beams == 1 else ():
         raise ConfigError(f"{name} is {getattr(config, name)!r}, but there are no beams: set num_beams above 1")
     if not config.do_sample and config.num_return_sequences > config.num_beams:
         raise ConfigError(

@@ -33,7 +33,7 @@ class SequenceState:
     Attributes:
         prompt_ids: token ids of the prompt.
         max_new_tokens: most new tokens that the sequence may get.
-        eos_token_id: token that ends the sequence; None for none.
+        end_token_ids: tokens that end the sequence.
         random: random generator of a sampled sequence; None for one that is not sampled.
         prefix: beginning of the prompt that has been read before; None if there is none.
         next_allowed: tokens that may come next; None for all.
@@ -43,6 +43,7 @@ class SequenceState:
         finish_reason: reason why the sequence ended; None while it goes on.
 
     Args:
+        eos_token_id: token that ends the sequence, or several; None for none.
         watch: reader of the new tokens that may stop the sequence; None for none.
         allowed: rule for the tokens that may come next; None for all.
     """
@@ -52,7 +53,7 @@ class SequenceState:
         prompt_ids: tuple[int, ...],
         max_new_tokens: int,
         *,
-        eos_token_id: int | None = 2,
+        eos_token_id: int | Sequence[int] | None = 2,
         random: np.random.Generator | None = None,
         watch: StoppingCriterion | None = None,
         allowed: AllowedTokens | None = None,
@@ -60,7 +61,8 @@ class SequenceState:
     ) -> None:
         self.prompt_ids = prompt_ids
         self.max_new_tokens = max_new_tokens
-        self.eos_token_id = eos_token_id
+        ending = (eos_token_id,) if isinstance(eos_token_id, int) else eos_token_id or ()
+        self.end_token_ids = frozenset(ending)
         self.random = random
         self.prefix = prefix
         self.score = 0.0
@@ -102,7 +104,7 @@ class SequenceState:
         self._length += 1
         self.score += log_probability
         self.log_probabilities.append(log_probability)
-        if token_id == self.eos_token_id:
+        if token_id in self.end_token_ids:
             self.finish_reason = "eos"
             return
         self.next_allowed = self._allowed_next()

@@ -1,7 +1,6 @@
 """BioGPT's tokenizer: text to ids and back."""
 
 import operator
-import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import SupportsIndex
 
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.runtime.tokenizer import moses
+from biogpt_onnx.runtime.tokenizer.added_tokens import AddedToken, AddedTokenSplitter, read_added_tokens
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD, BytePairEncoder
 from biogpt_onnx.runtime.tokenizer.detokenizer import Detokenizer
 from biogpt_onnx.runtime.tokenizer.incremental import IncrementalDecoder
@@ -21,12 +21,13 @@ from biogpt_onnx.runtime.tokenizer.vocabulary import (
     PAD_ID,
     SPECIAL_TOKENS,
     UNK_ID,
+    VocabularyError,
     read_merges,
     read_symbols,
 )
 from biogpt_onnx.runtime.tokenizer.words import WordMap
 
-_SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
+_SPECIAL = tuple(AddedToken(number, content) for number, content in enumerate(SPECIAL_TOKENS))
 
 
 class BioGptTokenizer:
@@ -38,8 +39,10 @@ class BioGptTokenizer:
         symbols: symbol of each id; the special tokens first.
         merges: pairs of symbols, the first learned first.
         soft_prompt_size: number of rows of a fine-tuned checkpoint behind the vocabulary. No text has their ids.
+        added_tokens: tokens whose text is never divided; those that are no symbols have the ids behind the symbols'.
 
     Attributes:
+        added_tokens: tokens beside the vocabulary whose text is never divided.
         vocab_size: number of rows of the embedding, including the soft prompt's.
         soft_prompt_ids: ids of the soft prompt, in order.
         bos_id: id of `<s>`.
@@ -59,26 +62,35 @@ class BioGptTokenizer:
         merges: Sequence[tuple[str, str]],
         *,
         soft_prompt_size: int = 0,
+        added_tokens: Sequence[AddedToken] = (),
     ) -> None:
         # These are fairseq's names for the rows of a soft prompt.
         soft_prompt = tuple(f"learned{number}" for number in range(1, soft_prompt_size + 1))
-        self._symbols = (*symbols, *soft_prompt)
-        self._ids = dict(zip(symbols, range(len(symbols)), strict=True))
-        self.soft_prompt_ids = tuple(range(len(symbols), len(self._symbols)))
+        named = (*symbols, *_behind(symbols, added_tokens))
+        self._symbols = (*named, *soft_prompt)
+        self._ids = dict(zip(named, range(len(named)), strict=True))
+        self.added_tokens = tuple(added_tokens)
+        self.soft_prompt_ids = tuple(range(len(named), len(self._symbols)))
         self.vocab_size = len(self._symbols)
-        self._skipped = frozenset((BOS_ID, PAD_ID, EOS_ID, UNK_ID, *self.soft_prompt_ids))
+        special = (token.token_id for token in added_tokens if token.is_special)
+        self._skipped = frozenset((BOS_ID, PAD_ID, EOS_ID, UNK_ID, *special, *self.soft_prompt_ids))
+        self._added = AddedTokenSplitter(token for token in added_tokens if not token.is_control)
+        self._added_and_special = AddedTokenSplitter((*_SPECIAL, *added_tokens))
         self._encoder = BytePairEncoder(merges)
         self._words = WordMap(self._ids_of_tokens)
         self._token_memo: Memo[int] = Memo()
 
     @classmethod
-    def from_files(cls, vocab: Path, merges: Path, *, soft_prompt_size: int = 0) -> "BioGptTokenizer":
-        """Reads `vocab.json` and `merges.txt`.
+    def from_files(
+        cls, vocab: Path, merges: Path, *, soft_prompt_size: int = 0, config: Path | None = None
+    ) -> "BioGptTokenizer":
+        """Reads `vocab.json`, `merges.txt` and, where there are added tokens, `tokenizer_config.json`.
 
         Raises:
             VocabularyError: a file cannot be used.
         """
-        return cls(read_symbols(vocab), read_merges(merges), soft_prompt_size=soft_prompt_size)
+        added = () if config is None else read_added_tokens(config)
+        return cls(read_symbols(vocab), read_merges(merges), soft_prompt_size=soft_prompt_size, added_tokens=added)
 
     @staticmethod
     def warm_up() -> None:
@@ -88,22 +100,23 @@ class BioGptTokenizer:
     def encode(self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False) -> list[int]:
         """Returns the ids of a text, with that of `</s>` before them; for a text without words, that alone.
 
+        The text of an added token becomes its id.
+
         Args:
             text: any string. Control characters vanish; characters that the vocabulary lacks, a lone surrogate for
                 example, become `<unk>`.
-            special_tokens: True to read `<s>`, `<pad>`, `</s>` and `<unk>` in the text as the special tokens, as
-                transformers does. Not for text from outside, which could end the prompt in its middle.
+            special_tokens: True to read `<s>`, `<pad>`, `</s>`, `<unk>` and added tokens in their places as special
+                tokens, as transformers does. Not for text from outside, which could end the prompt in its middle.
             normalize_punctuation: True to replace typographic punctuation that the vocabulary lacks by ASCII first.
 
         Raises:
             PromptError: `text` is not a string, or is one that sacremoses cannot read in reasonable time.
         """
-        text = self._checked(text, normalize_punctuation=normalize_punctuation)
-        if not special_tokens:
-            return [EOS_ID, *self._words.items(text)]
         ids = [EOS_ID]
-        for part in _SPECIAL.split(text):
-            ids += [self._ids[part]] if part in SPECIAL_TOKENS else self._words.items(part)
+        for part, token_id in self._parts(
+            text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
+        ):
+            ids += self._words.items(part) if token_id is None else [token_id]
         return ids
 
     def tokenize(self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False) -> list[str]:
@@ -111,11 +124,12 @@ class BioGptTokenizer:
 
         Args and errors are those of `encode`.
         """
-        text = self._checked(text, normalize_punctuation=normalize_punctuation)
         words = WordMap(self._symbols_of_tokens)
         symbols: list[str] = []
-        for part in _SPECIAL.split(text) if special_tokens else (text,):
-            symbols += [part] if special_tokens and part in SPECIAL_TOKENS else words.items(part)
+        for part, token_id in self._parts(
+            text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
+        ):
+            symbols += words.items(part) if token_id is None else [part]
         return symbols
 
     def tokenize_with_spans(self, text: str, *, normalize_punctuation: bool = False) -> list[TokenSpan]:
@@ -123,12 +137,26 @@ class BioGptTokenizer:
 
         Args and errors are those of `encode`.
         """
-        read = self._checked(text, normalize_punctuation=normalize_punctuation)
-        spans = token_spans(read, self._encoder.split)
-        if read == text:
-            return spans
-        # A character of the text became several, or none.
+        spans: list[TokenSpan] = []
+        end = 0
+        for part, token_id in self._parts(text, special_tokens=False, normalize_punctuation=False):
+            start = text.index(part, end)
+            end = start + len(part)
+            word = spans[-1].word + 1 if spans else 0
+            if token_id is not None:
+                spans.append(TokenSpan(part, start, end, word))
+                continue
+            found = self._spans(part, normalize_punctuation=normalize_punctuation)
+            spans += [TokenSpan(symbol, start + first, start + last, word + n) for symbol, first, last, n in found]
+        return spans
+
+    def _spans(self, text: str, *, normalize_punctuation: bool) -> list[TokenSpan]:
+        """Returns the symbols of a text without added tokens, with their characters in it."""
+        if not normalize_punctuation:
+            return token_spans(text, self._encoder.split)
+        # A character of the text becomes several, or none.
         origins = [place for place, character in enumerate(text) for _ in character.translate(self._punctuation)]
+        spans = token_spans(text.translate(self._punctuation), self._encoder.split)
         return [span._replace(start=origins[span.start], end=origins[span.end - 1] + 1) for span in spans]
 
     def decode(self, ids: Iterable[SupportsIndex], *, skip_special_tokens: bool = True) -> str:
@@ -202,10 +230,16 @@ class BioGptTokenizer:
     def _punctuation(self) -> dict[int, str]:
         return punctuation_table(self._ids)
 
-    def _checked(self, text: str, *, normalize_punctuation: bool) -> str:
+    def _parts(self, text: str, *, special_tokens: bool, normalize_punctuation: bool) -> list[tuple[str, int | None]]:
+        """Returns the parts of a text, each with its id if it is a token of its own."""
         if not isinstance(text, str):
             raise PromptError(f"a text must be a string, is {type(text).__name__}")
-        return text.translate(self._punctuation) if normalize_punctuation else text
+        parts = (self._added_and_special if special_tokens else self._added).split(text)
+        if not normalize_punctuation:
+            return parts
+        return [
+            (part if token_id is not None else part.translate(self._punctuation), token_id) for part, token_id in parts
+        ]
 
     def _checked_ids(self, ids: Iterable[SupportsIndex]) -> list[int]:
         try:
@@ -229,6 +263,24 @@ class BioGptTokenizer:
                 self._token_memo.add(token, found)
             ids += found
         return tuple(ids)
+
+
+def _behind(symbols: Sequence[str], added_tokens: Sequence[AddedToken]) -> list[str]:
+    """Returns the texts of the added tokens that are no symbols; their ids must follow those of the symbols."""
+    names = dict(enumerate(symbols))
+    problems = []
+    for token in added_tokens:
+        expected = names.get(token.token_id)
+        if expected is None and token.token_id != len(names):
+            problems.append(
+                f"the added token {token.content!a} has id {token.token_id:,}, but {len(names):,} has no name"
+            )
+        elif expected not in (None, token.content):
+            problems.append(f"the added token {token.content!a} has id {token.token_id:,}, which is {expected!a}")
+        names.setdefault(token.token_id, token.content)
+    if problems:
+        raise VocabularyError(problems[:3])
+    return [names[number] for number in range(len(symbols), len(names))]
 
 
 def _text(symbol: str) -> str:

@@ -30,7 +30,7 @@ def read_symbols(path: Path) -> tuple[str, ...]:
     """
     try:
         # As pairs, because a dictionary of an object with a key twice would lose an id without an error.
-        pairs = json.loads(_read_text(path), object_pairs_hook=list)
+        pairs = json.loads(read_text(path), object_pairs_hook=list)
     except (json.JSONDecodeError, RecursionError) as error:
         raise VocabularyError([f"{path.name} is not JSON ({error})"]) from error
     if not _is_symbol_table(pairs):
@@ -50,7 +50,7 @@ def read_merges(path: Path) -> tuple[tuple[str, str], ...]:
         VocabularyError: a line holds fewer than two symbols.
     """
     # Only "\n" ends a line: symbols may hold other characters that str.splitlines splits at.
-    lines = _read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
     merges = []
     short = []
     for number, line in enumerate(lines, start=1):
@@ -66,7 +66,12 @@ def read_merges(path: Path) -> tuple[tuple[str, str], ...]:
     return tuple(merges)
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Reads a file of a vocabulary, which must be UTF-8.
+
+    Raises:
+        VocabularyError: the file cannot be read, is not UTF-8, or is larger than any vocabulary.
+    """
     try:
         size = path.stat().st_size
         if size > _MAX_FILE_BYTES:

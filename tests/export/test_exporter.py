@@ -58,6 +58,27 @@ def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_no_numbers_are_named_and_nothing_is_written(tmp_path: Path, value: float) -> None:
+    architecture = tiny_architecture()
+    tensors = random_tensors(architecture)
+    for name in ("layers.1.fc2.weight", "layer_norm.bias"):
+        tensors[name].flat[5] = value
+    checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", architecture, tensors))
+    with pytest.raises(CheckpointError, match=r"NaN or infinity in .*: the training diverged") as caught:
+        export_bundle(checkpoint, tmp_path / "bundle")
+    for name in ("layers.1.fc2.weight", "layer_norm.bias"):
+        assert name in str(caught.value)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_huge_weights_are_numbers(tmp_path: Path) -> None:
+    architecture = tiny_architecture()
+    tensors = random_tensors(architecture)
+    tensors["layers.1.fc2.weight"][:] = 3e38
+    export_bundle(open_checkpoint(write_huggingface(tmp_path / "name", architecture, tensors)), tmp_path / "bundle")
+
+
 def test_a_head_size_that_the_attention_cannot_compute_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     architecture = tiny_architecture(hidden_size=60, num_heads=3)
     checkpoint = open_checkpoint(write_huggingface(tmp_path / "checkpoint", architecture))

@@ -1,3 +1,4 @@
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def test_half_precision_checkpoints_agree_with_transformers(dtype: str, tmp_path
 
 def test_a_fairseq_checkpoint_agrees_with_transformers(tmp_path: Path) -> None:
     architecture = tiny_architecture(hidden_size=64, num_heads=1)
-    folder = write_fairseq(tmp_path / "checkpoint", architecture)
+    folder = write_fairseq(tmp_path / "checkpoint", architecture, args=Namespace(decoder_attention_heads=1))
     report = compare_with(session_of(folder, tmp_path / "bundle"), open_reference(str(folder)))
     assert report.passed, report.table()
 

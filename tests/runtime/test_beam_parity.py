@@ -39,7 +39,7 @@ def ours(
     session: DecoderSession, prompts: Sequence[Sequence[int]], **settings: Any
 ) -> list[list[tuple[list[int], float]]]:
     config = GenerationConfig(**settings)
-    states = [SequenceState(tuple(ids), config.max_new_tokens, eos_token_id=config.eos_token_id) for ids in prompts]
+    states = [SequenceState(tuple(ids), config.max_new_tokens, eos_token_id=config.end_token_ids) for ids in prompts]
     requests = [Request([state]) for state in states]
     for _ in run_search(CpuBackend(session), requests, config, Limits()):
         pass
@@ -66,21 +66,22 @@ def theirs(model: Any, prompts: Sequence[Sequence[int]], **settings: Any) -> lis
     return [pairs[at : at + count] for at in range(0, len(pairs), count)]
 
 
-def _up_to_the_end(tokens: list[int], eos_token_id: int) -> list[int]:
-    if eos_token_id in tokens:
-        return tokens[: tokens.index(eos_token_id) + 1]
+def _up_to_the_end(tokens: list[int], end_tokens: list[int]) -> list[int]:
+    ends = [place for place, token in enumerate(tokens) if token in end_tokens]
+    if ends:
+        return tokens[: ends[0] + 1]
     # Behind a sequence that ended by its length stands nothing but padding, which was never generated.
     return [token for token in tokens if token != PAD]
 
 
 def random_case(generator: np.random.Generator, common_tokens: Sequence[int]) -> tuple[list[list[int]], dict[str, Any]]:
-    """Prompts of unequal lengths, and settings; the ending token is one that the model likes to say."""
+    """Prompts of unequal lengths, and settings; the ending tokens are some that the model likes to say."""
     num_beams = int(generator.integers(2, 9))
     max_new_tokens = int(generator.integers(1, 15))
     prompts = [
         [2, *generator.integers(4, 311, generator.integers(0, 9)).tolist()] for _ in range(generator.integers(1, 4))
     ]
-    eos_token_id = int(generator.choice(common_tokens))
+    end_tokens = generator.choice(common_tokens, size=generator.integers(1, 4), replace=False).tolist()
     settings = {
         "num_beams": num_beams,
         "num_return_sequences": int(generator.integers(1, num_beams + 1)),
@@ -88,8 +89,8 @@ def random_case(generator: np.random.Generator, common_tokens: Sequence[int]) ->
         "early_stopping": [False, True, "never"][generator.integers(3)],
         "max_new_tokens": max_new_tokens,
         "min_new_tokens": int(generator.integers(0, max_new_tokens + 1)),
-        "eos_token_id": eos_token_id,
-        "sequence_bias": {(eos_token_id,): float(generator.uniform(0.1, 15))},
+        "eos_token_id": end_tokens,
+        "sequence_bias": {(token,): float(generator.uniform(0.1, 15)) for token in end_tokens},
         "no_repeat_ngram_size": int(generator.choice([0, 0, 2])),
         "repetition_penalty": float(generator.choice([1.0, 1.0, 1.3])),
         # What transformers fills up with must not be said, or it could not be told apart.
@@ -119,7 +120,7 @@ def test_beams_are_transformers_beams(models: tuple[DecoderSession, Any], seed: 
             np.testing.assert_allclose(sums(found, penalty), sums(wanted, penalty), atol=TOLERANCE, err_msg=case)
             for (tokens, _), (their_tokens, score) in zip(found, wanted, strict=True):
                 sequences += 1
-                ended += tokens[-1] == settings["eos_token_id"]
+                ended += tokens[-1] in settings["eos_token_id"]
                 if tokens != their_tokens:
                     # Only sequences that are as good as each other may change places.
                     tied = [other for other, other_score in wanted if abs(other_score - score) < TOLERANCE]

@@ -54,18 +54,14 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII")
 
 
-def generation_config(options: argparse.Namespace) -> GenerationConfig:
-    """Returns the configuration that the options give; settings without an option keep their defaults.
-
-    Raises:
-        ConfigError: A value is bad, or options exclude each other.
-    """
+def generation_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the settings of `GenerationConfig` that the options give, by name."""
     names = GenerationConfig.__dataclass_fields__
     settings: dict[str, Any] = {name: value for name, value in vars(options).items() if name in names}
     if "early_stopping" in settings:
         early_stopping = settings["early_stopping"]
         settings["early_stopping"] = early_stopping if early_stopping == "never" else early_stopping == "true"
-    return GenerationConfig(**settings)
+    return settings
 
 
 def _option(name: str) -> str:

@@ -1,8 +1,12 @@
 """The command `export`: turns a checkpoint into a bundle."""
 
 import argparse
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
+from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
 from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
@@ -30,9 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=fine_tuned_names(),
         help="what the checkpoint was fine-tuned for, where neither its name nor its form says",
     )
-    parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
-    parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
-    parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
+    parser.add_argument(
+        "--ignore-generation-config",
+        action="store_true",
+        help="do not make the decoding of generation_config.json the bundle's default; its end tokens are kept",
+    )
+    add_checkpoint_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,12 +55,13 @@ def run(options: argparse.Namespace) -> int:
     refuse_inputs(options.output, (Path(options.source), options.vocabulary))
     check_target(options.output, overwrite=options.overwrite)
     checkpoint = open_checkpoint(
-        options.source, revision=options.revision, vocabulary=options.vocabulary, seed=options.seed
+        options.source, **checkpoint_options(options), ignore_generation_config=options.ignore_generation_config
     )
     if options.layout == "optimum":
         from biogpt_onnx.export.optimum import export_optimum
 
         export_optimum(checkpoint, options.output, overwrite=options.overwrite)
+        _print_notes(checkpoint.notes)
         print(f"{options.output}: optimum layout of {checkpoint.source}")
         return 0
     with Progress("writing weights") as progress:
@@ -63,6 +71,12 @@ def run(options: argparse.Namespace) -> int:
     task = f", fine-tuned for {manifest.task}" if manifest.task else ""
     if manifest.head is not None:
         task = f", {manifest.head.kind} with {manifest.head.num_labels} labels"
+    _print_notes([*manifest.notes, *generation_lines(manifest).values()])
     size = f"{manifest.num_bytes / 1e6:,.1f} MB"
     print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
     return 0
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

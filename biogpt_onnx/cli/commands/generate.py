@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
-from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_config
+from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_settings
+from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.results import Generation
 
@@ -27,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_generation_arguments(parser)
     parser.add_argument(
         "--allowed", action="append", metavar="TEXT", help="the new text must be one of these texts; repeatable"
+    )
+    parser.add_argument(
+        "--ignore-generation-config",
+        action="store_true",
+        help="do not decode as the checkpoint's authors chose, which `info` shows",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
     parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
@@ -47,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; prints the answers in the order of the prompts, each as soon as it is there."""
-    config = generation_config(options)
+    defaults = {} if options.ignore_generation_config else default_settings(read_manifest(options.bundle))
+    config = config_with_defaults(defaults, generation_settings(options))
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
     prepack = options.prepack

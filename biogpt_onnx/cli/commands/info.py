@@ -4,6 +4,7 @@ import argparse
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.layer_precisions import precisions_line
+from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
     ClassificationHead,
@@ -58,6 +59,8 @@ def _summary(manifest: Manifest, files: str) -> str:
         "positions": f"{shape.max_positions:,}",
         **({"head": _head(manifest.head), "labels": _labels(manifest.head)} if manifest.head else {}),
         "task": manifest.task or "none on record",
+        **generation_lines(manifest),
+        **({"notes": "; ".join(manifest.notes)} if manifest.notes else {}),
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
         "files": files,

@@ -6,6 +6,7 @@ arguments and do nothing. torch refuses every class that is neither its own nor 
 """
 
 import pickletools
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ _HARMLESS_PACKAGES = frozenset(
     {
         *("argparse", "collections", "datetime", "enum", "pathlib", "typing"),
         *("fairseq", "fairseq_cli", "hydra", "numpy", "omegaconf"),
+        *("accelerate", "lightning", "lightning_fabric", "pytorch_lightning", "transformers"),
         "src",  # the package of BioGPT's plug-in for fairseq
     }
 )
@@ -34,7 +36,17 @@ _PYTHON_2_BUILTINS = {"long": "int", "unicode": "str", "xrange": "range"}
 _PLAIN_CONTAINERS: dict[tuple[str, str], type] = {
     ("collections", "defaultdict"): dict,
     ("collections", "deque"): list,
+    ("lightning.fabric.utilities.data", "AttributeDict"): dict,
+    ("lightning_fabric.utilities.data", "AttributeDict"): dict,
+    ("lightning.pytorch.utilities.parsing", "AttributeDict"): dict,
+    ("pytorch_lightning.utilities.parsing", "AttributeDict"): dict,
 }
+# Modules whose classes are models: a file that names one holds a model itself, not its weights.
+_MODEL_MODULES = re.compile(r"torch\.nn\.modules\..+|transformers\.models\..+\.modeling_\w+|peft\.peft_model")
+PICKLED_MODULE = (
+    "is a pickled model, not its weights: nothing in it was run; save its weights instead "
+    "(model.save_pretrained(FOLDER), or torch.save(model.state_dict(), FILE))"
+)
 # Files of torch before 1.6 are five pickles in a row: a number, a version, the machine, the content, the storages'
 # keys.
 _NUM_LEGACY_PICKLES = 5
@@ -71,6 +83,8 @@ def stand_ins(path: Path) -> Sequence[type[Inert]]:
         CheckpointError: the file is malformed, or names a class or function that no checkpoint needs.
     """
     named = _named_globals(path)
+    if any(_MODEL_MODULES.fullmatch(module) for module, _ in named):
+        raise CheckpointError(f"{path.name} {PICKLED_MODULE}")
     refused = sorted(f"{module}.{name}" for module, name in named if not _is_tolerated(module, name))
     if refused:
         raise CheckpointError(

@@ -4,8 +4,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biogpt_onnx.export.checkpoint.adapters.adapter import is_adapter
+from biogpt_onnx.export.checkpoint.adapters.settings import read_adapter_settings
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.formats.huggingface import open_huggingface
+from biogpt_onnx.export.checkpoint.formats.options import OpenOptions
+from biogpt_onnx.export.checkpoint.validate import Problems
 from biogpt_onnx.runtime.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -13,10 +17,15 @@ if TYPE_CHECKING:
 
 _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 _BIN = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
-_OTHERS = ("config.json", "vocab.json", "merges.txt")
+_OTHERS = (
+    *("config.json", "generation_config.json", "vocab.json", "merges.txt", "tokenizer_config.json"),
+    *("added_tokens.json", "special_tokens_map.json", "adapter_config.json", "adapter_model.*"),
+)
 
 
-def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path | None = None) -> Checkpoint:
+def open_hub(
+    repository: str, *, revision: str | None = None, options: OpenOptions | None = None, no_adapter: bool = False
+) -> Checkpoint:
     """Fetches the files of a repository that the cache lacks, and opens the checkpoint.
 
     The hub client honours its settings, such as HF_ENDPOINT, HF_HUB_OFFLINE, HF_HOME and HF_TOKEN.
@@ -24,7 +33,8 @@ def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path |
     Args:
         repository: hub id, "organisation/name".
         revision: branch, tag or commit; by default the default branch.
-        vocabulary: folder with another vocabulary.
+        options: what the user says of the checkpoint.
+        no_adapter: True to leave an adapter out that lies beside the weights.
 
     Raises:
         CheckpointError: the repository cannot be fetched, or is no complete BioGPT.
@@ -33,7 +43,16 @@ def open_hub(repository: str, *, revision: str | None = None, vocabulary: Path |
     if not any(folder.glob("model*.safetensors*")):
         # Of the commit that was fetched, so that no files of two commits mix.
         folder = _fetch(repository, folder.name, (*_OTHERS, *_BIN))
-    return open_huggingface(folder, vocabulary=vocabulary, source=f"hub:{repository}@{folder.name}")
+    options = options or OpenOptions()
+    if is_adapter(folder) and options.adapter is None and not no_adapter:
+        if not (folder / "config.json").exists():
+            base = read_adapter_settings(folder, Problems()).base or "BASE"
+            raise CheckpointError(f"{repository}: this is an adapter: export {base} --adapter {folder}")
+        raise CheckpointError(
+            f"{repository}: an adapter lies beside the weights, which may hold it already: say --adapter {folder} to "
+            "merge it, or --no-adapter to leave it out"
+        )
+    return open_huggingface(folder, options, source=f"hub:{repository}@{folder.name}")
 
 
 def _fetch(repository: str, revision: str | None, patterns: "Sequence[str]") -> Path:

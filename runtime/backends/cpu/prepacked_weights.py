@@ -39,7 +39,7 @@ FORMAT_VERSION = 1
 ENTRY_FILE = "entry.json"
 
 _FILES = (bundle.MODEL_FILE, bundle.WEIGHTS_FILE)
-_NOT_OF_THE_MODEL = frozenset({bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE})
+_NOT_OF_THE_MODEL = frozenset({bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE, bundle.TOKENIZER_CONFIG_FILE})
 _MAX_ENTRY_BYTES = 1024 * 1024
 _NAME_DIGITS = 32
 

@@ -46,9 +46,10 @@ class SequenceBias:
                     yield self._completions[before]
 
 
-def bad_words(words: Iterable[Sequence[int]], eos_token_id: int | None) -> SequenceBias:
+def bad_words(words: Iterable[Sequence[int]], end_token_ids: Sequence[int]) -> SequenceBias:
     """Returns a rule that forbids the last token of each of these sequences wherever the ids end in the rest of it.
 
-    A word that is `eos_token_id` alone is skipped, as in transformers: otherwise no sequence could end.
+    A word that is an ending token alone is skipped, as in transformers: otherwise no sequence could end.
     """
-    return SequenceBias((word, -np.inf) for word in words if tuple(word) != (eos_token_id,))
+    ending = [(token,) for token in end_token_ids]
+    return SequenceBias((word, -np.inf) for word in words if tuple(word) not in ending)

@@ -37,9 +37,9 @@ def _context_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:
     if config.no_repeat_ngram_size:
         yield NoRepeatNgram(config.no_repeat_ngram_size)
     if config.bad_words_ids:
-        yield bad_words(config.bad_words_ids, config.eos_token_id)
-    if config.min_new_tokens and config.eos_token_id is not None:
-        yield MinNewTokens(config.min_new_tokens, config.eos_token_id)
+        yield bad_words(config.bad_words_ids, config.end_token_ids)
+    if config.min_new_tokens and config.end_token_ids:
+        yield MinNewTokens(config.min_new_tokens, config.end_token_ids)
 
 
 def _token_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:

@@ -12,16 +12,16 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 @dataclass(frozen=True)
 class MinNewTokens:
-    """A rule that forbids the ending token before a sequence has `min_new_tokens` new tokens."""
+    """A rule that forbids the ending tokens before a sequence has `min_new_tokens` new tokens."""
 
     needs_all_logits: ClassVar[bool] = True
     min_new_tokens: int
-    eos_token_id: int
+    end_token_ids: tuple[int, ...]
 
     def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
         """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
         short = [row for row, state in enumerate(states) if state.num_new_tokens < self.min_new_tokens]
-        logits[short, self.eos_token_id] = -np.inf
+        logits[np.ix_(short, self.end_token_ids)] = -np.inf
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class BeamState:
         self.finished = Hypotheses(config, prompt.max_new_tokens)
         self.parents = [0]
         self._num_beams = config.num_beams
+        self._num_candidates = max(2, 1 + len(prompt.end_token_ids)) * config.num_beams
         self._rules = processors_for(config, None if prompt.next_allowed is None else OnlyAllowed())
         self._needs_all_logits = any(rule.needs_all_logits for rule in self._rules)
         self._states = [prompt.branch()]
@@ -57,9 +58,9 @@ class BeamState:
     def advance(self, scores: TokenScores) -> None:
         """Replaces the beams by their best continuations.
 
-        Twice as many candidates as beams are considered: at most one for each beam ends, so that enough go on. One that
-        ends is kept only if it is among the first `num_beams`. Only the scores that are needed to find the candidates
-        are requested.
+        Twice as many candidates as beams are considered: at most one for each beam ends, so that enough go on; more
+        with several end tokens. One that ends is kept only if it is among the first `num_beams`. Only the scores that
+        are needed to find the candidates are requested.
 
         Args:
             scores: next-token scores, a row for each beam.
@@ -88,7 +89,7 @@ class BeamState:
             offsets[:] = 0
             for process in self._rules:
                 process(self._states, logits)
-        rows, tokens = _best_candidates(logits, self._scores() + offsets, 2 * self._num_beams)
+        rows, tokens = _best_candidates(logits, self._scores() + offsets, self._num_candidates)
         self._continue(rows, tokens, logits[rows, tokens] + offsets[rows])
 
     def _candidates_from_part(self, scores: TokenScores) -> _Candidates | None:
@@ -99,7 +100,7 @@ class BeamState:
             allowed = allowed_log_probabilities(self._states, scores)
             return None if allowed is None else self._best(*allowed)
         # One token more than needed shows if others are as likely as the last needed one.
-        top = scores.top_tokens(2 * self._num_beams + 1)
+        top = scores.top_tokens(self._num_candidates + 1)
         if top is None:
             return None
         ids, log_probabilities = top
@@ -113,7 +114,7 @@ class BeamState:
         self, rows: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], log_probabilities: npt.NDArray[np.float32]
     ) -> _Candidates:
         """Returns the best of these tokens, [requested] each; of equal ones first the first beam's first token."""
-        best = np.lexsort((tokens, rows, -(self._scores()[rows] + log_probabilities)))[: 2 * self._num_beams]
+        best = np.lexsort((tokens, rows, -(self._scores()[rows] + log_probabilities)))[: self._num_candidates]
         return rows[best], tokens[best], log_probabilities[best]
 
     def _scores(self) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Continuation scoring: the probabilities of several given texts after a prompt."""
 
 from collections.abc import Sequence
-from math import fsum
+from math import exp, fsum, log
 
 from biogpt_onnx.runtime.backends.protocol import Backend, CacheT
 from biogpt_onnx.runtime.decoding.prefix import Prefix
@@ -14,6 +14,7 @@ def choices_after_each(
     prompts: Sequence[tuple[Sequence[int], Prefix[CacheT] | None]],
     texts: Sequence[str],
     token_ids: Sequence[tuple[int, ...]],
+    end_tokens: Sequence[int] = (),
 ) -> list[Choices]:
     """Scores continuations of each of several prompts.
 
@@ -22,11 +23,14 @@ def choices_after_each(
         prompts: token ids of each prompt, and the prefix that they may begin with.
         texts: texts of the continuations.
         token_ids: token ids of each continuation.
+        end_tokens: tokens of which one must follow a continuation; with none, anything may.
 
     Raises:
         PromptError: a prompt leaves the model no positions for the longest continuation.
     """
-    longest = max(map(len, token_ids))
+    endings: list[tuple[int, ...]] = [(token,) for token in end_tokens] or [()]
+    scored = [(*ids, *ending) for ids in token_ids for ending in endings]
+    longest = max(map(len, scored))
     for prompt_ids, _ in prompts:
         # The last token is never read, so it needs no position.
         if len(prompt_ids) + longest - 1 > backend.max_positions:
@@ -34,5 +38,16 @@ def choices_after_each(
                 f"a prompt has {len(prompt_ids):,} tokens and a choice {longest:,}, the model "
                 f"{backend.max_positions:,} positions: shorten the prompt"
             )
-    scores = backend.score_continuations(prompts, token_ids)
-    return [Choices.of(texts, token_ids, [fsum(row) for row in rows]) for rows in scores]
+    each = len(endings)
+    first = scored[::each]
+    return [
+        Choices.of(texts, first, [_total(rows[start : start + each]) for start in range(0, len(rows), each)])
+        for rows in backend.score_continuations(prompts, scored)
+    ]
+
+
+def _total(rows: Sequence[Sequence[float]]) -> float:
+    """Returns the log-probability of one of several continuations, of which each row has the tokens', in nats."""
+    totals = [fsum(row) for row in rows]
+    largest = max(totals)
+    return totals[0] if len(totals) == 1 else largest + log(fsum(exp(total - largest) for total in totals))

@@ -34,9 +34,14 @@ def test_published_checkpoints_are_known_by_their_names(source: str, task: str |
 
 
 def test_one_row_of_soft_prompt_is_the_form_of_one_task_alone() -> None:
-    assert recognised_task("huggingface:mine", 1) == "hoc"
-    assert recognised_task("huggingface:mine", 9) is None
-    assert recognised_task("huggingface:mine", 0) is None
+    assert recognised_task("fairseq:mine/checkpoint.pt", 1) == "hoc"
+    assert recognised_task("fairseq:mine/checkpoint.pt", 9) is None
+    assert recognised_task("fairseq:mine/checkpoint.pt", 0) is None
+
+
+def test_one_row_without_a_name_tells_no_task_of_a_hugging_face_folder() -> None:
+    assert recognised_task("huggingface:mine", 1) is None
+    assert recognised_task("huggingface:DC-HoC-BioGPT", 1) == "hoc"
 
 
 def test_a_folder_of_microsofts_gives_a_bundle_that_knows_its_task(tmp_path: Path) -> None:

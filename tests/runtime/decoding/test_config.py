@@ -30,6 +30,7 @@ BAD_VALUES: list[tuple[str, object]] = [
     *((name, value) for name in COUNTS_OR_NONE for value in (-1, 3.0, True, "5")),
     *((name, value) for name in NUMBERS for value in (True, "0.5", [0.5], float("nan"), float("inf"), 10**400)),
     *((name, value) for name in TOKENS for value in (-2, 1.0, True, "</s>")),
+    *(("eos_token_id", value) for value in ([], [-1], ["2"], [True], [2.0])),
     *((name, value) for name in TOKEN_LISTS for value in (3, "34", b"34", {3}, ["3"], [3.0], [True], [-1], [[3]])),
     *((name, np.array(value)) for name in TOKEN_LISTS for value in (3, [3.0], [True], [[3]])),
     *((name, value) for name in FLAGS for value in (0, 1, "yes", None)),
@@ -203,6 +204,7 @@ def test_a_configuration_can_be_changed_again_and_again() -> None:
     "settings",
     [
         {"eos_token_id": 100},
+        {"eos_token_id": [2, 100]},
         {"forced_bos_token_id": 100},
         {"forced_eos_token_id": 100},
         {"suppress_tokens": [99, 100]},

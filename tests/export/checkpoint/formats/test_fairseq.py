@@ -125,9 +125,48 @@ def test_a_head_of_its_own_is_kept(tmp_path: Path) -> None:
     assert HEAD in checkpoint.tensors
 
 
-def test_without_a_configuration_heads_are_as_wide_as_in_the_published_models(tmp_path: Path) -> None:
-    architecture = tiny_architecture(hidden_size=128, num_heads=2)
-    assert_holds(open_checkpoint(write_fairseq(tmp_path, architecture)), architecture)
+def test_without_settings_a_published_size_is_taken_to_be_the_published_model(tmp_path: Path) -> None:
+    architecture = tiny_architecture(num_layers=1, hidden_size=1024, num_heads=16)
+    checkpoint = open_checkpoint(write_fairseq(tmp_path, architecture))
+    assert_holds(checkpoint, architecture)
+    heads, scaling = checkpoint.notes
+    assert "the number of attention heads is not in the file: it is taken to be 16" in heads
+    assert "the file has no settings: embeddings are taken to be scaled" in scaling
+
+
+def test_without_settings_another_size_needs_the_number_of_heads(tmp_path: Path) -> None:
+    folder = write_fairseq(tmp_path, ARCHITECTURE)
+    with pytest.raises(CheckpointError, match="the weights do not tell it: say it with --num-heads"):
+        open_checkpoint(folder)
+    checkpoint = open_checkpoint(folder, num_heads=3, scale_embedding=False)
+    assert_holds(checkpoint, replace(ARCHITECTURE, scale_embedding=False))
+    assert checkpoint.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"num_heads": 9}, "the file says 3 attention heads, --num-heads 9"),
+        ({"scale_embedding": False}, "the file says no_scale_embedding False"),
+    ],
+)
+def test_what_the_user_says_may_not_contradict_the_file(tmp_path: Path, options: dict[str, int], part: str) -> None:
+    with pytest.raises(CheckpointError, match=part):
+        open_checkpoint(write_fairseq(tmp_path, ARCHITECTURE, args=ARGS), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("heads", ["3", " 3 ", 3.0, np.int64(3), np.float32(3), np.uint8(3)])
+def test_numbers_of_other_types_are_read(tmp_path: Path, heads: object, *, zipped: bool) -> None:
+    args = Namespace(**(vars(ARGS) | {"decoder_attention_heads": heads}))
+    assert_holds(open_checkpoint(write_fairseq(tmp_path, ARCHITECTURE, args=args, zipped=zipped)))
+
+
+@pytest.mark.parametrize("flag", [1, 1.0, "True", "true", "1", np.bool_(True)])  # noqa: FBT003 -- a value
+def test_flags_of_other_types_are_read(tmp_path: Path, flag: object) -> None:
+    args = Namespace(**(vars(ARGS) | {"no_scale_embedding": flag}))
+    checkpoint = open_checkpoint(write_fairseq(tmp_path, ARCHITECTURE, args=args))
+    assert_holds(checkpoint, replace(ARCHITECTURE, scale_embedding=False))
 
 
 @pytest.mark.parametrize("list_soft_prompt", [False, True])
@@ -168,8 +207,15 @@ def test_the_dictionary_may_lie_above_or_elsewhere(tmp_path: Path) -> None:
         ({"activation_fn": "relu"}, "activation_fn is 'relu'"),
         ({"activation_fn": "gelu_accurate"}, "activation_fn is 'gelu_accurate'"),
         ({"decoder_normalize_before": False}, "only pre-normalization"),
-        ({"decoder_attention_heads": 7}, "hidden size 72 is no multiple of decoder_attention_heads 7"),
-        ({"decoder_attention_heads": None}, "the number of attention heads cannot be read"),
+        ({"decoder_attention_heads": 7}, "hidden size 72 is no multiple of 7 attention heads"),
+        ({"decoder_attention_heads": None}, "the number of attention heads is not in the file"),
+        ({"decoder_attention_heads": "many"}, "decoder_attention_heads is 'many'; it must be a whole number"),
+        ({"decoder_attention_heads": 3.5}, "decoder_attention_heads is 3.5"),
+        ({"decoder_attention_heads": True}, "decoder_attention_heads is True"),
+        ({"decoder_attention_heads": float("nan")}, "decoder_attention_heads is nan"),
+        ({"no_scale_embedding": "maybe"}, "no_scale_embedding is 'maybe'; it must be True or False"),
+        ({"activation_fn": 7}, "activation_fn is 7; it must be a string"),
+        ({"share_decoder_input_output_embed": [1]}, "share_decoder_input_output_embed is [1]"),
     ],
 )
 def test_a_model_that_computes_otherwise_is_refused(tmp_path: Path, changes: dict[str, object], part: str) -> None:

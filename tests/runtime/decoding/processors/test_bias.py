@@ -40,7 +40,7 @@ def test_what_is_excluded_stays_excluded_under_any_bias() -> None:
 
 def test_a_bad_word_cannot_be_completed_and_its_beginning_can_be_said() -> None:
     logits = np.zeros((2, 8), dtype=np.float32)
-    bad_words([[5, 4], [3], [5, 4]], EOS)([sequence_state([EOS, 5]), sequence_state([EOS, 5, 6])], logits)
+    bad_words([[5, 4], [3], [5, 4]], (EOS,))([sequence_state([EOS, 5]), sequence_state([EOS, 5, 6])], logits)
     assert [np.flatnonzero(np.isneginf(row)).tolist() for row in logits] == [[3, 4], [3]]
 
 
@@ -54,5 +54,5 @@ def test_a_bad_word_that_is_the_end_alone_does_not_make_sequences_endless() -> N
 
 def test_the_end_can_be_a_bad_word_where_no_token_ends_a_sequence() -> None:
     logits = np.zeros((1, 8), dtype=np.float32)
-    bad_words([[EOS]], None)([sequence_state([3])], logits)
+    bad_words([[EOS]], ())([sequence_state([3])], logits)
     assert np.flatnonzero(np.isneginf(logits[0])).tolist() == [EOS]

@@ -13,7 +13,7 @@ def two_rows() -> npt.NDArray[np.float32]:
 
 def test_a_sequence_does_not_end_before_it_has_its_fewest_tokens() -> None:
     logits = two_rows()
-    MinNewTokens(2, EOS)([sequence_state([1, 1, 1, 1], new=[3]), sequence_state([1], new=[3, 3])], logits)
+    MinNewTokens(2, (EOS,))([sequence_state([1, 1, 1, 1], new=[3]), sequence_state([1], new=[3, 3])], logits)
     assert logits.tolist() == [[0, 1, -np.inf, 3], [4, 5, 6, 7]]
 
 
