@@ -7,7 +7,7 @@ TOP_K = 5
 """Number of the most likely tokens that are compared as a set."""
 
 
-_USUAL_SPREAD = 3.0
+_USUAL_SPREAD = 2.0
 """Standard deviation of a trained model's logits at a position; the embedded checkpoint's is 2.4."""
 
 

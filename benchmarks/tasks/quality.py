@@ -47,6 +47,7 @@ def main() -> None:
             "relations, entities given": _evaluated(fp32, int8, [*relations, "--given-entities"]),
             "relations, decoded freely": _evaluated(fp32, int8, [*relations, "--free"]),
             "answers": _evaluated(fp32, int8, questions),
+            "answers, conclusion shown": _evaluated(fp32, int8, [*questions, "--with-conclusion"]),
         }
     write_results(options.output, results)
 

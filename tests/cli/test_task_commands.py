@@ -596,7 +596,7 @@ def test_a_bad_file_of_labels_is_one_line(  # noqa: PLR0913, PLR0917 -- fixtures
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "--batch-size", "0"], "--batch-size"),
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "FILE"], "would replace"),
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "FILE", "--overwrite"], "would replace"),
-        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "BUNDLE/a.jsonl"], "lies in"),
+        (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "BUNDLE/a.jsonl"], "would lie in"),
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "a.csv"], "a.csv has a name in .csv, but results"),
         (["relations", "BUNDLE", "FILE", "--task", "bc5cdr", "-o", "a.json.gz"], "a name in .json, but results"),
         (["ask", "BUNDLE", "FILE", "-o", "a.parquet"], "give it a name in .jsonl, .ndjson"),

@@ -153,21 +153,23 @@ class StretchedBackend:
 
 @pytest.mark.parametrize(("shift", "passes"), [(0, True), (1e-3, False)])
 def test_rounding_of_logits_that_spread_far_is_no_fault_and_a_fault_is_one(
-    tiny: tuple[Backend[Any], TransformersReference], shift: float, *, passes: bool
+    tmp_path: Path, shift: float, *, passes: bool
 ) -> None:
-    session, reference = tiny
+    # Its weights are small, so that the rounding is the one that is put in.
+    folder = write_huggingface(tmp_path / "checkpoint", tiny_architecture())
+    session, reference = session_of(folder, tmp_path / "bundle"), open_reference(str(folder))
     spread = float(reference.logits([2, 5, 9]).std(axis=-1).mean())
     factor = 12 / spread
     backend: Any = StretchedBackend(session, factor, 2e-4)
     report = compare_with(backend, Stretched(reference, factor, shift), max_new_tokens=4)
-    assert report.tolerance.absolute == pytest.approx(1e-4 * 12 / 3, rel=0.2)
+    assert report.tolerance.absolute == pytest.approx(1e-4 * 12 / 2, rel=0.2)
     assert all((row.verdict is Verdict.PASS) == passes for row in report.logits[:4])
     strict = compare_with(backend, Stretched(reference, factor, 0), tolerance=Tolerance(1e-4), max_new_tokens=4)
     assert not strict.passed
 
 
 def test_logits_of_the_usual_spread_are_held_to_a_ten_thousandth() -> None:
-    assert Tolerance.for_spread(0.5) == Tolerance.for_spread(2.4) == Tolerance()
+    assert Tolerance.for_spread(0.5) == Tolerance.for_spread(1.9) == Tolerance()
     assert Tolerance.for_spread(float("nan")) == Tolerance()
 
 

@@ -195,7 +195,7 @@ def test_a_weight_beyond_the_type_is_named_and_nothing_is_written(
     source = with_value(tmp_path, "layers.1.fc2.weight", value)
     with pytest.raises(BundleError, match=message):
         quantize_bundle(source, tmp_path / "out" / "half", RECIPES[name])
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not any((tmp_path / "out").rglob("*"))
 
 
 @pytest.mark.parametrize(("name", "value"), [("fp16", 65519.0), ("fp16", 1e-30), ("bf16", 1e30)])

@@ -62,6 +62,23 @@ def test_symbols_and_ids_of_a_text_are_the_same_tokens(ours: BioGptTokenizer) ->
     assert [ours.symbol_to_id(symbol) for symbol in ours.tokenize(text)] == ours.encode(text)[1:]
 
 
+def test_spans_are_those_of_the_text_around_added_tokens_too(ours: BioGptTokenizer) -> None:
+    text = "The  <e1>drug</e1> (two words) helps “alone”; R&amp;D, @left right@  end."
+    spans = ours.tokenize_with_spans(text)
+    assert [span.symbol for span in spans] == ours.tokenize(text)
+    assert [text[span.start : span.end] for span in spans if span.symbol in {"<e1>", "two words", "R&amp;D"}] == [
+        "<e1>",
+        "two words",
+        "R&amp;D",
+    ]
+    ends = [span.end for span in spans]
+    assert ends == sorted(ends)
+    words = [span.word for span in spans]
+    assert words == sorted(words)
+    normalized = ours.tokenize_with_spans(text, normalize_punctuation=True)
+    assert [text[span.start : span.end] for span in normalized if span.symbol == "&quot;</w>"] == ["“", "”"]
+
+
 def test_punctuation_is_normalized_beside_added_tokens_and_not_in_them(mini_checkpoint: Path) -> None:
     symbols, merges = read_symbols(mini_checkpoint / "vocab.json"), read_merges(mini_checkpoint / "merges.txt")
     tokenizer = BioGptTokenizer(symbols, merges, added_tokens=[AddedToken(8000, "«mark»")])

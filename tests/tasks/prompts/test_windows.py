@@ -5,11 +5,23 @@ from itertools import pairwise
 import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, PromptError, tasks
-from biogpt_onnx.tasks import BC5CDR, DESCRIPTION, HOC, PUBMEDQA, Answer, Classification, Document, Reading, Relation
+from biogpt_onnx.tasks import (
+    BC5CDR,
+    DESCRIPTION,
+    HOC,
+    PUBMEDQA,
+    Answer,
+    Classification,
+    Document,
+    NamedEntity,
+    Reading,
+    Relation,
+)
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.results import Relations
 from makers.scripted import scripted
 
+ENDS = (("valproate", "Chemical"), ("ataxia", "Disease"))
 WINDOWS = Reading("windows")
 SENTENCES = [f"In case {number} the patient took lithium and had tremor (Fig. 1)." for number in range(60)]
 TEXT = " ".join(SENTENCES)
@@ -83,6 +95,15 @@ def test_a_relation_of_several_windows_is_one_with_all_its_spans(mini: BioGPT) -
     assert {TEXT[slice(*span)] for pair in spans for span in pair if span} == {"lithium", "tremor"}
     assert found.read == len(TEXT)
     assert found.complete
+
+
+def test_given_entities_are_found_in_the_windows_that_hold_them(mini: BioGPT) -> None:
+    text = f"{TEXT} At last the patient took valproate and had ataxia."
+    ends = [NamedEntity(name, kind, ((text.index(name), text.index(name) + len(name)),)) for name, kind in ENDS]
+    model = scripted(mini, "the relation between valproate and ataxia exists.", max_positions=200)
+    (found,) = tasks.run(BC5CDR, model, [Document(text, entities=tuple(ends))], too_long="windows")
+    (relation,) = found.relations
+    assert (relation.head_span, relation.tail_span) == (ends[0].spans[0], ends[1].spans[0])
 
 
 def test_a_hundred_thousand_tokens_are_read(mini: BioGPT) -> None:

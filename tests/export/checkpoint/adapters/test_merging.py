@@ -235,7 +235,7 @@ def test_what_cannot_be_merged_is_named(tmp_path: Path, base: Path, settings: di
         ({peft_name(f"{QUERY}.lora_A.weight"): np.ones((5, 72), np.float32)}, "do not fit its weight"),
         ({peft_name("layers.7.fc1.bias"): np.ones(97, np.float32)}, "layers.7.fc1.bias, which the base has not"),
         ({peft_name("layer_norm.bias"): np.ones(71, np.float32)}, "layer_norm.bias becomes"),
-        ({"base_model.model.score.weight": np.ones((2, 72), np.float32)}, "1 tensors that no BioGPT has"),
+        ({"base_model.model.score.weight": np.ones((2, 72), np.float32)}, "score.weight, which the base has not"),
         ({peft_name(f"{QUERY}.lora_magnitude_vector"): np.ones(3, np.float32)}, "DoRA of layers.0.self_attn.q_proj"),
         ({peft_name("layer_norm.bias"): np.ones(72, np.int64)}, "holds I64, no floats"),
     ],
