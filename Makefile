@@ -9,7 +9,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 .PHONY: help demo test lint format docs test-wheel test-optimum test-oldest bench bench-peers clean
 
 help:
-	@echo "make demo          export the embedded checkpoint and generate from a few prompts"
+	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
 	@echo "make test          all tests"
 	@echo "make lint          ruff, mypy, the import rules"
 	@echo "make format        let ruff format the code"
@@ -21,12 +21,18 @@ help:
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make clean         remove environments and build outputs"
 
+# The commands are shown, to be tried again with other texts. The model is small: rules keep it from repeating itself.
+demo: export PATH := $(CURDIR)/.venv-demo/bin:$(PATH)
 demo: .venv-demo/installed
-	@.venv-demo/bin/biogpt-onnx export $(MINI) -o bundles/mini --overwrite
-	@.venv-demo/bin/biogpt-onnx generate bundles/mini --timings --max-new-tokens 48 \
-		"The patient was treated with" \
-		"Cisplatin-induced nephrotoxicity" \
-		"The aim of this study was to"
+	biogpt-onnx export $(MINI) -o bundles/mini --overwrite
+	biogpt-onnx quantize bundles/mini -o bundles/mini-int8 --recipe int8 --no-evaluation --overwrite
+	biogpt-onnx generate bundles/mini-int8 --repetition-penalty 1.3 --no-repeat-ngram-size 3 --max-new-tokens 40 \
+		--timings "The patient was treated with" "Cisplatin-induced nephrotoxicity" "The aim of this study was to"
+	echo "Two patients with bipolar disorder developed a coarse tremor while they took lithium. It disappeared when" \
+		"lithium was stopped." \
+		| biogpt-onnx relations bundles/mini-int8 --task bc5cdr --draw
+	echo "Sixty children were given aspirin or placebo. Fever fell in both groups alike." \
+		| biogpt-onnx ask bundles/mini-int8 --question "Does aspirin reduce fever in children?" --draw
 
 # A process for each core. Those that are done take tests from the others, whose neighbours stay where they are.
 PYTEST = bin/python -m pytest --numprocesses auto --dist worksteal

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,14 @@ class _Runner:
         window = self._batch_size * _BATCHES_AT_ONCE
         pairs = run_in_batches(rows, window, self._run, self._batch_size)
         while block := list(islice(pairs, window)):
-            yield [(row, result) for row, result in block]
+            yield [(self._asked(row), result) for row, result in block]
+
+    def _asked(self, row: Row) -> Row:
+        """Returns a row with the question that was asked, for outputs that show it."""
+        document = row.document
+        if document is None:
+            return row
+        return replace(row, document=replace(document, question=self._completed(document).question))
 
     def report(self, block: Sequence[tuple[Row, object]]) -> None:
         """Counts the rows without a result, and names them on standard error."""
