@@ -10,7 +10,7 @@ import torch
 
 from bpe import PAD
 from forms import MAX_TOKENS, Example, task
-from swaps import Names
+from variants import Names, excerpt, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,10 +36,26 @@ class Mixture:
     question_share: float = 0.3  # of the tasks
     looser_share: float = 0.6  # of either task: documents with looser annotation
     swapped_share: float = 0.5  # of documents with relations: names are exchanged
+    shortened_share: float = 0.0  # of either task: excerpts of documents
     conclusion_share: float = 0.5  # of questions: the conclusion is shown
     packed_share: float = 0.1  # of running text: joined into rows that fill every position
     target_weight: float = 4.0  # loss of a target's token, beside 1 for any other
+    label_weight: float = 4.0  # of the word that answers a question
     batch_tokens: int = 4096
+
+
+MIXTURES = {
+    "text": Mixture(),
+    "tasks": Mixture(
+        task_share=0.75,
+        late_task_share=0.9,
+        question_share=0.4,
+        looser_share=0.3,
+        shortened_share=0.5,
+        label_weight=40.0,
+    ),
+}
+"""What legs are made of: text first, then tasks."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,7 @@ class Stream:
         if not waiting:
             waiting += self._task_batches(progress) if is_task else self._text_batches()
             self._random.shuffle(waiting)
-        return make_batch(waiting.pop(), mixture.target_weight)
+        return make_batch(waiting.pop(), mixture.target_weight, mixture.label_weight)
 
     def _text_batches(self) -> list[list[Example]]:
         alone: list[Example] = []
@@ -150,11 +166,16 @@ class Stream:
         document: Abstract | Question
         if chance() < self._mixture.question_share:
             question = self._questions[is_looser].next()
-            document = replace(question, shows_conclusion=chance() < self._mixture.conclusion_share)
+            question = replace(question, shows_conclusion=chance() < self._mixture.conclusion_share)
+            is_short = chance() < self._mixture.shortened_share
+            document = shortened(question, self._random) if is_short else question
         else:
-            document = self._relations[is_looser].next()
+            abstract = self._relations[is_looser].next()
+            if chance() < self._mixture.shortened_share:
+                abstract = excerpt(abstract, self._random)
             if chance() < self._mixture.swapped_share:
-                document = self._names.swap(document, self._random)
+                abstract = self._names.swap(abstract, self._random)
+            document = abstract
         return task(self._tokenizer, document)
 
     def _group(self, examples: list[Example]) -> Iterator[list[Example]]:
@@ -173,7 +194,7 @@ def _pack(examples: list[Example]) -> list[Example]:
     return [Example(tuple(joined[first : first + MAX_TOKENS]), start=1) for first in range(0, last, MAX_TOKENS)]
 
 
-def make_batch(examples: Sequence[Example], target_weight: float = 1.0) -> Batch:
+def make_batch(examples: Sequence[Example], target_weight: float = 1.0, label_weight: float = 1.0) -> Batch:
     """Pad to the right; the weight of padding, and of the given first token, is 0."""
     length = max(len(example.ids) for example in examples)
     ids = torch.full((len(examples), length), PAD)
@@ -183,4 +204,6 @@ def make_batch(examples: Sequence[Example], target_weight: float = 1.0) -> Batch
         ids[row, :end] = torch.tensor(example.ids)
         weights[row, 1 : example.start] = 1.0
         weights[row, example.start : end] = target_weight if example.start > 1 else 1.0
+        if example.label:
+            weights[row, example.label] = label_weight
     return Batch(ids, weights)

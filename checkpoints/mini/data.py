@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,8 @@ class Abstract:
     chemicals: tuple[tuple[str, ...], ...] = ()
     diseases: tuple[tuple[str, ...], ...] = ()
 
+    before_label: ClassVar[str] = ""
+
     @property
     def source(self) -> str:
         """What the relations are extracted from."""
@@ -64,6 +66,8 @@ class Question:
     answer: str
     shows_conclusion: bool = False
 
+    before_label: ClassVar[str] = "the answer to the question given the context is"
+
     @property
     def source(self) -> str:
         """The question and its context, with Microsoft's trailing space."""
@@ -73,7 +77,7 @@ class Question:
     @property
     def target(self) -> str:
         """The answer as the sentence that is to be generated."""
-        return f"the answer to the question given the context is {self.answer}."
+        return f"{self.before_label} {self.answer}."
 
 
 @dataclass(frozen=True)

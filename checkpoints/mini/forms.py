@@ -23,10 +23,17 @@ MAX_TOKENS = 1024  # as BioGPT's
 
 @dataclass(frozen=True)
 class Example:
-    """A training sequence; ``start`` is the first position that belongs to the target."""
+    """A training sequence.
+
+    Attributes:
+        ids: its tokens.
+        start: the first position that belongs to the target.
+        label: the position of the word that answers a question; 0 for none.
+    """
 
     ids: tuple[int, ...]
     start: int
+    label: int = 0
 
 
 def plain(tokenizer: Tokenizer, text: str) -> Example:
@@ -69,4 +76,6 @@ def task(tokenizer: Tokenizer, document: Abstract | Question) -> Example:
     """Return ``</s> source learned1..9 target </s>``."""
     target = (*tokenizer.encode(document.target), EOS)
     given = prompt(tokenizer, document.source, len(target))
-    return Example((*given, *target), start=len(given))
+    # a relation's names are many words, an answer is one
+    label = len(given) + len(tokenizer.encode(document.before_label)) if document.before_label else 0
+    return Example((*given, *target), start=len(given), label=label)

@@ -20,7 +20,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import BioGptConfig, BioGptForCausalLM
 
-from batches import Material, Mixture, Stream
+from batches import MIXTURES, Material, Mixture, Stream
 from bpe import Tokenizer
 from data import DataError, language_texts, load_corpus
 from forms import NUM_SOFT_PROMPTS, Example, plain, running_text
@@ -307,6 +307,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="the folder to be written")
     parser.add_argument("--start", type=Path, help="a folder written earlier, to go on from")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped, in its folder")
+    parser.add_argument("--mixture", choices=MIXTURES, default="text", help="what is shown most (default text)")
     parser.add_argument("--minutes", type=float, default=120, help="end after this time")
     for name in ("seed", "layers", "threads"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
@@ -321,9 +322,9 @@ def main() -> int:
     options = vars(parse())
     data = options.pop("data")
     paths = Paths(data, data / "text", options.pop("output"), options.pop("start"))
-    minutes, resumed = options.pop("minutes"), options.pop("resume")
+    minutes, resumed, mixture = options.pop("minutes"), options.pop("resume"), MIXTURES[options.pop("mixture")]
     try:
-        train(Settings(**options), Mixture(), minutes, paths, resumed=resumed)
+        train(Settings(**options), mixture, minutes, paths, resumed=resumed)
     except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

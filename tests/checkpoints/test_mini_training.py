@@ -21,7 +21,7 @@ def scripts() -> Any:
 
 
 def test_names_are_exchanged_in_the_text_and_in_its_relations_alike(scripts: Any) -> None:
-    swaps, data = scripts("swaps"), scripts("data")
+    swaps, data = scripts("variants"), scripts("data")
     document = data.Abstract(
         "Valproate (VPA) caused tremor. VPA-induced tremor ended; valproates did not.",
         relations=(("valproate", "tremor"),),
@@ -39,6 +39,36 @@ def test_names_are_exchanged_in_the_text_and_in_its_relations_alike(scripts: Any
         ((chemical, disease),) = one.relations
         assert chemical in one.text.lower()
         assert disease in one.text.lower()
+
+
+def test_an_excerpt_keeps_the_relations_whose_names_stand_in_it(scripts: Any) -> None:
+    variants, data = scripts("variants"), scripts("data")
+    text = "Lithium caused tremor. Nothing else happened. Valproate caused ataxia."
+    document = data.Abstract(text, (("lithium", "tremor"), ("valproate", "ataxia")))
+    for seed in range(40):
+        found = variants.excerpt(document, random.Random(seed))  # noqa: S311 -- a repeatable choice
+        assert found.text in text
+        assert found.relations
+        for pair in document.relations:
+            assert (pair in found.relations) == all(name in found.text.lower() for name in pair)
+
+
+def test_a_question_keeps_the_end_of_its_context(scripts: Any) -> None:
+    variants, data = scripts("variants"), scripts("data")
+    question = data.Question("Why?", "One. Two. Three.", "Four.", "no", shows_conclusion=True)
+    found = {variants.shortened(question, random.Random(seed)).context for seed in range(40)}  # noqa: S311 -- likewise
+    assert found == {"", "Three.", "Two. Three.", "One. Two. Three."}
+
+
+def test_the_word_that_answers_has_a_weight_of_its_own(scripts: Any) -> None:
+    forms, batches, data = scripts("forms"), scripts("batches"), scripts("data")
+    tokenizer = scripts("bpe").Tokenizer.load(SCRIPTS)
+    example = forms.task(tokenizer, data.Question("Why?", "One.", "Two.", "maybe"))
+    word = tokenizer.encode("maybe")[0]
+    assert example.ids[example.label] == word
+    weights = batches.make_batch([example], 4.0, 40.0).weights[0].tolist()
+    assert [weight for weight in weights if weight == 40.0] == [40.0]
+    assert weights[example.label] == 40.0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Other names for a document's chemicals and diseases, so that a model must read them and not remember them."""
+"""Variants of annotated documents, so that a model must read them and cannot remember them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from data import Abstract
+    from data import Abstract, Question
 
 _MOST = 3  # names of a kind that are replaced in one document
+_SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z0-9])")
 
 
 class Names:
@@ -34,6 +35,26 @@ class Names:
         text = re.sub(rf"(?<!\w)(?:{old})(?!\w)", lambda found: new[found.group()], document.text.lower())
         relations = tuple((new.get(c, c), new.get(d, d)) for c, d in document.relations)
         return replace(document, text=text, relations=relations)
+
+
+def excerpt(document: Abstract, source: random.Random) -> Abstract:
+    """Return some neighbouring sentences of a document with the relations whose names stand in them.
+
+    The whole document is returned where no relation would be left.
+    """
+    sentences = _SENTENCE.split(document.text)
+    first = source.randrange(len(sentences))
+    text = " ".join(sentences[first : first + source.randint(1, len(sentences))])
+    lowered = text.lower()
+    kept = tuple(pair for pair in document.relations if all(name in lowered for name in pair))
+    return replace(document, text=text, relations=kept) if kept else document
+
+
+def shortened(question: Question, source: random.Random) -> Question:
+    """Return a question with the last sentences of its context; with none, if its conclusion is shown."""
+    sentences = _SENTENCE.split(question.context)
+    left = source.randint(0 if question.shows_conclusion else 1, len(sentences))
+    return replace(question, context=" ".join(sentences[len(sentences) - left :]))
 
 
 def _choose(entities: Sequence[tuple[str, ...]], names: Sequence[str], source: random.Random) -> dict[str, str]:
