@@ -11,7 +11,12 @@ from benchmarks.report.recipe_tables import recipe_quality_table, recipe_speed_t
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import float32_table, shared_weights_table
 from benchmarks.report.search_table import search_table
-from benchmarks.report.task_tables import task_quality_table, task_speed_elsewhere, task_speed_table
+from benchmarks.report.task_tables import (
+    task_quality_table,
+    task_speed_elsewhere,
+    task_speed_table,
+    windows_table,
+)
 
 
 class PageError(Exception):
@@ -74,6 +79,7 @@ BENCHMARKS = Page(
         "task speed numbers": Table("task_speed.json", task_speed_table),
         "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),
         "task quality numbers": Table("task_quality.json", task_quality_table),
+        "windows numbers": Table("windows.json", windows_table),
     },
 )
 

@@ -205,6 +205,7 @@ def _identity(
         "labels": list(getattr(task, "labels", ())),
         "decoding": repr(getattr(task, "config", None)),
         "too_long": reading.too_long,
+        "window_tokens": reading.window_tokens,
         "normalize_punctuation": reading.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),

@@ -8,7 +8,14 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.bundle_check import check_bundle
 from biogpt_onnx.tasks.document import Document
-from biogpt_onnx.tasks.prompts.building import Prepared, PromptBuilder, Reading, TooLong, build_prompt
+from biogpt_onnx.tasks.prompts.building import (
+    WINDOW_TOKENS,
+    Prepared,
+    PromptBuilder,
+    Reading,
+    TooLong,
+    build_prompt,
+)
 from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.prompts.windows import build_prompts
 
@@ -63,6 +70,7 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
     free: bool = False,
     too_long: TooLong = "error",
     normalize_punctuation: bool = False,
+    window_tokens: int = WINDOW_TOKENS,
 ) -> list[ResultT]:
     """Runs a task on several documents, which are decoded together.
 
@@ -75,6 +83,7 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
         too_long: Handling of documents that are too long: "error", "cut" to read up to the last sentence that fits, or
             "windows" to read all of it in overlapping windows and to combine their results.
         normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
+        window_tokens: The most tokens of a window's prompt.
 
     Returns:
         The results in the order of the documents.
@@ -84,7 +93,7 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
         PromptError: A document is empty or too long, or there are none.
     """
     check_task(task, model)
-    reading = Reading(too_long, normalize_punctuation)
+    reading = Reading(too_long, normalize_punctuation, window_tokens)
     if isinstance(documents, str | Document) or not documents:
         raise PromptError("give a list of at least one document")
     if too_long == "windows":

@@ -15,6 +15,7 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong, check_task
+from biogpt_onnx.tasks.prompts.building import WINDOW_TOKENS
 
 TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
 
@@ -115,6 +116,13 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         "overlapping windows whose results are combined",
     )
     parser.add_argument(
+        "--window-tokens",
+        type=int,
+        default=WINDOW_TOKENS,
+        metavar="N",
+        help=f"the most tokens of a window (default {WINDOW_TOKENS}, about an abstract)",
+    )
+    parser.add_argument(
         "--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII, as the model needs"
     )
 
@@ -139,7 +147,11 @@ def reading_settings(options: argparse.Namespace, too_long: TooLong) -> Reading:
         options: The command's options.
         too_long: Handling of long documents if no option gives it.
     """
-    return Reading(options.too_long or too_long, normalize_punctuation=options.normalize_punctuation)
+    return Reading(
+        options.too_long or too_long,
+        normalize_punctuation=options.normalize_punctuation,
+        window_tokens=options.window_tokens,
+    )
 
 
 def choose_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> TaskT:

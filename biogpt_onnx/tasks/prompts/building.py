@@ -15,6 +15,10 @@ TooLong = Literal["error", "cut", "windows"]
 """Handling of a document that is too long: "error" refuses it, "cut" reads it up to the last sentence that fits,
 "windows" reads all of it in overlapping windows and combines their results."""
 
+WINDOW_TOKENS = 384
+"""The most tokens of a window's prompt by default; most abstracts have fewer."""
+
+_LEAST_WINDOW = 64
 _MAX_CHARACTERS_A_TOKEN = 16
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=[\"'(\[]*[A-Z])")
@@ -32,17 +36,22 @@ class Reading:
     Attributes:
         too_long: Handling of documents that are too long; see `TooLong`.
         normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
+        window_tokens: The most tokens of the prompt of a window. Models that were fine-tuned on abstracts find more in
+            windows of an abstract's length than in longer ones.
 
     Raises:
-        ConfigError: `too_long` is another word.
+        ConfigError: `too_long` is another word, or `window_tokens` is below 64.
     """
 
     too_long: TooLong = "error"
     normalize_punctuation: bool = False
+    window_tokens: int = WINDOW_TOKENS
 
     def __post_init__(self) -> None:
         if self.too_long not in get_args(TooLong):
             raise ConfigError(f"too_long is {self.too_long!r}: give one of {', '.join(get_args(TooLong))}")
+        if self.window_tokens < _LEAST_WINDOW:
+            raise ConfigError(f"window_tokens is {self.window_tokens}: give {_LEAST_WINDOW} or more")
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ class PromptBuilder:
         reading: Handling of long texts and of typographic punctuation.
         soft_prompt: Appends the bundle's soft prompt to the source.
         least_new_tokens: Number of positions that a prompt must leave for new tokens.
+        most_tokens: The most tokens of a prompt, if that is fewer than its positions leave.
     """
 
     model: BioGPT
@@ -85,11 +95,13 @@ class PromptBuilder:
     reading: Reading
     soft_prompt: bool
     least_new_tokens: int
+    most_tokens: int | None = None
 
     @property
     def room(self) -> int:
         """The most tokens of a prompt."""
-        return self.model.manifest.architecture.max_positions - self.least_new_tokens
+        room = self.model.manifest.architecture.max_positions - self.least_new_tokens
+        return room if self.most_tokens is None else min(room, self.most_tokens)
 
     def whole(self) -> Prepared:
         """Returns the prompt of the whole document, whatever its length.

@@ -1,6 +1,7 @@
 """Windows: overlapping parts of a document that is too long, which leave room for an answer each."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from biogpt_onnx.tasks.prompts.building import SENTENCE_END, Prepared, PromptBuilder, build_prompt
 
@@ -26,6 +27,7 @@ def build_prompts(builder: PromptBuilder) -> Iterator[Prepared]:
         yield whole
         return
     del whole
+    builder = replace(builder, most_tokens=builder.reading.window_tokens)
     for start, end in _windows(builder):
         yield builder.part(start, end)
 
