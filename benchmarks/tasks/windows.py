@@ -2,8 +2,7 @@
 
 Puts several held-out abstracts of BC5CDR behind one another, which makes long documents whose relations are known, and
 asks the embedded checkpoint for relations in four ways, in turns on each document: cut, in windows of two sizes, and
-each
-abstract by itself, which no reading of the whole can be expected to beat.
+each abstract by itself, which no reading of the whole can be expected to beat.
 """
 
 import argparse
