@@ -66,4 +66,4 @@ def test_an_old_processor_answers_as_well_as_this_one(bundles: Path, cpu: str) -
         there, here = np.load(bundles / f"{name}.npy"), logits_here(bundles / name)
         error_there, error_here = (float(np.sqrt(np.mean((logits - exact) ** 2))) for logits in (there, here))
         assert error_there <= 1.1 * error_here + 1e-4, f"{name} on {cpu}: error {error_there}, here {error_here}"
-        assert error_there < np.std(exact) * 0.1
+        assert error_there < np.std(exact) * 0.25

@@ -65,7 +65,7 @@ def test_quantized_bundles_embed(make_once: MakeOnce, mini_bundle: Path, mini: B
     folder = make_once(f"mini-{recipe}-embed", lambda target: quantize_bundle(mini_bundle, target, RECIPES[recipe]))
     model = biogpt_onnx.load(folder, device="cpu", warm_up=False)
     found, wanted = model.embed(TEXTS[:3], normalize=True), mini.embed(TEXTS[:3], normalize=True)
-    assert (found * wanted).sum(axis=1).min() > (0.99 if recipe == "int4" else 0.999)
+    assert (found * wanted).sum(axis=1).min() > (0.97 if recipe == "int4" else 0.998)
 
 
 @pytest.mark.parametrize("options", [{"prepack": False}, {"share_weights": True}])
@@ -101,7 +101,7 @@ def test_an_old_bundle_that_is_quantized_now_embeds(mini_bundle: Path, tmp_path:
         (["Aspirin", 5], {}, "a text is of type int"),
         (5, {}, "texts are of type int"),
         (["Aspirin", " \n"], {}, "text 2 holds no words"),
-        (["word " * 2000], {}, "text 1 has 2,001 tokens.*set truncation"),
+        (["the " * 2000], {}, "text 1 has 2,001 tokens.*set truncation"),
         ("Aspirin", {"pooling": "max"}, "pooling is 'max': choose mean or last"),
         ("Aspirin", {"truncation": "left"}, "truncation is 'left'"),
     ],
@@ -113,7 +113,7 @@ def test_bad_input_is_one_clear_line(mini: BioGPT, texts: Any, settings: dict[st
 
 def test_a_long_text_may_lose_its_end(mini: BioGPT) -> None:
     positions = mini.manifest.architecture.max_positions
-    whole = "word " * (positions - 1)
+    whole = "the " * (positions - 1)
     assert (mini.embed(whole + "tail", truncation="right") == mini.embed(whole)).all()
 
 
