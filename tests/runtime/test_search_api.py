@@ -58,8 +58,9 @@ def test_beams_come_back_best_first_and_as_many_as_asked(mini: BioGPT) -> None:
 
 
 def test_text_ends_before_a_stop_string_in_beams_too(mini: BioGPT) -> None:
-    stop = mini.generate(PROMPT, num_beams=3, max_new_tokens=40).text.split()[-2]
-    answer = mini.generate(PROMPT, num_beams=3, num_return_sequences=3, stop_strings=[stop], max_new_tokens=40)
+    search: dict[str, Any] = {"num_beams": 3, "no_repeat_ngram_size": 1, "max_new_tokens": 40}
+    stop = mini.generate(PROMPT, **search).text.split()[-2]
+    answer = mini.generate(PROMPT, num_return_sequences=3, stop_strings=[stop], **search)
     stopped = [hypothesis for hypothesis in answer.sequences if hypothesis.finish_reason == "stop"]
     assert stopped
     for hypothesis in answer.sequences:
