@@ -117,6 +117,7 @@ CONFIG_FIELDS = (
     _entry(_REFUSED, "pruned_heads", "all layers must have all heads", neutral=({},)),
     _entry(_REFUSED, "position_embedding_type", "positions are learned", neutral=("absolute", "learned")),
     _entry(_REFUSED, "rope_scaling rope_parameters rope_theta sliding_window", "positions are learned"),
+    _entry(_SAID, "task_specific_params", "settings of pipelines: give them yourself", neutral=({},)),
     _entry(_REFUSED, "prefix", "text that pipelines put before each prompt: put it there yourself", neutral=("",)),
 )
 """Fields of config.json; those of `GENERATION_FIELDS` may stand there, too."""
@@ -134,7 +135,11 @@ GENERATION_FIELDS = (
     _entry(_READ, "prompt_lookup_num_tokens max_matching_ngram_size", "default of `generate`"),
     _entry(_SAID, "max_length", "it counts the prompt, too: give max_new_tokens", neutral=(20,)),
     _entry(_HARMLESS, "bos_token_id pad_token_id decoder_start_token_id", "no prompt holds them"),
-    _entry(_HARMLESS, "output_* return_dict_in_generate _from_model_config", "form of transformers' results"),
+    _entry(
+        _HARMLESS,
+        "output_* return_dict_in_generate return_legacy_cache _from_model_config",
+        "form of transformers' results",
+    ),
     _entry(_HARMLESS, "transformers_version _commit_hash", "record of the training"),
     _entry(_HARMLESS, "use_cache cache_* max_cache_len low_memory prefill_chunk_size", "ways to compute"),
     _entry(_HARMLESS, "*compile* continuous_batching_config use_mtp", "ways to compute"),

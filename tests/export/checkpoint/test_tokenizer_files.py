@@ -54,12 +54,14 @@ def test_rows_with_a_name_are_tokens_as_in_transformers(tmp_path: Path, files: d
     assert checkpoint.notes == ()
     export_bundle(checkpoint, tmp_path / "bundle")
     tokenizer = biogpt_onnx.load(tmp_path / "bundle").tokenizer
+    # Before version 5, transformers set added tokens off by spaces when decoding.
+    is_older = int(pytest.importorskip("transformers").__version__.partition(".")[0]) < 5
     # The bundle's files give transformers the tokenizer that the checkpoint's gave it.
     for theirs in (transformers_tokenizer(folder), transformers_tokenizer(tmp_path / "bundle")):
         for text in ("the <e1>drug</e1> .", "<e1> and </e1><e1>", "of </e1>"):
             ids = theirs(text)["input_ids"]
             assert tokenizer.encode(text, special_tokens=True) == ids
-            if hasattr(theirs, "extra_special_tokens"):  # before version 5, added tokens were set off by spaces
+            if not is_older:
                 assert tokenizer.decode(ids) == theirs.decode(ids, skip_special_tokens=True)
 
 
