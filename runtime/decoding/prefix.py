@@ -59,9 +59,33 @@ class Prefix(Generic[CacheT]):
         Raises:
             Interrupted: a limit was reached.
         """
+        return self.read_rest(cache, ids, self.copy_into(cache, ids), limits)
+
+    def copy_into(self, cache: CacheT, ids: Sequence[int]) -> int:
+        """Copies the tokens that a prompt shares with the prefix into an empty cache of one row; returns their number.
+
+        A prompt that is the prefix itself is shared as a whole.
+        """
         shared = self.shared_with(ids)
         cache.copy_from(self._read()[0], shared)
-        return self._read_rest(cache, ids, shared, limits)
+        return shared
+
+    def read_rest(self, cache: CacheT, ids: Sequence[int], shared: int, limits: Limits) -> TokenScores:
+        """Reads the tokens of a prompt that a cache of one row does not hold yet; returns the scores after the last.
+
+        Args:
+            cache: cache that holds at least the shared tokens.
+            ids: token ids of the prompt.
+            shared: number of tokens that `copy_into` returned.
+            limits: limits that are checked before each pass.
+
+        Raises:
+            Interrupted: a limit was reached.
+        """
+        if shared < len(ids):
+            return self._backend.read(ids, cache, limits)
+        # A copy, because rules change logits in place.
+        return HostTokenScores(self._read()[1].copy())
 
     @contextmanager
     def continued(self, ids: Sequence[int], capacity: int, limits: Limits) -> Iterator[tuple[CacheT, TokenScores]]:
@@ -78,7 +102,7 @@ class Prefix(Generic[CacheT]):
             yield cache, self.read_into(cache, ids, limits)
             return
         try:
-            yield held, self._read_rest(held, ids, shared, limits)
+            yield held, self.read_rest(held, ids, shared, limits)
         finally:
             held.truncate(len(self.ids))
             self._in_use.release()
@@ -90,9 +114,3 @@ class Prefix(Generic[CacheT]):
                 cache = self._backend.new_cache(1, self._backend.prefix_capacity)
                 self._held = cache, self._backend.read(self.ids, cache, Limits()).logits()
             return self._held
-
-    def _read_rest(self, cache: CacheT, ids: Sequence[int], shared: int, limits: Limits) -> TokenScores:
-        if shared < len(ids):
-            return self._backend.read(ids, cache, limits)
-        # A copy, because rules change logits in place.
-        return HostTokenScores(self._read()[1].copy())

@@ -31,6 +31,12 @@ class FakeCache:
     def keep(self, rows: Sequence[int]) -> Self:
         return type(self)([self.rows[row] for row in rows], self.capacity)
 
+    def front(self, count: int) -> Self:
+        return type(self)(self.rows[:count], self.capacity)
+
+    def move(self, source: int, target: int) -> None:
+        self.rows[target][:] = self.rows[source]
+
     def truncate(self, length: int) -> None:
         for row in self.rows:
             del row[length:]

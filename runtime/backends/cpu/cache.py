@@ -98,6 +98,16 @@ class KeyValueCache:
         self.buffer[:, :, 0, :, :length] = source.buffer[:, :, 0, :, :length]
         self.lengths[0] = length
 
+    def front(self, count: int) -> "KeyValueCache":
+        """Returns the first rows as a cache of its own, over the same memory."""
+        return KeyValueCache(self.buffer[:, :, :count], self.lengths[:count], self.element_type)
+
+    def move(self, source: int, target: int) -> None:
+        """Replaces the tokens of the row `target` by those of the row `source`."""
+        length = self.lengths[source]
+        self.buffer[:, :, target, :, :length] = self.buffer[:, :, source, :, :length]
+        self.lengths[target] = length
+
     def keep(self, rows: Sequence[int]) -> "KeyValueCache":
         """Returns a cache of these rows alone, moved to the front of the same memory.
 
@@ -110,10 +120,8 @@ class KeyValueCache:
             raise ValueError(f"rows must ascend, are {list(rows)}")
         for target, source in enumerate(rows):
             if target != source:
-                length = self.lengths[source]
-                self.buffer[:, :, target, :, :length] = self.buffer[:, :, source, :, :length]
-                self.lengths[target] = length
-        return KeyValueCache(self.buffer[:, :, : len(rows)], self.lengths[: len(rows)], self.element_type)
+                self.move(source, target)
+        return self.front(len(rows))
 
 
 def _untouched_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

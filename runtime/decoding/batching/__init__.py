@@ -1,0 +1,1 @@
+"""Continuous batching: rows that join and leave a running batch, and what the model does next."""

@@ -1,0 +1,87 @@
+"""Jobs of a loop: requests for rows, and searches that take passes of their own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from biogpt_onnx.runtime.decoding.batching.row import Row
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
+
+
+@dataclass(eq=False)
+class RowJob:
+    """A request whose sequences are rows of the running batch: greedy search or sampling.
+
+    Attributes:
+        request: the prompt with its sequences; filled in while it runs.
+        rows: its sequences that are not finished from the beginning.
+    """
+
+    request: Request
+    rows: Sequence[Row]
+    _began: float = field(default=0.0, init=False)
+    _first_token: float | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, request: Request, selector: NextTokenSelector, limits: Limits) -> "RowJob":
+        """Returns the job of a request, all of whose sequences have the same rules and limits."""
+        return cls(request, [Row(state, selector, limits) for state in request.states if state.finish_reason is None])
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended one of its rows instead of a token; None if nothing did."""
+        return next((row.error for row in self.rows if row.error is not None), None)
+
+    @property
+    def is_finished(self) -> bool:
+        """True if all its rows have ended."""
+        return all(row.is_finished for row in self.rows)
+
+    def check_limits(self) -> None:
+        """Ends rows that have reached a limit."""
+        for row in self.rows:
+            row.check_limits()
+
+    def begin(self) -> None:
+        """Notes the time at which its prompt is the next to be read."""
+        self._began = perf_counter()
+
+    def note_pass(self) -> None:
+        """Notes the time after a pass of the model that concerned it."""
+        if not any(row.state.num_new_tokens for row in self.rows):
+            return
+        now = perf_counter()
+        if self._first_token is None:
+            self._first_token = now
+            self.request.prefill = now - self._began
+        else:
+            self.request.steps += 1
+            self.request.decode = now - self._first_token
+
+
+@dataclass(eq=False)
+class SearchJob:
+    """A search that takes one pass of the model at a time: beams, drafts, or the scores of choices.
+
+    Attributes:
+        passes: takes a pass at each step.
+        limits: limits of the search, which it checks itself once it has begun.
+        error: what ended it too early; None if nothing did.
+        is_finished: True if it has ended.
+    """
+
+    passes: Iterator[None]
+    limits: Limits
+    error: Exception | None = None
+    is_finished: bool = False
+
+    def advance(self) -> None:
+        """Takes a pass; an error in it ends this search alone."""
+        try:
+            next(self.passes)
+        except StopIteration:
+            self.is_finished = True
+        except Exception as error:  # noqa: BLE001 -- rules may be the caller's own functions
+            self.error, self.is_finished = error, True

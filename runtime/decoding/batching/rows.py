@@ -1,0 +1,174 @@
+"""A running batch: rows that begin, join, step and leave over one cache."""
+
+from collections.abc import Sequence
+from typing import Generic, Protocol, Self, TypeVar
+
+import numpy as np
+
+from biogpt_onnx.runtime.backends.chunks import chunks
+from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
+from biogpt_onnx.runtime.backends.protocol import Backend, Cache, TokenScores
+from biogpt_onnx.runtime.decoding.batching.row import Row
+from biogpt_onnx.runtime.decoding.limits import Limits
+
+PIECE_TOKENS = 128
+"""Most tokens of a prompt that are read in a pass, between two steps of the rows that are running.
+
+Where a prompt is cut changes no bit of its logits; see `chunks`.
+"""
+
+
+class RowCache(Cache, Protocol):
+    """A cache whose first rows can be stepped alone, and whose rows can be moved."""
+
+    def front(self, count: int) -> Self:
+        """Returns the first rows as a cache of its own, over the same memory."""
+        ...
+
+    def move(self, source: int, target: int) -> None:
+        """Replaces the tokens of the row `target` by those of the row `source`."""
+        ...
+
+
+RowCacheT = TypeVar("RowCacheT", bound=RowCache)
+
+
+class _Reading(Generic[RowCacheT]):
+    """A prompt that is being read piece by piece into a row of the cache, for the rows that continue it."""
+
+    def __init__(self, backend: Backend[RowCacheT], rows: Sequence[Row], slot: int, cache: RowCacheT) -> None:
+        self._backend = backend
+        self._cache = cache
+        self._state = rows[0].state
+        self.rows, self.slot = rows, slot
+        cache.truncate(0)
+        self._shared = 0 if self._state.prefix is None else self._state.prefix.copy_into(cache, self._state.prompt_ids)
+        pieces = chunks(self._shared, len(self._state.prompt_ids), PIECE_TOKENS)
+        # The last piece is read together with the scores after it.
+        self._pieces = list(pieces)[:-1]
+
+    def read(self) -> TokenScores | None:
+        """Reads a piece; returns the scores after the prompt if it was the last."""
+        ids, limits = self._state.prompt_ids, Limits()
+        if self._pieces:
+            piece = np.array([ids[self._pieces.pop(0)]], dtype=np.int64)
+            self._backend.forward(piece, self._cache, logits_indices=np.empty(0, dtype=np.int64))
+            return None
+        if self._state.prefix is not None:
+            return self._state.prefix.read_rest(self._cache, ids, self._shared, limits)
+        return self._backend.read(ids, self._cache, limits)
+
+
+class Rows(Generic[RowCacheT]):
+    """The rows of a running batch over one cache: those that step in front, and behind them those that are read.
+
+    A row's tokens are, to the last bit, those that it gets alone, whatever joins and leaves meanwhile; except in
+    bundles of recipes of which that cannot be promised, see `Recipe.batch_invariant`.
+
+    Attributes:
+        max_rows: most rows.
+        stepping: rows that get a token at the next step; not to be changed.
+
+    Args:
+        backend: the backend that runs the model; its caches are `RowCache`s.
+        max_rows: most rows.
+        capacity: number of tokens that a row has room for.
+    """
+
+    def __init__(self, backend: Backend[RowCacheT], max_rows: int, capacity: int) -> None:
+        self._backend = backend
+        self._cache = backend.new_cache(max_rows, capacity)
+        self._fronts: dict[int, RowCacheT] = {}
+        self._reading: _Reading[RowCacheT] | None = None
+        self.max_rows = max_rows
+        self.stepping: list[Row] = []
+
+    @property
+    def reading(self) -> Sequence[Row]:
+        """Rows whose prompt is being read; empty if none is."""
+        return () if self._reading is None else self._reading.rows
+
+    @property
+    def num_free(self) -> int:
+        """Number of rows that may begin."""
+        return self.max_rows - len(self.stepping) - len(self.reading)
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        """Begins rows that continue the same prompt, which is read once.
+
+        Args:
+            rows: at least one and at most `num_free` unfinished rows.
+
+        Raises:
+            ValueError: too many rows, or a prompt is being read.
+        """
+        if self._reading is not None or not 0 < len(rows) <= self.num_free:
+            raise ValueError(f"{len(rows)} rows cannot begin: {self.num_free} are free, {len(self.reading)} are read")
+        slot = len(self.stepping)
+        self._reading = _Reading(self._backend, rows, slot, self._cache.row(slot))
+
+    def read(self) -> Sequence[Row]:
+        """Reads a piece of the prompt that is being read; after the last, its rows get their first token and join.
+
+        If all its rows have ended, it is read no further.
+
+        Returns:
+            The rows that have ended.
+        """
+        reading = self._reading
+        if reading is None:
+            return ()
+        for row in reading.rows:
+            row.check_limits()
+        if not all(row.is_finished for row in reading.rows):
+            scores = reading.read()
+            if scores is None:
+                return ()
+            for row in reading.rows:
+                # Rules change the logits in place, so that each row takes a copy.
+                if not row.is_finished:
+                    row.append(HostTokenScores(scores.logits().copy()))
+        self._reading = None
+        self._join(reading)
+        return [row for row in reading.rows if row.is_finished]
+
+    def step(self) -> Sequence[Row]:
+        """Appends a token to each running row in one pass of the model.
+
+        Returns:
+            The rows that have ended.
+        """
+        for row in self.stepping:
+            row.check_limits()
+        ended = self._leave()
+        if self.stepping:
+            ids = np.array([[row.state.ids[-1]] for row in self.stepping], dtype=np.int64)
+            scores = self._backend.step(ids, self._front(len(self.stepping)))
+            for number, row in enumerate(self.stepping):
+                row.append(scores[number : number + 1])
+        return [*ended, *self._leave()]
+
+    def _front(self, count: int) -> RowCacheT:
+        # Kept, because the model binds a cache's memory anew for each object.
+        if count not in self._fronts:
+            self._fronts[count] = self._cache.front(count)
+        return self._fronts[count]
+
+    def _join(self, reading: _Reading[RowCacheT]) -> None:
+        joining = [row for row in reading.rows if not row.is_finished]
+        first = len(self.stepping)
+        for slot in range(first, first + len(joining)):
+            if slot != reading.slot:
+                self._cache.move(reading.slot, slot)
+        self.stepping += joining
+
+    def _leave(self) -> Sequence[Row]:
+        """Takes the ended rows out; the last running row takes the place of each."""
+        ended = [row for row in self.stepping if row.is_finished]
+        for row in ended:
+            slot, last = self.stepping.index(row), len(self.stepping) - 1
+            if slot != last:
+                self._cache.move(last, slot)
+                self.stepping[slot] = self.stepping[last]
+            self.stepping.pop()
+        return ended

@@ -1,0 +1,233 @@
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
+from biogpt_onnx.runtime.decoding.batching.loop import Loop
+from biogpt_onnx.runtime.decoding.batching.rows import Rows
+from biogpt_onnx.runtime.decoding.batching.scheduling import Action
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.request import Request
+from biogpt_onnx.runtime.decoding.search import run_search
+from biogpt_onnx.runtime.decoding.selection.sampler import generators
+from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
+from biogpt_onnx.runtime.decoding.state import SequenceState
+from makers.models import FakeModel
+
+EOS, VOCAB, POSITIONS = 2, 12, 400
+
+
+def random_logits(past: list[int]) -> npt.NDArray[np.float32]:
+    """Logits that depend on every token before."""
+    return np.random.default_rng(abs(hash(tuple(past)))).normal(size=VOCAB).astype(np.float32)
+
+
+def model() -> FakeModel:
+    return FakeModel(random_logits, VOCAB, POSITIONS)
+
+
+@dataclass
+class Asked:
+    """A request as somebody sends it.
+
+    Attributes:
+        arrival: number of the pass before which it comes.
+        cancelled_after: number of passes after which it is taken back; None for never.
+    """
+
+    prompt: list[int]
+    settings: dict[str, Any]
+    arrival: int = 0
+    cancelled_after: int | None = None
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+    def request(self) -> Request:
+        config = self.config
+        sources = generators(config.seed if isinstance(config.seed, int) else 0, config.num_return_sequences)
+        samples = sources if config.do_sample else [None]
+        states = [
+            SequenceState(tuple(self.prompt), config.max_new_tokens, eos_token_id=EOS, random=source)
+            for source in samples
+        ]
+        return Request(states)
+
+    @property
+    def config(self) -> GenerationConfig:
+        return GenerationConfig(**self.settings)
+
+    def alone(self) -> list[list[int]]:
+        request = self.request()
+        for _ in run_search(model().backend, [request], self.config, Limits()):
+            pass
+        return [state.token_ids for state in request.states]
+
+
+def job_of(asked: Asked, fake: FakeModel) -> tuple[Request, RowJob | SearchJob]:
+    request, limits = asked.request(), Limits(cancel=asked.cancel)
+    if asked.config.num_beams > 1 or asked.config.prompt_lookup_num_tokens:
+        return request, SearchJob(run_search(fake.backend, [request], asked.config, limits), limits)
+    return request, RowJob.of(request, NextTokenSelector(asked.config), limits)
+
+
+def together(all_asked: list[Asked], max_rows: int) -> list[Request]:
+    """Serves the requests with one model, as they arrive and are taken back."""
+    fake = model()
+    loop = Loop(Rows(fake.backend, max_rows, POSITIONS))
+    jobs = [job_of(asked, fake) for asked in all_asked]
+    passes = 0
+    while True:
+        for asked, (_, job) in zip(all_asked, jobs, strict=True):
+            if asked.arrival == passes:
+                loop.submit(job)
+                asked.arrival = -1
+            if asked.cancelled_after is not None and passes >= asked.cancelled_after:
+                asked.cancel.set()
+        action = loop.advance()
+        if action is Action.WAIT and all(asked.arrival < 0 for asked in all_asked):
+            break
+        passes += action not in {Action.BEGIN_ROWS, Action.BEGIN_SEARCH}
+    assert (loop.num_waiting, loop.num_running) == (0, 0)
+    assert all(job.is_finished and job.error is None for _, job in jobs)
+    return [request for request, _ in jobs]
+
+
+greedy = st.fixed_dictionaries({"max_new_tokens": st.integers(1, 8)})
+sampled = st.fixed_dictionaries(
+    {
+        "max_new_tokens": st.integers(1, 8),
+        "do_sample": st.just(value=True),
+        "seed": st.integers(0, 9),
+        "num_return_sequences": st.integers(1, 2),
+        "top_k": st.integers(0, 5),
+    }
+)
+ruled = st.fixed_dictionaries({"max_new_tokens": st.integers(2, 8), "repetition_penalty": st.just(1.5)})
+beams = st.fixed_dictionaries({"max_new_tokens": st.integers(1, 6), "num_beams": st.integers(2, 3)})
+drafts = st.fixed_dictionaries({"max_new_tokens": st.integers(1, 8), "prompt_lookup_num_tokens": st.just(2)})
+
+requests = st.builds(
+    Asked,
+    prompt=st.one_of(
+        st.lists(st.integers(3, VOCAB - 1), min_size=0, max_size=12).map(lambda ids: [EOS, *ids]),
+        st.integers(120, 280).map(lambda length: [EOS, *np.random.default_rng(length).integers(3, VOCAB, length)]),
+    ).map(lambda ids: [int(token) for token in ids]),
+    settings=st.one_of(greedy, sampled, ruled, beams, drafts),
+    arrival=st.integers(0, 12),
+    cancelled_after=st.one_of(st.none(), st.none(), st.integers(0, 15)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(requests, min_size=1, max_size=6), st.integers(2, 4))
+def test_every_request_gets_the_tokens_that_it_gets_alone(all_asked: list[Asked], max_rows: int) -> None:
+    alone = [asked.alone() for asked in all_asked]
+    served = together(all_asked, max_rows)
+    for asked, request, expected in zip(all_asked, served, alone, strict=True):
+        got = [state.token_ids for state in request.states]
+        reasons = {state.finish_reason for state in request.states}
+        assert None not in reasons
+        if "cancelled" not in reasons:
+            assert got == expected
+        elif asked.config.num_beams == 1:
+            assert all(tokens == whole[: len(tokens)] for tokens, whole in zip(got, expected, strict=True))
+        else:
+            assert asked.cancelled_after is not None
+
+
+@dataclass
+class Watched:
+    """How many other passes came between two tokens of a row."""
+
+    tokens: int = 0
+    others: int = 0
+    most: int = 0
+
+
+def test_no_row_waits_longer_than_a_pass_for_its_next_token() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 4, POSITIONS))
+    first = job_of(Asked([EOS, 3], {"max_new_tokens": 40, "eos_token_id": None, "min_new_tokens": 40}), fake)[1]
+    assert isinstance(first, RowJob)
+    loop.submit(first)
+    for _ in range(3):
+        loop.advance()
+    loop.submit(job_of(Asked([EOS] + [5] * 380, {"max_new_tokens": 1}), fake)[1])
+    loop.submit(job_of(Asked([EOS, 5], {"max_new_tokens": 6, "num_beams": 2}), fake)[1])
+    watched, state = Watched(), first.rows[0].state
+    watched.tokens = state.num_new_tokens
+    while not first.is_finished:
+        action = loop.advance()
+        if state.num_new_tokens > watched.tokens:
+            watched.tokens, watched.others = state.num_new_tokens, 0
+        elif action in {Action.READ, Action.SEARCH}:
+            watched.others += 1
+            watched.most = max(watched.most, watched.others)
+    assert watched.most == 1
+
+
+def test_requests_that_need_several_rows_are_not_overtaken_for_ever() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 2, POSITIONS))
+    small = [job_of(Asked([EOS, 4 + number], {"max_new_tokens": 5}), fake)[1] for number in range(6)]
+    wide = job_of(Asked([EOS, 3], {"max_new_tokens": 2, "do_sample": True, "num_return_sequences": 2}), fake)[1]
+    for job in (*small[:2], wide, *small[2:]):
+        loop.submit(job)
+    while not wide.is_finished:
+        loop.advance()
+    assert not any(job.is_finished for job in small[2:])
+
+
+def test_a_request_that_is_taken_back_while_it_waits_costs_nothing() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 1, POSITIONS))
+    asked = Asked([EOS, 3], {"max_new_tokens": 5})
+    request, job = job_of(asked, fake)
+    loop.submit(job)
+    asked.cancel.set()
+    assert loop.advance() is Action.WAIT
+    assert request.states[0].finish_reason == "cancelled"
+    assert fake.shapes == []
+
+
+def test_a_search_that_fails_ends_itself_alone() -> None:
+    def failing() -> Iterator[None]:
+        yield
+        raise RuntimeError("no")
+
+    fake = model()
+    loop = Loop(Rows(fake.backend, 1, POSITIONS))
+    search = SearchJob(failing(), Limits())
+    other = job_of(Asked([EOS, 3], {"max_new_tokens": 5}), fake)[1]
+    loop.submit(search)
+    loop.submit(other)
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert str(search.error) == "no"
+    assert other.is_finished
+    assert other.error is None
+
+
+def test_more_samples_than_rows_are_refused() -> None:
+    fake = model()
+    settings_of_three = {"do_sample": True, "num_return_sequences": 3}
+    with pytest.raises(ValueError, match="3 rows are needed, there are 2"):
+        Loop(Rows(fake.backend, 2, POSITIONS)).submit(job_of(Asked([EOS, 3], settings_of_three), fake)[1])
+
+
+def test_times_are_of_the_request_alone() -> None:
+    request, job = job_of(Asked([EOS, 3], {"max_new_tokens": 5, "min_new_tokens": 5}), fake := model())
+    loop = Loop(Rows(fake.backend, 1, POSITIONS))
+    loop.submit(job)
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert request.steps == 4
+    assert request.prefill > 0
+    assert request.decode > 0
