@@ -1,6 +1,6 @@
 """Jobs of a loop: requests for rows, and searches that take passes of their own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -10,6 +10,10 @@ from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 
 
+def _nobody() -> None:
+    """Tells nobody."""
+
+
 @dataclass(eq=False)
 class RowJob:
     """A request whose sequences are rows of the running batch: greedy search or sampling.
@@ -17,17 +21,22 @@ class RowJob:
     Attributes:
         request: the prompt with its sequences; filled in while it runs.
         rows: its sequences that are not finished from the beginning.
+        on_pass: called after each pass that concerned it, and when it ends.
     """
 
     request: Request
     rows: Sequence[Row]
+    on_pass: Callable[[], None] = _nobody
     _began: float = field(default=0.0, init=False)
     _first_token: float | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, request: Request, selector: NextTokenSelector, limits: Limits) -> "RowJob":
+    def of(
+        cls, request: Request, selector: NextTokenSelector, limits: Limits, on_pass: Callable[[], None] = _nobody
+    ) -> "RowJob":
         """Returns the job of a request, all of whose sequences have the same rules and limits."""
-        return cls(request, [Row(state, selector, limits) for state in request.states if state.finish_reason is None])
+        rows = [Row(state, selector, limits) for state in request.states if state.finish_reason is None]
+        return cls(request, rows, on_pass)
 
     @property
     def error(self) -> Exception | None:
@@ -49,16 +58,15 @@ class RowJob:
         self._began = perf_counter()
 
     def note_pass(self) -> None:
-        """Notes the time after a pass of the model that concerned it."""
-        if not any(row.state.num_new_tokens for row in self.rows):
-            return
+        """Notes the time after a pass of the model that concerned it, and tells of it."""
         now = perf_counter()
-        if self._first_token is None:
-            self._first_token = now
-            self.request.prefill = now - self._began
-        else:
+        if self._first_token is not None:
             self.request.steps += 1
             self.request.decode = now - self._first_token
+        elif any(row.state.num_new_tokens for row in self.rows):
+            self._first_token = now
+            self.request.prefill = now - self._began
+        self.on_pass()
 
 
 @dataclass(eq=False)
@@ -66,14 +74,14 @@ class SearchJob:
     """A search that takes one pass of the model at a time: beams, drafts, or the scores of choices.
 
     Attributes:
-        passes: takes a pass at each step.
-        limits: limits of the search, which it checks itself once it has begun.
+        passes: takes a pass at each step, and checks the limits of the search.
+        on_pass: called after each pass.
         error: what ended it too early; None if nothing did.
         is_finished: True if it has ended.
     """
 
     passes: Iterator[None]
-    limits: Limits
+    on_pass: Callable[[], None] = _nobody
     error: Exception | None = None
     is_finished: bool = False
 
@@ -85,3 +93,4 @@ class SearchJob:
             self.is_finished = True
         except Exception as error:  # noqa: BLE001 -- rules may be the caller's own functions
             self.error, self.is_finished = error, True
+        self.on_pass()

@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.decoding.batching.scheduling import Action, View, next_
 class Loop(Generic[RowCacheT]):
     """The requests of one model: they wait, begin, and take turns, as `next_action` decides.
 
-    All calls must come from one thread.
+    All calls must come from one thread; the numbers may be read from any.
 
     Args:
         rows: the running batch.
@@ -100,14 +100,19 @@ class Loop(Generic[RowCacheT]):
         self._running = [job for job in self._running if not job.is_finished]
 
     def _search(self) -> None:
-        search = self._searches.popleft()
-        search.advance()
-        if not search.is_finished:
-            self._searches.append(search)
+        # Other threads may count the searches meanwhile.
+        self._searches[0].advance()
+        if self._searches[0].is_finished:
+            self._searches.popleft()
+        else:
+            self._searches.rotate(-1)
 
     def _end_waiting(self) -> None:
         """Lets requests go whose limits were reached, or that were finished, before they began."""
         for job in self._waiting:
             job.check_limits()
-        if any(job.is_finished for job in self._waiting):
+        ended = [job for job in self._waiting if job.is_finished]
+        if ended:
             self._waiting = deque(job for job in self._waiting if not job.is_finished)
+        for job in ended:
+            job.on_pass()

@@ -110,7 +110,7 @@ class Rows(Generic[RowCacheT]):
     def read(self) -> Sequence[Row]:
         """Reads a piece of the prompt that is being read; after the last, its rows get their first token and join.
 
-        If all its rows have ended, it is read no further.
+        If all its rows have ended, it is read no further. An error of the model ends them.
 
         Returns:
             The rows that have ended.
@@ -120,20 +120,14 @@ class Rows(Generic[RowCacheT]):
             return ()
         for row in reading.rows:
             row.check_limits()
-        if not all(row.is_finished for row in reading.rows):
-            scores = reading.read()
-            if scores is None:
-                return ()
-            for row in reading.rows:
-                # Rules change the logits in place, so that each row takes a copy.
-                if not row.is_finished:
-                    row.append(HostTokenScores(scores.logits().copy()))
+        if not all(row.is_finished for row in reading.rows) and not self._read_piece(reading):
+            return ()
         self._reading = None
         self._join(reading)
         return [row for row in reading.rows if row.is_finished]
 
     def step(self) -> Sequence[Row]:
-        """Appends a token to each running row in one pass of the model.
+        """Appends a token to each running row in one pass of the model, an error of which ends all of them.
 
         Returns:
             The rows that have ended.
@@ -142,11 +136,33 @@ class Rows(Generic[RowCacheT]):
             row.check_limits()
         ended = self._leave()
         if self.stepping:
-            ids = np.array([[row.state.ids[-1]] for row in self.stepping], dtype=np.int64)
-            scores = self._backend.step(ids, self._front(len(self.stepping)))
-            for number, row in enumerate(self.stepping):
-                row.append(scores[number : number + 1])
+            self._step()
         return [*ended, *self._leave()]
+
+    def _read_piece(self, reading: _Reading[RowCacheT]) -> bool:
+        """Reads a piece; returns True if nothing is left to be read."""
+        try:
+            scores = reading.read()
+        except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
+            _fail(reading.rows, error)
+            return True
+        if scores is None:
+            return False
+        for row in reading.rows:
+            # Rules change the logits in place, so that each row takes a copy.
+            if not row.is_finished:
+                row.append(HostTokenScores(scores.logits().copy()))
+        return True
+
+    def _step(self) -> None:
+        ids = np.array([[row.state.ids[-1]] for row in self.stepping], dtype=np.int64)
+        try:
+            scores = self._backend.step(ids, self._front(len(self.stepping)))
+        except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
+            _fail(self.stepping, error)
+            return
+        for number, row in enumerate(self.stepping):
+            row.append(scores[number : number + 1])
 
     def _front(self, count: int) -> RowCacheT:
         # Kept, because the model binds a cache's memory anew for each object.
@@ -172,3 +188,8 @@ class Rows(Generic[RowCacheT]):
                 self.stepping[slot] = self.stepping[last]
             self.stepping.pop()
         return ended
+
+
+def _fail(rows: Sequence[Row], error: Exception) -> None:
+    for row in rows:
+        row.error = row.error or error

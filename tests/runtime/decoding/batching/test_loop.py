@@ -73,7 +73,7 @@ class Asked:
 def job_of(asked: Asked, fake: FakeModel) -> tuple[Request, RowJob | SearchJob]:
     request, limits = asked.request(), Limits(cancel=asked.cancel)
     if asked.config.num_beams > 1 or asked.config.prompt_lookup_num_tokens:
-        return request, SearchJob(run_search(fake.backend, [request], asked.config, limits), limits)
+        return request, SearchJob(run_search(fake.backend, [request], asked.config, limits))
     return request, RowJob.of(request, NextTokenSelector(asked.config), limits)
 
 
@@ -204,7 +204,7 @@ def test_a_search_that_fails_ends_itself_alone() -> None:
 
     fake = model()
     loop = Loop(Rows(fake.backend, 1, POSITIONS))
-    search = SearchJob(failing(), Limits())
+    search = SearchJob(failing())
     other = job_of(Asked([EOS, 3], {"max_new_tokens": 5}), fake)[1]
     loop.submit(search)
     loop.submit(other)
