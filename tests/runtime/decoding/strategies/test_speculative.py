@@ -55,7 +55,7 @@ def copying_model(seed: int, share: float, *, ties: bool = False) -> RoundingMod
 
 def greedy(model: FakeModel, prompt: Sequence[int], **settings: Any) -> SequenceState:
     config = GenerationConfig(**settings)
-    state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids)
+    state = SequenceState(tuple(prompt), config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids)
     for _ in stepwise_search(model.backend, [state], NextTokenSelector(config), Limits()):
         pass
     return state
@@ -63,7 +63,7 @@ def greedy(model: FakeModel, prompt: Sequence[int], **settings: Any) -> Sequence
 
 def drafted(model: FakeModel, prompt: Sequence[int], **settings: Any) -> SequenceState:
     config = GenerationConfig(prompt_lookup_num_tokens=6, **settings)
-    state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids)
+    state = SequenceState(tuple(prompt), config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids)
     # A clock that ticks once a reading makes all passes equally long, so that drafts seem to cost nothing.
     ticks = itertools.count()
     for _ in speculative_search(model.backend, state, config, Limits(), clock=lambda: float(next(ticks))):
