@@ -29,6 +29,7 @@ from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, check_pool
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings, with_end_tokens
 from biogpt_onnx.runtime.prompt_checks import (
+    TRUNCATE,
     Truncation,
     as_list,
     as_text,
@@ -345,7 +346,7 @@ class BioGPT:
             ids = tuple(self._encode(text_or_ids, config))
         else:
             ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
-        return Prefix(self._backend, fit(ids, self._backend.max_positions, config))
+        return Prefix(self._backend, fit(ids, self._backend.max_positions, config, "give a shorter beginning"))
 
     def continuations(
         self, texts: Sequence[str], *, eos_token_id: WholeNumber | TokenIds | Literal["model"] | None = MODEL
@@ -406,7 +407,7 @@ class BioGPT:
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
-        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        encoded = [self._encode_prompt(prompt, config, prefix, "shorten the prompt") for prompt in as_list(prompts)]
         found = self._choose(encoded, choices, ends=ends)
         return found[0] if isinstance(prompts, str | Prefix) else found
 
@@ -426,7 +427,8 @@ class BioGPT:
         Raises:
             PromptError: ids outside the vocabulary, or more than the model's positions.
         """
-        ids = fit(check_ids(token_ids, self.tokenizer.vocab_size), self._backend.max_positions, GenerationConfig())
+        ids = check_ids(token_ids, self.tokenizer.vocab_size)
+        ids = fit(ids, self._backend.max_positions, GenerationConfig(), "give fewer tokens")
         return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
 
     def score(
@@ -452,8 +454,9 @@ class BioGPT:
         targets = self._encode(as_text(text), config)[1:]
         if not targets:
             raise PromptError("the text is empty: there is nothing to score")
-        prompt_ids, shared = self._encode_prompt(prompt, config, None)
-        fit((*prompt_ids, *targets), self._backend.max_positions, config)
+        advice = "score it in parts, each behind the end of the one before as its prompt"
+        prompt_ids, shared = self._encode_prompt(prompt, config, None, "shorten the prompt")
+        fit((*prompt_ids, *targets), self._backend.max_positions, config, advice, "the text with its prompt")
         scores = self._backend.score_tokens(prompt_ids, shared, targets)
         return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
 
@@ -656,12 +659,14 @@ class BioGPT:
     def _continuation_ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text)[1:]
 
-    def _encode_prompt(self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None) -> _Encoded:
+    def _encode_prompt(
+        self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None, advice: str = TRUNCATE
+    ) -> _Encoded:
         self._check_prefix(prefix)
         if isinstance(prompt, Prefix):
             self._check_prefix(prompt)
             return prompt.ids, prompt
-        return fit(self._encode(prompt, config), self._backend.max_positions, config), prefix
+        return fit(self._encode(prompt, config), self._backend.max_positions, config, advice), prefix
 
     def _check_prefix(self, prefix: object) -> None:
         if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._backend)):

@@ -11,7 +11,8 @@ from biogpt_onnx.runtime.errors import ConfigError, PromptError
 Truncation = Literal["error", "right"]
 """The handling of a text that is longer than the model's positions: "error" refuses it, "right" drops its end."""
 
-_TRUNCATE = 'shorten it, or set truncation to "left" or "right"'
+TRUNCATE = 'shorten it, or set truncation to "left" or "right"'
+"""Remedy for a prompt that is too long to be continued."""
 
 
 def as_list(prompts: object) -> list[str | Prefix[Any]]:
@@ -118,7 +119,9 @@ def _check_id(token: object, vocab_size: int) -> int:
     return plain
 
 
-def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig, advice: str = _TRUNCATE) -> tuple[int, ...]:
+def fit(
+    ids: Sequence[int], max_positions: int, config: GenerationConfig, advice: str = TRUNCATE, what: str = "a prompt"
+) -> tuple[int, ...]:
     """Returns a prompt within the model's positions, shortened if the configuration allows it.
 
     Args:
@@ -126,6 +129,7 @@ def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig, advice
         max_positions: most tokens that the model reads.
         config: the settings; `truncation` says if the prompt may be shortened.
         advice: remedy that the error names.
+        what: name of the prompt in the error.
 
     Raises:
         PromptError: the prompt is too long and may not be shortened.
@@ -133,7 +137,7 @@ def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig, advice
     if len(ids) <= max_positions:
         return tuple(ids)
     if config.truncation == "error":
-        raise PromptError(f"a prompt has {len(ids):,} tokens, the model {max_positions:,} positions: {advice}")
+        raise PromptError(f"{what} has {len(ids):,} tokens, the model {max_positions:,} positions: {advice}")
     # The last new token is never read, so it needs no position.
     room = max(2, max_positions - config.most_new_tokens(0) + 1)
     return (*ids[:1], *ids[len(ids) - room + 1 :]) if config.truncation == "left" else tuple(ids[:room])

@@ -52,5 +52,5 @@ def shown(value: object) -> str:
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # Python writes no whole number of more than some 4,300 digits.
-        text = f"a {type(value).__name__} that is too long to show"
+        text = "a value that is too long to show"
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 2] + " …"
