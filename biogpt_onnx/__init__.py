@@ -7,10 +7,12 @@ print(model.generate("Aspirin inhibits", max_new_tokens=32).text)
 """
 
 from biogpt_onnx._version import __version__
+from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream
 from biogpt_onnx.runtime.classification.results import EntitySpan, TextClassification, TokenTag, TokenTags
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.settings import Settings
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import (
     BioGptError,
@@ -24,9 +26,12 @@ from biogpt_onnx.runtime.errors import (
 )
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.results import Choice, Choices, Generation, Hypothesis, Score, Timings
-from biogpt_onnx.runtime.stream import TextStream
+from biogpt_onnx.runtime.stream import BatchStream, TextStream
 
 __all__ = [
+    "AsyncBatchStream",
+    "AsyncTextStream",
+    "BatchStream",
     "BioGPT",
     "BioGptError",
     "BundleError",
@@ -44,6 +49,7 @@ __all__ = [
     "PromptError",
     "ProviderError",
     "Score",
+    "Settings",
     "TextClassification",
     "TextStream",
     "Timings",

@@ -200,7 +200,7 @@ def _compare_greedy(
 
 
 def _greedy(session: Backend[Any], prompts: Sequence[Sequence[int]], config: GenerationConfig) -> list[list[int]]:
-    states = [SequenceState(tuple(ids), config.max_new_tokens) for ids in prompts]
+    states = [SequenceState(tuple(ids), config.most_new_tokens(len(ids))) for ids in prompts]
     for _ in stepwise_search(session, states, NextTokenSelector(config), Limits()):
         pass
     return [state.token_ids for state in states]

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from time import perf_counter
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream, in_thread
 from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
@@ -21,11 +23,13 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
+from biogpt_onnx.runtime.decoding.settings import Settings, TokenIds, TokenRows, WholeNumber
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, check_pooling, pooled
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings, with_end_tokens
 from biogpt_onnx.runtime.prompt_checks import (
+    TRUNCATE,
     Truncation,
     as_list,
     as_text,
@@ -46,7 +50,7 @@ from biogpt_onnx.runtime.request_building import (
     seeds,
 )
 from biogpt_onnx.runtime.results import Choices, Generation, Score
-from biogpt_onnx.runtime.stream import TextStream
+from biogpt_onnx.runtime.stream import BatchStream, StreamedRow, TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 Prompt = str | Prefix[Any]
@@ -93,7 +97,7 @@ class BioGPT:
         return self._any_backend.scores_prompts_together
 
     @overload
-    def generate(
+    def generate(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
         prompts: Prompt,
         config: GenerationConfig | None = None,
@@ -101,7 +105,7 @@ class BioGPT:
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> Generation: ...
 
     @overload
@@ -113,7 +117,7 @@ class BioGPT:
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> list[Generation]: ...
 
     def generate(
@@ -124,7 +128,7 @@ class BioGPT:
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> Generation | list[Generation]:
         """Continues one prompt, or each of several.
 
@@ -146,25 +150,61 @@ class BioGPT:
             PromptError: no prompts, prompts that are not strings, or one longer than the model's positions.
             ConfigError: a bad setting, or rules that exclude every token.
         """
-        start = perf_counter()
         config = self._configure(config, settings)
-        limits = Limits(config.max_time, cancel)
-        is_single = isinstance(prompts, str | Prefix)
-        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
-        requests = self._requests(encoded, config, allowed)
-        tokenize_seconds = perf_counter() - start
-        generations = self._generate(requests, config, limits, tokenize_seconds=tokenize_seconds)
-        return generations[0] if is_single else generations
+        return self._answer(prompts, config, Limits(config.max_time, cancel), prefix, allowed)
 
-    def generate_ids(
+    @overload
+    async def agenerate(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
-        prompt_ids: Sequence[Sequence[int]],
+        prompts: Prompt,
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
-        **settings: Any,
+        **settings: Unpack[Settings],
+    ) -> Generation: ...
+
+    @overload
+    async def agenerate(
+        self,
+        prompts: Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> list[Generation]: ...
+
+    async def agenerate(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> Generation | list[Generation]:
+        """Continues one prompt, or each of several, in a thread of its own, while asyncio's other tasks go on.
+
+        Arguments, results and errors are those of `generate`. Cancelling the task ends the generation after the step
+        that is being computed; the task ends when nothing is computed any more.
+        """
+        config = self._configure(config, settings)
+        limits = Limits(config.max_time, cancel)
+        return await in_thread(lambda: self._answer(prompts, config, limits, prefix, allowed), limits.cancel)
+
+    def generate_ids(
+        self,
+        prompt_ids: TokenRows,
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
     ) -> list[Generation]:
         """Continues sequences of token ids, each of which should start with `</s>` (2); see `generate`.
 
@@ -178,46 +218,116 @@ class BioGPT:
         encoded = [(ids, prefix) for ids in check_batch(prompt_ids, self.tokenizer.vocab_size)]
         return self._generate(self._requests(encoded, config, allowed), config, limits, tokenize_seconds=0.0)
 
-    def stream(
+    @overload
+    def stream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
-        prompt: Prompt,
+        prompts: Prompt,
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
-        **settings: Any,
-    ) -> TextStream:
-        """Continues a prompt and yields the text piece by piece, as soon as no later token can change it.
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> TextStream: ...
+
+    @overload
+    def stream(
+        self,
+        prompts: Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> BatchStream: ...
+
+    def stream(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> TextStream | BatchStream:
+        """Continues one prompt, or each of several, and yields text as soon as no later token can change it.
 
         The pieces together are the text that `generate` gives. Settings and errors are those of `generate`; errors are
         raised at the call, not at the first piece. Closing the stream ends the generation; the stream's `generation`
         then holds the text so far.
+
+        Returns:
+            For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
         start = perf_counter()
         config = self._configure(config, settings)
         if config.do_sample and config.num_return_sequences > 1:
             raise ConfigError(
-                f"num_return_sequences is {config.num_return_sequences}, but a stream is one text: set it to 1, or use "
-                "generate"
+                f"num_return_sequences is {config.num_return_sequences}, but a stream is one text for each prompt: set "
+                "it to 1, or use generate"
             )
-        if not isinstance(prompt, str | Prefix):
-            raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a string")
-        limits = Limits(config.max_time)
-        (request,) = self._requests([self._encode_prompt(prompt, config, prefix)], config, allowed)
-        tokenize_seconds = perf_counter() - start
-        prompt_ids = request.states[0].prompt_ids
-        text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
-        return TextStream(
-            run_search(self._backend, [request], config, limits),
-            request,
-            text,
-            limits,
-            lambda: build_generation(self.tokenizer, request, config, tokenize_seconds=tokenize_seconds),
-        )
+        limits = Limits(config.max_time, cancel)
+        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        requests = self._requests(encoded, config, allowed)
+        finish = partial(build_generation, self.tokenizer, config=config, tokenize_seconds=perf_counter() - start)
+        rows = []
+        for request in requests:
+            prompt_ids = request.states[0].prompt_ids
+            text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
+            rows.append(StreamedRow(request, text, finish))
+        batch = BatchStream(run_search(self._backend, requests, config, limits), rows, limits)
+        return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
+
+    @overload
+    def astream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
+        self,
+        prompts: Prompt,
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> AsyncTextStream: ...
+
+    @overload
+    def astream(
+        self,
+        prompts: Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> AsyncBatchStream: ...
+
+    def astream(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> AsyncTextStream | AsyncBatchStream:
+        """Continues one prompt, or each of several, as a stream for asyncio: `async for piece in model.astream(...)`.
+
+        Arguments and errors are those of `stream`. Each piece is computed in a thread when it is asked for. Cancelling
+        the task that waits for it ends the generation after the step that is being computed, and so does `aclose`.
+
+        Returns:
+            For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
+        """
+        stream = self.stream(prompts, config, prefix=prefix, allowed=allowed, cancel=cancel, **settings)
+        return AsyncTextStream(stream) if isinstance(stream, TextStream) else AsyncBatchStream(stream)
 
     def prefix(
         self,
-        text_or_ids: str | Sequence[int],
+        text_or_ids: str | TokenIds,
         *,
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
@@ -236,10 +346,10 @@ class BioGPT:
             ids = tuple(self._encode(text_or_ids, config))
         else:
             ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
-        return Prefix(self._backend, fit(ids, self._backend.max_positions, config))
+        return Prefix(self._backend, fit(ids, self._backend.max_positions, config, "give a shorter beginning"))
 
     def continuations(
-        self, texts: Sequence[str], *, eos_token_id: int | Sequence[int] | Literal["model"] | None = MODEL
+        self, texts: Sequence[str], *, eos_token_id: WholeNumber | TokenIds | Literal["model"] | None = MODEL
     ) -> TokenTrie:
         """Returns a rule for `generate(..., allowed=...)`: the new text must be one of these, and end there.
 
@@ -251,7 +361,7 @@ class BioGPT:
         Raises:
             ConfigError: there are no texts, or one is empty.
         """
-        end_tokens = with_end_tokens(GenerationConfig(eos_token_id=eos_token_id), self.manifest).end_token_ids
+        end_tokens = with_end_tokens(GenerationConfig().replace(eos_token_id=eos_token_id), self.manifest).end_token_ids
         endings: list[tuple[int, ...]] = [(token,) for token in end_tokens] or [()]
         rows = [check_choices("allowed", [text], self._continuation_ids)[0] for text in texts]
         return TokenTrie((*ids, *ending) for ids in rows for ending in endings)
@@ -297,13 +407,11 @@ class BioGPT:
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
-        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        encoded = [self._encode_prompt(prompt, config, prefix, "shorten the prompt") for prompt in as_list(prompts)]
         found = self._choose(encoded, choices, ends=ends)
         return found[0] if isinstance(prompts, str | Prefix) else found
 
-    def choose_ids(
-        self, prompt_ids: Sequence[Sequence[int]], choices: Sequence[str], *, ends: bool = False
-    ) -> list[Choices]:
+    def choose_ids(self, prompt_ids: TokenRows, choices: Sequence[str], *, ends: bool = False) -> list[Choices]:
         """Scores each of several continuations after sequences of token ids; see `choose`.
 
         Raises:
@@ -313,13 +421,14 @@ class BioGPT:
         encoded: list[_Encoded] = [(ids, None) for ids in check_batch(prompt_ids, self.tokenizer.vocab_size)]
         return self._choose(encoded, choices, ends=ends)
 
-    def logits(self, token_ids: Sequence[int]) -> npt.NDArray[np.float32]:
+    def logits(self, token_ids: TokenIds) -> npt.NDArray[np.float32]:
         """Returns the logits after each token of a sequence, [len(token_ids), vocab].
 
         Raises:
             PromptError: ids outside the vocabulary, or more than the model's positions.
         """
-        ids = fit(check_ids(token_ids, self.tokenizer.vocab_size), self._backend.max_positions, GenerationConfig())
+        ids = check_ids(token_ids, self.tokenizer.vocab_size)
+        ids = fit(ids, self._backend.max_positions, GenerationConfig(), "give fewer tokens")
         return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
 
     def score(
@@ -345,8 +454,9 @@ class BioGPT:
         targets = self._encode(as_text(text), config)[1:]
         if not targets:
             raise PromptError("the text is empty: there is nothing to score")
-        prompt_ids, shared = self._encode_prompt(prompt, config, None)
-        fit((*prompt_ids, *targets), self._backend.max_positions, config)
+        advice = "score it in parts, each behind the end of the one before as its prompt"
+        prompt_ids, shared = self._encode_prompt(prompt, config, None, "shorten the prompt")
+        fit((*prompt_ids, *targets), self._backend.max_positions, config, advice, "the text with its prompt")
         scores = self._backend.score_tokens(prompt_ids, shared, targets)
         return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
 
@@ -549,12 +659,14 @@ class BioGPT:
     def _continuation_ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text)[1:]
 
-    def _encode_prompt(self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None) -> _Encoded:
+    def _encode_prompt(
+        self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None, advice: str = TRUNCATE
+    ) -> _Encoded:
         self._check_prefix(prefix)
         if isinstance(prompt, Prefix):
             self._check_prefix(prompt)
             return prompt.ids, prompt
-        return fit(self._encode(prompt, config), self._backend.max_positions, config), prefix
+        return fit(self._encode(prompt, config), self._backend.max_positions, config, advice), prefix
 
     def _check_prefix(self, prefix: object) -> None:
         if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._backend)):
@@ -571,6 +683,21 @@ class BioGPT:
             room = room_for_new_tokens(ids, self._backend.max_positions, config)
             requests.append(build_request(self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed))
         return requests
+
+    def _answer(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        config: GenerationConfig,
+        limits: Limits,
+        prefix: Prefix[Any] | None,
+        allowed: Allowed,
+    ) -> Generation | list[Generation]:
+        start = perf_counter()
+        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        requests = self._requests(encoded, config, allowed)
+        tokenize_seconds = perf_counter() - start
+        generations = self._generate(requests, config, limits, tokenize_seconds=tokenize_seconds)
+        return generations[0] if isinstance(prompts, str | Prefix) else generations
 
     def _generate(
         self, requests: Sequence[Request], config: GenerationConfig, limits: Limits, *, tokenize_seconds: float

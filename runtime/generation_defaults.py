@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from biogpt_onnx.runtime.bundle import Manifest
-from biogpt_onnx.runtime.decoding.config import MODEL, ONLY_BEAMS, ONLY_SAMPLING, GenerationConfig
+from biogpt_onnx.runtime.decoding.config import (
+    INSTEAD_OF,
+    MODEL,
+    ONLY_BEAMS,
+    ONLY_SAMPLING,
+    SETTING_NAMES,
+    GenerationConfig,
+    default_of,
+)
+from biogpt_onnx.runtime.decoding.other_names import own_settings
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
@@ -38,7 +47,10 @@ def config_with_defaults(defaults: Mapping[str, Any], settings: Mapping[str, Any
     Raises:
         ConfigError: there is no such setting, or its value is bad.
     """
-    kept = {name: value for name, value in defaults.items() if name not in settings}
+    own = own_settings(settings, SETTING_NAMES)
+    settings = {name: default_of(name) if value is None else value for name, value in own.items()}
+    replaced = [other for name, other in INSTEAD_OF.items() if settings.get(name)]
+    kept = {name: value for name, value in defaults.items() if name not in settings and name not in replaced}
     if settings.get("do_sample") or settings.get("prompt_lookup_num_tokens"):
         kept.pop("num_beams", None)
     if settings.get("num_beams", 1) != 1 or settings.get("prompt_lookup_num_tokens"):
@@ -51,8 +63,9 @@ def config_with_defaults(defaults: Mapping[str, Any], settings: Mapping[str, Any
             kept.pop(name, None)
     if kept.keys() & {"num_return_sequences"} and not chosen.get("do_sample") and chosen.get("num_beams", 1) == 1:
         del kept["num_return_sequences"]
-    if kept.keys() & {"min_new_tokens"} and "max_new_tokens" in settings:
-        del kept["min_new_tokens"]
+    if settings.keys() & {"max_new_tokens", "max_length"}:
+        for name in ("min_new_tokens", "min_length"):
+            kept.pop(name, None)
     return GenerationConfig().replace(**kept | dict(settings))
 
 

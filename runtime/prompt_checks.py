@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.plain_values import plain_number, plain_sequence, shown
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 
 Truncation = Literal["error", "right"]
 """The handling of a text that is longer than the model's positions: "error" refuses it, "right" drops its end."""
+
+TRUNCATE = 'shorten it, or set truncation to "left" or "right"'
+"""Remedy for a prompt that is too long to be continued."""
 
 
 def as_list(prompts: object) -> list[str | Prefix[Any]]:
@@ -86,33 +88,48 @@ def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:
     Raises:
         PromptError: there are no sequences, or one is empty, or holds anything but ids of the vocabulary.
     """
-    if isinstance(batch, str | bytes) or not isinstance(batch, Sequence | np.ndarray):
+    rows = plain_sequence(batch)
+    if rows is None:
         raise PromptError(f"token ids are of type {type(batch).__name__}: give a list of lists of whole numbers")
-    if len(batch) == 0:
+    if not rows:
         raise PromptError("the list of prompts is empty: give at least one")
-    return [check_ids(ids, vocab_size) for ids in batch]
+    return [check_ids(ids, vocab_size) for ids in rows]
 
 
 def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
-    """Returns a sequence of token ids as plain integers.
+    """Returns a sequence of token ids, which may be an array or a tensor, as plain integers.
 
     Raises:
         PromptError: the sequence is empty, or holds anything but ids of the vocabulary.
     """
-    if isinstance(ids, str | bytes) or not isinstance(ids, Sequence | np.ndarray):
+    tokens = plain_sequence(ids)
+    if tokens is None:
         raise PromptError(f"token ids are of type {type(ids).__name__}: give a list of whole numbers")
-    if len(ids) == 0:
+    if not tokens:
         raise PromptError("a sequence of token ids is empty: it must hold at least the starting token, 2")
-    for token in ids:
-        if isinstance(token, bool) or not isinstance(token, int | np.integer):
-            raise PromptError(f"token id {token!r} is not a whole number")
-        if not 0 <= token < vocab_size:
-            raise PromptError(f"token id {token} is outside the vocabulary of {vocab_size:,}")
-    return tuple(int(token) for token in ids)
+    return tuple(_check_id(token, vocab_size) for token in tokens)
 
 
-def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tuple[int, ...]:
+def _check_id(token: object, vocab_size: int) -> int:
+    plain = plain_number(token)
+    if type(plain) is not int:
+        raise PromptError(f"token id {shown(token)} is not a whole number")
+    if not 0 <= plain < vocab_size:
+        raise PromptError(f"token id {plain} is outside the vocabulary of {vocab_size:,}")
+    return plain
+
+
+def fit(
+    ids: Sequence[int], max_positions: int, config: GenerationConfig, advice: str = TRUNCATE, what: str = "a prompt"
+) -> tuple[int, ...]:
     """Returns a prompt within the model's positions, shortened if the configuration allows it.
+
+    Args:
+        ids: token ids of the prompt.
+        max_positions: most tokens that the model reads.
+        config: the settings; `truncation` says if the prompt may be shortened.
+        advice: remedy that the error names.
+        what: name of the prompt in the error.
 
     Raises:
         PromptError: the prompt is too long and may not be shortened.
@@ -120,12 +137,9 @@ def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tup
     if len(ids) <= max_positions:
         return tuple(ids)
     if config.truncation == "error":
-        raise PromptError(
-            f"a prompt has {len(ids):,} tokens, the model {max_positions:,} positions: "
-            'shorten it, or set truncation to "left" or "right"'
-        )
+        raise PromptError(f"{what} has {len(ids):,} tokens, the model {max_positions:,} positions: {advice}")
     # The last new token is never read, so it needs no position.
-    room = max(2, max_positions - config.max_new_tokens + 1)
+    room = max(2, max_positions - config.most_new_tokens(0) + 1)
     return (*ids[:1], *ids[len(ids) - room + 1 :]) if config.truncation == "left" else tuple(ids[:room])
 
 

@@ -9,7 +9,7 @@ from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
-from biogpt_onnx.runtime.decoding.stopping import ContinuationText
+from biogpt_onnx.runtime.decoding.stopping import CallersEnd, ContinuationText
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
@@ -68,8 +68,12 @@ def seeds(config: GenerationConfig, count: int) -> list[int | None]:
 
 
 def room_for_new_tokens(prompt_ids: Sequence[int], max_positions: int, config: GenerationConfig) -> int:
-    """Returns the number of new tokens that a prompt may get; the last one is never read, so it needs no position."""
-    return min(config.max_new_tokens, max_positions - len(prompt_ids) + 1)
+    """Returns the number of new tokens that a prompt may get; the last one is never read, so it needs no position.
+
+    Raises:
+        ConfigError: `max_length` leaves no room for a new token.
+    """
+    return min(config.most_new_tokens(len(prompt_ids)), max_positions - len(prompt_ids) + 1)
 
 
 def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to prompt
@@ -100,7 +104,7 @@ def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to p
             max_new_tokens,
             eos_token_id=config.end_token_ids,
             random=generator,
-            watch=continuation_text(tokenizer, prompt_ids, config) if config.stop_strings else None,
+            watch=_callers_end(tokenizer, prompt_ids, config),
             allowed=rule,
             prefix=prefix,
         )
@@ -113,7 +117,14 @@ def continuation_text(
     tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], config: GenerationConfig
 ) -> ContinuationText:
     """Returns the text of a prompt's continuation, which has no tokens yet."""
-    return ContinuationText(IncrementalDecoder(tokenizer, prompt_ids), config.stop_strings)
+    decoder = IncrementalDecoder(tokenizer, prompt_ids)
+    return ContinuationText(decoder, config.stop_strings, decoder.prompt_text)
+
+
+def _callers_end(tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], config: GenerationConfig) -> CallersEnd | None:
+    if not (config.stop_strings or config.stopping_criteria):
+        return None
+    return CallersEnd(continuation_text(tokenizer, prompt_ids, config), config.stopping_criteria, prompt_ids)
 
 
 def build_generation(

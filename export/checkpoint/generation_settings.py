@@ -85,6 +85,11 @@ def _is_setting(name: str) -> bool:
     return entry is not None and name != _EOS and entry.meaning is not Meaning.HARMLESS
 
 
+def _is_read(name: str) -> bool:
+    entry = find(GENERATION_FIELDS, name)
+    return entry is not None and entry.meaning is Meaning.READ
+
+
 def _chosen(content: Mapping[str, object]) -> list[str]:
     """Returns the settings that differ from what transformers writes by default."""
     found = []
@@ -117,7 +122,7 @@ def _settings(
 ) -> dict[str, Any]:
     check_fields(file_name, content, GENERATION_FIELDS, problems, _ADVICE)
     names = GenerationConfig.__dataclass_fields__
-    settings: dict[str, Any] = {name: content[name] for name in _chosen(content) if name in names}
+    settings: dict[str, Any] = {name: content[name] for name in _chosen(content) if name in names and _is_read(name)}
     if content.get("do_sample") is True:
         settings.setdefault("top_k", _TOP_K if content.get("top_k") is None else content["top_k"])
     for group, applies, remedy in (

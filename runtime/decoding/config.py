@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.checks import Check
+from biogpt_onnx.runtime.decoding.other_names import own_settings
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
@@ -21,23 +22,38 @@ MODEL: Literal["model"] = "model"
 CustomProcessor = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """A caller's own rule: takes a sequence's ids, prompt included, and the logits [vocab] after it; returns logits."""
 
+CustomStop = Callable[[npt.NDArray[np.int64], str], bool]
+"""A caller's own end: takes a sequence's ids, prompt included, and its new text so far; returns True to end it."""
+
+DEFAULT_NEW_TOKENS = 64
+"""Most new tokens if neither `max_new_tokens` nor `max_length` is given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
     """The settings of a generation.
 
     Names, meanings and the order of the rules are transformers' where it has the setting. Unlike there, no token is
-    cut off by default: `top_k` is 0.
+    cut off by default: `top_k` is 0. None turns a setting off, which is its default. Numbers and ids may also be those
+    of numpy and torch, and lists of ids arrays or tensors.
 
     Attributes:
-        max_new_tokens: most tokens to generate; fewer if the model's positions run out first.
+        max_new_tokens: most tokens to generate, by default 64; fewer if the model's positions run out first. None if
+            `max_length` is given.
         min_new_tokens: number of new tokens before which no token of `eos_token_id` is selected.
+        max_length: most tokens of the prompt and the new ones together, instead of `max_new_tokens`; the tokenizer puts
+            `</s>` before each prompt, which counts.
+        min_length: number of tokens, those of the prompt included, before which no token of `eos_token_id` is selected;
+            instead of `min_new_tokens`.
         max_time: seconds after which generation ends with the tokens so far; checked after each step, and between the
             chunks of 512 tokens in which a prompt is read. None for no limit.
         eos_token_id: token that ends a sequence, or several of which each does; "model" for those of the model, which
             are `</s>` (2) unless its checkpoint has others; None to go on to `max_new_tokens`.
         stop_strings: strings at whose first appearance generation ends; the text ends before it. One string, or
-            several.
+            several. A string that begins in the prompt and is completed by the new text counts, as in transformers.
+        stopping_criteria: the caller's own ends: functions that are called after each new token with a sequence's ids,
+            prompt included, and its new text so far, and return True to end it there. Each sequence is asked for by
+            itself.
         num_beams: number of beams that are followed at once; 1 for no beam search.
         num_return_sequences: number of continuations that are returned for each prompt: the best beams, or samples.
         length_penalty: with beams, exponent of the length in a hypothesis's score, which is its log-probability /
@@ -77,11 +93,14 @@ class GenerationConfig:
         normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
     """
 
-    max_new_tokens: int = 64
+    max_new_tokens: int | None = None
     min_new_tokens: int = 0
+    max_length: int | None = None
+    min_length: int = 0
     max_time: float | None = None
     eos_token_id: int | Sequence[int] | Literal["model"] | None = "model"  # noqa: S105 -- no password
     stop_strings: Sequence[str] = ()
+    stopping_criteria: Sequence[CustomStop] = ()
     num_beams: int = 1
     num_return_sequences: int = 1
     length_penalty: float = 1.0
@@ -117,20 +136,40 @@ class GenerationConfig:
             ConfigError: a value is bad, or settings conflict; the message names the fields and the remedy.
         """
         for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+            value = getattr(self, name)
+            object.__setattr__(self, name, check(name, default_of(name) if value is None else value))
+        if self.max_new_tokens is None and self.max_length is None:
+            object.__setattr__(self, "max_new_tokens", DEFAULT_NEW_TOKENS)
         _refuse_conflicts(self)
 
     def replace(self, **settings: Any) -> Self:  # noqa: ANN401 -- each setting is checked by the new configuration
         """Returns the configuration with other values for some settings.
 
+        Of `max_new_tokens` and `max_length`, and of `min_new_tokens` and `min_length`, the new one replaces the other.
+        Settings of transformers that change nothing here, such as `use_cache`, are taken and dropped.
+
         Raises:
             ConfigError: there is no such setting, or its value is bad.
         """
-        names = [field.name for field in dataclasses.fields(self)]
-        for name in settings:
-            if name not in names:
-                raise ConfigError(f"{name} is not a setting of this version: choose from {', '.join(names)}")
-        return dataclasses.replace(self, **settings)
+        own = own_settings(settings, SETTING_NAMES)
+        replaced = [other for name, other in INSTEAD_OF.items() if own.get(name) is not None]
+        chosen: dict[str, Any] = dict.fromkeys(replaced) | own
+        return dataclasses.replace(self, **chosen)
+
+    def most_new_tokens(self, prompt_length: int) -> int:
+        """Returns the most new tokens behind a prompt of so many tokens, as the settings say.
+
+        Raises:
+            ConfigError: `max_length` leaves no room for a new token.
+        """
+        if self.max_length is None:
+            return DEFAULT_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens
+        if self.max_length <= prompt_length:
+            raise ConfigError(
+                f"max_length is {self.max_length:,}, which counts the prompt, too, and a prompt has {prompt_length:,} "
+                "tokens: raise it, or give max_new_tokens"
+            )
+        return self.max_length - prompt_length
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Refuses settings that name tokens outside a model's vocabulary.
@@ -163,14 +202,18 @@ class GenerationConfig:
 
 
 _CHECKS: dict[str, Check] = {
-    "max_new_tokens": checks.whole_number(1),
+    "max_new_tokens": checks.optional(checks.whole_number(1)),
     "min_new_tokens": checks.whole_number(0),
+    "max_length": checks.optional(checks.whole_number(1)),
+    "min_length": checks.whole_number(0),
     "max_time": checks.optional(checks.number(above=0)),
     "eos_token_id": checks.end_tokens,
     "stop_strings": checks.strings,
+    "stopping_criteria": checks.callables("a sequence's token ids and its new text"),
     "num_beams": checks.whole_number(1),
     "num_return_sequences": checks.whole_number(1),
-    "length_penalty": checks.number(),
+    # Beyond these, the power of a sequence's length is no number that a computer holds.
+    "length_penalty": checks.number(least=-50, most=50),
     "early_stopping": checks.one_of([False, True, "never"]),
     "do_sample": checks.flag,
     "seed": checks.optional(checks.seeds),
@@ -189,7 +232,7 @@ _CHECKS: dict[str, Check] = {
     "begin_suppress_tokens": checks.token_ids,
     "forced_bos_token_id": checks.optional(checks.whole_number(0)),
     "forced_eos_token_id": checks.optional(checks.whole_number(0)),
-    "logits_processors": checks.callables,
+    "logits_processors": checks.callables("a sequence's token ids and its logits"),
     "prompt_lookup_num_tokens": checks.whole_number(0),
     "max_matching_ngram_size": checks.whole_number(1),
     "truncation": checks.one_of(get_args(Truncation)),
@@ -211,12 +254,26 @@ ONLY_SAMPLING = (
 ONLY_BEAMS = ("length_penalty", "early_stopping")
 """Settings that have a meaning with beams alone."""
 
+SETTING_NAMES = tuple(field.name for field in dataclasses.fields(GenerationConfig))
+"""Names of all settings."""
+
+INSTEAD_OF = {
+    "max_new_tokens": "max_length",
+    "max_length": "max_new_tokens",
+    "min_new_tokens": "min_length",
+    "min_length": "min_new_tokens",
+}
+"""For each setting of a length, the one that says the same with or without the prompt."""
+
+
+def default_of(name: str) -> object:
+    """Returns the value that None stands for: a setting's default, with which it is off."""
+    # None is a value of its own here: no token ends a sequence.
+    return None if name == "eos_token_id" else GenerationConfig.__dataclass_fields__[name].default
+
 
 def _refuse_conflicts(config: GenerationConfig) -> None:
-    if config.min_new_tokens > config.max_new_tokens:
-        raise ConfigError(
-            f"min_new_tokens is {config.min_new_tokens}, above max_new_tokens {config.max_new_tokens}: raise the latter"
-        )
+    _refuse_conflicting_lengths(config)
     if config.do_sample and config.num_beams > 1:
         raise ConfigError(
             f"do_sample is True and num_beams {config.num_beams}: sample with num_beams=1, or search with "
@@ -237,6 +294,24 @@ def _refuse_conflicts(config: GenerationConfig) -> None:
                 f"prompt_lookup_num_tokens is {config.prompt_lookup_num_tokens} and {name} {getattr(config, name)}: "
                 f"set {name}={needed}, which drafts need, or prompt_lookup_num_tokens=0"
             )
+
+
+def _refuse_conflicting_lengths(config: GenerationConfig) -> None:
+    for with_prompt, without in (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")):
+        if getattr(config, with_prompt) and getattr(config, without):
+            raise ConfigError(
+                f"{with_prompt} is {getattr(config, with_prompt)} and {without} {getattr(config, without)}: give one "
+                "of them; the first counts the prompt, too"
+            )
+    for least, most in (("min_new_tokens", "max_new_tokens"), ("min_length", "max_length")):
+        limit = getattr(config, most)
+        if limit is not None and getattr(config, least) > limit:
+            raise ConfigError(f"{least} is {getattr(config, least)}, above {most} {limit}: raise the latter")
+    if config.max_length is not None and config.truncation != "error":
+        raise ConfigError(
+            f"truncation is {config.truncation!r} and max_length {config.max_length}: give max_new_tokens instead, for "
+            "which a prompt that is cut leaves room"
+        )
 
 
 def _changed(config: GenerationConfig, names: Sequence[str]) -> list[str]:

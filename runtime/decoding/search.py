@@ -21,6 +21,8 @@ def run_search(
 ) -> Iterator[None]:
     """Continues every request's sequences; yields after each pass of the model, and records its results in the request.
 
+    It yields once more when some requests are answered before others begin, so that a stream need not wait for these.
+
     Greedy search and sampling take all rows together through each step. Speculative decoding verifies the draft of one
     prompt at a time. With beams, as many prompts are searched together as the backend allows.
 
@@ -32,9 +34,11 @@ def run_search(
         for first in range(0, len(requests), together):
             group = requests[first : first + together]
             yield from _timed(_beams(backend, group, config, limits), group)
+            yield
     elif config.prompt_lookup_num_tokens:
         for request in requests:
             yield from _timed(_speculative(backend, request, config, limits), [request])
+            yield
     else:
         yield from _timed(_stepwise(backend, requests, config, limits), requests)
 
@@ -78,6 +82,7 @@ def _timed(search: _Search, requests: Sequence[Request]) -> Iterator[None]:
         except StopIteration as end:
             for request in requests:
                 request.captured_steps = end.value.captured_steps
+                request.has_ended = True
             return
         now, steps = perf_counter(), steps + 1
         if steps == 0:

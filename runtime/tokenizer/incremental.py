@@ -31,6 +31,9 @@ class IncrementalDecoder:
         prompt_ids: ids of the prompt, which decides if the text begins with a space and if a quote opens or closes.
             Without words in the prompt the pieces are `tokenizer.decode(ids)`.
 
+    Attributes:
+        prompt_text: text of the decoded prompt.
+
     Raises:
         PromptError: an id is outside the vocabulary.
     """
@@ -38,9 +41,10 @@ class IncrementalDecoder:
     def __init__(self, tokenizer: ReadableIds, prompt_ids: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
         self._detokenizer = Detokenizer()
-        self._detokenizer.push(tokenizer.prompt_text_of(prompt_ids))
+        certain = self._detokenizer.push(tokenizer.prompt_text_of(prompt_ids))
         # The end of the decoded prompt, which the detokenizer holds back because more ids may change it.
         self._end_of_prompt = copy.deepcopy(self._detokenizer).finish()
+        self.prompt_text = certain + self._end_of_prompt
 
     def push(self, token_id: int) -> str:
         """Adds the next id; returns the text that has become certain by it, often none."""

@@ -39,7 +39,10 @@ def ours(
     session: DecoderSession, prompts: Sequence[Sequence[int]], **settings: Any
 ) -> list[list[tuple[list[int], float]]]:
     config = GenerationConfig(**settings)
-    states = [SequenceState(tuple(ids), config.max_new_tokens, eos_token_id=config.end_token_ids) for ids in prompts]
+    states = [
+        SequenceState(tuple(ids), config.most_new_tokens(len(ids)), eos_token_id=config.end_token_ids)
+        for ids in prompts
+    ]
     requests = [Request([state]) for state in states]
     for _ in run_search(CpuBackend(session), requests, config, Limits()):
         pass

@@ -163,7 +163,7 @@ def test_a_bad_setting_is_refused_before_anything_is_computed(mini: BioGPT) -> N
     with pytest.raises(ConfigError, match="max_new_tokens"):
         mini.generate("Aspirin", max_new_tokens=0)
     with pytest.raises(ConfigError, match="num_beans"):
-        mini.stream("Aspirin", num_beans=4)
+        mini.stream("Aspirin", num_beans=4)  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="eos_token_id"):
         mini.generate("Aspirin", eos_token_id=99_999)
 

@@ -6,7 +6,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.processors import distribution
 from biogpt_onnx.runtime.decoding.processors.bias import SequenceBias, bad_words
 from biogpt_onnx.runtime.decoding.processors.custom import CustomRule
-from biogpt_onnx.runtime.decoding.processors.ending import ForcedBos, ForcedEos, MinNewTokens
+from biogpt_onnx.runtime.decoding.processors.ending import ForcedBos, ForcedEos, MinLength, MinNewTokens
 from biogpt_onnx.runtime.decoding.processors.protocol import LogitsProcessor
 from biogpt_onnx.runtime.decoding.processors.repetition import NoRepeatNgram, RepetitionPenalty
 from biogpt_onnx.runtime.decoding.processors.suppression import BeginSuppressTokens, SuppressTokens
@@ -38,6 +38,8 @@ def _context_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:
         yield NoRepeatNgram(config.no_repeat_ngram_size)
     if config.bad_words_ids:
         yield bad_words(config.bad_words_ids, config.end_token_ids)
+    if config.min_length and config.end_token_ids:
+        yield MinLength(config.min_length, config.end_token_ids)
     if config.min_new_tokens and config.end_token_ids:
         yield MinNewTokens(config.min_new_tokens, config.end_token_ids)
 

@@ -11,6 +11,20 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 
 
 @dataclass(frozen=True)
+class MinLength:
+    """A rule that forbids the ending tokens before a sequence has `min_length` tokens, the prompt's included."""
+
+    needs_all_logits: ClassVar[bool] = True
+    min_length: int
+    end_token_ids: tuple[int, ...]
+
+    def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
+        short = [row for row, state in enumerate(states) if len(state.ids) < self.min_length]
+        logits[np.ix_(short, self.end_token_ids)] = -np.inf
+
+
+@dataclass(frozen=True)
 class MinNewTokens:
     """A rule that forbids the ending tokens before a sequence has `min_new_tokens` new tokens."""
 

@@ -47,6 +47,10 @@ class NextTokenSelector:
         selected = self._select_from_part(states, scores)
         return _appended(states, *(self.select(states, scores.logits()) if selected is None else selected))
 
+    def has_rules_for(self, states: Sequence[SequenceState]) -> bool:
+        """Returns True if a rule may change the logits of these sequences."""
+        return len(self._rules) > 1 or any(state.next_allowed is not None for state in states)
+
     def select(
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -60,7 +64,7 @@ class NextTokenSelector:
             ConfigError: the rules exclude every token.
         """
         raw = logits
-        if len(self._rules) > 1 or any(state.next_allowed is not None for state in states):
+        if self.has_rules_for(states):
             raw = logits.copy()
             for rule in self._rules:
                 rule(states, logits)

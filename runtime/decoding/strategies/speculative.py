@@ -65,8 +65,8 @@ def speculative_search(
 class Verifier(Generic[CacheT]):
     """A verifier of drafts: it appends tokens to a cache and accepts those that greedy search selects.
 
-    Where the two most likely tokens are closer than the backend's `near_tie`, all tokens since the first draft are
-    computed again one by one, so that rounding does not decide.
+    Where the two most likely tokens are closer than the backend's `near_tie`, or a rule makes as much of a difference
+    that small, all tokens since the first draft are computed again one by one, so that rounding does not decide.
 
     Args:
         backend: the backend that runs the model.
@@ -113,13 +113,26 @@ class Verifier(Generic[CacheT]):
         if near_tie is None or self._exact == self._cache.lengths[0]:
             self._selector.append([self._state], scores)
             return True
-        logits = scores.logits()
+        raw = scores.logits()
+        logits = raw.copy()
         tokens, log_probabilities = self._selector.select([self._state], logits)
         is_certain = _margin(logits[0], int(tokens[0])) >= near_tie
+        if is_certain and self._selector.has_rules_for([self._state]):
+            is_certain = self._survives_rounding(raw, int(tokens[0]), near_tie)
         if not is_certain:
             tokens, log_probabilities = self._selector.select([self._state], self._exact_scores().logits())
         self._state.append(int(tokens[0]), float(log_probabilities[0]))
         return is_certain
+
+    def _survives_rounding(self, logits: npt.NDArray[np.float32], token: int, near_tie: float) -> bool:
+        """Returns True if the rules select the token even where rounding favors all others; changes the logits.
+
+        A rule may magnify a difference, so that the tokens are far apart only after it.
+        """
+        logits += np.float32(near_tie / 2)
+        logits[:, token] -= np.float32(near_tie)
+        selected, _ = self._selector.select([self._state], logits)
+        return int(selected[0]) == token
 
     def _exact_scores(self) -> TokenScores:
         self._cache.truncate(self._exact)

@@ -1,14 +1,18 @@
 import dataclasses
-from typing import Any
+import inspect
+from fractions import Fraction
+from typing import Any, Unpack
 
 import numpy as np
 import pytest
 
+import biogpt_onnx
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.settings import Settings
 from biogpt_onnx.runtime.errors import ConfigError
 
-COUNTS = ["max_new_tokens", "num_beams", "num_return_sequences", "max_matching_ngram_size"]
-COUNTS_OR_NONE = ["min_new_tokens", "top_k", "no_repeat_ngram_size", "prompt_lookup_num_tokens"]
+COUNTS = ["max_new_tokens", "max_length", "num_beams", "num_return_sequences", "max_matching_ngram_size"]
+COUNTS_OR_NONE = ["min_new_tokens", "min_length", "top_k", "no_repeat_ngram_size", "prompt_lookup_num_tokens"]
 NUMBERS = [
     "max_time",
     "length_penalty",
@@ -23,7 +27,7 @@ NUMBERS = [
 TOKENS = ["eos_token_id", "forced_bos_token_id", "forced_eos_token_id"]
 TOKEN_LISTS = ["suppress_tokens", "begin_suppress_tokens"]
 FLAGS = ["do_sample", "special_tokens", "normalize_punctuation"]
-OPTIONAL = ["max_time", "eos_token_id", "seed", "forced_bos_token_id", "forced_eos_token_id"]
+OPTIONAL = ["max_time", "max_length", "eos_token_id", "seed", "forced_bos_token_id", "forced_eos_token_id"]
 
 BAD_VALUES: list[tuple[str, object]] = [
     *((name, value) for name in COUNTS for value in (0, -1, 3.0, True, "5")),
@@ -33,8 +37,7 @@ BAD_VALUES: list[tuple[str, object]] = [
     *(("eos_token_id", value) for value in ([], [-1], ["2"], [True], [2.0])),
     *((name, value) for name in TOKEN_LISTS for value in (3, "34", b"34", {3}, ["3"], [3.0], [True], [-1], [[3]])),
     *((name, np.array(value)) for name in TOKEN_LISTS for value in (3, [3.0], [True], [[3]])),
-    *((name, value) for name in FLAGS for value in (0, 1, "yes", None)),
-    *((name, None) for name in GenerationConfig.__dataclass_fields__ if name not in OPTIONAL),
+    *((name, value) for name in FLAGS for value in (0, 1, "yes")),
     ("min_new_tokens", 65),
     ("max_time", 0),
     ("max_time", -1.0),
@@ -87,12 +90,20 @@ BAD_VALUES: list[tuple[str, object]] = [
     ("logits_processors", 3),
     ("logits_processors", [3]),
     ("logits_processors", "sorted"),
+    ("stopping_criteria", 3),
+    ("stopping_criteria", [3]),
+    ("length_penalty", 1000),
+    ("length_penalty", -1000),
     ("truncation", "middle"),
     ("truncation", ["left"]),
 ]
 
 CONFLICTS: list[tuple[dict[str, Any], str]] = [
     ({"min_new_tokens": 5, "max_new_tokens": 4}, "min_new_tokens is 5.*max_new_tokens 4: raise"),
+    ({"max_length": 9, "max_new_tokens": 4}, "max_length is 9 and max_new_tokens 4: give one"),
+    ({"min_length": 9, "min_new_tokens": 4}, "min_length is 9 and min_new_tokens 4: give one"),
+    ({"min_length": 9, "max_length": 8}, "min_length is 9, above max_length 8: raise"),
+    ({"max_length": 9, "truncation": "left"}, "truncation is 'left' and max_length 9: give max_new_tokens"),
     ({"do_sample": True, "num_beams": 2}, "do_sample is True and num_beams 2: sample with num_beams=1"),
     *(
         ({name: value}, f"{name} is {value}.*set do_sample=True")
@@ -143,6 +154,92 @@ def test_settings_that_exclude_each_other_are_refused_with_a_remedy(settings: di
 def test_the_last_good_value_is_accepted(settings: dict[str, Any]) -> None:
     config = GenerationConfig(**settings)
     assert {name: getattr(config, name) for name in settings} == settings
+
+
+def test_none_is_the_default_of_every_setting() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(GenerationConfig.__dataclass_fields__)
+    assert GenerationConfig(**nothing) == GenerationConfig(eos_token_id=None)
+    busy = GenerationConfig(num_beams=3, early_stopping=True, stop_strings="a", max_new_tokens=9)
+    assert busy.replace(**nothing) == GenerationConfig(eos_token_id=None)
+
+
+def test_the_types_of_keyword_arguments_are_those_of_the_fields() -> None:
+    assert list(Settings.__annotations__) == list(GenerationConfig.__dataclass_fields__)
+    assert Settings.__total__ is False
+    for method in ("generate", "agenerate", "generate_ids", "stream", "astream"):
+        settings = inspect.signature(getattr(biogpt_onnx.BioGPT, method)).parameters["settings"]
+        assert settings.annotation == Unpack[Settings], method
+
+
+@pytest.mark.parametrize("convert", [np.int64, np.int32, np.array, "torch"])
+def test_whole_numbers_of_other_libraries_are_numbers(convert: Any) -> None:
+    convert = pytest.importorskip("torch").tensor if convert == "torch" else convert
+    config = GenerationConfig(
+        max_new_tokens=convert(5),
+        no_repeat_ngram_size=convert(3),
+        seed=convert(7),
+        do_sample=True,
+        temperature=convert(2),
+        eos_token_id=convert(4),
+        suppress_tokens=[convert(6)],
+    )
+    values = (config.max_new_tokens, config.no_repeat_ngram_size, config.seed, config.eos_token_id)
+    assert values == (5, 3, 7, 4)
+    assert {type(value) for value in (*values, *config.suppress_tokens)} == {int}
+    assert (config.temperature, type(config.temperature)) == (2.0, float)
+
+
+@pytest.mark.parametrize("convert", [np.float32, np.float64, np.array, Fraction, "torch"])
+def test_numbers_of_other_libraries_are_numbers(convert: Any) -> None:
+    convert = pytest.importorskip("torch").tensor if convert == "torch" else convert
+    config = GenerationConfig(do_sample=True, temperature=convert(0.5))
+    assert (config.temperature, type(config.temperature)) == (0.5, float)
+    with pytest.raises(ConfigError, match=r"^top_p is .*(2\.5|5, 2)"):
+        GenerationConfig(do_sample=True, top_p=convert(2.5))
+
+
+def test_truth_values_of_other_libraries_are_no_numbers() -> None:
+    assert GenerationConfig(do_sample=np.True_).do_sample is True  # type: ignore[arg-type]
+    assert GenerationConfig(num_beams=2, early_stopping=np.bool_(0)).early_stopping is False  # type: ignore[arg-type]
+    for value in (np.True_, np.array([True])[0], np.array([True]).reshape(())):
+        with pytest.raises(ConfigError, match=r"^num_beams is"):
+            GenerationConfig(num_beams=value)  # type: ignore[arg-type]
+
+
+def test_arrays_and_tensors_of_ids_are_lists() -> None:
+    tensor = pytest.importorskip("torch").tensor
+    config = GenerationConfig(
+        suppress_tokens=tensor([3, 4]),
+        bad_words_ids=tensor([[5, 6], [7, 8]]),
+        eos_token_id=np.array([2, 9]),  # type: ignore[arg-type]
+        seed=np.array([1, 2]),  # type: ignore[arg-type]
+        do_sample=True,
+    )
+    assert config.suppress_tokens == (3, 4)
+    assert config.bad_words_ids == ((5, 6), (7, 8))
+    assert (config.eos_token_id, config.seed) == ((2, 9), (1, 2))
+    with pytest.raises(ConfigError, match=r"^suppress_tokens holds 3\.5"):
+        GenerationConfig(suppress_tokens=tensor([3.5]))
+
+
+def test_an_error_shows_a_large_value_in_one_short_line() -> None:
+    with pytest.raises(ConfigError, match=r"^top_k is") as caught:
+        GenerationConfig(do_sample=True, top_k=np.zeros((30, 30)))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+    with pytest.raises(ConfigError, match=r"^top_p is a value that is too long to show"):
+        GenerationConfig(do_sample=True, top_p=10**5000)
+
+
+def test_of_two_lengths_that_say_the_same_the_later_one_counts() -> None:
+    config = GenerationConfig(max_new_tokens=9, min_new_tokens=2).replace(max_length=20, min_length=5)
+    assert (config.max_new_tokens, config.min_new_tokens) == (None, 0)
+    assert (config.max_length, config.min_length) == (20, 5)
+    assert config.most_new_tokens(12) == 8
+    again = config.replace(max_new_tokens=3, min_new_tokens=1)
+    assert (again.max_length, again.min_length, again.most_new_tokens(12)) == (None, 0, 3)
+    with pytest.raises(ConfigError, match="max_length is 20, which counts the prompt, too, and a prompt has 20 tokens"):
+        config.most_new_tokens(20)
 
 
 def test_a_setting_that_does_not_exist_is_refused_by_name() -> None:

@@ -34,7 +34,7 @@ def states(
     config: GenerationConfig, prompts: Sequence[tuple[int, ...]], allowed: AllowedTokens | None = None
 ) -> list[SequenceState]:
     return [
-        SequenceState(prompt, config.max_new_tokens, eos_token_id=config.end_token_ids, allowed=allowed)
+        SequenceState(prompt, config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids, allowed=allowed)
         for prompt in prompts
     ]
 

@@ -36,7 +36,9 @@ def copying_model(seed: int, share: float) -> DeviceFake:
 
 
 def state(config: GenerationConfig, allowed: AllowedTokens | None = None) -> SequenceState:
-    return SequenceState(SOURCE, config.max_new_tokens, eos_token_id=config.end_token_ids, allowed=allowed)
+    return SequenceState(
+        SOURCE, config.most_new_tokens(len(SOURCE)), eos_token_id=config.end_token_ids, allowed=allowed
+    )
 
 
 def drafted(model: DeviceFake, allowed: AllowedTokens | None = None, **settings: Any) -> SequenceState:

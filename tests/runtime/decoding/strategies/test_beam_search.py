@@ -34,7 +34,7 @@ def random_model(seed: int, vocab_size: int) -> FakeModel:
 
 def search(model: FakeModel, prompt: Sequence[int] = (1,), **settings: Any) -> list[SequenceState]:
     config = GenerationConfig(**({"eos_token_id": EOS} | settings))
-    state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids)
+    state = SequenceState(tuple(prompt), config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids)
     *_, (found,) = beam_search(model.backend, [state], config, Limits())
     return list(found)
 

@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.decoding.strategies.speculative import speculative_search
+from biogpt_onnx.runtime.decoding.strategies.speculative import Verifier, speculative_search
 from biogpt_onnx.runtime.decoding.strategies.stepwise import stepwise_search
 from makers.models import FakeCache, FakeModel
 
@@ -55,7 +55,7 @@ def copying_model(seed: int, share: float, *, ties: bool = False) -> RoundingMod
 
 def greedy(model: FakeModel, prompt: Sequence[int], **settings: Any) -> SequenceState:
     config = GenerationConfig(**settings)
-    state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids)
+    state = SequenceState(tuple(prompt), config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids)
     for _ in stepwise_search(model.backend, [state], NextTokenSelector(config), Limits()):
         pass
     return state
@@ -63,7 +63,7 @@ def greedy(model: FakeModel, prompt: Sequence[int], **settings: Any) -> Sequence
 
 def drafted(model: FakeModel, prompt: Sequence[int], **settings: Any) -> SequenceState:
     config = GenerationConfig(prompt_lookup_num_tokens=6, **settings)
-    state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids)
+    state = SequenceState(tuple(prompt), config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids)
     # A clock that ticks once a reading makes all passes equally long, so that drafts seem to cost nothing.
     ticks = itertools.count()
     for _ in speculative_search(model.backend, state, config, Limits(), clock=lambda: float(next(ticks))):
@@ -89,6 +89,38 @@ def test_drafts_change_no_token(
     assert state.finish_reason == plain.finish_reason
     assert state.score == pytest.approx(plain.score, abs=1e-2)
     assert model.caches[0].rows[0] == [*SOURCE, *state.token_ids][: len(model.caches[0].rows[0])]
+
+
+def magnified(_ids: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Makes a thousandfold of each difference, so that near ties are far apart."""
+    return logits * np.float32(1000)
+
+
+def favored(_ids: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Makes a thousandfold of the logits of some tokens alone, and lifts the others to about as much."""
+    logits[::2] *= 1000
+    logits[1::2] = logits[1::2] * 10 + 2970
+    return logits
+
+
+@given(seed=st.integers(0, 10**6), rule=st.sampled_from([magnified, favored]))
+@settings(max_examples=60, deadline=None)
+def test_drafts_change_no_token_where_a_rule_magnifies_rounding(seed: int, rule: Any) -> None:
+    rules: dict[str, Any] = {"logits_processors": [rule], "max_new_tokens": 40}
+    plain = greedy(copying_model(seed, 0.8, ties=True), SOURCE, **rules)
+    assert drafted(copying_model(seed, 0.8, ties=True), SOURCE, **rules).token_ids == plain.token_ids
+
+
+def test_magnified_rounding_would_change_tokens_if_it_were_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Verifier, "_survives_rounding", lambda *_: True)
+    rules: dict[str, Any] = {"logits_processors": [magnified], "max_new_tokens": 40}
+    differing = [
+        seed
+        for seed in range(60)
+        if drafted(copying_model(seed, 0.8, ties=True), SOURCE, **rules).token_ids
+        != greedy(copying_model(seed, 0.8, ties=True), SOURCE, **rules).token_ids
+    ]
+    assert differing
 
 
 def test_rounding_would_change_tokens_if_near_ties_were_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,8 @@ def count_up(tokens: list[int]) -> int:
 def search(model: FakeModel, prompts: Sequence[Sequence[int]], **settings: Any) -> list[SequenceState]:
     config = GenerationConfig(**settings)
     states = [
-        SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids) for prompt in prompts
+        SequenceState(tuple(prompt), config.most_new_tokens(len(prompt)), eos_token_id=config.end_token_ids)
+        for prompt in prompts
     ]
     run(model, states, config)
     return states
