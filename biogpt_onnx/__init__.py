@@ -19,16 +19,29 @@ from biogpt_onnx.runtime.errors import (
     ConfigError,
     DeviceMemoryError,
     DocumentError,
+    ModelClosedError,
     PromptError,
     ProviderError,
 )
 from biogpt_onnx.runtime.loading import load
-from biogpt_onnx.runtime.results import Choice, Choices, Generation, Hypothesis, Score, Timings
+from biogpt_onnx.runtime.results import (
+    Choice,
+    Choices,
+    Generation,
+    Hypothesis,
+    Score,
+    Timings,
+    TokenLogprob,
+    TopToken,
+    Usage,
+)
 from biogpt_onnx.runtime.stream import TextStream
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, TokenSpan
 
 __all__ = [
     "BioGPT",
     "BioGptError",
+    "BioGptTokenizer",
     "BundleError",
     "CheckpointError",
     "Choice",
@@ -40,6 +53,7 @@ __all__ = [
     "Generation",
     "GenerationConfig",
     "Hypothesis",
+    "ModelClosedError",
     "Prefix",
     "PromptError",
     "ProviderError",
@@ -47,9 +61,13 @@ __all__ = [
     "TextClassification",
     "TextStream",
     "Timings",
+    "TokenLogprob",
+    "TokenSpan",
     "TokenTag",
     "TokenTags",
     "TokenTrie",
+    "TopToken",
+    "Usage",
     "__version__",
     "load",
 ]

@@ -124,8 +124,8 @@ def fit(ids: Sequence[int], max_positions: int, config: GenerationConfig) -> tup
             f"a prompt has {len(ids):,} tokens, the model {max_positions:,} positions: "
             'shorten it, or set truncation to "left" or "right"'
         )
-    # The last new token is never read, so it needs no position.
-    room = max(2, max_positions - config.max_new_tokens + 1)
+    # The last new token is never read, so it needs no position. At least half of the positions stay the prompt's.
+    room = min(max(2, max_positions // 2, max_positions - config.max_new_tokens + 1), max_positions)
     return (*ids[:1], *ids[len(ids) - room + 1 :]) if config.truncation == "left" else tuple(ids[:room])
 
 

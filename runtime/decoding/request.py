@@ -33,6 +33,7 @@ class Request:
         decode: seconds after the first token.
         steps: number of passes of the model after the first token.
         captured_steps: number of steps that were replayed from a CUDA graph; known when the search has ended.
+        dropped_tokens: number of the prompt's tokens that were left out because it is too long.
     """
 
     states: list[SequenceState]
@@ -40,3 +41,4 @@ class Request:
     decode: float = 0.0
     steps: int = 0
     captured_steps: int = 0
+    dropped_tokens: int = 0
