@@ -38,10 +38,11 @@ class Result:
             shown: names that the short line shows; none for all fields.
             computed: properties that plain data hold beside the fields.
             optional: names that plain data leave out where the value is None or empty.
-            hidden: fields that plain data never hold.
+            hidden: fields that plain data and the short line never hold, in subclasses of the subclass neither.
         """
         super().__init_subclass__()
-        cls._shown, cls._computed, cls._optional, cls._hidden = shown, computed, optional, hidden
+        cls._shown, cls._computed, cls._optional = shown, computed, optional
+        cls._hidden = (*cls._hidden, *hidden)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the result as plain data, as `json.dumps` takes them.
@@ -49,8 +50,7 @@ class Result:
         Tuples become lists, the keys of mappings strings, results within the result dictionaries, and numbers that are
         not finite None.
         """
-        names = [name for name in (*self._fields(), *self._computed) if name not in self._hidden]
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in (*self._fields(), *self._computed)}
         return {
             name: plain_data(value)
             for name, value in values.items()
@@ -64,7 +64,9 @@ class Result:
         return line if len(line) <= _MAX_LINE else f"{line[: _MAX_LINE - 2]}…)"
 
     def _fields(self) -> list[str]:
-        return [field.name for field in dataclasses.fields(self)]
+        """Returns the names of the fields that are not hidden; those that a base class adds come last."""
+        fields = sorted(dataclasses.fields(self), key=lambda field: bool(field.kw_only))
+        return [field.name for field in fields if field.name not in self._hidden]
 
 
 def plain_data(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
