@@ -27,11 +27,6 @@ def whole_number(least: int) -> Callable[[str, Any], int]:
     return check
 
 
-def count_or_none(name: str, value: object) -> int:
-    """Checks a whole number of 0 or more, and returns 0 for None."""
-    return 0 if value is None else whole_number(0)(name, value)
-
-
 def number(
     *, above: float = -math.inf, least: float = -math.inf, most: float = math.inf, below: float = math.inf
 ) -> Callable[[str, Any], float]:

@@ -113,7 +113,7 @@ class GenerationConfig:
     truncation: Truncation = "error"
     special_tokens: bool = False
     normalize_punctuation: bool = False
-    logprobs: int = 0
+    logprobs: int | None = 0
 
     def __post_init__(self) -> None:
         """Refuses bad values, and settings that exclude each other.
@@ -174,7 +174,7 @@ def check_logprobs(logprobs: object, vocab_size: int) -> int:
     Raises:
         ConfigError: it is no whole number of 0 or more, or larger than the vocabulary.
     """
-    count = checks.count_or_none("logprobs", logprobs)
+    count = 0 if logprobs is None else checks.whole_number(0)("logprobs", logprobs)
     if count > vocab_size:
         raise ConfigError(f"logprobs is {count:,}, the vocabulary has {vocab_size:,} tokens: give at most as many")
     return count
@@ -213,7 +213,7 @@ _CHECKS: dict[str, Check] = {
     "truncation": checks.one_of(get_args(Truncation)),
     "special_tokens": checks.flag,
     "normalize_punctuation": checks.flag,
-    "logprobs": checks.count_or_none,
+    "logprobs": checks.optional(checks.whole_number(0)),
 }
 
 ONLY_SAMPLING = (

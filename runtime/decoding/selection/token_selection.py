@@ -29,7 +29,7 @@ class NextTokenSelector:
         self._rules = processors_for(config, OnlyAllowed())
         self._distribution_rules = distribution_rules(config)
         self._do_sample, self._top_k = config.do_sample, config.top_k
-        self._logprobs = config.logprobs
+        self._logprobs = config.logprobs or 0
         self._needs_all_logits = any(rule.needs_all_logits for rule in self._rules)
 
     def append(self, states: Sequence[SequenceState], scores: TokenScores) -> npt.NDArray[np.int64]:
