@@ -21,12 +21,24 @@ from biogpt_onnx.runtime.errors import (
     ConfigError,
     DeviceMemoryError,
     DocumentError,
+    ModelClosedError,
     PromptError,
     ProviderError,
 )
 from biogpt_onnx.runtime.loading import load
-from biogpt_onnx.runtime.results import Choice, Choices, Generation, Hypothesis, Score, Timings
+from biogpt_onnx.runtime.results import (
+    Choice,
+    Choices,
+    Generation,
+    Hypothesis,
+    Score,
+    Timings,
+    TokenLogprob,
+    TopToken,
+    Usage,
+)
 from biogpt_onnx.runtime.stream import BatchStream, TextStream
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, TokenSpan
 
 __all__ = [
     "AsyncBatchStream",
@@ -34,6 +46,7 @@ __all__ = [
     "BatchStream",
     "BioGPT",
     "BioGptError",
+    "BioGptTokenizer",
     "BundleError",
     "CheckpointError",
     "Choice",
@@ -45,6 +58,7 @@ __all__ = [
     "Generation",
     "GenerationConfig",
     "Hypothesis",
+    "ModelClosedError",
     "Prefix",
     "PromptError",
     "ProviderError",
@@ -53,9 +67,13 @@ __all__ = [
     "TextClassification",
     "TextStream",
     "Timings",
+    "TokenLogprob",
+    "TokenSpan",
     "TokenTag",
     "TokenTags",
     "TokenTrie",
+    "TopToken",
+    "Usage",
     "__version__",
     "load",
 ]

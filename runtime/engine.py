@@ -4,7 +4,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, Unpack, overload
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
 from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
 from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
-from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig
+from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig, check_logprobs
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
@@ -26,13 +27,12 @@ from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.settings import Settings, TokenIds, TokenRows, WholeNumber
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
 from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, check_pooling, pooled
-from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.errors import CLOSED, ConfigError, ModelClosedError, PromptError
 from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings, with_end_tokens
 from biogpt_onnx.runtime.prompt_checks import (
     TRUNCATE,
     Truncation,
     as_list,
-    as_text,
     as_texts,
     check_batch,
     check_choices,
@@ -51,6 +51,7 @@ from biogpt_onnx.runtime.request_building import (
 )
 from biogpt_onnx.runtime.results import Choices, Generation, Score
 from biogpt_onnx.runtime.stream import BatchStream, StreamedRow, TextStream
+from biogpt_onnx.runtime.token_logprobs import score_text
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 Prompt = str | Prefix[Any]
@@ -70,31 +71,70 @@ class BioGPT:
     Calls from several threads are safe. A bundle with a classification head classifies and embeds text; all else needs
     a language-model head, and is a `ConfigError`.
 
+    Leaving a `with` block closes it.
+
     Attributes:
         tokenizer: tokenizer of the bundle.
         manifest: manifest of the bundle.
     """
 
-    def __init__(self, backend: Backend[Any], tokenizer: BioGptTokenizer, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        backend: Backend[Any],
+        tokenizer: BioGptTokenizer,
+        manifest: Manifest,
+        *,
+        name: str = "",
+        threads: str = "",
+    ) -> None:
         self.tokenizer = tokenizer
         self.manifest = manifest
-        self._any_backend = backend
+        self._opened = backend
+        self._is_closed = False
         self._defaults = default_settings(manifest)
+        self._name, self._threads = name, threads
+
+    def __repr__(self) -> str:
+        """Returns a line that names the bundle, its precision, its device and its size."""
+        if self._is_closed:
+            return f"BioGPT({self._name!r}, closed)"
+        threads = [self._threads] if self._threads and self.device == "cpu" else []
+        positions = f"{self.manifest.architecture.max_positions:,} positions"
+        return f"BioGPT({', '.join([repr(self._name), self.manifest.precision, self.device, *threads, positions])})"
+
+    def __enter__(self) -> Self:
+        """Returns the model itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the model."""
+        self.close()
+
+    def close(self) -> None:
+        """Frees the model's memory; a model that is closed already stays so.
+
+        Passes that are being computed end first. Whatever comes later is a `ModelClosedError`: a new call, the next
+        piece of a stream, and the next step of a call in another thread. The tokenizer can still be used.
+        """
+        self._is_closed = True
+        self._opened.close()
 
     @property
     def device(self) -> str:
         """Name of the device that it runs on: "cpu" or "cuda"."""
-        return self._any_backend.device
+        return self._opened.device
 
     @property
     def default_batch_size(self) -> int:
         """Number of prompts that are best continued together on its device."""
-        return self._any_backend.default_batch_size
+        return self._opened.default_batch_size
 
     @property
     def chooses_together(self) -> bool:
         """True if `choose` scores all prompts of a call in one pass, False if it takes one after the other."""
-        return self._any_backend.scores_prompts_together
+        return self._opened.scores_prompts_together
 
     @overload
     def generate(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -271,7 +311,7 @@ class BioGPT:
         limits = Limits(config.max_time, cancel)
         encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
         requests = self._requests(encoded, config, allowed)
-        finish = partial(build_generation, self.tokenizer, config=config, tokenize_seconds=perf_counter() - start)
+        finish = partial(self._built, config=config, tokenize_seconds=perf_counter() - start)
         rows = []
         for request in requests:
             prompt_ids = request.states[0].prompt_ids
@@ -407,7 +447,7 @@ class BioGPT:
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
-        encoded = [self._encode_prompt(prompt, config, prefix, "shorten the prompt") for prompt in as_list(prompts)]
+        encoded = [self._encode_whole(prompt, config, prefix, "shorten the prompt") for prompt in as_list(prompts)]
         found = self._choose(encoded, choices, ends=ends)
         return found[0] if isinstance(prompts, str | Prefix) else found
 
@@ -431,34 +471,60 @@ class BioGPT:
         ids = fit(ids, self._backend.max_positions, GenerationConfig(), "give fewer tokens")
         return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
 
-    def score(
+    @overload
+    def score(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
         self,
         text: str,
         *,
         prompt: Prompt = "",
+        logprobs: int | None = 0,
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
-    ) -> Score:
-        """Scores a text by its tokens' log-probabilities, by itself or behind a prompt.
+    ) -> Score: ...
+
+    @overload
+    def score(
+        self,
+        text: Sequence[str],
+        *,
+        prompt: Prompt = "",
+        logprobs: int | None = 0,
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> list[Score]: ...
+
+    def score(
+        self,
+        text: str | Sequence[str],
+        *,
+        prompt: Prompt = "",
+        logprobs: int | None = 0,
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+    ) -> Score | list[Score]:
+        """Scores a text, or each of several, by its tokens' log-probabilities, by itself or behind a prompt.
+
+        Each text is read by itself, so that its score does not depend on the others.
 
         Args:
-            text: text to score.
-            prompt: text or prefix before it, whose own tokens are not scored.
+            text: text to score, or several.
+            prompt: text or prefix before each text, whose own tokens are not scored.
+            logprobs: number of most probable tokens that the result holds for the place of each token, with their
+                log-probabilities by the model; see `Score.logprobs`. 0 or None for none.
             special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
             normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
 
         Raises:
-            PromptError: the text is not a string, has no tokens, or has more than the model's positions.
+            PromptError: a text is not a string, has no tokens, or has more than the model's positions.
+            ConfigError: `logprobs` is no whole number of 0 or more, or larger than the vocabulary.
         """
-        config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
-        targets = self._encode(as_text(text), config)[1:]
-        if not targets:
-            raise PromptError("the text is empty: there is nothing to score")
-        advice = "score it in parts, each behind the end of the one before as its prompt"
-        prompt_ids, shared = self._encode_prompt(prompt, config, None, "shorten the prompt")
-        fit((*prompt_ids, *targets), self._backend.max_positions, config, advice, "the text with its prompt")
-        scores = self._backend.score_tokens(prompt_ids, shared, targets)
-        return Score(token_ids=tuple(targets), log_probabilities=tuple(scores))
+        config = GenerationConfig(
+            special_tokens=special_tokens,
+            normalize_punctuation=normalize_punctuation,
+            logprobs=check_logprobs(logprobs, self.tokenizer.vocab_size),
+        )
+        found = [self._scored(each, prompt, config) for each in as_texts(text)]
+        return found[0] if isinstance(text, str) else found
 
     @overload
     def classify_texts(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
@@ -614,10 +680,22 @@ class BioGPT:
         return vectors[0] if isinstance(texts, str) else np.stack(vectors)
 
     @property
+    def _any_backend(self) -> Backend[Any]:
+        """Backend of a model that was not closed.
+
+        Raises:
+            ModelClosedError: the model was closed.
+        """
+        if self._is_closed:
+            raise ModelClosedError(CLOSED)
+        return self._opened
+
+    @property
     def _backend(self) -> Backend[Any]:
         """Backend of a language model.
 
         Raises:
+            ModelClosedError: the model was closed.
             ConfigError: the bundle has a classification head instead.
         """
         head = self.manifest.head
@@ -637,6 +715,15 @@ class BioGPT:
         if head.kind != kind:
             raise ConfigError(f"the bundle has a {head.kind} head, not one for {kind}: use {_METHODS[head.kind]}")
         return head
+
+    def _scored(self, text: str, prompt: Prompt, config: GenerationConfig) -> Score:
+        targets = self._encode(text, config)[1:]
+        if not targets:
+            raise PromptError("the text is empty: there is nothing to score")
+        prompt_ids, shared = self._encode_whole(prompt, config, None, "shorten the prompt")
+        advice = "score it in parts, each behind the end of the one before as its prompt"
+        fit((*prompt_ids, *targets), self._backend.max_positions, config, advice, "the text with its prompt")
+        return score_text(self._backend, self.tokenizer, (prompt_ids, shared), text, targets, config)
 
     def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
         end_tokens = self.manifest.end_token_ids if ends else ()
@@ -659,14 +746,19 @@ class BioGPT:
     def _continuation_ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text)[1:]
 
-    def _encode_prompt(
-        self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None, advice: str = TRUNCATE
-    ) -> _Encoded:
+    def _encode_prompt(self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None) -> _Encoded:
         self._check_prefix(prefix)
         if isinstance(prompt, Prefix):
             self._check_prefix(prompt)
             return prompt.ids, prompt
-        return fit(self._encode(prompt, config), self._backend.max_positions, config, advice), prefix
+        return tuple(self._encode(prompt, config)), prefix
+
+    def _encode_whole(
+        self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None, advice: str = TRUNCATE
+    ) -> _Encoded:
+        """Encodes a prompt, and refuses one that is too long."""
+        ids, shared = self._encode_prompt(prompt, config, prefix)
+        return fit(ids, self._backend.max_positions, config, advice), shared
 
     def _check_prefix(self, prefix: object) -> None:
         if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._backend)):
@@ -681,7 +773,12 @@ class BioGPT:
         for (prompt_ids, prefix), rule, seed in rows:
             ids = fit(prompt_ids, self._backend.max_positions, config)
             room = room_for_new_tokens(ids, self._backend.max_positions, config)
-            requests.append(build_request(self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed))
+            dropped = len(prompt_ids) - len(ids)
+            requests.append(
+                build_request(
+                    self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed, dropped_tokens=dropped
+                )
+            )
         return requests
 
     def _answer(
@@ -704,6 +801,7 @@ class BioGPT:
     ) -> list[Generation]:
         for _ in run_search(self._backend, requests, config, limits):
             pass
-        return [
-            build_generation(self.tokenizer, request, config, tokenize_seconds=tokenize_seconds) for request in requests
-        ]
+        return [self._built(request, config, tokenize_seconds) for request in requests]
+
+    def _built(self, request: Request, config: GenerationConfig, tokenize_seconds: float) -> Generation:
+        return build_generation(self._opened, self.tokenizer, request, config, tokenize_seconds=tokenize_seconds)

@@ -31,3 +31,11 @@ class PromptError(BioGptError, ValueError):
 
 class DocumentError(BioGptError, ValueError):
     """Error for a file of documents that cannot be read or written."""
+
+
+CLOSED = "the model was closed: load the bundle again"
+"""The message of a `ModelClosedError`."""
+
+
+class ModelClosedError(BioGptError, RuntimeError):
+    """Error for the use of a model that was closed; load the bundle again."""

@@ -9,6 +9,7 @@ from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.options import Device, LoadOptions
+from biogpt_onnx.runtime.ort.cores import threads_in_words
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
@@ -47,7 +48,13 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     tokenizer = open_tokenizer(folder, manifest)
     if options.warm_up:
         threading.Thread(target=tokenizer.warm_up, daemon=True).start()
-    return BioGPT(open_backend(folder, manifest, options), tokenizer, manifest)
+    return BioGPT(
+        open_backend(folder, manifest, options),
+        tokenizer,
+        manifest,
+        name=folder.resolve().name,
+        threads=threads_in_words(options.threads),
+    )
 
 
 def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:

@@ -138,8 +138,8 @@ def fit(
         return tuple(ids)
     if config.truncation == "error":
         raise PromptError(f"{what} has {len(ids):,} tokens, the model {max_positions:,} positions: {advice}")
-    # The last new token is never read, so it needs no position.
-    room = max(2, max_positions - config.most_new_tokens(0) + 1)
+    # The last new token is never read, so it needs no position. At least half of the positions stay the prompt's.
+    room = min(max(2, max_positions // 2, max_positions - config.most_new_tokens(0) + 1), max_positions)
     return (*ids[:1], *ids[len(ids) - room + 1 :]) if config.truncation == "left" else tuple(ids[:room])
 
 

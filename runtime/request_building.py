@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
@@ -11,7 +12,8 @@ from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import AllowedTokens, SequenceState
 from biogpt_onnx.runtime.decoding.stopping import CallersEnd, ContinuationText
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings
+from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings, Usage
+from biogpt_onnx.runtime.token_logprobs import continuation_spans, generated_logprobs
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
 
 Allowed = AllowedTokens | Sequence[str] | Sequence[AllowedTokens | None] | None
@@ -85,6 +87,7 @@ def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to p
     prefix: Prefix[Any] | None = None,
     rule: AllowedTokens | None = None,
     seed: int | None = None,
+    dropped_tokens: int = 0,
 ) -> Request:
     """Returns the request of one prompt, with a sequence for each sample, or a single one without sampling.
 
@@ -96,6 +99,7 @@ def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to p
         prefix: the beginning of the prompt, if it has been read before.
         rule: the tokens that may come next; None for all.
         seed: makes the samples repeatable; None for different samples each time.
+        dropped_tokens: number of the prompt's tokens that were left out because it is too long.
     """
     generators_of_samples = generators(seed, config.num_return_sequences) if config.do_sample else [None]
     states = [
@@ -110,7 +114,7 @@ def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to p
         )
         for generator in generators_of_samples
     ]
-    return Request(states)
+    return Request(states, dropped_tokens=dropped_tokens)
 
 
 def continuation_text(
@@ -128,21 +132,41 @@ def _callers_end(tokenizer: BioGptTokenizer, prompt_ids: Sequence[int], config: 
 
 
 def build_generation(
-    tokenizer: BioGptTokenizer, request: Request, config: GenerationConfig, *, tokenize_seconds: float
+    backend: Backend[Any],
+    tokenizer: BioGptTokenizer,
+    request: Request,
+    config: GenerationConfig,
+    *,
+    tokenize_seconds: float,
 ) -> Generation:
     """Returns the answer to a request whose search has ended."""
-    hypotheses = [_hypothesis(tokenizer, state, config) for state in request.states]
+    hypotheses = [_hypothesis(backend, tokenizer, state, config) for state in request.states]
     hypotheses.sort(key=lambda hypothesis: -hypothesis.score)
     timings = Timings(tokenize_seconds, request.prefill, request.decode, request.steps, request.captured_steps)
-    return Generation.of(tuple(hypotheses), timings)
+    new_tokens = sum(state.num_new_tokens for state in request.states)
+    usage = Usage(len(request.states[0].prompt_ids), new_tokens, request.dropped_tokens)
+    return Generation.of(tuple(hypotheses), timings, usage)
 
 
-def _hypothesis(tokenizer: BioGptTokenizer, state: SequenceState, config: GenerationConfig) -> Hypothesis:
+def _hypothesis(
+    backend: Backend[Any], tokenizer: BioGptTokenizer, state: SequenceState, config: GenerationConfig
+) -> Hypothesis:
     if state.finish_reason is None:
         raise RuntimeError("the search ended before the sequence did")
-    text = continuation_text(tokenizer, state.prompt_ids, config)
-    for token in state.token_ids[: -1 if state.finish_reason == "eos" else None]:
-        text.push(token)
+    continuation = continuation_text(tokenizer, state.prompt_ids, config)
+    written = state.token_ids[: -1 if state.finish_reason == "eos" else None]
+    logprobs = None
+    if config.logprobs:
+        spans = continuation_spans(continuation, state.token_ids, len(written))
+        logprobs = generated_logprobs(backend, tokenizer, state, spans, config.logprobs)
+    else:
+        for token in written:
+            continuation.push(token)
     return Hypothesis(
-        text.text, tuple(state.token_ids), state.score, tuple(state.log_probabilities), state.finish_reason
+        continuation.text,
+        tuple(state.token_ids),
+        state.score,
+        tuple(state.log_probabilities),
+        state.finish_reason,
+        logprobs,
     )

@@ -1,14 +1,18 @@
 """Results of the engine: generations, scores and choices."""
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from biogpt_onnx.runtime.decoding.state import FinishReason
+from biogpt_onnx.runtime.result_base import Result
+
+_LARGEST_EXPONENT = math.log(sys.float_info.max)
 
 
-@dataclass(frozen=True)
-class Timings:
+@dataclass(frozen=True, repr=False)
+class Timings(Result):
     """The time of a call by phase, in seconds; prompts of one batch share their figures.
 
     Attributes:
@@ -27,8 +31,68 @@ class Timings:
     captured_steps: int = 0
 
 
-@dataclass(frozen=True)
-class Hypothesis:
+@dataclass(frozen=True, repr=False)
+class Usage(Result):
+    """The numbers of tokens that an answer took.
+
+    Attributes:
+        prompt_tokens: number of tokens of the prompt that the model read, with `</s>` at its beginning.
+        new_tokens: number of tokens that were generated, in all returned continuations together.
+        dropped_tokens: number of tokens of the prompt that were left out because it is too long.
+    """
+
+    prompt_tokens: int
+    new_tokens: int = 0
+    dropped_tokens: int = 0
+
+    @classmethod
+    def total(cls, usages: Iterable["Usage"]) -> "Usage":
+        """Returns the sum of several usages."""
+        each = list(usages)
+        return cls(
+            sum(usage.prompt_tokens for usage in each),
+            sum(usage.new_tokens for usage in each),
+            sum(usage.dropped_tokens for usage in each),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class TopToken(Result):
+    """One of the most probable tokens at a place.
+
+    Attributes:
+        text: text of the token by itself, with a space at its end if it ends a word; `</s>` and the like by name.
+        token_id: id of the token.
+        logprob: log-probability of the token given those before it, by the model alone, in nats.
+    """
+
+    text: str
+    token_id: int
+    logprob: float
+
+
+@dataclass(frozen=True, repr=False)
+class TokenLogprob(Result):
+    """A token of a text, and the most probable tokens at its place.
+
+    Attributes:
+        text: text of the token by itself, with a space at its end if it ends a word; `</s>` and the like by name.
+        token_id: id of the token.
+        span: start and end of its characters in the text, the end excluded. Empty for a token that added none, such as
+            `</s>`, or that stands behind a stop string.
+        logprob: log-probability of the token given those before it, by the model alone, in nats.
+        top: most probable tokens at this place, best first; the token itself need not be among them.
+    """
+
+    text: str
+    token_id: int
+    span: tuple[int, int]
+    logprob: float
+    top: tuple[TopToken, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Hypothesis(Result, shown=("text", "finish_reason", "score"), optional=("logprobs",)):
     """One continuation of a prompt.
 
     Attributes:
@@ -40,6 +104,8 @@ class Hypothesis:
             have been applied.
         finish_reason: "eos" (the model ended it), "stop" (a stop string, or nothing more was allowed), "length" (the
             most tokens that it may have were reached), "time" (`max_time` was over), "cancelled".
+        logprobs: each new token with the most probable ones at its place, by the model alone, before any rule; None
+            unless `GenerationConfig.logprobs` asks for them.
     """
 
     text: str
@@ -47,10 +113,13 @@ class Hypothesis:
     score: float
     log_probabilities: tuple[float, ...]
     finish_reason: FinishReason
+    logprobs: tuple[TokenLogprob, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Generation:
+@dataclass(frozen=True, repr=False)
+class Generation(
+    Result, shown=("text", "finish_reason", "score", "usage"), computed=("logprobs",), optional=("logprobs",)
+):
     """The answer to one prompt: its best continuation, and all that were requested.
 
     Attributes:
@@ -60,6 +129,7 @@ class Generation:
         finish_reason: reason why the best continuation ended.
         sequences: all continuations, best first.
         timings: time of the call by phase.
+        usage: numbers of tokens that were read, generated and dropped.
     """
 
     text: str
@@ -68,25 +138,35 @@ class Generation:
     finish_reason: FinishReason
     sequences: tuple[Hypothesis, ...]
     timings: Timings
+    usage: Usage
+
+    @property
+    def logprobs(self) -> tuple[TokenLogprob, ...] | None:
+        """Each new token of the best continuation with the most probable ones at its place; None unless asked for."""
+        return self.sequences[0].logprobs
 
     @classmethod
-    def of(cls, sequences: tuple[Hypothesis, ...], timings: Timings) -> "Generation":
+    def of(cls, sequences: tuple[Hypothesis, ...], timings: Timings, usage: Usage) -> "Generation":
         """Returns the answer with these continuations, best first."""
         best = sequences[0]
-        return cls(best.text, best.token_ids, best.score, best.finish_reason, sequences, timings)
+        return cls(best.text, best.token_ids, best.score, best.finish_reason, sequences, timings, usage)
 
 
-@dataclass(frozen=True)
-class Score:
+@dataclass(frozen=True, repr=False)
+class Score(
+    Result, shown=("total", "perplexity", "token_ids"), computed=("total", "perplexity"), optional=("logprobs",)
+):
     """The log-probabilities of a text.
 
     Attributes:
         token_ids: token ids of the text, without the one that starts every sequence.
         log_probabilities: log-probability of each token given those before it, in nats.
+        logprobs: each token of the text with the most probable ones at its place; None unless asked for.
     """
 
     token_ids: tuple[int, ...]
     log_probabilities: tuple[float, ...]
+    logprobs: tuple[TokenLogprob, ...] | None = None
 
     @property
     def total(self) -> float:
@@ -95,12 +175,13 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """Perplexity per token: exp of the mean negative log-probability."""
-        return math.exp(-self.total / len(self.token_ids))
+        """Perplexity per token: exp of the mean negative log-probability; infinity where that is too large."""
+        exponent = -self.total / len(self.token_ids)
+        return math.exp(exponent) if exponent < _LARGEST_EXPONENT else math.inf
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, repr=False)
+class Choice(Result, shown=("text", "probability", "log_probability")):
     """One of several given continuations of a prompt, with its probability.
 
     Attributes:
@@ -116,8 +197,8 @@ class Choice:
     probability: float
 
 
-@dataclass(frozen=True)
-class Choices:
+@dataclass(frozen=True, repr=False)
+class Choices(Result, shown=("best",)):
     """Several given continuations of a prompt, with their probabilities.
 
     Attributes:

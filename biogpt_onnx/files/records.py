@@ -1,13 +1,12 @@
 """Records: results as plain JSON data, from which every output format is written."""
 
 import dataclasses
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, BinaryIO, Protocol, TextIO, runtime_checkable
 
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import BioGptError
-from biogpt_onnx.tasks.results import Relation
+from biogpt_onnx.runtime.result_base import plain_data
 
 Record = dict[str, Any]
 """A JSON object."""
@@ -68,15 +67,15 @@ def record_of(row: Row, result: object, *, keep_document: bool = False) -> Recor
     record: Record = {"line": row.line, "id": document.id}
     if isinstance(result, BioGptError):
         return record | {"error": str(result)}
-    record |= _plain(result)
+    record |= plain_data(result)
     if keep_document:
         passages = [dataclasses.astuple(passage) for passage in row.passages]
         record["document"] = {
             "title": document.title,
             "text": document.text,
             "question": document.question,
-            "passages": _plain(passages),
-            "entities": _plain(document.entities or ()),
+            "passages": plain_data(passages),
+            "entities": plain_data(document.entities or ()),
         }
     return record
 
@@ -89,22 +88,3 @@ def write_records(output_format: OutputFormat | WholeFile, records: Iterable[Rec
     stream.write(output_format.header())
     stream.writelines(output_format.format_record(record) for record in records)
     stream.write(output_format.footer())
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
-    """Returns the JSON form of a value."""
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        if isinstance(value, Relation):
-            fields["in_source"] = value.in_source
-            if not value.other_spans:
-                # Only documents that were read in windows can have them.
-                del fields["other_spans"]
-        return fields
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -36,7 +36,11 @@ class DescriptionTask:
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
         return [
             Description(
-                one.document.full_text + generation.text, generation.score, complete=generation.finish_reason == "eos"
+                one.document.full_text + generation.text,
+                generation.score,
+                complete=generation.finish_reason == "eos",
+                finish_reason=generation.finish_reason,
+                usage=one.usage(generation),
             )
             for one, generation in zip(prepared, generations, strict=True)
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from biogpt_onnx.runtime.classification.results import EntitySpan, TokenTag
 from biogpt_onnx.runtime.embedding import Pooling
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.result_base import plain_data
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import Source, full_text
+from biogpt_onnx.tasks.results import TaskResult
 
 HeadCommand = Literal["classify", "tag", "embed"]
 """The commands of these tasks."""
@@ -22,8 +24,8 @@ HeadCommand = Literal["classify", "tag", "embed"]
 _NEEDED: Mapping[HeadCommand, HeadKind] = {"classify": "sequence-classification", "tag": "token-classification"}
 
 
-@dataclass(frozen=True)
-class LabelledText:
+@dataclass(frozen=True, repr=False)
+class LabelledText(TaskResult, shown=("label", "probabilities", "values")):
     """The classes of one document; see `TextClassification`.
 
     Attributes:
@@ -41,9 +43,21 @@ class LabelledText:
     values: Mapping[str, float]
     read: int
 
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a row for each label; a regression has no probability."""
+        return [
+            {
+                "label": label,
+                "probability": plain_data(self.probabilities.get(label)),
+                "value": plain_data(value),
+                "chosen": label in self.labels,
+            }
+            for label, value in self.values.items()
+        ]
 
-@dataclass(frozen=True)
-class TaggedText:
+
+@dataclass(frozen=True, repr=False)
+class TaggedText(TaskResult, shown=("entities", "tokens")):
     """The tokens' labels of one document, and its entities; spans index the document's full text.
 
     Attributes:
@@ -57,9 +71,13 @@ class TaggedText:
     tokens: tuple[TokenTag, ...]
     read: int
 
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a row for each entity."""
+        return [entity.to_dict() for entity in self.entities]
 
-@dataclass(frozen=True)
-class EmbeddedText:
+
+@dataclass(frozen=True, repr=False)
+class EmbeddedText(TaskResult, shown=("embedding",)):
     """The embedding of one document.
 
     Attributes:
@@ -70,6 +88,10 @@ class EmbeddedText:
 
     embedding: tuple[float, ...]
     read: int
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a single row, in which the vector is a list."""
+        return [{"embedding": plain_data(self.embedding), "read": self.read}]
 
 
 @dataclass(frozen=True)
@@ -99,7 +121,7 @@ class TextClassificationTask:
         texts = [one.source.text for one in prepared]
         found = model.classify_texts(texts, normalize_punctuation=self.normalize_punctuation)
         return [
-            LabelledText(each.label, each.labels, each.probabilities, each.values, one.read)
+            LabelledText(each.label, each.labels, each.probabilities, each.values, one.read, usage=one.usage())
             for one, each in zip(prepared, found, strict=True)
         ]
 
@@ -141,7 +163,10 @@ class TaggingTask:
             normalize_punctuation=self.normalize_punctuation,
         )
         # The source is the beginning of the full text, so that its spans are those of the full text.
-        return [TaggedText(each.entities, each.tokens, one.read) for one, each in zip(prepared, found, strict=True)]
+        return [
+            TaggedText(each.entities, each.tokens, one.read, usage=one.usage())
+            for one, each in zip(prepared, found, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -182,7 +207,8 @@ class EmbeddingTask:
             normalize_punctuation=self.normalize_punctuation,
         )
         return [
-            EmbeddedText(tuple(map(_shortest, vector)), one.read) for one, vector in zip(prepared, vectors, strict=True)
+            EmbeddedText(tuple(map(_shortest, vector)), one.read, usage=one.usage())
+            for one, vector in zip(prepared, vectors, strict=True)
         ]
 
 

@@ -10,7 +10,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
-from biogpt_onnx.runtime.results import Choices
+from biogpt_onnx.runtime.results import Choices, Generation, Usage
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, ended_sentence, question_and_context
 from biogpt_onnx.tasks.results import Answer, Classification
@@ -18,8 +18,8 @@ from biogpt_onnx.tasks.results import Answer, Classification
 _LABEL = "{label}"
 _CONFIG = GenerationConfig(max_new_tokens=128)
 
-_Labelled = tuple[tuple[str, ...], tuple[str, ...], str]
-"""The labels of a document, the unknown parts of the text that states them, and the text."""
+_Labelled = tuple[tuple[str, ...], tuple[str, ...], str, Generation | None]
+"""The labels of a document, the unknown parts of the text that states them, the text, and its generation if any."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,13 @@ class AnswerTask:
         Most windows of a long text do not speak of the question; the one that does tends to be the most certain.
         """
         best = max(results, key=lambda answer: max(answer.probabilities.values()))
-        return replace(best, read=max(answer.read for answer in results))
+        usage = Usage.total(answer.usage for answer in results)
+        return replace(best, read=max(answer.read for answer in results), usage=usage)
 
     def _most_probable(self, prepared: Prepared, choices: Choices) -> Answer:
         best = choices.best
         label, probabilities = self._sentences[best.text], self._probabilities(choices)
-        return Answer(label, probabilities, best.log_probability, best.text, prepared.read)
+        return Answer(label, probabilities, best.log_probability, best.text, prepared.read, usage=prepared.usage())
 
     def _freely(self, model: BioGPT, group: Sequence[Prepared]) -> Iterator[Answer]:
         prompts = [model.prefix(one.prompt_ids) for one in group]
@@ -93,7 +94,15 @@ class AnswerTask:
             text = generation.text.strip()
             label = _parsed_label(text, self.sentence)
             known = label if label in self.labels else None
-            yield Answer(known, self._probabilities(choices), generation.score, text, one.read)
+            yield Answer(
+                known,
+                self._probabilities(choices),
+                generation.score,
+                text,
+                one.read,
+                finish_reason=generation.finish_reason,
+                usage=one.usage(generation),
+            )
 
     @cached_property
     def _sentences(self) -> dict[str, str]:
@@ -172,6 +181,8 @@ class ClassificationTask:
             unparsed=tuple(text for result in results for text in result.unparsed),
             text=f"{before}{self.separator.join(labels)}{end}",
             read=max(result.read for result in results),
+            finish_reason=results[-1].finish_reason,
+            usage=Usage.total(result.usage for result in results),
         )
 
     @cached_property
@@ -190,9 +201,17 @@ class ClassificationTask:
             if free
             else self._most_probable(model, prompts, [first[choices.best.text] for choices in found])
         )
-        for one, choices, (labels, unparsed, text) in zip(group, found, results, strict=True):
+        for one, choices, (labels, unparsed, text, generation) in zip(group, found, results, strict=True):
             probabilities = {first[choice.text]: choice.probability for choice in choices.choices}
-            yield Classification(labels, probabilities, unparsed, text, one.read)
+            yield Classification(
+                labels,
+                probabilities,
+                unparsed,
+                text,
+                one.read,
+                finish_reason=None if generation is None else generation.finish_reason,
+                usage=one.usage(generation),
+            )
 
     def _freely(self, model: BioGPT, prompts: Sequence[Prefix[Any]]) -> Iterator[_Labelled]:
         """Yields the labels of the texts that the model generates."""
@@ -200,7 +219,7 @@ class ClassificationTask:
             text = generation.text.strip()
             parts = [part.strip() for part in (_parsed_label(text, self.sentence) or text).split(self.separator)]
             known = tuple(dict.fromkeys(label for label in parts if label in self.labels))
-            yield known, tuple(part for part in parts if part and part not in self.labels), text
+            yield known, tuple(part for part in parts if part and part not in self.labels), text, generation
 
     def _most_probable(
         self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str]
@@ -221,7 +240,7 @@ class ClassificationTask:
                     if label is not None:
                         labels[index] = (*chosen, label)
                         unfinished.append(index)
-        return ((chosen, (), f"{before}{self.separator.join(chosen)}{end}") for chosen in labels)
+        return ((chosen, (), f"{before}{self.separator.join(chosen)}{end}", None) for chosen in labels)
 
     def _next(self, model: BioGPT, prompts: Sequence[Prefix[Any]], labels: Sequence[str]) -> list[str | None]:
         """Returns the label that follows these labels behind each prompt; None where the text ends."""

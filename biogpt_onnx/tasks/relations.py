@@ -9,7 +9,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.state import AllowedTokens
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.results import Generation
+from biogpt_onnx.runtime.results import Generation, Usage
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
@@ -106,6 +106,10 @@ class RelationTask:
             text="\n".join(result.text for result in results),
             read=max(result.read for result in results),
             complete=all(result.complete for result in results),
+            finish_reason=next(
+                (result.finish_reason for result in results if not result.complete), results[-1].finish_reason
+            ),
+            usage=Usage.total(result.usage for result in results),
         )
 
     @cached_property
@@ -153,8 +157,15 @@ class RelationTask:
                 unparsed.append(text)
             else:
                 found.setdefault(_key(relation), relation)
-        complete = generation.finish_reason == "eos"
-        return Relations(tuple(found.values()), tuple(unparsed), generation.text.strip(), prepared.read, complete)
+        return Relations(
+            tuple(found.values()),
+            tuple(unparsed),
+            generation.text.strip(),
+            prepared.read,
+            complete=generation.finish_reason == "eos",
+            finish_reason=generation.finish_reason,
+            usage=prepared.usage(generation),
+        )
 
     def _relation(self, text: str, score: float, prepared: Prepared, finder: "_EntityFinder") -> Relation | None:
         parses = list(self._template.parses(text))

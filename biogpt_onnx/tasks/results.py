@@ -1,15 +1,58 @@
 """Results of tasks. Spans are (start, end) character offsets into `Document.full_text`, the end excluded."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from biogpt_onnx.tasks.document import Span
+from biogpt_onnx.runtime.decoding.state import FinishReason
+from biogpt_onnx.runtime.result_base import Result, plain_data
+from biogpt_onnx.runtime.results import Usage
+from biogpt_onnx.tasks.document import Document, Span
+from biogpt_onnx.tasks.drawing.html import html_of
+from biogpt_onnx.tasks.drawing.scene import Element, Note, scene_of
 
-__all__ = ["Answer", "Classification", "Description", "Relation", "Relations", "Span"]
+__all__ = ["Answer", "Classification", "Description", "Relation", "Relations", "Span", "TaskResult"]
 
 
-@dataclass(frozen=True)
-class Relation:
+@dataclass(frozen=True, repr=False)
+class TaskResult(Result, hidden=("document",)):
+    """The base of the results of tasks, which draw themselves in notebooks and turn into rows of a table.
+
+    Attributes:
+        usage: Numbers of tokens that were read, generated and dropped, in all windows together.
+        document: The document, as `run` sets it; None if it is not known. Not compared.
+    """
+
+    usage: Usage = field(default=Usage(0), kw_only=True)
+    document: Document | None = field(default=None, kw_only=True, compare=False)
+
+    def to_records(self, id: str | None = None) -> list[dict[str, Any]]:  # noqa: A002 -- the column's name
+        """Returns the rows of a table, of single values each.
+
+        Args:
+            id: The value of the column `id`; by default the document's id, if the document is known.
+        """
+        own = self.document.id if id is None and self.document is not None else id
+        return [{"id": own, **row} for row in self._rows()]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns the rows without their id."""
+        return [self.to_dict()]
+
+    def _repr_html_(self) -> str:
+        """Returns the drawing that notebooks show: the text with its entities, relations as arrows, probabilities."""
+        return html_of(self._scene())
+
+    def _scene(self) -> Iterator[Element]:
+        """Yields what is drawn."""
+        texts = None
+        if self.document is not None:
+            texts = {name: getattr(self.document, name) for name in ("title", "text", "question")}
+        return scene_of(self.to_dict(), texts)
+
+
+@dataclass(frozen=True, repr=False)
+class Relation(Result, shown=("head", "relation", "tail", "score"), computed=("in_source",), optional=("other_spans",)):
     """A relation that the model states.
 
     Attributes:
@@ -43,8 +86,8 @@ class Relation:
         return self.head_span is not None and self.tail_span is not None
 
 
-@dataclass(frozen=True)
-class Relations:
+@dataclass(frozen=True, repr=False)
+class Relations(TaskResult, shown=("relations", "complete", "usage")):
     """The relations of one document.
 
     Attributes:
@@ -54,6 +97,8 @@ class Relations:
         read: Number of characters of the document's full text that the model read; smaller than its length if the
             document was cut.
         complete: True if the model ended the text with its ending token, False if it ran out of room or was stopped.
+        finish_reason: Reason why the generated text ended, see `Hypothesis.finish_reason`; of a document that was read
+            in windows, that of the first text that the model did not end itself.
     """
 
     relations: tuple[Relation, ...]
@@ -61,10 +106,15 @@ class Relations:
     text: str
     read: int
     complete: bool
+    finish_reason: FinishReason | None = field(default=None, kw_only=True)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a row for each relation, whose spans are columns of their own; further windows are left out."""
+        return [_row_of_relation(relation) for relation in self.relations]
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class Answer(TaskResult, shown=("label", "probabilities", "text")):
     """The answer to one question.
 
     Attributes:
@@ -74,6 +124,8 @@ class Answer:
         text: The generated text of a free answer, else the sentence with the chosen label.
         read: Number of characters of the document's full text that the model read; smaller than its length if the
             document was cut.
+        finish_reason: Reason why a free answer's text ended, see `Hypothesis.finish_reason`; None if nothing was
+            generated.
     """
 
     label: str | None
@@ -81,10 +133,15 @@ class Answer:
     score: float
     text: str
     read: int
+    finish_reason: FinishReason | None = field(default=None, kw_only=True)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a row for each known answer."""
+        return _rows_of_labels(self.probabilities, () if self.label is None else (self.label,))
 
 
-@dataclass(frozen=True)
-class Classification:
+@dataclass(frozen=True, repr=False)
+class Classification(TaskResult, shown=("labels", "probabilities", "text")):
     """The classes of one document.
 
     Attributes:
@@ -95,6 +152,8 @@ class Classification:
         text: The generated text of a free answer, else the sentence with the chosen labels.
         read: Number of characters of the document's full text that the model read; smaller than its length if the
             document was cut.
+        finish_reason: Reason why a free answer's text ended, see `Hypothesis.finish_reason`; None if nothing was
+            generated.
     """
 
     labels: tuple[str, ...]
@@ -102,18 +161,48 @@ class Classification:
     unparsed: tuple[str, ...]
     text: str
     read: int
+    finish_reason: FinishReason | None = field(default=None, kw_only=True)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a row for each known label."""
+        return _rows_of_labels(self.probabilities, self.labels)
 
 
-@dataclass(frozen=True)
-class Description:
+@dataclass(frozen=True, repr=False)
+class Description(TaskResult, shown=("text", "score", "complete")):
     """A generated text about a term.
 
     Attributes:
         text: The term and its continuation.
         score: Log-probability of the continuation, with the length penalty by which beams are ranked.
         complete: True if the model ended the text with its ending token.
+        finish_reason: Reason why the text ended, see `Hypothesis.finish_reason`; None if it is unknown.
     """
 
     text: str
     score: float
     complete: bool
+    finish_reason: FinishReason | None = field(default=None, kw_only=True)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Returns a single row."""
+        return [{"text": self.text, "score": plain_data(self.score), "complete": self.complete}]
+
+    def _scene(self) -> Iterator[Element]:
+        """Yields the text, which begins with the term."""
+        yield Note(self.text)
+
+
+def _row_of_relation(relation: Relation) -> dict[str, Any]:
+    row = relation.to_dict()
+    row.pop("other_spans", None)
+    for name in ("head", "tail"):
+        row[f"{name}_start"], row[f"{name}_end"] = row.pop(f"{name}_span") or (None, None)
+    return row
+
+
+def _rows_of_labels(probabilities: Mapping[str, float], chosen: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "probability": plain_data(probability), "chosen": label in chosen}
+        for label, probability in probabilities.items()
+    ]

@@ -1,6 +1,7 @@
 """Running a task: documents in, results out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -18,6 +19,7 @@ from biogpt_onnx.tasks.prompts.building import (
 )
 from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.prompts.windows import build_prompts
+from biogpt_onnx.tasks.results import TaskResult
 
 ResultT = TypeVar("ResultT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -86,7 +88,7 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
         window_tokens: The most tokens of a window's prompt.
 
     Returns:
-        The results in the order of the documents.
+        The results in the order of the documents. Those of `biogpt_onnx.tasks.results` know their documents.
 
     Raises:
         ConfigError: The bundle is for another task, or a setting has a bad value.
@@ -97,8 +99,11 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
     if isinstance(documents, str | Document) or not documents:
         raise PromptError("give a list of at least one document")
     if too_long == "windows":
-        return [_read_in_windows(task, model, one, reading, free=free) for one in documents]
-    return list(task.answer(model, [prepare_for(task, model, one, reading) for one in documents], free=free))
+        results = [_read_in_windows(task, model, one, reading, free=free) for one in documents]
+    else:
+        prepared = [prepare_for(task, model, one, reading) for one in documents]
+        results = list(task.answer(model, prepared, free=free))
+    return [_of_document(*pair) for pair in zip(results, documents, strict=True)]
 
 
 def answer_document(
@@ -133,6 +138,17 @@ def _check_combining(task: RunnableTask[ResultT]) -> CombiningTask[ResultT]:
     if not isinstance(task, CombiningTask):
         raise ConfigError(f'the results of {task.name} cannot be combined: give too_long as "error" or "cut"')
     return task
+
+
+def _of_document(result: ResultT, document: Document | str) -> ResultT:
+    """Returns a result that knows its document, if it has a place for it."""
+    if not isinstance(result, TaskResult):
+        return result
+    return replace(result, document=_document(document))
+
+
+def _document(document: Document | str) -> Document:
+    return Document(document) if isinstance(document, str) else document
 
 
 def _read_in_windows(
@@ -187,7 +203,7 @@ def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str
         raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
     return PromptBuilder(
         model,
-        Document(document) if isinstance(document, str) else document,
+        _document(document),
         task.source,
         reading,
         soft_prompt=task.soft_prompt_size != 0,

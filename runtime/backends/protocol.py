@@ -114,6 +114,10 @@ class Decoder(Protocol[CacheT]):
         """Returns an empty cache with room for `capacity` tokens a row."""
         ...
 
+    def close(self) -> None:
+        """Frees the model; passes that are being computed end first, later ones raise a `ModelClosedError`."""
+        ...
+
     def forward(
         self,
         input_ids: npt.NDArray[np.int64],
@@ -238,4 +242,10 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
         self, prompt_ids: Sequence[int], prefix: "Prefix[CacheT] | None", token_ids: Sequence[int]
     ) -> Iterator[float]:
         """Yields the log-probability of each token after a prompt and the tokens before it, in nats."""
+        ...
+
+    def scores_of_tokens(
+        self, prompt_ids: Sequence[int], prefix: "Prefix[CacheT] | None", token_ids: Sequence[int]
+    ) -> Iterator[TokenScores]:
+        """Yields the scores at the place of each token after a prompt and the tokens before it, some rows at a time."""
         ...

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from biogpt_onnx.runtime.result_base import Result
 
-@dataclass(frozen=True)
-class TextClassification:
+
+@dataclass(frozen=True, repr=False)
+class TextClassification(Result, shown=("label", "labels", "probabilities", "values")):
     """The classification of a text.
 
     Attributes:
@@ -25,8 +27,8 @@ class TextClassification:
     dropped_tokens: int = 0
 
 
-@dataclass(frozen=True)
-class TokenTag:
+@dataclass(frozen=True, repr=False)
+class TokenTag(Result):
     """The label of one token.
 
     Attributes:
@@ -44,8 +46,8 @@ class TokenTag:
     probability: float
 
 
-@dataclass(frozen=True)
-class EntitySpan:
+@dataclass(frozen=True, repr=False)
+class EntitySpan(Result):
     """Tokens next to each other that were tagged as one entity.
 
     Attributes:
@@ -63,8 +65,8 @@ class EntitySpan:
     probability: float
 
 
-@dataclass(frozen=True)
-class TokenTags:
+@dataclass(frozen=True, repr=False)
+class TokenTags(Result, shown=("entities", "tokens")):
     """The labels of a text's tokens, and the entities that they make.
 
     Attributes:

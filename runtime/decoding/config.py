@@ -88,9 +88,13 @@ class GenerationConfig:
         max_matching_ngram_size: most tokens that are compared to find a draft.
         truncation: treatment of a prompt longer than the model's positions: "error" to raise an error, "left" to drop
             tokens on the left (after the first, which starts every sequence), "right" to drop them on the right, so
-            that `max_new_tokens` fit.
+            that `max_new_tokens` fit. At least half of the positions stay the prompt's: beyond that there are fewer new
+            tokens. `Usage.dropped_tokens` says how many were dropped.
         special_tokens: True to read `</s>` and the like in a prompt as special tokens rather than as text.
         normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+        logprobs: number of most probable tokens that the result holds for the place of each new token, with their
+            log-probabilities by the model alone, before any rule; see `Hypothesis.logprobs`. 0 or None for none. Beams
+            take one more pass over the prompt and each returned text.
     """
 
     max_new_tokens: int | None = None
@@ -128,6 +132,7 @@ class GenerationConfig:
     truncation: Truncation = "error"
     special_tokens: bool = False
     normalize_punctuation: bool = False
+    logprobs: int | None = 0
 
     def __post_init__(self) -> None:
         """Refuses bad values, and settings that exclude each other.
@@ -172,14 +177,15 @@ class GenerationConfig:
         return self.max_length - prompt_length
 
     def check_vocabulary(self, vocab_size: int) -> None:
-        """Refuses settings that name tokens outside a model's vocabulary.
+        """Refuses settings that name tokens outside a model's vocabulary, or more than it has.
 
         Raises:
-            ConfigError: a token is outside; the message names the field and the token.
+            ConfigError: a token is outside, or there are too few; the message names the field and the token.
         """
         for name, token in self._named_tokens():
             if token >= vocab_size:
                 raise ConfigError(f"{name} names token {token}, outside the vocabulary of {vocab_size:,}")
+        check_logprobs(self.logprobs, vocab_size)
 
     @property
     def end_token_ids(self) -> tuple[int, ...]:
@@ -199,6 +205,18 @@ class GenerationConfig:
             yield from ((name, token) for token in getattr(self, name))
         yield from (("bad_words_ids", token) for words in self.bad_words_ids for token in words)
         yield from (("sequence_bias", token) for words in dict(self.sequence_bias) for token in words)
+
+
+def check_logprobs(logprobs: object, vocab_size: int) -> int:
+    """Returns the number of most probable tokens that are asked for; 0 for None.
+
+    Raises:
+        ConfigError: it is no whole number of 0 or more, or larger than the vocabulary.
+    """
+    count = 0 if logprobs is None else checks.whole_number(0)("logprobs", logprobs)
+    if count > vocab_size:
+        raise ConfigError(f"logprobs is {count:,}, the vocabulary has {vocab_size:,} tokens: give at most as many")
+    return count
 
 
 _CHECKS: dict[str, Check] = {
@@ -238,6 +256,7 @@ _CHECKS: dict[str, Check] = {
     "truncation": checks.one_of(get_args(Truncation)),
     "special_tokens": checks.flag,
     "normalize_punctuation": checks.flag,
+    "logprobs": checks.optional(checks.whole_number(0)),
 }
 
 ONLY_SAMPLING = (

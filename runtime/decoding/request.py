@@ -34,6 +34,7 @@ class Request:
         steps: number of passes of the model after the first token.
         captured_steps: number of steps that were replayed from a CUDA graph; known when the search has ended.
         has_ended: True once its search is over and its results stay as they are.
+        dropped_tokens: number of the prompt's tokens that were left out because it is too long.
     """
 
     states: list[SequenceState]
@@ -42,3 +43,4 @@ class Request:
     steps: int = 0
     captured_steps: int = 0
     has_ended: bool = False
+    dropped_tokens: int = 0

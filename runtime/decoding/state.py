@@ -42,6 +42,7 @@ class SequenceState:
         score: sum of the new tokens' log-probabilities, in nats; for a finished beam, the score by which hypotheses are
             ranked.
         log_probabilities: log-probability of each new token, in nats.
+        top_tokens: most probable tokens at the place of each new token; empty unless they are asked for.
         finish_reason: reason why the sequence ended; None while it goes on.
 
     Args:
@@ -69,6 +70,7 @@ class SequenceState:
         self.prefix = prefix
         self.score = 0.0
         self.log_probabilities: list[float] = []
+        self.top_tokens: list[tuple[tuple[int, float], ...]] = []
         self.finish_reason: FinishReason | None = None
         self._ids = np.zeros(len(prompt_ids) + max_new_tokens, dtype=np.int64)
         self._ids[: len(prompt_ids)] = prompt_ids
@@ -120,6 +122,7 @@ class SequenceState:
         other = copy.copy(self)
         other._ids = self._ids.copy()  # noqa: SLF001 -- of this class
         other.log_probabilities = self.log_probabilities.copy()
+        other.top_tokens = self.top_tokens.copy()
         other._watch = self._watch.branch() if self._watch is not None else None  # noqa: SLF001 -- of this class
         return other
 

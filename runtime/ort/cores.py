@@ -15,6 +15,15 @@ _GROUPS = "proc/self/cgroup"
 _MOUNT = "sys/fs/cgroup"
 
 
+def threads_in_words(threads: int | None) -> str:
+    """Returns the number of threads that a session takes, such as "2 threads"; "all cores" where none is asked for."""
+    cores = num_usable_cores()
+    if threads is None and cores == (os.cpu_count() or 1):
+        return "all cores"
+    used = min(threads or cores, cores)
+    return "1 thread" if used == 1 else f"{used} threads"
+
+
 def num_usable_cores(root: Path = _ROOT) -> int:
     """Returns the number of cores that this process may use, a part of a core being taken as a whole one.
 

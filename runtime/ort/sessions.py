@@ -7,7 +7,7 @@ from pathlib import Path
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, weights_outside
-from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.errors import CLOSED, BundleError, ConfigError, ModelClosedError, ProviderError
 from biogpt_onnx.runtime.ort.cores import num_usable_cores
 from biogpt_onnx.runtime.ort.element_types import ELEMENT_TYPES, FLOAT32, ElementType
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, OnnxRuntime, SessionOptions
@@ -102,6 +102,17 @@ def open_session(  # noqa: PLR0913 -- the graph, its options and its provider
         raise BundleError(f"{path} cannot be loaded ({first_line}): {remedy}") from error
     if provider not in session.get_providers():
         raise ProviderError(f"{provider} was asked for, but ONNX Runtime could not start it")
+    return session
+
+
+def when_open(session: InferenceSession | None) -> InferenceSession:
+    """Returns the session of a model that was not closed.
+
+    Raises:
+        ModelClosedError: the model was closed, so that there is no session.
+    """
+    if session is None:
+        raise ModelClosedError(CLOSED)
     return session
 
 

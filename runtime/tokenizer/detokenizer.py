@@ -42,6 +42,11 @@ _OPENING = frozenset("$([{¿¡")  # in addition to the currency signs outside AS
 _FIRST_CJK = "\u1100"
 
 
+def unescaped(text: str) -> str:
+    """Returns a text with Moses' entities, such as `&apos;`, replaced by what they stand for."""
+    return _ENTITY.sub(lambda found: _ENTITIES[found.group()], text)
+
+
 class Detokenizer:
     """A reader of symbols' text, cut anywhere, with white space between words; it returns the text that is certain."""
 
@@ -94,7 +99,7 @@ class Detokenizer:
             if begun in _ENTITY_BEGINNINGS:
                 self._maybe_entity = begun
                 characters = characters.removesuffix(begun)
-            characters = _ENTITY.sub(lambda found: _ENTITIES[found.group()], characters)
+            characters = unescaped(characters)
         return self._writer.extend(characters)
 
     def _close_word(self) -> str:

@@ -10,7 +10,7 @@ from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.runtime.tokenizer import moses
 from biogpt_onnx.runtime.tokenizer.added_tokens import AddedToken, AddedTokenSplitter, read_added_tokens
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD, BytePairEncoder
-from biogpt_onnx.runtime.tokenizer.detokenizer import Detokenizer
+from biogpt_onnx.runtime.tokenizer.detokenizer import Detokenizer, unescaped
 from biogpt_onnx.runtime.tokenizer.incremental import IncrementalDecoder
 from biogpt_onnx.runtime.tokenizer.memo import Memo
 from biogpt_onnx.runtime.tokenizer.punctuation import punctuation_table
@@ -132,14 +132,16 @@ class BioGptTokenizer:
             symbols += words.items(part) if token_id is None else [part]
         return symbols
 
-    def tokenize_with_spans(self, text: str, *, normalize_punctuation: bool = False) -> list[TokenSpan]:
+    def tokenize_with_spans(
+        self, text: str, *, special_tokens: bool = False, normalize_punctuation: bool = False
+    ) -> list[TokenSpan]:
         """Returns the symbols of a text as `tokenize` does, each with the characters of the text that it comes from.
 
         Args and errors are those of `encode`.
         """
         spans: list[TokenSpan] = []
         end = 0
-        for part, token_id in self._parts(text, special_tokens=False, normalize_punctuation=False):
+        for part, token_id in self._parts(text, special_tokens=special_tokens, normalize_punctuation=False):
             start = text.index(part, end)
             end = start + len(part)
             word = spans[-1].word + 1 if spans else 0
@@ -195,6 +197,17 @@ class BioGptTokenizer:
         """
         (number,) = self._checked_ids((token_id,))
         return self._symbols[number]
+
+    def token_text(self, token_id: int) -> str:
+        """Returns the text of a token by itself, with a space at its end if it ends a word.
+
+        `</s>` and the like, and the rows of a soft prompt, have their names for a text.
+
+        Raises:
+            PromptError: the id is outside the vocabulary.
+        """
+        symbol = self.id_to_symbol(token_id)
+        return symbol if token_id in self._skipped else unescaped(_text(symbol))
 
     def symbol_to_id(self, symbol: str) -> int:
         """Returns the id of a symbol; that of `<unk>` for a string that is none. The soft prompt has no symbols."""

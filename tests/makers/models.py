@@ -55,6 +55,7 @@ class FakeModel:
     """
 
     device = "cpu"
+    is_closed = False
 
     def __init__(
         self,
@@ -71,6 +72,9 @@ class FakeModel:
     @cached_property
     def backend(self) -> Any:
         return CpuBackend(self)
+
+    def close(self) -> None:
+        self.is_closed = True
 
     @property
     def batch_sizes(self) -> list[int]:

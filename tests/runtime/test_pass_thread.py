@@ -42,7 +42,7 @@ def backend_of() -> CpuBackend[Any]:
 def request_of(prompt: list[int], config: GenerationConfig) -> Request:
     samples = generators(config.seed if isinstance(config.seed, int) else 0, config.num_return_sequences)
     sources = samples if config.do_sample else [None]
-    states = [SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=EOS, random=one) for one in sources]
+    states = [SequenceState(tuple(prompt), config.most_new_tokens(0), eos_token_id=EOS, random=one) for one in sources]
     return Request(states)
 
 

@@ -42,5 +42,8 @@ def test_truncation_leaves_room_for_the_new_tokens_and_keeps_the_start_token() -
     assert fit(ids, 8, GenerationConfig(truncation="right", max_new_tokens=4)) == (2, 10, 11, 12, 13)
 
 
-def test_truncation_leaves_a_prompt_even_where_the_new_tokens_would_fill_everything() -> None:
-    assert fit([2, *range(10, 30)], 8, GenerationConfig(truncation="left", max_new_tokens=100)) == (2, 29)
+def test_max_new_tokens_gives_way_where_it_would_leave_the_prompt_less_than_half_the_positions() -> None:
+    ids = [2, *range(10, 30)]
+    assert fit(ids, 8, GenerationConfig(truncation="left", max_new_tokens=100)) == (2, 27, 28, 29)
+    assert fit(ids, 8, GenerationConfig(truncation="right", max_new_tokens=6)) == (2, 10, 11, 12)
+    assert fit(ids, 2, GenerationConfig(truncation="left", max_new_tokens=9)) == (2, 29)

@@ -27,6 +27,7 @@ _NUMBERS: dict[str, tuple[type, str, str]] = {
         "N",
         "guess up to N tokens at a time from the prompt; the text stays the same, copied text comes faster (default 0)",
     ),
+    "logprobs": (int, "N", "with --json: the N most probable tokens at the place of each new one (default 0, none)"),
 }
 
 

@@ -1,7 +1,6 @@
 """The command `generate`: continues prompts."""
 
 import argparse
-import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from biogpt_onnx.cli.arguments.generation import add_generation_arguments, gener
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.results import Generation
@@ -35,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not decode as the checkpoint's authors chose, which `info` shows",
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON object a line: text, tokens, score, timings")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print a JSON object a line: text, tokens, score, why it ended, number of tokens, timings",
+    )
     parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
     parser.add_argument(
         "--prepack",
@@ -58,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
     config = config_with_defaults(defaults, generation_settings(options))
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
+    if config.logprobs and not options.json:
+        raise ConfigError("--logprobs is shown in JSON alone: add --json, or leave it out")
     prepack = options.prepack
     if prepack is None:
         prepack = options.share_weights or config.num_beams > 1 or config.prompt_lookup_num_tokens > 0
@@ -75,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         generation = model.generate(prompt, config, allowed=options.allowed)
         if options.json:
-            print(json.dumps({"prompt": prompt} | dataclasses.asdict(generation), ensure_ascii=False), flush=True)
+            print(json.dumps({"prompt": prompt} | generation.to_dict(), ensure_ascii=False), flush=True)
         else:
             for hypothesis in generation.sequences:
                 print(prompt.rstrip() + hypothesis.text, flush=True)

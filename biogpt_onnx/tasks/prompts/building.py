@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.results import Generation, Usage
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.source import Source, SourceBuilder
 
@@ -65,6 +66,7 @@ class Prepared:
         source_ids: The ids of these tokens.
         prompt_ids: The prompt: `</s>`, the source's ids and the bundle's soft prompt.
         read: Number of characters of the document's full text up to the end of what the prompt holds.
+        dropped_tokens: Number of the document's tokens that the prompt leaves out because the document was cut.
     """
 
     document: Document
@@ -73,6 +75,12 @@ class Prepared:
     source_ids: tuple[int, ...]
     prompt_ids: tuple[int, ...]
     read: int
+    dropped_tokens: int = 0
+
+    def usage(self, generation: Generation | None = None) -> Usage:
+        """Returns the numbers of tokens that an answer took: of the prompt, and of the text that was generated."""
+        new_tokens = 0 if generation is None else generation.usage.new_tokens
+        return Usage(len(self.prompt_ids), new_tokens, self.dropped_tokens)
 
 
 @dataclass(frozen=True)
@@ -178,7 +186,8 @@ def build_prompt(builder: PromptBuilder) -> Prepared:
             'answers in the rest: shorten it, have it read in windows (too_long "windows"), or have it cut at the end '
             'of a sentence (too_long "cut")'
         )
-    return builder.part(0, builder.longest(0))
+    cut = builder.part(0, builder.longest(0))
+    return replace(cut, dropped_tokens=len(prepared.source_ids) - len(cut.source_ids))
 
 
 def _start_of_text(document: Document) -> int:

@@ -78,6 +78,10 @@ class CpuBackend(Generic[TreeCacheT]):
         """
         return self._decoder.new_cache(batch_size, capacity)
 
+    def close(self) -> None:
+        """Frees the model; see `Backend`."""
+        self._decoder.close()
+
     def forward(
         self,
         input_ids: npt.NDArray[np.int64],
@@ -148,6 +152,12 @@ class CpuBackend(Generic[TreeCacheT]):
             tokens = np.array(token_ids[first : first + len(logits)], dtype=np.int64)
             first += len(logits)
             yield from log_probabilities(logits, tokens).tolist()
+
+    def scores_of_tokens(
+        self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]
+    ) -> Iterator[TokenScores]:
+        """Yields the scores at the place of each token after a prompt and the tokens before it; see `Backend`."""
+        yield from map(HostTokenScores, self._logits_before_each(prompt_ids, prefix, token_ids))
 
     def hidden_states(self, ids: Sequence[int], first: int = 0) -> Iterator[npt.NDArray[np.float32]]:
         """Yields the hidden states of a sequence's tokens from number `first` on, [tokens, hidden] each.

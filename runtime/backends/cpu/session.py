@@ -15,9 +15,15 @@ from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.element_types import FLOAT32
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, seqlens_k
-from biogpt_onnx.runtime.ort.protocols import IoBinding
+from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding
 from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
-from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract, open_session, session_options
+from biogpt_onnx.runtime.ort.sessions import (
+    cache_element_type,
+    check_contract,
+    open_session,
+    session_options,
+    when_open,
+)
 
 _NOT_ON_CPU = frozenset({"bf16"})
 """Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
@@ -92,10 +98,14 @@ class DecoderSession:
         if options.share_weights:
             path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder).model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
-        self._session = open_session(onnxruntime, path, new_options(), self.provider, remedy)
+        self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
             give_back_freed_memory()
         check_contract(folder, self._session, GraphSpec(manifest.inputs, manifest.outputs))
+
+    def close(self) -> None:
+        """Frees the session; a pass that is being computed ends first, later ones raise a `ModelClosedError`."""
+        self._session = None
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """Returns an empty cache; see `KeyValueCache.allocate`."""
@@ -174,18 +184,20 @@ class DecoderSession:
     def _run(
         self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], outputs: dict[str, npt.NDArray[np.float32]]
     ) -> None:
+        # Held until the pass is over, so that another thread may close the session meanwhile.
+        session = when_open(self._session)
         if cache.binding is None:
-            cache.binding = self._bind_cache(cache)
+            cache.binding = self._bind_cache(session, cache)
         # Binding copies nothing and keeps nothing alive: the arrays live as long as `inputs`, `outputs` and the cache.
         for name, array in inputs.items():
             cache.binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
         for name, array in outputs.items():
             cache.binding.bind_ortvalue_output(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
-        self._session.run_with_iobinding(cache.binding)
+        session.run_with_iobinding(cache.binding)
 
-    def _bind_cache(self, cache: KeyValueCache) -> IoBinding:
+    def _bind_cache(self, session: InferenceSession, cache: KeyValueCache) -> IoBinding:
         # Past and present name the same memory, so that the update happens in place.
-        binding = self._session.io_binding()
+        binding = session.io_binding()
         for layer in range(self._architecture.num_layers):
             for index, part in enumerate(("key", "value")):
                 value = self._element_type.ort_value(self._onnxruntime, cache.buffer[layer, index])

@@ -66,6 +66,10 @@ class CudaBackend(Generic[CacheT]):
         """
         return self._decoder.new_cache(batch_size, capacity)
 
+    def close(self) -> None:
+        """Frees the model; see `Backend`."""
+        self._decoder.close()
+
     def forward(
         self,
         input_ids: npt.NDArray[np.int64],
@@ -135,6 +139,24 @@ class CudaBackend(Generic[CacheT]):
         Only these log-probabilities are copied to the host. A prefix is read again.
         """
         del prefix
+        first = 0
+        for scores, count in self._rows_of_tokens(prompt_ids, token_ids):
+            tokens = np.array(token_ids[first : first + count], dtype=np.int64)
+            first += count
+            yield from scores.log_probabilities(np.arange(count), tokens).tolist()
+
+    def scores_of_tokens(
+        self, prompt_ids: Sequence[int], prefix: Prefix[CacheT] | None, token_ids: Sequence[int]
+    ) -> Iterator[TokenScores]:
+        """Yields the scores at the place of each token after a prompt and the tokens before it; see `Backend`.
+
+        A prefix is read again.
+        """
+        del prefix
+        yield from (scores for scores, _ in self._rows_of_tokens(prompt_ids, token_ids))
+
+    def _rows_of_tokens(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> Iterator[tuple[TokenScores, int]]:
+        """Yields scores with a row for the place of each token behind a prompt, and their number of rows."""
         ids = (*prompt_ids, *token_ids[:-1])
         before_first = len(prompt_ids) - 1
         cache = self.new_cache(1, len(ids))
@@ -142,10 +164,9 @@ class CudaBackend(Generic[CacheT]):
         for start in range(0, len(ids), CHUNK_TOKENS):
             chunk = ids[start : start + CHUNK_TOKENS]
             scores = self._decoder.forward_row(chunk, cache)
-            positions = np.arange(max(start, before_first), start + len(chunk))
-            if len(positions):
-                tokens = np.array(token_ids, dtype=np.int64)[positions - before_first]
-                yield from scores.log_probabilities(positions - start, tokens).tolist()
+            skipped = max(0, before_first - start)
+            if skipped < len(chunk):
+                yield scores[skipped : len(chunk)], len(chunk) - skipped
 
     def _read_together(
         self, states: Sequence[SequenceState], capacity: int, limits: Limits

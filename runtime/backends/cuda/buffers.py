@@ -106,6 +106,13 @@ class BufferPool:
         self._lock = threading.RLock()
         self._last_number = 0
         self._dropped: list[int] = []
+        self._most_idle = _MOST_IDLE
+
+    def close(self) -> None:
+        """Frees the idle buffers; those in use are freed as soon as they are returned."""
+        with self._lock:
+            self._most_idle = 0
+            self._drop_all()
 
     def lease(self, rows: int, capacity: int) -> Lease:
         """Returns a buffer with room for at least so many rows and tokens; it holds finite numbers, old ones or zeros.
@@ -134,7 +141,7 @@ class BufferPool:
         """Keeps a buffer for the next lease of its size."""
         with self._lock:
             self._idle[buffer.number] = buffer
-            while len(self._idle) > _MOST_IDLE:
+            while len(self._idle) > self._most_idle:
                 self._drop(self._idle.popitem(last=False)[1])
 
     def take_dropped(self) -> list[int]:

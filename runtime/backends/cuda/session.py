@@ -23,7 +23,13 @@ from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.ort.pass_inputs import pass_inputs, room_needed
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime, RunOptions
 from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER
-from biogpt_onnx.runtime.ort.sessions import cache_element_type, check_contract, open_session, session_options
+from biogpt_onnx.runtime.ort.sessions import (
+    cache_element_type,
+    check_contract,
+    open_session,
+    session_options,
+    when_open,
+)
 from biogpt_onnx.runtime.tokenizer.vocabulary import PAD_ID
 
 _GRAPH_ID = "gpu_graph_id"
@@ -111,6 +117,7 @@ class DeviceSession:
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
         self.device, self.provider = accelerator.name, accelerator.provider
+        self._causal: InferenceSession | None
         self._causal, self._captures = self._open_causal(manifest.causal)
         self._not_captured = self._run_options(_NOT_CAPTURED)
         # Held during each use of the device: while one thread captures a step, none may allocate or copy there, and a
@@ -119,6 +126,15 @@ class DeviceSession:
         self._mover = TokenMover(onnxruntime, accelerator.provider, accelerator.name, self._lock)
         self._pool = BufferPool(onnxruntime, accelerator.name, manifest.architecture, self._mover, self._lock)
         self._output_graphs = OutputGraphs(onnxruntime, accelerator.provider, accelerator.name, self.vocab_size)
+
+    def close(self) -> None:
+        """Frees the session and the idle buffers; a pass that is being computed ends first.
+
+        Later passes raise a `ModelClosedError`. Buffers that are in use are freed when nothing refers to their caches.
+        """
+        with self._lock:
+            self._causal = None
+            self._pool.close()
 
     def new_cache(self, batch_size: int, capacity: int) -> DeviceCache:
         """Returns an empty cache; see `DeviceCache.allocate`."""
@@ -160,8 +176,9 @@ class DeviceSession:
         room_needed(cache, 1)
         buffer = cache.buffer
         with self._lock, device_memory("a step"):
+            causal = when_open(self._causal)
             if buffer.step is None:
-                buffer.step = self._new_step(buffer)
+                buffer.step = self._new_step(causal, buffer)
             step: DeviceStep = buffer.step
             step.run(cache.rows, input_ids[:, 0], cache.lengths)
         cache.lengths += 1
@@ -238,16 +255,16 @@ class DeviceSession:
         indices, rows = np.unique(numbers * input_ids.shape[1] + places, return_inverse=True)
         return self._pass(input_ids, cache, indices).log_probabilities(rows, tokens)
 
-    def _new_step(self, buffer: CacheBuffer) -> DeviceStep:
+    def _new_step(self, causal: InferenceSession, buffer: CacheBuffer) -> DeviceStep:
         # Captured graphs are released here, because the lock is held and no other thread runs a step.
-        release = getattr(self._causal, "release_captured_graph", None)
+        release = getattr(causal, "release_captured_graph", None)
         for number in self._pool.take_dropped():
             if release is not None:  # older versions keep graphs as long as the session
                 release(number)
-        binding = self._causal.io_binding()
+        binding = causal.io_binding()
         self._bind_cache(binding, buffer, 0, buffer.rows)
         options = self._run_options(str(buffer.number)) if self._captures else self._not_captured
-        run = partial(self._causal.run_with_iobinding, binding, options)
+        run = partial(causal.run_with_iobinding, binding, options)
         return DeviceStep(
             self._onnxruntime, run, binding, buffer, self.device, PassOutputs(self._output_graphs, buffer.rows)
         )
@@ -262,15 +279,16 @@ class DeviceSession:
         inputs = pass_inputs(input_ids, cache, None, logits_indices)
         count = len(inputs[bundle.LOGITS_INDICES])
         with self._lock, device_memory(f"a pass over {input_ids.size:,} tokens"):
+            causal = when_open(self._causal)
             if cache.binding is None:
-                cache.binding = self._causal.io_binding()
+                cache.binding = causal.io_binding()
                 self._bind_cache(cache.binding, cache.buffer, _first_row(cache), cache.batch_size)
             outputs = PassOutputs(self._output_graphs, count)
             outputs.bind(cache.binding)
             # The arrays live as long as `inputs` does; ONNX Runtime copies them to the device.
             for name, array in inputs.items():
                 cache.binding.bind_ortvalue_input(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
-            self._causal.run_with_iobinding(cache.binding, self._not_captured)
+            causal.run_with_iobinding(cache.binding, self._not_captured)
         cache.lengths += input_ids.shape[1]
         return self._scores_of([(outputs, row) for row in range(count)])
 

@@ -57,6 +57,11 @@ class RowJob:
         """Notes the time at which its prompt is the next to be read."""
         self._began = perf_counter()
 
+    def end_unbegun(self) -> None:
+        """Tells that it ended before it began."""
+        self.request.has_ended = True
+        self.on_pass()
+
     def note_pass(self) -> None:
         """Notes the time after a pass of the model that concerned it, and tells of it."""
         now = perf_counter()
@@ -66,6 +71,7 @@ class RowJob:
         elif any(row.state.num_new_tokens for row in self.rows):
             self._first_token = now
             self.request.prefill = now - self._began
+        self.request.has_ended = self.is_finished
         self.on_pass()
 
 

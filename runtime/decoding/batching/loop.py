@@ -115,4 +115,4 @@ class Loop(Generic[RowCacheT]):
         if ended:
             self._waiting = deque(job for job in self._waiting if not job.is_finished)
         for job in ended:
-            job.on_pass()
+            job.end_unbegun()

@@ -11,6 +11,7 @@ from biogpt_onnx.runtime.decoding.processors import distribution_rules, processo
 from biogpt_onnx.runtime.decoding.selection.constraints import OnlyAllowed, allowed_log_probabilities
 from biogpt_onnx.runtime.decoding.selection.sampler import log_probabilities, most_likely, sample
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.decoding.top_tokens import top_tokens
 from biogpt_onnx.runtime.errors import ConfigError
 
 _Selected = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
@@ -28,6 +29,7 @@ class NextTokenSelector:
         self._rules = processors_for(config, OnlyAllowed())
         self._distribution_rules = distribution_rules(config)
         self._do_sample, self._top_k = config.do_sample, config.top_k
+        self._logprobs = config.logprobs or 0
         self._needs_all_logits = any(rule.needs_all_logits for rule in self._rules)
 
     def append(self, states: Sequence[SequenceState], scores: TokenScores) -> npt.NDArray[np.int64]:
@@ -44,12 +46,22 @@ class NextTokenSelector:
         Raises:
             ConfigError: the rules exclude every token.
         """
+        self.record_top(states, scores)
         selected = self._select_from_part(states, scores)
         return _appended(states, *(self.select(states, scores.logits()) if selected is None else selected))
 
     def has_rules_for(self, states: Sequence[SequenceState]) -> bool:
         """Returns True if a rule may change the logits of these sequences."""
         return len(self._rules) > 1 or any(state.next_allowed is not None for state in states)
+
+    def record_top(self, states: Sequence[SequenceState], scores: TokenScores) -> None:
+        """Records the most probable tokens at the place of each sequence's next token, if they are asked for.
+
+        Must be called before `select`, whose rules change the scores.
+        """
+        if self._logprobs:
+            for state, found in zip(states, top_tokens(scores, self._logprobs), strict=True):
+                state.top_tokens[state.num_new_tokens :] = [found]
 
     def select(
         self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32]

@@ -113,6 +113,7 @@ class Verifier(Generic[CacheT]):
         if near_tie is None or self._exact == self._cache.lengths[0]:
             self._selector.append([self._state], scores)
             return True
+        self._selector.record_top([self._state], scores)
         raw = scores.logits()
         logits = raw.copy()
         tokens, log_probabilities = self._selector.select([self._state], logits)
@@ -120,7 +121,9 @@ class Verifier(Generic[CacheT]):
         if is_certain and self._selector.has_rules_for([self._state]):
             is_certain = self._survives_rounding(raw, int(tokens[0]), near_tie)
         if not is_certain:
-            tokens, log_probabilities = self._selector.select([self._state], self._exact_scores().logits())
+            exact = self._exact_scores()
+            self._selector.record_top([self._state], exact)
+            tokens, log_probabilities = self._selector.select([self._state], exact.logits())
         self._state.append(int(tokens[0]), float(log_probabilities[0]))
         return is_certain
 

@@ -12,7 +12,14 @@ from biogpt_onnx.runtime.decoding.settings import Settings
 from biogpt_onnx.runtime.errors import ConfigError
 
 COUNTS = ["max_new_tokens", "max_length", "num_beams", "num_return_sequences", "max_matching_ngram_size"]
-COUNTS_OR_NONE = ["min_new_tokens", "min_length", "top_k", "no_repeat_ngram_size", "prompt_lookup_num_tokens"]
+COUNTS_OR_NONE = [
+    "min_new_tokens",
+    "min_length",
+    "top_k",
+    "no_repeat_ngram_size",
+    "prompt_lookup_num_tokens",
+    "logprobs",
+]
 NUMBERS = [
     "max_time",
     "length_penalty",
@@ -27,7 +34,7 @@ NUMBERS = [
 TOKENS = ["eos_token_id", "forced_bos_token_id", "forced_eos_token_id"]
 TOKEN_LISTS = ["suppress_tokens", "begin_suppress_tokens"]
 FLAGS = ["do_sample", "special_tokens", "normalize_punctuation"]
-OPTIONAL = ["max_time", "max_length", "eos_token_id", "seed", "forced_bos_token_id", "forced_eos_token_id"]
+OPTIONAL = ["max_time", "max_length", "eos_token_id", "seed", "forced_bos_token_id", "forced_eos_token_id", "logprobs"]
 
 BAD_VALUES: list[tuple[str, object]] = [
     *((name, value) for name in COUNTS for value in (0, -1, 3.0, True, "5")),

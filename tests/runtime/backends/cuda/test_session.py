@@ -1,7 +1,9 @@
 """The runtime for GPUs, as far as it can be shown without one: all but the kernels and the replay itself."""
 
 import dataclasses
+import gc
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import onnxruntime
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError, tasks
+from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError, ModelClosedError, tasks
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
@@ -557,3 +559,47 @@ def test_the_providers_settings_for_a_gpu() -> None:
 
 def test_the_cpus_session_needs_nothing_of_it(fp16: Path) -> None:
     assert DecoderSession(fp16, read_manifest(fp16)).device == "cpu"
+
+
+def test_the_most_probable_tokens_are_those_of_all_logits(fp16: Path, on_device: BioGPT) -> None:
+    few, many = (on_device.generate(PROMPTS, max_new_tokens=4, logprobs=count) for count in (3, 1000))
+    for one, other in zip(few, many, strict=True):
+        assert one.logprobs is not None
+        assert other.logprobs is not None
+        for selected, among_all in zip(one.logprobs, other.logprobs, strict=True):
+            values = [token.logprob for token in among_all.top[:3]]
+            assert [token.logprob for token in selected.top] == pytest.approx(values, abs=1e-4)
+            assert selected.top[0].token_id == selected.token_id
+    score = on_device.score(ABSTRACT, logprobs=3)
+    assert score.log_probabilities == on_device.score(ABSTRACT).log_probabilities
+    expected = biogpt_onnx.load(fp16).score(ABSTRACT, logprobs=3)
+    assert score.logprobs is not None
+    assert expected.logprobs is not None
+    for token, same in zip(score.logprobs, expected.logprobs, strict=True):
+        assert (token.token_id, token.span) == (same.token_id, same.span)
+        assert token.logprob == pytest.approx(same.logprob, abs=0.05)
+
+
+def test_beams_have_the_most_probable_tokens_of_a_pass_over_their_text(on_device: BioGPT) -> None:
+    answer = on_device.generate(PROMPTS[1], max_new_tokens=5, num_beams=3, logprobs=2)
+    scored = on_device.logits([*on_device.tokenizer.encode(PROMPTS[1]), *answer.token_ids[:-1]])
+    assert answer.logprobs is not None
+    for token, row in zip(answer.logprobs, scored[-len(answer.token_ids) :], strict=True):
+        assert {each.token_id for each in token.top} == set(np.argsort(-row)[:2].tolist())
+
+
+def test_a_closed_session_frees_its_graph_and_its_buffers(fp16: Path) -> None:
+    session = device_session(fp16)
+    model = device_model(fp16, session)
+    model.generate(PROMPTS, max_new_tokens=3)
+    stream = model.stream(PROMPTS[0], max_new_tokens=9, eos_token_id=None)
+    next(stream)
+    graph = weakref.ref(session._causal)
+    model.close()
+    with pytest.raises(ModelClosedError, match="was closed"):
+        next(stream)
+    del stream
+    gc.collect()
+    assert graph() is None
+    assert session._pool._idle == {}
+    model.close()

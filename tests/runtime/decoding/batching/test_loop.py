@@ -54,7 +54,7 @@ class Asked:
         sources = generators(config.seed if isinstance(config.seed, int) else 0, config.num_return_sequences)
         samples = sources if config.do_sample else [None]
         states = [
-            SequenceState(tuple(self.prompt), config.max_new_tokens, eos_token_id=EOS, random=source)
+            SequenceState(tuple(self.prompt), config.most_new_tokens(0), eos_token_id=EOS, random=source)
             for source in samples
         ]
         return Request(states)

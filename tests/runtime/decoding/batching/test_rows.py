@@ -20,7 +20,7 @@ def count_up(tokens: list[int]) -> int:
 
 def row_of(prompt: list[int], **settings: object) -> Row:
     config = GenerationConfig(**settings)  # type: ignore[arg-type]
-    state = SequenceState(tuple(prompt), config.max_new_tokens, eos_token_id=config.end_token_ids)
+    state = SequenceState(tuple(prompt), config.most_new_tokens(0), eos_token_id=config.end_token_ids)
     return Row(state, NextTokenSelector(config), Limits())
 
 
