@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, Decoder, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -41,15 +41,13 @@ def read_all_but_the_last_chunk(
     Raises:
         Interrupted: a limit was reached.
     """
-    held = int(cache.lengths[0])
-    # No chunk of a single token is left over: it would be computed by another kernel, which rounds differently.
-    last_chunk = held + max(0, (len(prompt_ids) - held - 2) // CHUNK_TOKENS * CHUNK_TOKENS)
-    for start in range(held, last_chunk, CHUNK_TOKENS):
+    *first, last = chunks(int(cache.lengths[0]), len(prompt_ids), CHUNK_TOKENS)
+    for chunk in first:
         limits.check()
-        chunk = np.array([prompt_ids[start : start + CHUNK_TOKENS]], dtype=np.int64)
-        decoder.forward(chunk, cache, logits_indices=np.empty(0, dtype=np.int64))
+        ids = np.array([prompt_ids[chunk]], dtype=np.int64)
+        decoder.forward(ids, cache, logits_indices=np.empty(0, dtype=np.int64))
     limits.check()
-    return prompt_ids[last_chunk:]
+    return prompt_ids[last]
 
 
 @contextmanager
