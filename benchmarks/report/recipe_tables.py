@@ -30,7 +30,7 @@ def recipe_speed_table(run: Run) -> str:
         f"medians of {run['rounds']} rounds in turns. In memory is the whole process after loading, mapped files "
         f"included. The floor is the time to read a recipe's weights at {run['read_bandwidth_median'] / 1e9:.1f} GB/s."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)
 
 
 def recipe_quality_table(run: Run) -> str:
@@ -45,4 +45,4 @@ def recipe_quality_table(run: Run) -> str:
         f"Quality on the embedded checkpoint, and on twins of it that compute the same in float32 but have outliers in "
         f"their activations; {run['documents']} abstracts on which it was not trained."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)
