@@ -90,8 +90,8 @@ def _sentences(found: Sequence[Comparison]) -> Iterator[str]:
     better = [f"- {each.sentence()}" for each in level if each.is_level_with_a_better_peer]
     if better:
         heading = (
-            "Level only because the intervals of the medians overlap, with a peer's median better by more than 2 % (all "
-            "scenarios):"
+            "Level only because the intervals of the medians overlap, with a peer's median better by more than 2 % "
+            "(all scenarios):"
         )
         yield "\n".join([heading, "", *better])
 
