@@ -6,6 +6,7 @@ model = biogpt_onnx.load("bundles/mini")
 print(model.generate("Aspirin inhibits", max_new_tokens=32).text)
 """
 
+from biogpt_onnx import _interrupts  # noqa: F401 -- the first, for what it does
 from biogpt_onnx._version import __version__
 from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream
 from biogpt_onnx.runtime.classification.results import EntitySpan, TextClassification, TokenTag, TokenTags

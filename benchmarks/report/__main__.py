@@ -1,10 +1,13 @@
-"""Tables of the committed runs: `python -m benchmarks.report` prints them, `--write` puts them into their pages."""
+"""Tables of the committed runs: `python -m benchmarks.report` prints them, `--write` puts them into their pages.
+
+It also writes the numbers in the pages' prose that `figures.toml` names.
+"""
 
 import argparse
 import sys
 
 from benchmarks.processes import CHECKOUT
-from benchmarks.report.pages import BENCHMARKS, PAGES, PICTURES, PageError
+from benchmarks.report.pages import BENCHMARKS, PAGES, PICTURES, QUANTIZE, PageError
 from benchmarks.report.runs import path_of, read_run
 
 _OUTDATED = 1
@@ -19,7 +22,7 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--write", action="store_true", help="put the tables into README.md and docs/benchmarks.md")
+    action.add_argument("--write", action="store_true", help="put the tables and figures into their pages")
     action.add_argument(
         "--check", action="store_true", help="exit with 1 if a page has other tables than the runs give"
     )
@@ -38,7 +41,7 @@ def main() -> int:
 
 
 def _print_tables() -> None:
-    for table in BENCHMARKS.tables.values():
+    for table in (*BENCHMARKS.tables.values(), *QUANTIZE.tables.values()):
         if path_of(table.run).is_file():
             print(table.make(read_run(table.run)), end="\n\n")
 

@@ -19,9 +19,12 @@ def comparison_table(run: Run) -> str:
 
 def comparison_elsewhere(run: Run) -> str:
     """Makes a sentence of another processor's comparison."""
-    found = Counter(comparison.outcome for comparison in compare_with_peers(run["rows"]))
+    comparisons = compare_with_peers(run["rows"])
+    found = Counter(comparison.outcome for comparison in comparisons)
+    better = sum(comparison.is_level_with_a_better_peer for comparison in comparisons)
     counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
     return (
-        f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}; see "
+        f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}. In "
+        f"{better} of those that are level a peer's median is better by more than 2 %; see "
         "`benchmarks/results/compare_avx2.md`."
     )

@@ -1,13 +1,14 @@
-"""Pages that hold tables of committed runs, each table between two marks."""
+"""Pages that hold tables of committed runs, each table between two marks, and figures in their prose."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.processes import CHECKOUT
 from benchmarks.report.comparison_tables import comparison_elsewhere, comparison_table, headline_table
-from benchmarks.report.recipe_tables import recipe_quality_table, recipe_speed_table
+from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
+from benchmarks.report.recipe_tables import automatic_recipe_table, recipe_quality_table, recipe_speed_table
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import float32_table, shared_weights_table
 from benchmarks.report.search_table import search_table
@@ -37,33 +38,42 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """A Markdown file with tables.
+    """A Markdown file with tables and with figures in its prose.
 
     Attributes:
         path: the file.
         tables: by the name in their marks, `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
+        figures: the numbers in its prose that have a source.
     """
 
     path: Path
     tables: Mapping[str, Table]
+    figures: Sequence[Figure] = ()
 
     def with_tables(self, text: str, read: Callable[[str], Run] = read_run) -> str:
-        """Returns the page's text with every table as its run has it; a run that is not committed changes nothing.
+        """Returns the page's text with every table and figure as its run has it.
+
+        A table whose run is not committed stays as it is.
 
         Args:
             text: of the page.
             read: returns a run by its file's name.
 
         Raises:
-            PageError: the text lacks the marks of a table.
+            PageError: the text lacks the marks of a table, or the words of a figure.
         """
         for name, table in self.tables.items():
             if path_of(table.run).is_file():
                 text = _with_table(text, name, table.make(read(table.run)), self.path)
+        try:
+            for figure in self.figures:
+                text = figure.in_page(text, read)
+        except FigureError as error:
+            raise PageError(str(error)) from error
         return text
 
 
-README = Page(CHECKOUT / "README.md", {"comparison": Table("compare.jsonl", headline_table)})
+README = Page(CHECKOUT / "README.md", {"comparison": Table("compare.jsonl", headline_table)}, figures_of("README.md"))
 
 BENCHMARKS = Page(
     CHECKOUT / "docs" / "benchmarks.md",
@@ -81,9 +91,22 @@ BENCHMARKS = Page(
         "task quality numbers": Table("task_quality.json", task_quality_table),
         "windows numbers": Table("windows.json", windows_table),
     },
+    figures_of("docs/benchmarks.md"),
 )
 
-PAGES = (README, BENCHMARKS)
+QUANTIZE = Page(
+    CHECKOUT / "docs" / "quantize.md",
+    {"automatic recipe": Table("automatic_recipe.json", automatic_recipe_table)},
+    figures_of("docs/quantize.md"),
+)
+
+_WITH_TABLES = (README, BENCHMARKS, QUANTIZE)
+
+_FIGURES_ALONE = sorted(
+    {figure.page for figure in read_figures()} - {str(page.path.relative_to(CHECKOUT)) for page in _WITH_TABLES}
+)
+
+PAGES = (*_WITH_TABLES, *(Page(CHECKOUT / name, {}, figures_of(name)) for name in _FIGURES_ALONE))
 
 PICTURES = {
     CHECKOUT / "docs" / "images" / "latency-by-variant.svg": path_of("plots/latency-by-variant.svg"),

@@ -1,7 +1,9 @@
-"""Tables of the quantization recipes: size, speed and quality."""
+"""Tables of the quantization recipes: size, speed and quality, and the choices of recipe `auto`."""
 
 from benchmarks.report.captions import captioned
 from benchmarks.report.runs import Run, processor
+
+_BITS = {"int4": "4 bits", "int8": "8 bits", "fp32": "float32"}
 
 
 def recipe_speed_table(run: Run) -> str:
@@ -30,7 +32,7 @@ def recipe_speed_table(run: Run) -> str:
         f"medians of {run['rounds']} rounds in turns. In memory is the whole process after loading, mapped files "
         f"included. The floor is the time to read a recipe's weights at {run['read_bandwidth_median'] / 1e9:.1f} GB/s."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)
 
 
 def recipe_quality_table(run: Run) -> str:
@@ -45,4 +47,30 @@ def recipe_quality_table(run: Run) -> str:
         f"Quality on the embedded checkpoint, and on twins of it that compute the same in float32 but have outliers in "
         f"their activations; {run['documents']} abstracts on which it was not trained."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)
+
+
+def automatic_recipe_table(run: Run) -> str:
+    """Makes the table of what recipe `auto` makes of the embedded checkpoint."""
+    header = [
+        "allowed increase",
+        *(f"linear layers in {said}" for said in _BITS.values()),
+        "embedding and head",
+        "disk",
+    ]
+    header += ["increase on the evaluation text"]
+    rows = []
+    for found in run["limits"]:
+        measured = found["perplexity_increase"]
+        low, high = measured["interval"]
+        rows.append(
+            [
+                f"{found['max_perplexity_increase']:.1%}",
+                *(str(found["layers"].get(precision, 0)) for precision in _BITS),
+                _BITS[found["table"]],
+                f"{found['bundle_bytes'] / 1e6:.1f} MB",
+                f"{measured['value']:+.2%} ({low:+.2%} to {high:+.2%})",
+            ]
+        )
+    caption = "Recipe `auto` on the embedded checkpoint, with the built-in texts; in brackets 95 % intervals."
+    return captioned(caption, header, rows, run)

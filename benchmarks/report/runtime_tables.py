@@ -20,7 +20,7 @@ def float32_table(run: Run) -> str:
         f"{decoding['step_bytes'] / 1e9:.2f} GB of weights at {bandwidth}, the median read bandwidth of the same "
         f"run (the best was {best})."
     )
-    return captioned(caption, ["", "measured", "beside"], [*_decoding_rows(decoding), *_other_rows(run)])
+    return captioned(caption, ["", "measured", "beside"], [*_decoding_rows(decoding), *_other_rows(run)], run)
 
 
 def _decoding_rows(decoding: Run) -> list[tuple[str, str, str]]:
@@ -84,4 +84,4 @@ def shared_weights_table(run: Run) -> str:
         f"{run['prompt_tokens']} tokens and {run['steps']} steps; medians of {run['rounds']} rounds. Loading includes "
         "`import onnxruntime`. A second process's memory is what no other process shares."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)

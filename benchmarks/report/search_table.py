@@ -17,7 +17,10 @@ def search_table(run: Run) -> str:
         f"tokens, medians of {beams['rounds']} rounds in turns. {_draft_caption(run['drafts'])}"
     )
     rows = [*_beam_rows(beams, run["long_beams"]), _processors_row(run["controls"]), _choices_row(run["sharing"])]
-    return captioned(caption, ["", "measured", "beside"], [*rows, *_draft_rows(run["drafts"]["kinds"])])
+    sections = [
+        run[name] for name in ("beams", "long_beams", "controls", "sharing", "drafts") if "machine" in run[name]
+    ]
+    return captioned(caption, ["", "measured", "beside"], [*rows, *_draft_rows(run["drafts"]["kinds"])], *sections)
 
 
 def _beam_rows(beams: Run, long: Run) -> list[tuple[str, str, str]]:

@@ -32,7 +32,7 @@ def task_speed_table(run: Run) -> str:
         f"{run['documents']} documents each, medians of {run['rounds']} rounds in turns. What is written is "
         "prescribed. Ours reads and parses; transformers is given token ids."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)
 
 
 def task_speed_elsewhere(run: Run) -> str:
@@ -66,7 +66,7 @@ def task_quality_table(run: Run) -> str:
         "says so."
     )
     summaries = "\n".join(f"- {name.capitalize()}: {run[name]['summary']}" for name in _SUMMARIZED)
-    return f"{captioned(caption, header, rows)}\n\n{summaries}"
+    return f"{captioned(caption, header, rows, run)}\n\n{summaries}"
 
 
 def windows_table(run: Run) -> str:
@@ -93,7 +93,7 @@ def windows_table(run: Run) -> str:
         f"checkpoint in float32 on an {processor(run)}, without given entities, the four ways in turns on each "
         "document. Times are beside that of cutting."
     )
-    return captioned(caption, header, rows)
+    return captioned(caption, header, rows, run)
 
 
 def _estimate(found: dict[str, Any]) -> str:

@@ -2,15 +2,16 @@
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from biogpt_onnx._interrupts import INTERRUPTED, heed_interrupts
 from biogpt_onnx._version import __version__
 from biogpt_onnx.cli.commands import COMMANDS, load_command
+from biogpt_onnx.cli.streams import prepare_standard_streams
 from biogpt_onnx.cli.termination import Terminated, terminable
 from biogpt_onnx.runtime.errors import BioGptError
 
@@ -18,15 +19,17 @@ BAD_INPUT = 2
 
 # A shell reports 128 and the signal's number for a process that a signal ended.
 _BY_SIGNAL = 128
-_INTERRUPTED = _BY_SIGNAL + signal.SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
-    # Without the file and line that raised the warning, which are of no use to users of a command.
-    warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
+    options: argparse.Namespace | None = None
     try:
+        heed_interrupts()
+        prepare_standard_streams()
+        options = _parser().parse_args(arguments)
+        # Without the file and line that raised the warning, which are of no use to users of a command.
+        warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
         with terminable():
             code: int = options.run(options)
         sys.stdout.flush()
@@ -35,11 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     except Terminated as error:
         return _BY_SIGNAL + error.signal_number
     except (BioGptError, OSError, MemoryError) as error:
-        if options.debug:
+        if options is not None and options.debug:
             traceback.print_exc()
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT

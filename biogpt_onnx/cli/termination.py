@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-# The request to end and the hang-up of the terminal; Windows has no SIGHUP.
-_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Ctrl-C, the request to end and the hang-up of the terminal; Windows has no SIGHUP.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 _requested: list[int] = []
 
@@ -26,7 +26,11 @@ class Terminated(BaseException):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raises `Terminated` in the block when the process is asked to end; outside the main thread it does nothing."""
+    """Raises `Terminated` in the block when the process is asked to end, and KeyboardInterrupt at Ctrl-C.
+
+    An error in the block after that becomes `Terminated` too: libraries turn either into errors of their own, as when
+    ONNX Runtime is interrupted while it is imported. Outside the main thread this does nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -37,6 +41,9 @@ def terminable() -> Iterator[None]:
     try:
         yield
         check()
+    except Exception:
+        check()
+        raise
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -50,4 +57,4 @@ def check() -> None:
 
 def _terminate(signal_number: int, _frame: object) -> NoReturn:
     _requested.append(signal_number)
-    raise Terminated(signal_number)
+    raise KeyboardInterrupt if signal_number == signal.SIGINT else Terminated(signal_number)

@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
 
 _LEAST_TOKENS_READ = 2
-"""Fewest tokens that are read after a prefix: a single one is computed by another kernel, which rounds differently."""
+"""Fewest tokens of a prefix, and after it: a single one is computed by another kernel, which rounds differently."""
 
 
 class Prefix(Generic[CacheT]):
@@ -54,6 +54,8 @@ class Prefix(Generic[CacheT]):
         """Returns the number of tokens at the beginning of a prompt that are this prefix's and need not be read."""
         if tuple(ids) == self.ids:
             return len(ids)
+        if len(self.ids) < _LEAST_TOKENS_READ:
+            return 0
         pairs = enumerate(zip(ids, self.ids, strict=False))
         common = next((at for at, (one, other) in pairs if one != other), min(len(ids), len(self.ids)))
         return max(0, min(common, len(ids) - _LEAST_TOKENS_READ))

@@ -32,6 +32,7 @@ character of the next. sacremoses is called with stand-ins for the neighbouring 
 """
 
 import re
+import warnings
 from functools import cache
 from typing import Any, Protocol, cast
 
@@ -149,6 +150,8 @@ def _tokens_in_position(word: str, *, first: bool, follower: str | None) -> list
 
 @cache
 def _moses() -> _Moses:
+    # sacremoses imports joblib, which warns where it could not start processes; none are started here.
+    warnings.filterwarnings("ignore", ".*joblib will operate in serial mode", UserWarning)
     # Imported late: compiling its patterns takes longer than loading a small model.
     from sacremoses import MosesTokenizer  # noqa: PLC0415 -- slow to import
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="runs
 def page(benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The README's page in a folder of the test's own, the only one that the program knows."""
     program = benchmarks("report.__main__")
-    page = dataclasses.replace(benchmarks("report.pages").README, path=tmp_path / "README.md")
+    page = dataclasses.replace(benchmarks("report.pages").README, path=tmp_path / "README.md", figures=())
     monkeypatch.setattr(program, "PAGES", (page,))
     monkeypatch.setattr(program, "CHECKOUT", tmp_path)
     return page

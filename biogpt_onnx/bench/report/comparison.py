@@ -66,6 +66,11 @@ class Comparison:
             return "level"
         return "ahead" if ours.value < theirs.value else "behind"
 
+    @property
+    def is_level_with_a_better_peer(self) -> bool:
+        """True if only overlapping intervals make it level: the peers' value is better by more than 2 %."""
+        return self.outcome == "level" and self.ours.value / self.theirs.value - 1 > _NEGLIGIBLE
+
     def sentence(self) -> str:
         """Returns both values, the better one first, and their ratio as text."""
         better, worse = sorted((self.ours, self.theirs), key=lambda each: each.value)

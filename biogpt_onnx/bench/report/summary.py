@@ -71,7 +71,7 @@ def _perplexity(rows: Sequence[Row], name: str, twin: str) -> str:
 
 
 def _sentences(found: Sequence[Comparison]) -> Iterator[str]:
-    """Yields the counts of the whole run, and the comparisons of the table in which a peer is ahead."""
+    """Yields the counts of the whole run, and the comparisons in which a peer is ahead, or level and yet better."""
     if not found:
         return
     ahead, level, behind = (
@@ -87,6 +87,13 @@ def _sentences(found: Sequence[Comparison]) -> Iterator[str]:
         yield "\n".join(["Of those in this table and of a cold start, a peer is ahead of us in:", "", *sentences])
     else:
         yield "In none of those in this table, nor of a cold start, is a peer ahead of us."
+    better = [f"- {each.sentence()}" for each in level if each.is_level_with_a_better_peer]
+    if better:
+        heading = (
+            "Level only because the intervals of the medians overlap, with a peer's median better by more than 2 % "
+            "(all scenarios):"
+        )
+        yield "\n".join([heading, "", *better])
 
 
 def _missing(rows: Sequence[Row]) -> Iterator[str]:

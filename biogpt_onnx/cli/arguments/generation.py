@@ -27,6 +27,7 @@ _NUMBERS: dict[str, tuple[type, str, str]] = {
         "N",
         "guess up to N tokens at a time from the prompt; the text stays the same, copied text comes faster (default 0)",
     ),
+    "max_matching_ngram_size": (int, "N", "guesses follow up to N tokens that appeared before (default 3)"),
     "logprobs": (int, "N", "with --json: the N most probable tokens at the place of each new one (default 0, none)"),
 }
 

@@ -35,10 +35,10 @@ def documents(name: str) -> list[str]:
         OSError: The file cannot be read.
     """
     if name == _STANDARD_INPUT:
-        texts = list(_lines(sys.stdin.buffer, "standard input"))
+        texts = list(text_lines(sys.stdin.buffer, "standard input"))
     else:
         with Path(name).open("rb") as file:
-            texts = list(_lines(file, name))
+            texts = list(text_lines(file, name))
     if not texts:
         raise PromptError(
             f"{'standard input' if name == _STANDARD_INPUT else name} holds no text: give a document a line"
@@ -46,11 +46,16 @@ def documents(name: str) -> list[str]:
     return texts
 
 
-def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
+def text_lines(file: Iterable[bytes], name: str) -> Iterator[str]:
+    """Yields the lines of UTF-8 text that are not empty, without their ends.
+
+    Raises:
+        PromptError: A line is not UTF-8.
+    """
     for number, line in enumerate(file, start=1):
         try:
-            # Some editors begin a file with a byte order mark, which is no part of its text.
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            # Some editors begin a file with a byte order mark, which is no part of its text; files may be joined.
+            text = line.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error
         if text.strip():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_settings
+from biogpt_onnx.cli.arguments.text import text_lines
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
@@ -91,14 +92,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _lines() -> Iterator[str]:
     found = False
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            text = line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise PromptError(f"line {number} of standard input is not UTF-8 (byte {error.start})") from error
-        if text.strip():
-            found = True
-            yield text
+    for text in text_lines(sys.stdin.buffer, "standard input"):
+        found = True
+        yield text
     if not found:
         raise PromptError("no prompt: standard input holds no text")
 

@@ -158,6 +158,18 @@ def test_the_readmes_table_says_where_a_peer_is_ahead() -> None:
     )
 
 
+def test_a_peer_that_is_better_and_yet_level_is_listed() -> None:
+    rows = comparison(ours=0.011, theirs=0.01)
+    for row in rows:
+        for measure in row.get("measures", {}).values():
+            measure["interval"] = [measure["p50"] * 0.8, measure["p50"] * 1.2]
+    listed = summary(rows).partition("with a peer's median better by more than 2 % (all scenarios):")[2]
+    assert (
+        "- p128-n32, 2 threads, time per output token, 8 bits: Rival int8 10.0 ms, biogpt-onnx int8 11.0 ms" in listed
+    )
+    assert "with a peer's median better" not in summary(comparison(ours=0.01, theirs=0.01001))
+
+
 def test_another_number_would_show_in_the_readmes_table() -> None:
     rows = comparison()
     changed = copy.deepcopy(rows)
