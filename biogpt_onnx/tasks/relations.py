@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import log
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
@@ -24,6 +25,8 @@ from biogpt_onnx.tasks.statements.template import HEAD, RELATION, TAIL, Statemen
 
 # Microsoft's scripts allow 1,024 tokens; a prompt leaves fewer.
 _CONFIG = GenerationConfig(max_new_tokens=1024)
+
+_HALF = log(0.5)
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,7 @@ class RelationTask:
                 found.setdefault(_key(relation), relation)
             else:
                 unparsed.append(statement.text)
-        had_room = constraint is None or not constraint.was_narrowed(generation.token_ids)
-        complete = generation.finish_reason == "eos" and had_room
+        complete = _is_complete(constraint, generation)
         return Relations(tuple(found.values()), tuple(unparsed), generation.text.strip(), prepared.read, complete)
 
     def _relation(self, statement: Statement, prepared: Prepared, finder: "_EntityFinder") -> Relation:
@@ -241,6 +243,16 @@ class _EntityFinder:
         found = self.given(slot, words)
         span = None if found is not None else self._mentions.find(words)
         return found if span is None else Mention(span)
+
+
+def _is_complete(constraint: StatementConstraint | None, generation: Generation) -> bool:
+    """Returns True if the model ended the text, and not because there was no room for what it wanted to state."""
+    if generation.finish_reason != "eos":
+        return False
+    scores = generation.sequences[0].log_probabilities
+    narrowed = [] if constraint is None else constraint.narrowed(generation.token_ids)
+    # A token with more than half of the probability was the model's own choice, whatever was excluded beside it.
+    return all(scores[place] > _HALF for place in narrowed if place < len(scores))
 
 
 def _key(relation: Relation) -> tuple[str | None, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.decoding.prefix import Prefix
+from biogpt_onnx.runtime.decoding.selection.allowed_tokens import check_allowed
 
 FinishReason = Literal["eos", "length", "stop", "time", "cancelled"]
 
@@ -122,4 +123,4 @@ class SequenceState:
         return other
 
     def _allowed_next(self) -> tuple[int, ...] | None:
-        return None if self._allowed is None else tuple(self._allowed(self.token_ids))
+        return None if self._allowed is None else check_allowed(self._allowed(self.token_ids))

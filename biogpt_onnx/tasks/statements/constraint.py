@@ -103,13 +103,13 @@ class StatementConstraint:
             self._narrowed.add(generated)
         return fitting
 
-    def was_narrowed(self, token_ids: Sequence[int]) -> bool:
-        """Returns True if somewhere in these tokens `max_new_tokens` excluded one that was allowed otherwise.
+    def narrowed(self, token_ids: Sequence[int]) -> list[int]:
+        """Returns the indices of the tokens in whose places `max_new_tokens` excluded others, in ascending order.
 
         The constraint must have been asked for each of the tokens, as it is while they are generated.
         """
         generated = tuple(token_ids)
-        return any(generated[: len(prefix)] == prefix for prefix in self._narrowed)
+        return sorted(len(prefix) for prefix in self._narrowed if generated[: len(prefix)] == prefix)
 
     def read(self, token_ids: Sequence[int]) -> list[StatementTokens]:
         """Returns the statements of generated tokens; the last one may be unfinished.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
 from biogpt_onnx.tasks.prompts.source import Source
-from biogpt_onnx.tasks.statements.word_origins import added_words
+from biogpt_onnx.tasks.statements.word_origins import word_origins
 
 _MAX_WORDS = 32
 """Of an entity; the longest that are annotated in the corpora of BioGPT's tasks have fewer than twenty."""
@@ -42,7 +42,8 @@ class SourceEntity:
     Words with characters that the vocabulary lacks are never part of an entity, because their tokens would not tell
     which words they are. Before lower-case letters the tokenizer leaves a full stop at its word, so most sentences of
     a lower-cased text end with such a word: as the last word of an entity it may also stand without the full stop. If
-    the full stop is one that the prompt puts behind a title, the word stands without it alone.
+    the full stop is one that the prompt puts behind a title, the word stands without it alone. A word that is only a part
+    of a character of the document, as lower case divides some, is no word of the document.
 
     An entity has at most 32 words and ends with one that may end it. The way from each word to the nearest such word
     is computed once, in time linear in the source; where there is none within reach, the word does not continue an
@@ -60,13 +61,13 @@ class SourceEntity:
     ) -> None:
         self._token_ids = list(token_ids)
         words = list(_words(tokenizer, symbols, token_ids))
-        added = added_words(["-" if word.text == _JOINT else word.text for word in words], source)
+        origins = word_origins(["-" if word.text == _JOINT else word.text for word in words], source)
         self._ends = {word.end: word for word in words}
         # The forms in which a word may stand in an entity, by the word's start in the source.
         self._forms: dict[int, list[_Word]] = {}
         for index, word in enumerate(words):
-            if word.is_known and word.text not in _NEVER_INSIDE:
-                whole = () if index in added else (word,)
+            if word.is_known and word.text not in _NEVER_INSIDE and index not in origins.divided:
+                whole = () if index in origins.added else (word,)
                 self._forms[word.start] = [*whole, *self._without_full_stop(tokenizer, word)]
         self._ways = {is_name: self._nearest_ends(words, is_name=is_name) for is_name in (False, True)}
         may_begin = [word.start for word in words if word.is_name or word.text in _MAY_BEGIN]
