@@ -37,6 +37,7 @@ from biogpt_onnx.runtime.prompt_checks import (
     check_batch,
     check_choices,
     check_ids,
+    check_known,
     fit,
     fit_text,
 )
@@ -399,11 +400,12 @@ class BioGPT:
                 None for a text that ends without one.
 
         Raises:
-            ConfigError: there are no texts, or one is empty.
+            ConfigError: there are no texts, or one is empty or has characters that the vocabulary lacks.
         """
         end_tokens = with_end_tokens(GenerationConfig().replace(eos_token_id=eos_token_id), self.manifest).end_token_ids
         endings: list[tuple[int, ...]] = [(token,) for token in end_tokens] or [()]
         rows = [check_choices("allowed", [text], self._continuation_ids)[0] for text in texts]
+        check_known("allowed", texts, rows, self.tokenizer.unk_id)
         return TokenTrie((*ids, *ending) for ids in rows for ending in endings)
 
     @overload

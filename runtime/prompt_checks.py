@@ -167,3 +167,23 @@ def check_choices(name: str, texts: object, encode: Callable[[str], Sequence[int
             raise ConfigError(f"{name} holds {first_with[ids]!r} and {text!r}, the same to the model: give one of them")
         first_with[ids] = text
     return list(first_with)
+
+
+def check_known(name: str, texts: Sequence[str], rows: Sequence[Sequence[int]], unk_id: int) -> None:
+    """Refuses texts that the model cannot write, because the vocabulary lacks some of their characters.
+
+    Args:
+        name: name of the texts in an error.
+        texts: the texts.
+        rows: token ids of each.
+        unk_id: id of `<unk>`.
+
+    Raises:
+        ConfigError: a text has such characters.
+    """
+    for text, ids in zip(texts, rows, strict=True):
+        if unk_id in ids:
+            raise ConfigError(
+                f"{name} holds {text!r}, of which the vocabulary lacks characters: write it with others, such as - "
+                "for a dash"
+            )

@@ -100,7 +100,12 @@ def build_request(  # noqa: PLR0913 -- each argument may differ from prompt to p
         rule: the tokens that may come next; None for all.
         seed: makes the samples repeatable; None for different samples each time.
         dropped_tokens: number of the prompt's tokens that were left out because it is too long.
+
+    Raises:
+        ConfigError: the rule allows texts that have more tokens than there may be.
     """
+    if isinstance(rule, TokenTrie):
+        rule.check_room(max_new_tokens, config.end_token_ids)
     generators_of_samples = generators(seed, config.num_return_sequences) if config.do_sample else [None]
     states = [
         SequenceState(

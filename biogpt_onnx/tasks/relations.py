@@ -1,29 +1,32 @@
 """Relation extraction: the relations that a document states."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import fsum
+from math import log
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.state import AllowedTokens
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.request_building import room_for_new_tokens
 from biogpt_onnx.runtime.results import Generation, Usage
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
-from biogpt_onnx.tasks.statements.constraint import StatementConstraint
+from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
 from biogpt_onnx.tasks.statements.mentions import MentionFinder
-from biogpt_onnx.tasks.statements.segments import FixedTokens, OneOf, SourceEntity
-from biogpt_onnx.tasks.statements.separation import Separation
+from biogpt_onnx.tasks.statements.reading import Statement, read_constrained, read_free
+from biogpt_onnx.tasks.statements.segments import FixedTokens, OneOf
+from biogpt_onnx.tasks.statements.source_entity import SourceEntity
 from biogpt_onnx.tasks.statements.template import HEAD, RELATION, TAIL, StatementTemplate
 
 # Microsoft's scripts allow 1,024 tokens; a prompt leaves fewer.
 _CONFIG = GenerationConfig(max_new_tokens=1024)
+
+_HALF = log(0.5)
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,16 @@ class RelationTask:
             PromptError: A document names an entity where it holds something else.
         """
         finders = [_EntityFinder(self, model.tokenizer, one) for one in prepared]
-        constraints = [None if free else self._constraint(*pair) for pair in zip(prepared, finders, strict=True)]
+        rooms = [self._room(model, one) for one in prepared]
+        rows = zip(prepared, finders, rooms, strict=True)
+        constraints = [None if free else self._constraint(*row) for row in rows]
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config, allowed=constraints)
-        rows = zip(prepared, finders, generations, strict=True)
-        return [self._read(model.tokenizer, *row) for row in rows]
+        read = zip(prepared, finders, constraints, generations, strict=True)
+        return [self._read(model.tokenizer, *row) for row in read]
+
+    def _room(self, model: BioGPT, prepared: Prepared) -> int:
+        """Returns the number of tokens that an answer may have."""
+        return room_for_new_tokens(prepared.prompt_ids, model.manifest.architecture.max_positions, self.config)
 
     def combine(self, results: Sequence[Relations]) -> Relations:
         """Combines the relations of a document's windows, in order.
@@ -116,63 +125,85 @@ class RelationTask:
     def _template(self) -> StatementTemplate:
         return StatementTemplate(self.statement)
 
-    def constraint(self, tokenizer: BioGptTokenizer, prepared: Prepared) -> AllowedTokens:
+    def constraint(
+        self, tokenizer: BioGptTokenizer, prepared: Prepared, *, max_new_tokens: int | None = None
+    ) -> StatementConstraint:
         """Returns the constraint that keeps relations to a document's own words, for `generate_ids(..., allowed=...)`.
 
+        Args:
+            tokenizer: The model's tokenizer.
+            prepared: The document with its prompt.
+            max_new_tokens: The most tokens that the answer may have: no statement is begun or continued that could not
+                be completed within them. None for any number.
+
         Raises:
-            ConfigError: The task has no labels to keep to.
+            ConfigError: The task has no labels to keep to, or words that the vocabulary lacks.
             PromptError: The document names an entity where it holds something else.
         """
-        return self._constraint(prepared, _EntityFinder(self, tokenizer, prepared))
+        return self._constraint(prepared, _EntityFinder(self, tokenizer, prepared), max_new_tokens)
 
-    def _constraint(self, prepared: Prepared, finder: "_EntityFinder") -> AllowedTokens:
+    def _constraint(
+        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None
+    ) -> StatementConstraint:
         tokenizer = finder.tokenizer
-
-        def ids(text: str) -> list[int]:
-            return tokenizer.encode(text)[1:]
-
         entities = finder.segments(prepared)
-        if None in entities.values():
-            return lambda generated: () if generated else (tokenizer.eos_id,)
-        literals = [ids(literal) for literal in self._template.literals]
-        segments: list[FixedTokens | SourceEntity | OneOf] = [FixedTokens(literals[0])]
-        for slot, literal in zip(self._template.slots, literals[1:], strict=True):
-            segment = self._labels(ids) if slot == RELATION else entities[slot]
-            segments += [*([segment] if segment else []), *([FixedTokens(literal)] if literal else [])]
-        return StatementConstraint(segments, Separation(tokenizer), [*ids("."), tokenizer.eos_id])
+        first, *literals = self._template.literals
+        slots: list[Slot] = [("", FixedTokens(self._ids(tokenizer, first)))]
+        for slot, literal in zip(self._template.slots, literals, strict=True):
+            slots.append((slot, self._labels(tokenizer) if slot == RELATION else entities[slot]))
+            slots += [("", FixedTokens(self._ids(tokenizer, literal)))] if literal.strip() else []
+        (separator,) = self._ids(tokenizer, ";")
+        ending = [*self._ids(tokenizer, "."), tokenizer.eos_id]
+        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens)
 
-    def _labels(self, ids: Callable[[str], list[int]]) -> OneOf:
+    def _labels(self, tokenizer: BioGptTokenizer) -> OneOf:
         if not self.labels:
             raise ConfigError(f"task {self.name} has no labels to keep to: give it some, or decode freely")
-        return OneOf([ids(label) for label in self.labels])
+        return OneOf([self._ids(tokenizer, label) for label in self.labels])
+
+    def _ids(self, tokenizer: BioGptTokenizer, text: str) -> list[int]:
+        """Returns the token ids of a part of the task's statements."""
+        ids = tokenizer.encode(text)[1:]
+        if not ids or tokenizer.unk_id in ids:
+            raise ConfigError(
+                f"task {self.name}: its statements hold {text!r}, of which the bundle's vocabulary lacks characters: "
+                "use other words, or another bundle"
+            )
+        return ids
 
     def _read(
-        self, tokenizer: BioGptTokenizer, prepared: Prepared, finder: "_EntityFinder", generation: Generation
+        self,
+        tokenizer: BioGptTokenizer,
+        prepared: Prepared,
+        finder: "_EntityFinder",
+        constraint: StatementConstraint | None,
+        generation: Generation,
     ) -> Relations:
         found: dict[tuple[str | None, ...], Relation] = {}
         unparsed = []
-        for text, score in _statements(tokenizer, generation):
-            relation = self._relation(text, score, prepared, finder)
-            if relation is None:
-                unparsed.append(text)
-            else:
+        for statement in (
+            read_free(tokenizer, self._template, generation)
+            if constraint is None
+            else read_constrained(tokenizer, constraint, self.labels, generation)
+        ):
+            if statement.parses:
+                relation = self._relation(statement, prepared, finder)
                 found.setdefault(_key(relation), relation)
+            else:
+                unparsed.append(statement.text)
         return Relations(
             tuple(found.values()),
             tuple(unparsed),
             generation.text.strip(),
             prepared.read,
-            complete=generation.finish_reason == "eos",
+            complete=_is_complete(constraint, generation),
             finish_reason=generation.finish_reason,
             usage=prepared.usage(generation),
         )
 
-    def _relation(self, text: str, score: float, prepared: Prepared, finder: "_EntityFinder") -> Relation | None:
-        parses = list(self._template.parses(text))
-        if not parses:
-            return None
+    def _relation(self, statement: Statement, prepared: Prepared, finder: "_EntityFinder") -> Relation:
         # "and" may separate two entities or belong to one: the parse whose texts the document holds is taken.
-        best = max(parses, key=lambda parse: self._num_known(parse, finder))
+        best = max(statement.parses, key=lambda parse: self._num_known(parse, finder))
         head, tail = (finder.find(slot, best[slot]) for slot in (HEAD, TAIL))
         full_text = prepared.document.full_text
         return Relation(
@@ -181,12 +212,12 @@ class RelationTask:
             tail=best[TAIL] if tail is None else full_text[slice(*tail.span)],
             head_span=None if head is None else head.span,
             tail_span=None if tail is None else tail.span,
-            score=score,
+            score=statement.score,
             head_concept=None if head is None else head.concept,
             tail_concept=None if tail is None else tail.concept,
         )
 
-    def _num_known(self, parse: dict[str, str], finder: "_EntityFinder") -> tuple[int, int]:
+    def _num_known(self, parse: Mapping[str, str], finder: "_EntityFinder") -> tuple[int, int]:
         """Returns the numbers of a parse's given entities, and of its texts that are known at all."""
         given = [finder.given(slot, parse[slot]) is not None for slot in (HEAD, TAIL)]
         known = [finder.find(slot, parse[slot]) is not None for slot in (HEAD, TAIL)]
@@ -207,12 +238,12 @@ class _EntityFinder:
                 for slot, wanted in types.items()
             }
 
-    def segments(self, prepared: Prepared) -> dict[str, SourceEntity | OneOf | None]:
-        """Returns the segments of {head} and {tail}; None for one of which the document names no entity."""
+    def segments(self, prepared: Prepared) -> Mapping[str, SourceEntity | OneOf]:
+        """Returns the segments of {head} and {tail}, which nothing completes if the document names no such entity."""
         if prepared.document.entities is None:
             entity = SourceEntity(self.tokenizer, prepared.symbols, prepared.source_ids, prepared.source)
             return {HEAD: entity, TAIL: entity}
-        return {slot: OneOf(given.token_ids) if given.token_ids else None for slot, given in self._given.items()}
+        return {slot: OneOf(given.token_ids) for slot, given in self._given.items()}
 
     def given(self, slot: str, words: str) -> Mention | None:
         """Returns the mention of the given entity with a generated name; None if there is none."""
@@ -225,6 +256,16 @@ class _EntityFinder:
         return found if span is None else Mention(span)
 
 
+def _is_complete(constraint: StatementConstraint | None, generation: Generation) -> bool:
+    """Returns True if the model ended the text, and not because there was no room for what it wanted to state."""
+    if generation.finish_reason != "eos":
+        return False
+    scores = generation.sequences[0].log_probabilities
+    narrowed = [] if constraint is None else constraint.narrowed(generation.token_ids)
+    # A token with more than half of the probability was the model's own choice, whatever was excluded beside it.
+    return all(scores[place] > _HALF for place in narrowed if place < len(scores))
+
+
 def _key(relation: Relation) -> tuple[str | None, ...]:
     """Returns what two statements of one relation have in common."""
     concepts = (relation.head_concept, relation.tail_concept)
@@ -235,13 +276,3 @@ def _joined(stated: Sequence[Relation]) -> Relation:
     """Returns one relation for those of several windows, which may hold the same sentence."""
     first, spans = stated[0], dict.fromkeys((relation.head_span, relation.tail_span) for relation in stated)
     return replace(first, score=max(relation.score for relation in stated), other_spans=tuple(spans)[1:])
-
-
-def _statements(tokenizer: BioGptTokenizer, generation: Generation) -> Iterator[tuple[str, float]]:
-    """Yields each statement of a generated text, without the full stop at its end, and its log-probability in nats."""
-    scores, start = generation.sequences[0].log_probabilities, 0
-    for ids, end in Separation(tokenizer).statements(generation.token_ids):
-        text = tokenizer.decode(ids).strip()
-        if text:
-            yield text.removesuffix(".").rstrip(), fsum(scores[start:end])
-        start = end

@@ -7,9 +7,8 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.plain_values import plain_sequence, shown
 from biogpt_onnx.runtime.decoding.prefix import Prefix
-from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.decoding.selection.allowed_tokens import check_allowed
 
 FinishReason = Literal["eos", "length", "stop", "time", "cancelled"]
 
@@ -127,22 +126,4 @@ class SequenceState:
         return other
 
     def _allowed_next(self) -> tuple[int, ...] | None:
-        return None if self._allowed is None else _as_tokens(self._allowed(self.token_ids))
-
-
-def _as_tokens(found: object) -> tuple[int, ...]:
-    """Returns the tokens that a rule gave: any iterable of whole numbers, an array or a tensor.
-
-    Raises:
-        ConfigError: they are something else.
-    """
-    tokens = plain_sequence(found)
-    if tokens is None and isinstance(found, Iterable) and not isinstance(found, str | bytes):
-        tokens = tuple(found)
-    try:
-        array = np.array([0.5] if tokens is None else tokens)
-    except ValueError:  # rows of unequal lengths
-        array = np.array([0.5])
-    if array.size and (array.dtype.kind not in "iu" or array.ndim > 1):
-        raise ConfigError(f"the function allowed returned {shown(found)}: return a list of token ids, empty to end")
-    return tuple(array.tolist())
+        return None if self._allowed is None else check_allowed(self._allowed(self.token_ids))

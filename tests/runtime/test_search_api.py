@@ -118,6 +118,25 @@ def test_each_prompt_may_have_a_rule_of_its_own(mini: BioGPT) -> None:
     assert answers[2].text in {" of", " in"}
 
 
+@pytest.mark.parametrize("text", ["1.2\N{EN DASH}3.4 mg", "10\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT SIX} M"])
+def test_a_text_that_the_vocabulary_cannot_spell_is_refused_as_a_choice(mini: BioGPT, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"allowed holds '{text}', of which the vocabulary lacks characters"):
+        mini.generate(PROMPT, allowed=["aspirin", text])
+    with pytest.raises(ConfigError, match="lacks characters"):
+        mini.continuations([text])
+
+
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_a_choice_is_never_cut_off(mini: BioGPT, num_beams: int) -> None:
+    text = "heparin and morphine"
+    size = len(mini.tokenizer.encode(text)) - 1
+    for allowed in ([text, "aspirin"], mini.continuations([text])):
+        with pytest.raises(ConfigError, match=f"has {size} tokens, and there is room for {size - 1}"):
+            mini.generate(PROMPT, allowed=allowed, max_new_tokens=size - 1, num_beams=num_beams)
+    answer = mini.generate(PROMPT, allowed=[text], max_new_tokens=size, num_beams=num_beams)
+    assert answer.text.strip() == text
+
+
 def test_a_rule_that_allows_nothing_more_ends_the_text(mini: BioGPT) -> None:
     word = mini.tokenizer.encode("aspirin")[1]
     answer = mini.generate(PROMPT, allowed=lambda tokens: [word] if len(tokens) < 2 else [])

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from biogpt_onnx import BioGPT, ConfigError, PromptError, tasks
+from biogpt_onnx import BioGPT, ConfigError, GenerationConfig, PromptError, tasks
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
 from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
@@ -72,15 +74,24 @@ def test_nothing_to_say_is_no_relations(mini: BioGPT) -> None:
     assert (found.relations, found.unparsed, found.text, found.complete) == ((), (), "", True)
 
 
-def test_a_model_that_runs_out_of_room_is_not_complete(mini: BioGPT) -> None:
-    text = said(("lithium", "tremor"))
+@pytest.mark.parametrize("room", [1, 2, 6, 12, 20, 26, 40])
+def test_a_model_without_room_states_less_and_is_not_complete(mini: BioGPT, room: int) -> None:
+    text = said(("lithium", "tremor"), ("lithium", "ataxia"))
+    sizes = [len(mini.tokenizer.encode(one)) for one in (said(("lithium", "tremor")), text)]
+    task = replace(BC5CDR, config=GenerationConfig(max_new_tokens=room))
+    (found,) = tasks.run(task, scripted(mini, text), [DOCUMENT])
+    # The ending takes a token too, in the place of the one that begins every text.
+    assert len(found.relations) == sum(size <= room for size in sizes)
+    assert found.complete == (sizes[1] <= room)
+    assert found.unparsed == ()
+
+
+def test_the_models_positions_are_a_room_too(mini: BioGPT) -> None:
     prompt = tasks.prepare_for(BC5CDR, mini, DOCUMENT)
-    model = scripted(mini, text, max_positions=len(prompt.prompt_ids) + 5)
-    task = RelationTask("bc5cdr", BC5CDR.statement, relation="CID", least_new_tokens=1)
+    task = replace(BC5CDR, least_new_tokens=1)
+    model = scripted(mini, said(("lithium", "tremor")), max_positions=len(prompt.prompt_ids) + 5)
     (found,) = tasks.run(task, model, [DOCUMENT])
-    assert not found.complete
-    assert found.relations == ()
-    assert len(found.unparsed) == 1
+    assert (found.relations, found.unparsed, found.complete) == ((), (), False)
 
 
 def test_scores_are_the_log_probabilities_of_each_statement(mini: BioGPT) -> None:

@@ -1,6 +1,6 @@
 """Constrained decoding: generation that keeps to allowed tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,16 @@ class TokenTrie:
 
     def __init__(self, sequences: Iterable[Sequence[int]]) -> None:
         self._root: _Node = {}
+        # The length of the longest sequence with each last token.
+        self._longest: dict[int, int] = {}
         for sequence in sequences:
             if len(sequence) == 0:
                 raise ConfigError("an allowed sequence of tokens is empty: give sequences of at least one token")
             node = self._root
             for token in sequence:
                 node = node.setdefault(int(token), {})
+            last = int(sequence[-1])
+            self._longest[last] = max(len(sequence), self._longest.get(last, 0))
         if not self._root:
             raise ConfigError("there are no allowed sequences: give at least one")
 
@@ -44,6 +48,23 @@ class TokenTrie:
         for token in token_ids:
             node = node.get(token, {})
         return tuple(node)
+
+    def check_room(self, max_new_tokens: int, end_token_ids: Collection[int]) -> None:
+        """Refuses a number of new tokens within which some sequence would be cut off.
+
+        Args:
+            max_new_tokens: the most new tokens that a generation may have.
+            end_token_ids: tokens that end a text; as the last one of a sequence they may be missing.
+
+        Raises:
+            ConfigError: a sequence is longer.
+        """
+        needed = max(length - (last in end_token_ids) for last, length in self._longest.items())
+        if needed > max_new_tokens:
+            raise ConfigError(
+                f"an allowed text has {needed:,} tokens, and there is room for {max_new_tokens:,}: raise "
+                "max_new_tokens, shorten the prompt, or allow shorter texts alone"
+            )
 
 
 class OnlyAllowed:

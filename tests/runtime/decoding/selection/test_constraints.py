@@ -22,3 +22,14 @@ def test_one_sequence_may_begin_another() -> None:
 def test_an_empty_trie_or_sequence_is_refused(sequences: list[tuple[int, ...]]) -> None:
     with pytest.raises(ConfigError, match="allowed"):
         TokenTrie(sequences)
+
+
+def test_a_room_in_which_a_sequence_is_cut_off_is_refused() -> None:
+    trie = TokenTrie([(5, 2), (5, 6, 7, 2), (9, 8, 3)])
+    # The ending token may be missing.
+    trie.check_room(3, {2})
+    trie.check_room(4, ())
+    with pytest.raises(ConfigError, match="has 3 tokens, and there is room for 2: raise max_new_tokens"):
+        trie.check_room(2, {2})
+    with pytest.raises(ConfigError, match="has 4 tokens"):
+        trie.check_room(3, ())
