@@ -36,6 +36,7 @@ from biogpt_onnx.tasks import (
     prepare_for,
     prompts_for,
 )
+from biogpt_onnx.tasks.definitions.identity import task_identity
 
 _BATCHES_AT_ONCE = 4
 """Batches between two writes of the journal: the most that an interruption costs."""
@@ -201,11 +202,10 @@ def _identity(
         "format": source.format,
         "fields": dataclasses.asdict(source.columns),
         "bundle": hashlib.sha256(model.manifest.to_json().encode()).hexdigest(),
-        "task": task.name,
-        "labels": list(getattr(task, "labels", ())),
-        "decoding": repr(getattr(task, "config", None)),
+        "task": {"name": task.name} | task_identity(task),
         "too_long": reading.too_long,
         "window_tokens": reading.window_tokens,
+        "max_source_tokens": reading.max_source_tokens,
         "normalize_punctuation": reading.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),

@@ -35,8 +35,6 @@ class DescriptionTask:
         """Returns a description of each term; they are decoded together."""
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
         return [
-            Description(
-                one.document.full_text + generation.text, generation.score, complete=generation.finish_reason == "eos"
-            )
+            Description(one.source.text + generation.text, generation.score, complete=generation.finish_reason == "eos")
             for one, generation in zip(prepared, generations, strict=True)
         ]

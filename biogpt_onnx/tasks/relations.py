@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import fsum
+from math import exp, fsum
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.state import AllowedTokens
@@ -11,13 +11,14 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.results import Generation
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.tasks.definitions.checks import check_min_score
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import StatementConstraint
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
-from biogpt_onnx.tasks.statements.mentions import MentionFinder
+from biogpt_onnx.tasks.statements.mentions import MentionFinder, compared, is_part
 from biogpt_onnx.tasks.statements.segments import FixedTokens, OneOf, SourceEntity
 from biogpt_onnx.tasks.statements.separation import Separation
 from biogpt_onnx.tasks.statements.template import HEAD, RELATION, TAIL, StatementTemplate
@@ -44,9 +45,14 @@ class RelationTask:
         source: Makes the source text from the document.
         config: The decoding; by default greedy, as in Microsoft's scripts.
         least_new_tokens: Number of positions that a prompt must leave for the answer.
+        distinct: True to leave out relations of an entity with itself or with a part of itself. Two given entities are
+            distinct if they have different names and different concepts, even if one's name is a part of the other's.
+        min_score: The least probability of a relation, which is the exponential of its score; less probable ones are
+            left out.
 
     Raises:
-        ConfigError: The statement is malformed, or the relation has two names or none.
+        ConfigError: The statement is malformed, the relation has two names or none, the labels have no place in the
+            statement or are not different ones, or `min_score` is no probability.
     """
 
     name: str
@@ -60,12 +66,22 @@ class RelationTask:
     source: SourceBuilder = title_and_abstract
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 128
+    distinct: bool = True
+    min_score: float = 0.0
 
     def __post_init__(self) -> None:
         if (RELATION in self._template.slots) == bool(self.relation):
             raise ConfigError(
                 f"task {self.name}: either the statement holds {{relation}}, or `relation` says what it is called"
             )
+        if self.labels and self.relation:
+            raise ConfigError(
+                f"task {self.name}: `labels` name relations, but the statement has no {{relation}}: leave them out, or "
+                "give it one"
+            )
+        if len(set(self.labels)) < len(self.labels) or not all(map(str.strip, self.labels)):
+            raise ConfigError(f"task {self.name}: the labels are {self.labels!r}: give each of them once")
+        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
         """Extracts the relations of documents, which are decoded together; no result depends on the other documents.
@@ -148,20 +164,26 @@ class RelationTask:
         found: dict[tuple[str | None, ...], Relation] = {}
         unparsed = []
         for text, score in _statements(tokenizer, generation):
-            relation = self._relation(text, score, prepared, finder)
-            if relation is None:
+            parses = list(self._template.parses(text))
+            if not parses:
                 unparsed.append(text)
-            else:
+                continue
+            relation = self._relation(parses, score, prepared, finder)
+            if relation is not None and exp(score) >= self.min_score:
                 found.setdefault(_key(relation), relation)
         complete = generation.finish_reason == "eos"
         return Relations(tuple(found.values()), tuple(unparsed), generation.text.strip(), prepared.read, complete)
 
-    def _relation(self, text: str, score: float, prepared: Prepared, finder: "_EntityFinder") -> Relation | None:
-        parses = list(self._template.parses(text))
-        if not parses:
-            return None
+    def _relation(
+        self, parses: Sequence[dict[str, str]], score: float, prepared: Prepared, finder: "_EntityFinder"
+    ) -> Relation | None:
+        """Returns the relation of a statement; None if it relates something with itself, and the task forbids that."""
         # "and" may separate two entities or belong to one: the parse whose texts the document holds is taken.
-        best = max(parses, key=lambda parse: self._num_known(parse, finder))
+        most_known = max(self._num_known(parse, finder) for parse in parses)
+        known = (parse for parse in parses if self._num_known(parse, finder) == most_known)
+        best = next((parse for parse in known if not self.distinct or finder.are_distinct(parse)), None)
+        if best is None:
+            return None
         head, tail = (finder.find(slot, best[slot]) for slot in (HEAD, TAIL))
         full_text = prepared.document.full_text
         return Relation(
@@ -212,6 +234,14 @@ class _EntityFinder:
         found = self.given(slot, words)
         span = None if found is not None else self._mentions.find(words)
         return found if span is None else Mention(span)
+
+    def are_distinct(self, parse: Mapping[str, str]) -> bool:
+        """Returns False if a parse relates an entity with itself or with a part of itself."""
+        first, second = (compared(parse[slot]) for slot in (HEAD, TAIL))
+        given = [self.given(slot, parse[slot]) for slot in (HEAD, TAIL)]
+        if given[0] is not None and given[1] is not None:
+            return first != second and (given[0].concept is None or given[0].concept != given[1].concept)
+        return not (is_part(parse[HEAD], parse[TAIL]) or is_part(parse[TAIL], parse[HEAD]))
 
 
 def _key(relation: Relation) -> tuple[str | None, ...]:
