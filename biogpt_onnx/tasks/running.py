@@ -188,7 +188,8 @@ def combined(task: RunnableTask[ResultT] | TaskName, results: Sequence[ResultT])
     """
     if len(results) == 1:
         return results[0]
-    return _check_combining(resolved(task)).combine(results)
+    combining: CombiningTask[ResultT] = _check_combining(resolved(task))
+    return combining.combine(results)
 
 
 def _check_combining(task: RunnableTask[ResultT]) -> CombiningTask[ResultT]:

@@ -247,8 +247,7 @@ def asked_task(task_type: type[SpecifiedT], name: str | None) -> SpecifiedT | No
     found = task_spec(name)
     if not isinstance(found.task, task_type):
         raise ConfigError(
-            f"--task is {name}, a task of {found.kind}: use the command {_COMMANDS[found.kind]}, or give a task of this "
-            "command"
+            f"--task is {name}, a task of {found.kind}: use the command {_COMMANDS[found.kind]}, or give another task"
         )
     return found.task
 

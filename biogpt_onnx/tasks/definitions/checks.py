@@ -3,7 +3,7 @@
 from biogpt_onnx.runtime.errors import ConfigError
 
 
-def check_min_score(task: str, min_score: float) -> None:
+def check_min_score(task: str, min_score: object) -> None:
     """Refuses a least probability that is none.
 
     Args:
