@@ -143,8 +143,8 @@ def _read_gold(options: argparse.Namespace, spec: TaskSpec) -> GoldSet[Any]:
     names_entities = all(document.entities is not None for document in found.documents)
     if options.given_entities and (not names_entities or options.free):
         raise ConfigError(
-            f"--given-entities is for {_names_with_entities()}, whose gold names them, and for gold in which each document "
-            "has a field entities, and not for --free: leave it out"
+            f"--given-entities is for {_names_with_entities()} and for gold whose documents have a field entities, and "
+            "not for --free: leave it out"
         )
     documents = tuple(map(entity_filter(options), found.documents))
     last = slice(-(options.last or len(found.documents)), None)

@@ -6,7 +6,6 @@ from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.scores.gold.files import document_of, read_documents
 from biogpt_onnx.scores.gold.gold_set import GoldSet
-from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.published import PUBMEDQA
 
@@ -41,8 +40,7 @@ def read_questions(
         published = _PUBLISHED in entry.fields or _GENERAL not in entry.fields
         answer = entry.text(_PUBLISHED if published else _GENERAL)
         if answer not in labels:
-            hint = did_you_mean(answer, labels)
-            raise DocumentError(f"{entry.where} has the answer {answer!r}{hint}: known are {', '.join(labels)}")
+            raise DocumentError(f"{entry.where} has the answer {answer!r}: known are {', '.join(labels)}")
         found = document_of(entry, _CONCLUDED if with_conclusion else Columns())
         question, context = found.question.strip(), found.text.strip()
         if not context or (needs_question and not question):

@@ -110,7 +110,7 @@ def _spans(entry: Entry, slot: str, words: str, document: Document) -> Iterator[
     if not there or not has_same_letters(words, there):
         # Errors do not quote documents.
         raise DocumentError(
-            f"{entry.where}: the field {field!r} is {start} to {end} of title, a space and text, which does not hold the "
-            f"{slot}: mend one of them"
+            f"{entry.where}: the field {field!r} is {start} to {end} of title, a space and text, where the {slot} does "
+            "not stand: mend one of them"
         )
     yield start, end

@@ -36,7 +36,8 @@ def read_gold(
         The documents with the gold answer of each, whose type depends on the task.
 
     Raises:
-        ConfigError: there is no such task, it has no gold answers, it does not have a setting that is given, or no document is left.
+        ConfigError: there is no such task, it has no gold answers, it does not have a setting that is given, or no
+            document is left.
         DocumentError: a file is malformed.
         OSError: a file cannot be read.
     """
@@ -61,9 +62,7 @@ def _read(
 ) -> GoldSet[Any]:
     if isinstance(spec.task, RelationTask) and (evaluation == OWN_EVALUATIONS[RelationTask] or is_general(path)):
         if entities is not None:
-            raise ConfigError(
-                f"entities is {entities}, but {path} is in the general form, which has none: leave it out"
-            )
+            raise ConfigError(f"entities is {entities}, but {path} is in the general form: leave it out")
         known = spec.task.labels or ((spec.task.relation,) if spec.task.relation else ())
         return read_relations(path, spec.task.relation, known)
     settings: dict[str, Any] = {"entities": entities} if evaluation.gold_entities else {}
