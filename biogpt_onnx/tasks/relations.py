@@ -12,6 +12,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.results import Generation
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.tasks.definitions.checks import check_min_score
+from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
@@ -52,7 +53,8 @@ class RelationTask:
 
     Raises:
         ConfigError: The statement is malformed, the relation has two names or none, the labels have no place in the
-            statement or are not different ones, or `min_score` is no probability.
+            statement or are not different ones, `type_names` have a type that is none of the task's, or `min_score` is
+            no probability.
     """
 
     name: str
@@ -81,6 +83,14 @@ class RelationTask:
             )
         if len(set(self.labels)) < len(self.labels) or not all(map(str.strip, self.labels)):
             raise ConfigError(f"task {self.name}: the labels are {self.labels!r}: give each of them once")
+        types = [kind for kind in (self.head_type, self.tail_type) if kind]
+        unknown = next((kind for kind, _ in self.type_names if kind not in types), None)
+        if unknown is not None:
+            known = ", ".join(dict.fromkeys(types)) or "none"
+            raise ConfigError(
+                f"task {self.name}: {unknown!r} of `type_names` is no type of the task{did_you_mean(unknown, types)}: "
+                f"known are {known}"
+            )
         check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
