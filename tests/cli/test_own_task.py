@@ -175,7 +175,7 @@ def test_any_name_can_be_recorded_and_one_that_may_be_mistyped_is_noted(
     assert not (tmp_path / "none").exists()
 
 
-GOLD = [
+GOLD: list[dict[str, Any]] = [
     {
         "id": "1",
         "text": "Lithium caused tremor.",
