@@ -43,7 +43,10 @@ def task_spec(task: str | os.PathLike[str] | SpecifiedTask | TaskSpec) -> TaskSp
     if name.lower().endswith(SUFFIX):
         return _spec_of(read_task(Path(name)))
     if name not in TASK_SPECS:
-        raise ConfigError(f"task is {name!r}{did_you_mean(name, TASK_SPECS)}: known are {', '.join(TASK_SPECS)}")
+        # A file's name without its ending is taken for a task's.
+        file = f"{name}{SUFFIX}"
+        hint = f" (did you mean {file!r}?)" if name and Path(file).is_file() else did_you_mean(name, TASK_SPECS)
+        raise ConfigError(f"task is {name!r}{hint}: known are {', '.join(TASK_SPECS)}")
     return TASK_SPECS[name]
 
 

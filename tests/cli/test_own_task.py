@@ -124,6 +124,19 @@ def test_types_of_ones_own_are_those_of_given_entities(
     assert {(one["head"], one["tail"]) for one in record["relations"]} <= {("Lithium", "tremor")}
 
 
+def test_entities_without_a_type_have_one_in_annotation_formats(
+    mini_bundle: Path, tmp_path: Path, define: Callable[[str], Path]
+) -> None:
+    path = define(RELATIONS.replace('head_type = "Drug"\ntail_type = "Disease"\n', ""))
+    entities = [{"text": "lithium", "type": "T103"}, {"text": "tremor"}]
+    rows = save(tmp_path, "rows.jsonl", json.dumps({"id": "1", "text": "Lithium caused tremor.", "entities": entities}))
+    for name, more, types in (("a", [], {"Entity"}), ("b", ["--given-entities"], {"T103", "Entity"})):
+        output = tmp_path / f"{name}.pubtator"
+        assert main(["relations", str(mini_bundle), str(rows), "-o", str(output), "--task", str(path), *more]) == 0
+        fields = [line.split("\t") for line in output.read_text(encoding="utf-8").splitlines()]
+        assert {each[4] for each in fields if len(each) == 6} == types
+
+
 @pytest.fixture
 def exported(
     mini_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -58,6 +58,13 @@ def test_a_mistyped_name_is_met_with_the_name_that_was_probably_meant() -> None:
         tasks.get("BC5-CDR")
 
 
+def test_a_file_without_its_ending_is_met_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text(DEFINITION)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^task is 'mine' \(did you mean 'mine\.toml'\?\): known are bc5cdr, "):
+        tasks.get("mine")
+
+
 @pytest.fixture
 def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes off again what a test registers."""
