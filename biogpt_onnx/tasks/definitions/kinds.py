@@ -14,7 +14,7 @@ DefinedTask = RelationTask | AnswerTask | ClassificationTask | DescriptionTask
 
 _COMMON: Mapping[str, Key] = {
     "kind": toml_table.TEXT,
-    "name": toml_table.TEXT,
+    "name": toml_table.NAME,
     "prompt": toml_table.TEXT,
     "lower": toml_table.FLAG,
     "soft_prompt_size": toml_table.SOFT_PROMPT_SIZE,

@@ -55,7 +55,7 @@ def _kind(table: Table) -> Kind:
 def _task(kind: Kind, settings: dict[str, Any], where: str) -> DefinedTask:
     prompt, lower = settings.pop("prompt", None), settings.pop("lower", None)
     if prompt is not None:
-        settings["source"] = template = PromptTemplate(prompt, lower=bool(lower))
+        settings["source"] = template = _template(prompt, lower=bool(lower))
         if kind.task_type is AnswerTask:
             settings["needs_question"] = template.has_question
     elif lower is not None:
@@ -64,6 +64,13 @@ def _task(kind: Kind, settings: dict[str, Any], where: str) -> DefinedTask:
     if decoding is not None:
         settings["config"] = _decoding(kind, decoding, f"{where}, table decoding")
     return kind.task_type(**settings)
+
+
+def _template(prompt: str, *, lower: bool) -> PromptTemplate:
+    try:
+        return PromptTemplate(prompt, lower)
+    except ConfigError as error:
+        raise ConfigError(f"the key 'prompt': {error}") from error
 
 
 def _decoding(kind: Kind, given: Mapping[str, Any], where: str) -> GenerationConfig:

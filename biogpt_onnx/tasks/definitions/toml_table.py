@@ -108,6 +108,10 @@ def _pairs(value: Mapping[str, str | list[str]]) -> tuple[tuple[str, str], ...]:
 
 
 TEXT = Key("a text", _is_text)
+NAME = Key(
+    "a text on one line, without spaces around it",
+    lambda value: _is_text(value) and value.isprintable() and value == value.strip(),
+)
 SEPARATOR = Key("a text", lambda value: isinstance(value, str) and bool(value))
 TEXTS = Key("a list of texts", _is_texts, tuple)
 LABELS = Key("a list of at least two texts", _is_labels, tuple)
