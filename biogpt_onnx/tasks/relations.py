@@ -189,8 +189,8 @@ class RelationTask:
     ) -> Relation | None:
         """Returns the relation of a statement; None if it relates something with itself, and the task forbids that."""
         # "and" may separate two entities or belong to one: the parse whose texts the document holds is taken.
-        most_known = max(self._num_known(parse, finder) for parse in parses)
-        known = (parse for parse in parses if self._num_known(parse, finder) == most_known)
+        num_known = [self._num_known(parse, finder) for parse in parses]
+        known = (parse for parse, number in zip(parses, num_known, strict=True) if number == max(num_known))
         best = next((parse for parse in known if not self.distinct or finder.are_distinct(parse)), None)
         if best is None:
             return None

@@ -223,6 +223,33 @@ def test_relations_of_ones_own_are_scored_by_names_and_places(
     assert json.loads(capsys.readouterr().out)["predicted"] == 0
 
 
+def test_gold_of_whose_types_none_is_wanted_is_warned_of(
+    mini_bundle: Path, tmp_path: Path, define: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[dict[str, Any]] = json.loads(json.dumps(GOLD).replace('"Drug"', '"T103"'))
+    command = [
+        "evaluate-task",
+        str(mini_bundle),
+        "--gold",
+        str(gold_file(tmp_path, rows)),
+        "--given-entities",
+        "--json",
+    ]
+    task = ["--task", str(define(RELATIONS))]
+    assert main([*command, *task]) == 0
+    captured = capsys.readouterr()
+    assert "names entities of the types Disease (1), T103 (1), none of which is a Drug" in captured.err.replace(
+        "T103 (1), Disease (1)", "Disease (1), T103 (1)"
+    )
+    assert json.loads(captured.out)["predicted"] == 0
+    assert main([*command, *task, "--entity-type", "Drug=T103"]) == 0
+    captured = capsys.readouterr()
+    assert "none of which" not in captured.err
+    assert json.loads(captured.out)["predicted"] == 1
+    assert main([*command, "--task", "pubmedqa", "--entity-type", "Drug=T103"]) == 2
+    assert "--entity-type names types of entities, pubmedqa has none" in capsys.readouterr().err
+
+
 def test_answers_and_labels_of_ones_own_are_scored(
     mini_bundle: Path, tmp_path: Path, define: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,14 @@
 
 import argparse
 import json
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.entities import EntityCensus, add_entity_types, with_entity_types
 from biogpt_onnx.cli.arguments.tasks import (
     add_given_entities,
     add_min_score,
@@ -21,6 +23,7 @@ from biogpt_onnx.cli.arguments.tasks import (
     with_settings,
 )
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
@@ -30,7 +33,9 @@ from biogpt_onnx.scores.reports.task_report import calibrations, report_task
 from biogpt_onnx.tasks import (
     Document,
     Reading,
+    RelationTask,
     RunnableTask,
+    SpecifiedTask,
     TaskSpec,
     check_task,
     combined,
@@ -67,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotated-only", action="store_true", help="of relations: leave out documents that have none"
     )
     add_given_entities(parser, f"the gold of {with_entities}, or the field entities of the general form,")
+    add_entity_types(parser)
     add_min_score(parser, "relations, answers or labels")
     add_self_relations(parser)
     parser.add_argument(
@@ -92,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     asked = None if options.task is None else task_spec(options.task).task
     model = load_model(options, options.bundle)
     spec = choose_spec(evaluated_specs(), asked, model)
-    spec = replace(spec, task=with_settings(spec.task, options))
+    spec = replace(spec, task=_with_types(with_settings(spec.task, options), options))
     task: RunnableTask[Any] = spec.task
     gold = _read_gold(options, spec)
     reading = reading_settings(options, "cut")
@@ -118,6 +124,14 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError(f"{options.plot} was not written: there is nothing to calibrate")
         plot_calibration(options.plot, found, task.name)
     return 0
+
+
+def _with_types(task: SpecifiedTask, options: argparse.Namespace) -> SpecifiedTask:
+    if isinstance(task, RelationTask):
+        return with_entity_types(task, options)
+    if options.entity_type:
+        raise ConfigError(f"--entity-type names types of entities, {task.name} has none: leave it out")
+    return task
 
 
 def _names_with_entities() -> str:
@@ -146,6 +160,10 @@ def _read_gold(options: argparse.Namespace, spec: TaskSpec) -> GoldSet[Any]:
             f"--given-entities is for {_names_with_entities()} and for gold whose documents have a field entities, and "
             "not for --free: leave it out"
         )
+    if options.given_entities and isinstance(spec.task, RelationTask):
+        census = EntityCensus(spec.task, str(options.gold))
+        deque(census.counted(Row(number, each) for number, each in enumerate(found.documents, start=1)), maxlen=0)
+        census.warn()
     documents = tuple(map(entity_filter(options), found.documents))
     last = slice(-(options.last or len(found.documents)), None)
     return replace(found, documents=documents[last], gold=found.gold[last])
