@@ -37,6 +37,7 @@ from biogpt_onnx.tasks import (
     prompts_for,
 )
 from biogpt_onnx.tasks.definitions.identity import task_identity
+from biogpt_onnx.tasks.definitions.reading import SUFFIX
 
 _BATCHES_AT_ONCE = 4
 """Batches between two writes of the journal: the most that an interruption costs."""
@@ -73,8 +74,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     """
     output = output_file(options)
     if output is not None:
-        read = (options.bundle, getattr(options, "lexicon", None), getattr(options, "labels", None))
-        refuse_inputs(output, read)
+        refuse_inputs(output, _read_paths(options, [name for name in _READ if name != "file"]))
         refuse_inside(output, [options.bundle])
     source = task_input(options)
     counted = census.counted if census is not None else iter
@@ -92,7 +92,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             output_file(options),
             output_format,
             _identity(options, source, task, model, reading),
-            inputs=[Path(path) for name in _READ if (path := getattr(options, name, None)) is not None],
+            inputs=_read_paths(options, _READ),
             # Nothing proves that another stream has the same content.
             restart=options.restart or from_stream,
             overwrite=options.overwrite,
@@ -111,6 +111,13 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     if census is not None and from_stream:
         census.warn()
     return 1 if runner.failed else 0
+
+
+def _read_paths(options: argparse.Namespace, names: Iterable[str]) -> list[Path]:
+    """Returns the paths that options name, and that of the file that defines the task."""
+    found = [Path(path) for name in names if (path := getattr(options, name, None)) is not None]
+    task = getattr(options, "task", None)
+    return [*found, Path(task)] if task is not None and task.lower().endswith(SUFFIX) else found
 
 
 def _rows(source: Input) -> Iterator[Row]:

@@ -124,6 +124,16 @@ def test_types_of_ones_own_are_those_of_given_entities(
     assert {(one["head"], one["tail"]) for one in record["relations"]} <= {("Lithium", "tremor")}
 
 
+def test_the_file_that_defines_the_task_is_never_replaced(
+    mini_bundle: Path, tmp_path: Path, define: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, texts = define(RELATIONS), save(tmp_path, "texts.txt", TEXTS)
+    command = ["relations", str(mini_bundle), str(texts), "--task", str(path), "-o", str(path), "--overwrite"]
+    assert main(command) == 2
+    assert "is what is read" in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == RELATIONS
+
+
 def test_entities_without_a_type_have_one_in_annotation_formats(
     mini_bundle: Path, tmp_path: Path, define: Callable[[str], Path]
 ) -> None:
