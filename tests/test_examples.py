@@ -123,6 +123,17 @@ def test_own_task_answers_with_one_of_its_labels(run: Run, mini_bundle: Path) ->
         assert 100 / 3 < float(share.rstrip("%")) <= 100
 
 
+def test_evaluate_own_task_marks_what_is_true_and_scores_it(run: Run, mini_bundle: Path) -> None:
+    lines = run("evaluate_own_task", mini_bundle)
+    place = lines.index("# causes")
+    marks = [parts_of(r"([+-]) (a\d): (.+) cause (.+), (-\d+\.\d+)", line)[0] for line in lines[:place]]
+    (counted,) = (line for line in lines if "relations predicted" in line)
+    said, true, both, _ = parts_of(r"(\d+) relations predicted, (\d+) true, (\d+) both(.+)", counted)
+    assert (int(said), int(true), int(both)) == (len(marks), 2, marks.count("+"))
+    rows = [line.split(" | ")[0] for line in lines if line.startswith("| the model")]
+    assert rows == ["| the model", "| the model, exact places"]
+
+
 def test_own_checkpoint_makes_a_smaller_bundle_and_says_what_it_costs(
     run: Run, mini_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -36,6 +36,8 @@ from biogpt_onnx.tasks import (
     prepare_for,
     prompts_for,
 )
+from biogpt_onnx.tasks.definitions.identity import task_identity
+from biogpt_onnx.tasks.definitions.reading import SUFFIX
 
 _BATCHES_AT_ONCE = 4
 """Batches between two writes of the journal: the most that an interruption costs."""
@@ -72,8 +74,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     """
     output = output_file(options)
     if output is not None:
-        read = (options.bundle, getattr(options, "lexicon", None), getattr(options, "labels", None))
-        refuse_inputs(output, read)
+        refuse_inputs(output, _read_paths(options, [name for name in _READ if name != "file"]))
         refuse_inside(output, [options.bundle])
     source = task_input(options)
     counted = census.counted if census is not None else iter
@@ -91,7 +92,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             output_file(options),
             output_format,
             _identity(options, source, task, model, reading),
-            inputs=[Path(path) for name in _READ if (path := getattr(options, name, None)) is not None],
+            inputs=_read_paths(options, _READ),
             # Nothing proves that another stream has the same content.
             restart=options.restart or from_stream,
             overwrite=options.overwrite,
@@ -110,6 +111,13 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     if census is not None and from_stream:
         census.warn()
     return 1 if runner.failed else 0
+
+
+def _read_paths(options: argparse.Namespace, names: Iterable[str]) -> list[Path]:
+    """Returns the paths that options name, and that of the file that defines the task."""
+    found = [Path(path) for name in names if (path := getattr(options, name, None)) is not None]
+    task = getattr(options, "task", None)
+    return [*found, Path(task)] if task is not None and task.lower().endswith(SUFFIX) else found
 
 
 def _rows(source: Input) -> Iterator[Row]:
@@ -201,11 +209,10 @@ def _identity(
         "format": source.format,
         "fields": dataclasses.asdict(source.columns),
         "bundle": hashlib.sha256(model.manifest.to_json().encode()).hexdigest(),
-        "task": task.name,
-        "labels": list(getattr(task, "labels", ())),
-        "decoding": repr(getattr(task, "config", None)),
+        "task": {"name": task.name} | task_identity(task),
         "too_long": reading.too_long,
         "window_tokens": reading.window_tokens,
+        "max_source_tokens": reading.max_source_tokens,
         "normalize_punctuation": reading.normalize_punctuation,
         "free": options.free,
         "question": getattr(options, "question", None),

@@ -10,6 +10,9 @@ from biogpt_onnx.tasks.entity_types import TypeNames, is_of_type
 from biogpt_onnx.tasks.results import Span
 from biogpt_onnx.tasks.statements.mentions import compared
 
+UNTYPED = "Entity"
+"""The type of entities of which neither the task nor the input says one."""
+
 
 @dataclass(frozen=True)
 class RelationSchema:
@@ -18,8 +21,9 @@ class RelationSchema:
     Attributes:
         relation: The relation's name, such as "CID" for chemical-induced diseases; empty to take the name that the
             model states.
-        head_type: The type of the first entity, such as "Chemical".
-        tail_type: The type of the second entity.
+        head_type: The type of the first entity, such as "Chemical"; empty for the one that the input names, else
+            `UNTYPED`.
+        tail_type: The type of the second entity, as `head_type`.
         type_names: More names of these types in the input; see `is_of_type`.
     """
 
@@ -89,6 +93,7 @@ def annotated_relations(
             *(entity.concept for entity in named),
         )
         concept = next((str(one) for one in concepts if one), lexicon.concept(text))
+        kind = kind or next((entity.kind for entity in named if entity.kind), UNTYPED)
         return Mention(text, kind, None if span is None else (span[0], span[1]), concept)
 
     return [

@@ -4,7 +4,7 @@ import biogpt_onnx
 from biogpt_onnx import tasks
 
 model = biogpt_onnx.load("bundles/bc5cdr")
-(found,) = tasks.run(tasks.BC5CDR, model, ["Cisplatin caused renal failure in two patients."])
+(found,) = tasks.run("bc5cdr", model, ["Cisplatin caused renal failure in two patients."])
 for relation in found.relations:
     print(relation.head, relation.head_span, relation.tail, relation.tail_span)
 """
@@ -15,6 +15,7 @@ from biogpt_onnx.tasks.document import Document, NamedEntity
 from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
 from biogpt_onnx.tasks.prompts.building import Prepared, Reading, TooLong
 from biogpt_onnx.tasks.prompts.source import Source
+from biogpt_onnx.tasks.prompts.template import PromptTemplate
 from biogpt_onnx.tasks.published import (
     BC5CDR,
     DDI,
@@ -27,7 +28,7 @@ from biogpt_onnx.tasks.published import (
     NO_HALLMARK,
     PUBMEDQA,
 )
-from biogpt_onnx.tasks.registry import TASK_SPECS, task_spec
+from biogpt_onnx.tasks.registry import TASK_SPECS, get, load, register, task_spec
 from biogpt_onnx.tasks.relations import RelationTask
 from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span
 from biogpt_onnx.tasks.running import (
@@ -40,7 +41,7 @@ from biogpt_onnx.tasks.running import (
     prompts_for,
     run,
 )
-from biogpt_onnx.tasks.spec import Evaluation, TaskSpec
+from biogpt_onnx.tasks.spec import Evaluation, SpecifiedTask, TaskSpec
 
 __all__ = [
     "BC5CDR",
@@ -65,6 +66,7 @@ __all__ = [
     "Evaluation",
     "NamedEntity",
     "Prepared",
+    "PromptTemplate",
     "Reading",
     "Relation",
     "RelationTask",
@@ -72,14 +74,18 @@ __all__ = [
     "RunnableTask",
     "Source",
     "Span",
+    "SpecifiedTask",
     "Task",
     "TaskSpec",
     "TooLong",
     "answer_document",
     "check_task",
     "combined",
+    "get",
+    "load",
     "prepare_for",
     "prompts_for",
+    "register",
     "run",
     "task_spec",
 ]

@@ -2,7 +2,6 @@
 
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.tasks.registry import fine_tuned_names
 
 
 def check_bundle(manifest: Manifest, task: str, soft_prompt_size: int | None) -> None:
@@ -34,8 +33,7 @@ def check_bundle(manifest: Manifest, task: str, soft_prompt_size: int | None) ->
     rows = manifest.architecture.soft_prompt_size
     if soft_prompt_size and rows != soft_prompt_size:
         has = f"a soft prompt of {rows}" if rows else "no soft prompt, so it is hardly fine-tuned at all"
-        remedy = f" --task {task}" if task in fine_tuned_names() else ""
         raise ConfigError(
             f"the bundle has {has}, {task} is trained with one of {soft_prompt_size}: use a checkpoint that was "
-            f"fine-tuned for it; if this one was, export it with{remedy or ' its task'}"
+            f"fine-tuned for it; if this one was, export it with --task {task}"
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
@@ -10,6 +11,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import Source
+from biogpt_onnx.tasks.prompts.template import PromptTemplate
 
 ResultT = TypeVar("ResultT")
 
@@ -43,20 +45,17 @@ class Task(Generic[ResultT]):
 
     def __post_init__(self) -> None:
         try:
-            marked = self.template.format(text="<text>", title="", question="")
-        except (KeyError, IndexError, ValueError) as error:
-            raise ConfigError(
-                f"task {self.name}: the template is {self.template!r}: use {{text}}, {{title}} and {{question}} alone"
-            ) from error
-        if marked.count("<text>") != 1:
-            raise ConfigError(f"task {self.name}: the template is {self.template!r}: give {{text}} in it, once")
+            _ = self._prompt
+        except ConfigError as error:
+            raise ConfigError(f"task {self.name}: {error}") from error
 
     def source(self, document: Document) -> Source:
         """Returns the template filled with a document."""
-        before, _, after = self.template.partition("{text}")
-        filled = [part.format(title=document.title, question=document.question) for part in (before, after)]
-        start = len(document.full_text) - len(document.text)
-        return Source.of([(filled[0], None), (document.text, start), (filled[1], None)], lower=self.lower)
+        return self._prompt(document)
+
+    @cached_property
+    def _prompt(self) -> PromptTemplate:
+        return PromptTemplate(self.template, self.lower)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[ResultT]:  # noqa: ARG002 -- nothing is constrained
         """Generates a text for each document and returns the parsed results; they are decoded together."""

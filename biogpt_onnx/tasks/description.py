@@ -36,7 +36,7 @@ class DescriptionTask:
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
         return [
             Description(
-                one.document.full_text + generation.text,
+                one.source.text + generation.text,
                 generation.score,
                 complete=generation.finish_reason == "eos",
                 finish_reason=generation.finish_reason,

@@ -1,6 +1,6 @@
 """Question answering and classification: tasks whose results are labels of a known set, with probabilities."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum
@@ -10,7 +10,9 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
-from biogpt_onnx.runtime.results import Choices, Generation, Usage
+from biogpt_onnx.runtime.results import Choice, Choices, Generation, Usage
+from biogpt_onnx.tasks.definitions.checks import check_min_score
+from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, ended_sentence, question_and_context
 from biogpt_onnx.tasks.results import Answer, Classification
@@ -34,9 +36,12 @@ class AnswerTask:
         source: Makes the source text from question and context.
         config: The decoding of free answers.
         least_new_tokens: Number of positions that a prompt must leave for the answer.
+        needs_question: False for a task whose source holds no question of the document's.
+        min_score: The least probability of an answer; a less probable one is None.
 
     Raises:
-        ConfigError: The sentence does not have {label} once, or the labels are not at least two different ones.
+        ConfigError: The sentence does not have {label} once, the labels are not at least two different ones, or
+            `min_score` is no probability.
     """
 
     name: str
@@ -46,9 +51,12 @@ class AnswerTask:
     source: SourceBuilder = question_and_context
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 32
+    needs_question: bool = True
+    min_score: float = 0.0
 
     def __post_init__(self) -> None:
         _check(self.name, self.sentence, self.labels)
+        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Answer]:
         """Answers questions, with the probability of each label.
@@ -62,10 +70,10 @@ class AnswerTask:
             The answer to each question.
 
         Raises:
-            PromptError: A question is empty.
+            PromptError: A question is empty, and the task needs one.
         """
         for one in prepared:
-            if not one.document.question.strip():
+            if self.needs_question and not one.document.question.strip():
                 raise PromptError("the question is empty: give a question for each context")
         if free:
             return [answer for group in _groups(model, prepared) for answer in self._freely(model, group)]
@@ -83,7 +91,8 @@ class AnswerTask:
 
     def _most_probable(self, prepared: Prepared, choices: Choices) -> Answer:
         best = choices.best
-        label, probabilities = self._sentences[best.text], self._probabilities(choices)
+        probabilities = self._probabilities(choices)
+        label = self._probable(self._sentences[best.text], probabilities)
         return Answer(label, probabilities, best.log_probability, best.text, prepared.read, usage=prepared.usage())
 
     def _freely(self, model: BioGPT, group: Sequence[Prepared]) -> Iterator[Answer]:
@@ -93,16 +102,21 @@ class AnswerTask:
         for one, choices, generation in zip(group, found, generations, strict=True):
             text = generation.text.strip()
             label = _parsed_label(text, self.sentence)
-            known = label if label in self.labels else None
+            probabilities = self._probabilities(choices)
+            known = self._probable(label, probabilities) if label in self.labels else None
             yield Answer(
                 known,
-                self._probabilities(choices),
+                probabilities,
                 generation.score,
                 text,
                 one.read,
                 finish_reason=generation.finish_reason,
                 usage=one.usage(generation),
             )
+
+    def _probable(self, label: str, probabilities: Mapping[str, float]) -> str | None:
+        """Returns a label; None if it is less probable than the task demands."""
+        return label if probabilities[label] >= self.min_score else None
 
     @cached_property
     def _sentences(self) -> dict[str, str]:
@@ -127,9 +141,12 @@ class ClassificationTask:
         source: Makes the source text from the document.
         config: The decoding of free answers.
         least_new_tokens: Number of positions that a prompt must leave for the answer.
+        min_score: The least probability of a label where it is chosen: the first among all labels, each further one
+            among the others and the end. A less probable one ends the labels; there may be none.
 
     Raises:
-        ConfigError: The sentence does not have {label} once, or the labels are not at least two different ones.
+        ConfigError: The sentence does not have {label} once, the labels are not at least two different ones, one of
+            `alone` is none of them, or `min_score` is no probability.
     """
 
     name: str
@@ -141,9 +158,17 @@ class ClassificationTask:
     source: SourceBuilder = ended_sentence
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 128
+    min_score: float = 0.0
 
     def __post_init__(self) -> None:
         _check(self.name, self.sentence, self.labels)
+        unknown = next((label for label in self.alone if label not in self.labels), None)
+        if unknown is not None:
+            raise ConfigError(
+                f"task {self.name}: {unknown!r} of `alone` is no label{did_you_mean(unknown, self.labels)}: known are "
+                f"{', '.join(self.labels)}"
+            )
+        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Classification]:
         """Classifies documents, with the probability of each label to be the first one.
@@ -157,7 +182,15 @@ class ClassificationTask:
 
         Returns:
             The classes of each document.
+
+        Raises:
+            ConfigError: `min_score` is set, and decoding is free, where labels have no probability of their own.
         """
+        if free and self.min_score:
+            raise ConfigError(
+                f"task {self.name}: min_score is {self.min_score}, but labels that are written freely have no "
+                "probability each: leave out one of them"
+            )
         return [
             classification
             for group in _groups(model, prepared)
@@ -199,7 +232,7 @@ class ClassificationTask:
         results = (
             self._freely(model, prompts)
             if free
-            else self._most_probable(model, prompts, [first[choices.best.text] for choices in found])
+            else self._most_probable(model, prompts, [self._probable(first, choices.best) for choices in found])
         )
         for one, choices, (labels, unparsed, text, generation) in zip(group, found, results, strict=True):
             probabilities = {first[choice.text]: choice.probability for choice in choices.choices}
@@ -222,12 +255,12 @@ class ClassificationTask:
             yield known, tuple(part for part in parts if part and part not in self.labels), text, generation
 
     def _most_probable(
-        self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str]
+        self, model: BioGPT, prompts: Sequence[Prefix[Any]], first: Sequence[str | None]
     ) -> Iterator[_Labelled]:
-        """Yields the most probable labels, given the first label of each prompt."""
+        """Yields the most probable labels, given the first label of each prompt, or None for no label."""
         before, end = self._around
-        labels: list[tuple[str, ...]] = [(label,) for label in first]
-        unfinished = list(range(len(prompts)))
+        labels: list[tuple[str, ...]] = [() if label is None else (label,) for label in first]
+        unfinished = [index for index, label in enumerate(first) if label is not None]
         while unfinished:
             # Prompts whose labels are the same so far choose from the same texts, in one pass.
             alike: dict[tuple[str, ...], list[int]] = {}
@@ -250,7 +283,12 @@ class ClassificationTask:
             return [None] * len(prompts)
         so_far = before + self.separator.join(labels)
         further = {f"{so_far}{self.separator}{label}": label for label in others}
-        return [further.get(found.best.text) for found in model.choose(prompts, [so_far + end, *further])]
+        chosen = model.choose(prompts, [so_far + end, *further])
+        return [self._probable(further, found.best) for found in chosen]
+
+    def _probable(self, labels: Mapping[str, str], choice: Choice) -> str | None:
+        """Returns the label that a text stands for; None if there is none, or a less probable one than demanded."""
+        return labels.get(choice.text) if choice.probability >= self.min_score else None
 
 
 def _groups(model: BioGPT, prepared: Sequence[Prepared]) -> list[Sequence[Prepared]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import log
+from math import exp, log
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
@@ -11,13 +11,15 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.request_building import room_for_new_tokens
 from biogpt_onnx.runtime.results import Generation, Usage
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.tasks.definitions.checks import check_min_score
+from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
-from biogpt_onnx.tasks.statements.mentions import MentionFinder
+from biogpt_onnx.tasks.statements.mentions import MentionFinder, compared, is_part
 from biogpt_onnx.tasks.statements.reading import Statement, read_constrained, read_free
 from biogpt_onnx.tasks.statements.segments import FixedTokens, OneOf
 from biogpt_onnx.tasks.statements.source_entity import SourceEntity
@@ -47,9 +49,15 @@ class RelationTask:
         source: Makes the source text from the document.
         config: The decoding; by default greedy, as in Microsoft's scripts.
         least_new_tokens: Number of positions that a prompt must leave for the answer.
+        distinct: True to leave out relations of an entity with itself or with a part of itself. Two given entities are
+            distinct if they have different names and different concepts, even if one's name is a part of the other's.
+        min_score: The least probability of a relation, which is the exponential of its score; less probable ones are
+            left out.
 
     Raises:
-        ConfigError: The statement is malformed, or the relation has two names or none.
+        ConfigError: The statement is malformed, the relation has two names or none, the labels have no place in the
+            statement or are not different ones, `type_names` have a type that is none of the task's, or `min_score` is
+            no probability.
     """
 
     name: str
@@ -63,12 +71,30 @@ class RelationTask:
     source: SourceBuilder = title_and_abstract
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 128
+    distinct: bool = True
+    min_score: float = 0.0
 
     def __post_init__(self) -> None:
         if (RELATION in self._template.slots) == bool(self.relation):
             raise ConfigError(
                 f"task {self.name}: either the statement holds {{relation}}, or `relation` says what it is called"
             )
+        if self.labels and self.relation:
+            raise ConfigError(
+                f"task {self.name}: `labels` name relations, but the statement has no {{relation}}: leave them out, or "
+                "give it one"
+            )
+        if len(set(self.labels)) < len(self.labels) or not all(map(str.strip, self.labels)):
+            raise ConfigError(f"task {self.name}: the labels are {self.labels!r}: give each of them once")
+        types = [kind for kind in (self.head_type, self.tail_type) if kind]
+        unknown = next((kind for kind, _ in self.type_names if kind not in types), None)
+        if unknown is not None:
+            known = ", ".join(dict.fromkeys(types)) or "none"
+            raise ConfigError(
+                f"task {self.name}: {unknown!r} of `type_names` is no type of the task{did_you_mean(unknown, types)}: "
+                f"known are {known}"
+            )
+        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
         """Extracts the relations of documents, which are decoded together; no result depends on the other documents.
@@ -186,11 +212,12 @@ class RelationTask:
             if constraint is None
             else read_constrained(tokenizer, constraint, self.labels, generation)
         ):
-            if statement.parses:
-                relation = self._relation(statement, prepared, finder)
-                found.setdefault(_key(relation), relation)
-            else:
+            if not statement.parses:
                 unparsed.append(statement.text)
+                continue
+            relation = self._relation(statement, prepared, finder)
+            if relation is not None and exp(relation.score) >= self.min_score:
+                found.setdefault(_key(relation), relation)
         return Relations(
             tuple(found.values()),
             tuple(unparsed),
@@ -201,9 +228,14 @@ class RelationTask:
             usage=prepared.usage(generation),
         )
 
-    def _relation(self, statement: Statement, prepared: Prepared, finder: "_EntityFinder") -> Relation:
+    def _relation(self, statement: Statement, prepared: Prepared, finder: "_EntityFinder") -> Relation | None:
+        """Returns the relation of a statement; None if it relates something with itself, and the task forbids that."""
         # "and" may separate two entities or belong to one: the parse whose texts the document holds is taken.
-        best = max(statement.parses, key=lambda parse: self._num_known(parse, finder))
+        num_known = [self._num_known(parse, finder) for parse in statement.parses]
+        known = (parse for parse, number in zip(statement.parses, num_known, strict=True) if number == max(num_known))
+        best = next((parse for parse in known if not self.distinct or finder.are_distinct(parse)), None)
+        if best is None:
+            return None
         head, tail = (finder.find(slot, best[slot]) for slot in (HEAD, TAIL))
         full_text = prepared.document.full_text
         return Relation(
@@ -254,6 +286,14 @@ class _EntityFinder:
         found = self.given(slot, words)
         span = None if found is not None else self._mentions.find(words)
         return found if span is None else Mention(span)
+
+    def are_distinct(self, parse: Mapping[str, str]) -> bool:
+        """Returns False if a parse relates an entity with itself or with a part of itself."""
+        first, second = (compared(parse[slot]) for slot in (HEAD, TAIL))
+        given = [self.given(slot, parse[slot]) for slot in (HEAD, TAIL)]
+        if given[0] is not None and given[1] is not None:
+            return first != second and (given[0].concept is None or given[0].concept != given[1].concept)
+        return not (is_part(parse[HEAD], parse[TAIL]) or is_part(parse[TAIL], parse[HEAD]))
 
 
 def _is_complete(constraint: StatementConstraint | None, generation: Generation) -> bool:

@@ -118,7 +118,8 @@ class Answer(TaskResult, shown=("label", "probabilities", "text")):
     """The answer to one question.
 
     Attributes:
-        label: The most probable answer; None if a free answer is none of the known ones.
+        label: The most probable answer; None if a free answer is none of the known ones, or if it is less probable than
+            the task's `min_score`.
         probabilities: The probability of each known answer; they sum to 1.
         score: Log-probability of the whole answering sentence, in nats.
         text: The generated text of a free answer, else the sentence with the chosen label.
@@ -146,7 +147,7 @@ class Classification(TaskResult, shown=("labels", "probabilities", "text")):
 
     Attributes:
         labels: The labels in the order in which they were found, the most probable first; empty if a free answer
-            holds no known label.
+            holds no known label, or if none is as probable as the task's `min_score`.
         probabilities: The probability of each known label to be the first one; they sum to 1.
         unparsed: The parts of a free answer that are no known label.
         text: The generated text of a free answer, else the sentence with the chosen labels.

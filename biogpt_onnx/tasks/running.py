@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Protocol, TypeVar, runtime_checkable
+from os import PathLike
+from typing import Any, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
@@ -19,7 +20,11 @@ from biogpt_onnx.tasks.prompts.building import (
 )
 from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.prompts.windows import build_prompts
+from biogpt_onnx.tasks.registry import resolved
 from biogpt_onnx.tasks.results import TaskResult
+
+TaskName: TypeAlias = str | PathLike[str]
+"""The name of a task, or the path of a TOML file that defines one."""
 
 ResultT = TypeVar("ResultT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -64,8 +69,36 @@ class CombiningTask(RunnableTask[ResultT], Protocol[ResultT]):
 _DEFAULT_READING = Reading()
 
 
-def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
+@overload
+def run(
+    task: TaskName,
+    model: BioGPT,
+    documents: Sequence[Document | str],
+    *,
+    free: bool = ...,
+    too_long: TooLong = ...,
+    normalize_punctuation: bool = ...,
+    window_tokens: int = ...,
+    max_source_tokens: int | None = ...,
+) -> list[Any]: ...
+
+
+@overload
+def run(
     task: RunnableTask[ResultT],
+    model: BioGPT,
+    documents: Sequence[Document | str],
+    *,
+    free: bool = ...,
+    too_long: TooLong = ...,
+    normalize_punctuation: bool = ...,
+    window_tokens: int = ...,
+    max_source_tokens: int | None = ...,
+) -> list[ResultT]: ...
+
+
+def run(  # noqa: PLR0913 -- what, by whom, on what, and five settings
+    task: RunnableTask[ResultT] | TaskName,
     model: BioGPT,
     documents: Sequence[Document | str],
     *,
@@ -73,11 +106,12 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
     too_long: TooLong = "error",
     normalize_punctuation: bool = False,
     window_tokens: int = WINDOW_TOKENS,
+    max_source_tokens: int | None = None,
 ) -> list[ResultT]:
     """Runs a task on several documents, which are decoded together.
 
     Args:
-        task: The task.
+        task: The task, its name, or the path of a TOML file that defines it.
         model: A bundle of a checkpoint that was fine-tuned for the task.
         documents: The documents; a string is a document's text.
         free: Lets the model generate any text; by default relations consist of the document's own words, and labels
@@ -86,6 +120,7 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
             "windows" to read all of it in overlapping windows and to combine their results.
         normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
         window_tokens: The most tokens of a window's prompt.
+        max_source_tokens: The most tokens of a source; a document with more is too long. None for as many as fit.
 
     Returns:
         The results in the order of the documents. Those of `biogpt_onnx.tasks.results` know their documents.
@@ -94,8 +129,9 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
         ConfigError: The bundle is for another task, or a setting has a bad value.
         PromptError: A document is empty or too long, or there are none.
     """
+    task = resolved(task)
     check_task(task, model)
-    reading = Reading(too_long, normalize_punctuation, window_tokens)
+    reading = Reading(too_long, normalize_punctuation, window_tokens, max_source_tokens)
     if isinstance(documents, str | Document) or not documents:
         raise PromptError("give a list of at least one document")
     if too_long == "windows":
@@ -106,14 +142,32 @@ def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
     return [_of_document(*pair) for pair in zip(results, documents, strict=True)]
 
 
+@overload
 def answer_document(
-    task: RunnableTask[ResultT], model: BioGPT, prompts: Iterable[Prepared], batch_size: int, *, free: bool = False
+    task: TaskName, model: BioGPT, prompts: Iterable[Prepared], batch_size: int, *, free: bool = ...
+) -> Any: ...  # noqa: ANN401 -- a name says nothing of the type
+
+
+@overload
+def answer_document(
+    task: RunnableTask[ResultT], model: BioGPT, prompts: Iterable[Prepared], batch_size: int, *, free: bool = ...
+) -> ResultT: ...
+
+
+def answer_document(
+    task: RunnableTask[ResultT] | TaskName,
+    model: BioGPT,
+    prompts: Iterable[Prepared],
+    batch_size: int,
+    *,
+    free: bool = False,
 ) -> ResultT:
     """Answers one document from the prompts of its windows; one batch of them is in memory at a time.
 
     Raises:
         ConfigError: There are several, and the task does not say how their results are combined.
     """
+    task = resolved(task)
     batches, results = iter(prompts), list[ResultT]()
     while batch := list(islice(batches, batch_size)):
         if len(results) + len(batch) > 1:
@@ -123,7 +177,15 @@ def answer_document(
     return combined(task, results)
 
 
-def combined(task: RunnableTask[ResultT], results: Sequence[ResultT]) -> ResultT:
+@overload
+def combined(task: TaskName, results: Sequence[ResultT]) -> ResultT: ...
+
+
+@overload
+def combined(task: RunnableTask[ResultT], results: Sequence[ResultT]) -> ResultT: ...
+
+
+def combined(task: RunnableTask[ResultT] | TaskName, results: Sequence[ResultT]) -> ResultT:
     """Returns the result of a document from those of its prompts: the only one, or that of all windows.
 
     Raises:
@@ -131,7 +193,8 @@ def combined(task: RunnableTask[ResultT], results: Sequence[ResultT]) -> ResultT
     """
     if len(results) == 1:
         return results[0]
-    return _check_combining(task).combine(results)
+    combining: CombiningTask[ResultT] = _check_combining(resolved(task))
+    return combining.combine(results)
 
 
 def _check_combining(task: RunnableTask[ResultT]) -> CombiningTask[ResultT]:
@@ -158,22 +221,23 @@ def _read_in_windows(
     return answer_document(task, model, prompts, model.default_batch_size, free=free)
 
 
-def check_task(task: RunnableTask[object], model: BioGPT) -> None:
+def check_task(task: RunnableTask[object] | TaskName, model: BioGPT) -> None:
     """Refuses a bundle that is for another task.
 
     Raises:
         ConfigError: The bundle is for another task; the message names both.
     """
+    task = resolved(task)
     check_bundle(model.manifest, task.name, task.soft_prompt_size)
 
 
 def prepare_for(
-    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
+    task: RunnableTask[object] | TaskName, model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
 ) -> Prepared:
     """Builds a document's prompt for a task.
 
     Args:
-        task: The task.
+        task: The task, its name, or the path of a TOML file that defines it.
         model: The model, with its tokenizer and its number of positions.
         document: The document; a string is a document's text.
         reading: Handling of long texts and of typographic punctuation.
@@ -184,18 +248,18 @@ def prepare_for(
     Raises:
         PromptError: The document is empty or too long, or of another type.
     """
-    return build_prompt(_builder(task, model, document, reading))
+    return build_prompt(_builder(resolved(task), model, document, reading))
 
 
 def prompts_for(
-    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
+    task: RunnableTask[object] | TaskName, model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
 ) -> Iterator[Prepared]:
     """Yields a document's prompts for a task: one, or one for each window; see `prepare_for` and `build_prompts`.
 
     Raises:
         PromptError: The document is empty, too long or of another type.
     """
-    return build_prompts(_builder(task, model, document, reading))
+    return build_prompts(_builder(resolved(task), model, document, reading))
 
 
 def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:

@@ -33,8 +33,9 @@ class Evaluation:
     Attributes:
         metrics: The names of the metrics in the order of the report, the headline first.
         gold_reader: A function that reads a gold file into a `GoldSet`. It takes the file's path; the keyword
-            `entities`, a second file or None, if `gold_entities` is set; and the keyword `labels`, the task's labels,
-            for tasks that predict labels; and the keyword `with_conclusion` if `gold_conclusions` is set.
+            `entities`, a second file or None, if `gold_entities` is set; the keyword `labels`, the task's labels,
+            for tasks that predict labels; the keyword `with_conclusion` if `gold_conclusions` is set; and the keyword
+            `needs_question` for questions without which a task does.
         report: A function that scores predictions. It takes the keywords `task` (a name), `gold_set`, `predictions`,
             `second` (another model's predictions, or None), `names` (of the two models) and `resampling`; for tasks
             that predict labels also `labels` and `training` (gold answers in which the majority is counted, or None).
@@ -47,6 +48,27 @@ class Evaluation:
     report: str
     gold_entities: bool = False
     gold_conclusions: bool = False
+
+
+OWN_EVALUATIONS: Mapping[type, Evaluation] = {
+    RelationTask: Evaluation(
+        metrics=("F1", "precision", "recall"),
+        gold_reader="biogpt_onnx.scores.gold.relations:read_relations",
+        report="biogpt_onnx.scores.reports.relations:report_relations",
+    ),
+    AnswerTask: Evaluation(
+        metrics=("accuracy", "macro F1"),
+        gold_reader="biogpt_onnx.scores.gold.questions:read_questions",
+        report="biogpt_onnx.scores.reports.answers:report_answers",
+        gold_conclusions=True,
+    ),
+    ClassificationTask: Evaluation(
+        metrics=("micro F1", "macro F1"),
+        gold_reader="biogpt_onnx.scores.gold.hallmarks:read_hallmarks",
+        report="biogpt_onnx.scores.reports.hallmarks:report_hallmarks",
+    ),
+}
+"""The evaluation of tasks of one's own, against gold in the general form, by the class of the task."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, PromptError, tasks
-from biogpt_onnx.tasks import HOC, NO_HALLMARK, PUBMEDQA, AnswerTask, ClassificationTask, Document
+from biogpt_onnx.tasks import HOC, NO_HALLMARK, PUBMEDQA, AnswerTask, ClassificationTask, Document, PromptTemplate
 from makers.models import DeviceFake, FakeModel
 from makers.scripted import scripted
 
@@ -146,3 +147,40 @@ def test_labels_that_leave_no_choice_are_refused(labels: tuple[str, ...]) -> Non
 def test_a_sentence_without_a_place_for_the_label_is_refused() -> None:
     with pytest.raises(ConfigError, match="sentence"):
         ClassificationTask("mine", "it is so.", ("a", "b"))
+
+
+def test_an_answer_below_the_least_probability_is_none(mini: BioGPT) -> None:
+    (answer,) = tasks.run(PUBMEDQA, mini, [QUESTION])
+    best = max(answer.probabilities.values())
+    assert tasks.run(replace(PUBMEDQA, min_score=best), mini, [QUESTION]) == [answer]
+    (none,) = tasks.run(replace(PUBMEDQA, min_score=best + 1e-6), mini, [QUESTION])
+    assert none == replace(answer, label=None)
+    model = scripted(mini, "the answer to the question given the context is no.")
+    (free,) = tasks.run(replace(PUBMEDQA, min_score=0.9), model, [QUESTION], free=True)
+    assert free.label == "no"
+
+
+def test_a_task_without_questions_asks_none(mini: BioGPT) -> None:
+    task = replace(PUBMEDQA, source=PromptTemplate("context: {text}"), needs_question=False)
+    (answer,) = tasks.run(task, mini, ["A context alone."])
+    assert answer.label in PUBMEDQA.labels
+
+
+def test_labels_end_before_one_below_the_least_probability(mini: BioGPT) -> None:
+    first, second = "resisting cell death", "inducing angiogenesis"
+    model = scripted(mini, f"the type of this document is {first}|{second}.")
+    (both,) = tasks.run(ONE_ROW, model, [SENTENCE])
+    assert both.labels == (first, second)
+    # The script is certain of both where it chooses them, though the second is hardly the first one.
+    (kept,) = tasks.run(replace(ONE_ROW, min_score=0.9), model, [SENTENCE])
+    assert kept == both
+    (found,) = tasks.run(ONE_ROW, mini, [SENTENCE])
+    best = found.probabilities[found.labels[0]]
+    (none,) = tasks.run(replace(ONE_ROW, min_score=best + 1e-6), mini, [SENTENCE])
+    assert (none.labels, none.text) == ((), "the type of this document is .")
+    assert none.probabilities == found.probabilities
+
+
+def test_labels_that_are_written_freely_have_no_probability_each(mini: BioGPT) -> None:
+    with pytest.raises(ConfigError, match="labels that are written freely have no probability each"):
+        tasks.run(replace(ONE_ROW, min_score=0.5), mini, [SENTENCE], free=True)

@@ -1,18 +1,20 @@
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from biogpt_onnx import ConfigError, tasks
+from biogpt_onnx import BioGPT, ConfigError, tasks
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.scores.gold import GoldSet
 from biogpt_onnx.scores.gold.lexicon import Lexicon
 from biogpt_onnx.scores.reports.task_report import report_task
-from biogpt_onnx.tasks import TASK_SPECS, Document, TaskSpec, task_spec
+from biogpt_onnx.tasks import TASK_SPECS, Document, TaskSpec, registry, task_spec
 from biogpt_onnx.tasks.published import PUBLISHED_SPECS
 from biogpt_onnx.tasks.registry import evaluated_specs, fine_tuned_names, tasks_of
-from biogpt_onnx.tasks.spec import load_function
+from biogpt_onnx.tasks.spec import OWN_EVALUATIONS, load_function
+from makers.scripted import scripted
 from makers.task_results import answer, classification, induced, relations
 
 EVALUATED = [pytest.param(spec, id=spec.name) for spec in evaluated_specs()]
@@ -49,6 +51,83 @@ def test_an_unknown_task_is_an_error_that_names_the_known_ones() -> None:
         ConfigError, match=r"^task is 'ner': known are bc5cdr, kd-dti, ddi, hoc, pubmedqa, description$"
     ):
         task_spec("ner")
+
+
+def test_a_mistyped_name_is_met_with_the_name_that_was_probably_meant() -> None:
+    with pytest.raises(ConfigError, match=r"^task is 'BC5-CDR' \(did you mean 'bc5cdr'\?\): known are bc5cdr, "):
+        tasks.get("BC5-CDR")
+
+
+def test_a_file_without_its_ending_is_met_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text(DEFINITION)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^task is 'mine' \(did you mean 'mine\.toml'\?\): known are bc5cdr, "):
+        tasks.get("mine")
+
+
+@pytest.fixture
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes off again what a test registers."""
+    specs = dict(registry._SPECS)
+    monkeypatch.setattr(registry, "_SPECS", specs)
+    monkeypatch.setattr(registry, "TASK_SPECS", specs)
+
+
+OWN = tasks.RelationTask("mine", "that {head} leads to {tail}", relation="cause", soft_prompt_size=None)
+DEFINITION = """kind = "relations"
+name = "mine"
+statement = "that {head} leads to {tail}"
+relation = "cause"
+"""
+
+
+def test_a_task_is_got_by_its_name_or_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(DEFINITION)
+    assert tasks.get("ddi") is tasks.DDI
+    assert tasks.get(path) == tasks.get(str(path)) == tasks.load(path) == OWN
+    # Reading a file registers nothing.
+    with pytest.raises(ConfigError, match="task is 'mine'"):
+        tasks.get("mine")
+
+
+@pytest.mark.usefixtures("_own_registry")
+def test_a_registered_task_is_known_by_its_name() -> None:
+    spec = tasks.register(OWN)
+    assert (spec.name, spec.title, spec.kind, spec.fine_tuned) == ("mine", "mine", "relation extraction", True)
+    assert tasks.get("mine") is OWN
+    assert OWN in tasks_of(tasks.RelationTask)
+    assert spec in evaluated_specs()
+    assert tasks.register(OWN) is spec
+    other = tasks.TaskSpec(tasks.AnswerTask("mine", "{label}.", ("a", "b")), "Mine")
+    with pytest.raises(ConfigError, match="task mine is registered already, as another task: give it another name"):
+        tasks.register(other)
+    with pytest.raises(ConfigError, match="a task of class Task cannot be registered"):
+        tasks.register(tasks.Task("x", lambda text, _: text))  # type: ignore[arg-type] # the mistake
+
+
+def test_a_task_with_other_settings_is_scored_as_the_task_of_its_name() -> None:
+    changed = replace(tasks.BC5CDR, distinct=False)
+    spec = task_spec(changed)
+    assert (spec.task, spec.title, spec.evaluation) == (changed, "BC5CDR", task_spec("bc5cdr").evaluation)
+    assert task_spec(OWN).evaluation is OWN_EVALUATIONS[tasks.RelationTask]
+    assert task_spec(spec) is spec
+
+
+def test_names_are_taken_wherever_a_task_is(mini: BioGPT, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(DEFINITION)
+    document = Document("Lithium caused tremor.")
+    model = scripted(mini, "that lithium leads to tremor.")
+    for task in (OWN, path, str(path)):
+        (found,) = tasks.run(task, model, [document])
+        assert [(each.head, each.relation, each.tail) for each in found.relations] == [("Lithium", "cause", "tremor")]
+        tasks.check_task(task, model)
+        prepared = tasks.prepare_for(task, model, document)
+        assert [prepared] == list(tasks.prompts_for(task, model, document))
+        assert tasks.answer_document(task, model, [prepared], 1) == found
+        assert tasks.combined(task, [found, found]).relations == found.relations
+    assert tasks.run("bc5cdr", mini, [document]) == tasks.run(tasks.BC5CDR, mini, [document])
 
 
 def test_a_specification_says_what_a_task_is_about() -> None:

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from math import exp
+from typing import Any
 
 import pytest
 
@@ -276,7 +278,8 @@ def test_a_document_names_what_it_does_not_hold(mini: BioGPT) -> None:
 def test_a_title_without_a_full_stop_lends_none_to_its_last_word(mini: BioGPT) -> None:
     document = Document("We gave it.", title="Lithium")
     model = scripted(mini, "the relation between lithium. and lithium. exists.")
-    (relation,) = only(model, document, free=True).relations
+    (found,) = tasks.run(replace(BC5CDR, distinct=False), model, [document], free=True)
+    (relation,) = found.relations
     assert (relation.head, relation.head_span, relation.tail, relation.in_source) == (
         "Lithium",
         (0, 7),
@@ -303,3 +306,86 @@ def test_an_ampersand_of_several_pieces_ends_no_statement(mini: BioGPT) -> None:
 def test_free_decoding_keeps_to_no_names(mini: BioGPT) -> None:
     (relation,) = only(scripted(mini, said(("lithium", "tremor"))), named(*NAMES), free=True).relations
     assert relation.tail == "Tremor"
+
+
+def own_relations(mini: BioGPT, text: str, document: Document | str, **settings: Any) -> tasks.Relations:
+    task = RelationTask("mine", "that {head} leads to {tail}", relation="cause", **settings)
+    (found,) = tasks.run(task, scripted(mini, text), [document], free=True)
+    return found
+
+
+def pairs(found: tasks.Relations) -> list[tuple[str, str]]:
+    return [(relation.head, relation.tail) for relation in found.relations]
+
+
+SELF = "that renal failure leads to failure; that Failure leads to failure; that lithium leads to renal failure."
+
+
+def test_nothing_is_related_with_itself_or_with_a_part_of_itself(mini: BioGPT) -> None:
+    found = own_relations(mini, SELF, "Renal failure after lithium.")
+    assert pairs(found) == [("lithium", "Renal failure")]
+    # They are statements, and the text still holds them.
+    assert (found.unparsed, found.text) == ((), SELF)
+
+
+def test_unless_the_task_says_that_it_may_be(mini: BioGPT) -> None:
+    found = own_relations(mini, SELF, "Renal failure after lithium.", distinct=False)
+    assert pairs(found) == [("Renal failure", "failure"), ("failure", "failure"), ("lithium", "Renal failure")]
+
+
+def test_a_part_is_a_part_in_whole_words_whatever_the_spaces_at_digits(mini: BioGPT) -> None:
+    text = "that a trial leads to atrial fibrillation; that fk 506 leads to fk506 toxicity."
+    assert pairs(own_relations(mini, text, "A trial of FK506 and atrial fibrillation, FK506 toxicity.")) == [
+        ("A trial", "atrial fibrillation")
+    ]
+
+
+def test_of_two_ways_to_read_a_statement_the_one_that_relates_two_things_is_taken(mini: BioGPT) -> None:
+    form = "the relation between fever and fever and pain exists."
+    document = "Fever and pain, or fever and fever."
+    (found,) = tasks.run(replace(BC5CDR, distinct=False), scripted(mini, form), [document], free=True)
+    assert pairs(found) == [("fever and fever", "pain")]
+    form = "the relation between pain and pain and fever exists."
+    (found,) = tasks.run(BC5CDR, scripted(mini, form), ["Fever, pain, pain and fever."], free=True)
+    # "pain" and "pain and fever" are both in the document, but one is a part of the other.
+    assert pairs(found) == []
+
+
+def test_given_entities_are_themselves_by_their_names_and_ids(mini: BioGPT) -> None:
+    text = "Heparin-induced thrombocytopenia after heparin, and low platelets (thrombocytopenia)."
+    entities = (
+        NamedEntity("heparin", "Chemical", concept="D1"),
+        NamedEntity("Heparin-induced thrombocytopenia", "Disease", concept="D2"),
+        NamedEntity("low platelets", "", concept="D3"),
+        NamedEntity("thrombocytopenia", "", concept="D3"),
+    )
+    said_ = said(
+        ("heparin", "heparin-induced thrombocytopenia"),
+        ("low platelets", "thrombocytopenia"),
+        ("thrombocytopenia", "thrombocytopenia"),
+    )
+    found = only(scripted(mini, said_), Document(text, entities=entities))
+    assert pairs(found) == [("Heparin", "Heparin-induced thrombocytopenia")]
+
+
+def test_relations_below_the_least_probability_are_left_out(mini: BioGPT) -> None:
+    everything = only(mini, free=True)
+    assert everything.relations
+    least = min(exp(relation.score) for relation in everything.relations)
+    (kept,) = tasks.run(replace(BC5CDR, min_score=least), mini, [DOCUMENT], free=True)
+    assert kept == everything
+    (none,) = tasks.run(replace(BC5CDR, min_score=1.0), mini, [DOCUMENT], free=True)
+    assert (none.relations, none.unparsed, none.text) == ((), everything.unparsed, everything.text)
+    best = max(exp(relation.score) for relation in everything.relations)
+    (some,) = tasks.run(replace(BC5CDR, min_score=best), mini, [DOCUMENT], free=True)
+    assert [exp(relation.score) for relation in some.relations] == [best]
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan"), "0.5", True])
+def test_a_least_probability_is_a_probability(value: Any) -> None:
+    with pytest.raises(ConfigError, match="task bc5cdr: min_score is"):
+        replace(BC5CDR, min_score=value)
+    with pytest.raises(ConfigError, match="task pubmedqa: min_score is"):
+        replace(tasks.PUBMEDQA, min_score=value)
+    with pytest.raises(ConfigError, match="task hoc: min_score is"):
+        replace(tasks.HOC, min_score=value)

@@ -1,10 +1,11 @@
 """Arguments of the commands that run tasks."""
 
 import argparse
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.cli.arguments.inputs import add_input_arguments
@@ -14,10 +15,29 @@ from biogpt_onnx.files.text.drawing import Drawing
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
-from biogpt_onnx.tasks import Document, Reading, RunnableTask, TooLong, check_task
+from biogpt_onnx.tasks import (
+    TASK_SPECS,
+    Document,
+    Reading,
+    RunnableTask,
+    SpecifiedTask,
+    TaskSpec,
+    TooLong,
+    check_task,
+    task_spec,
+)
 from biogpt_onnx.tasks.prompts.building import WINDOW_TOKENS
+from biogpt_onnx.tasks.spec import TaskKind
 
 TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
+SpecifiedT = TypeVar("SpecifiedT", bound=SpecifiedTask)
+
+_COMMANDS: Mapping[TaskKind, str] = {
+    "relation extraction": "relations",
+    "question answering": "ask",
+    "classification": "classify",
+    "description": "describe",
+}
 
 
 def add_row_arguments(parser: argparse.ArgumentParser, rows: str, *, generates: bool = True) -> None:
@@ -80,14 +100,62 @@ def entity_filter(options: argparse.Namespace) -> Callable[[Document], Document]
 
 
 def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    """Adds --task if there is more than one task to choose."""
-    parser.set_defaults(task=None)
-    if len(names) > 1:
-        parser.add_argument(
-            "--task",
-            choices=names,
-            help="what the checkpoint was fine-tuned for, where the bundle does not say",
-        )
+    """Adds --task.
+
+    Args:
+        parser: The command's parser.
+        names: The names of the registered tasks that the command does.
+    """
+    parser.add_argument(
+        "--task",
+        metavar="TASK",
+        help=f"what the checkpoint was fine-tuned for, where the bundle does not say: {', '.join(names)}, or a TOML "
+        "file that defines a task",
+    )
+
+
+def add_min_score(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds --min-score.
+
+    Args:
+        parser: The command's parser.
+        what: The help's words for what is left out.
+    """
+    parser.add_argument(
+        "--min-score", type=float, metavar="P", help=f"leave out {what} less probable than this, from 0 to 1"
+    )
+
+
+def add_self_relations(parser: argparse.ArgumentParser) -> None:
+    """Adds --allow-self-relations."""
+    parser.add_argument(
+        "--allow-self-relations",
+        action="store_true",
+        help="keep relations of an entity with itself or with a part of itself",
+    )
+
+
+def with_settings(task: TaskT, options: argparse.Namespace) -> TaskT:
+    """Returns a task with the settings of its own that --min-score and --allow-self-relations give.
+
+    Raises:
+        ConfigError: The task has no such setting, or the value is bad.
+    """
+    asked: dict[str, Any] = {}
+    if options.min_score is not None:
+        asked["min_score"] = options.min_score
+    if getattr(options, "allow_self_relations", False):
+        asked["distinct"] = False
+    names = {field.name for field in dataclasses.fields(cast("Any", task))}
+    if not asked.keys() <= names:
+        option = "--min-score" if "min_score" not in names else "--allow-self-relations"
+        raise ConfigError(f"{option} is no setting of {task.name}: leave it out")
+    try:
+        return cast("TaskT", replace(cast("Any", task), **asked)) if asked else task
+    except ConfigError as error:
+        if options.min_score is None:
+            raise
+        raise ConfigError(f"--min-score is {options.min_score:g}: give a number from 0 to 1") from error
 
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +191,12 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the most tokens of a window (default {WINDOW_TOKENS}, about an abstract)",
     )
     parser.add_argument(
+        "--max-source-tokens",
+        type=int,
+        metavar="N",
+        help="a document with more tokens is too long; Microsoft's scripts have 640 (default: as many as fit)",
+    )
+    parser.add_argument(
         "--normalize-punctuation", action="store_true", help="read typographic punctuation as ASCII, as the model needs"
     )
 
@@ -151,28 +225,74 @@ def reading_settings(options: argparse.Namespace, too_long: TooLong) -> Reading:
         options.too_long or too_long,
         normalize_punctuation=options.normalize_punctuation,
         window_tokens=options.window_tokens,
+        max_source_tokens=options.max_source_tokens,
     )
 
 
-def choose_task(tasks: Sequence[TaskT], name: str | None, model: BioGPT) -> TaskT:
+def asked_task(task_type: type[SpecifiedT], name: str | None) -> SpecifiedT | None:
+    """Returns the task that --task names or defines; None without the option.
+
+    It is called before the model is loaded, which takes long.
+
+    Args:
+        task_type: The class of the tasks that the command does.
+        name: The option's value.
+
+    Raises:
+        ConfigError: There is no such task, its file is malformed, or it is one of another command.
+        OSError: The file cannot be read.
+    """
+    if name is None:
+        return None
+    found = task_spec(name)
+    if not isinstance(found.task, task_type):
+        raise ConfigError(
+            f"--task is {name}, a task of {found.kind}: use the command {_COMMANDS[found.kind]}, or give another task"
+        )
+    return found.task
+
+
+def choose_task(task_type: type[SpecifiedT], asked: SpecifiedT | None, model: BioGPT) -> SpecifiedT:
     """Returns the task that was asked for or, if none was, that of the bundle.
 
     Args:
-        tasks: The tasks to choose from.
-        name: The name of the task that was asked for; None for none.
+        task_type: The class of the tasks to choose from.
+        asked: The task that was asked for; None for none.
         model: The bundle.
 
     Raises:
         ConfigError: Neither names the task, or the bundle is for another one.
     """
-    known = {task.name: task for task in tasks}
-    wanted = name or model.manifest.task
+    found = choose_spec([spec for spec in TASK_SPECS.values() if isinstance(spec.task, task_type)], asked, model)
+    return cast("SpecifiedT", found.task)
+
+
+def choose_spec(specs: Sequence[TaskSpec], asked: SpecifiedTask | None, model: BioGPT) -> TaskSpec:
+    """Returns the specification of the task that was asked for or, if none was, of that of the bundle.
+
+    Args:
+        specs: The specifications to choose from.
+        asked: The task that was asked for; None for none.
+        model: The bundle.
+
+    Raises:
+        ConfigError: Neither names the task, or the bundle is for another one.
+    """
+    known = {spec.name: spec for spec in specs}
+    if asked is not None:
+        check_task(asked, model)
+        return task_spec(asked)
+    wanted = model.manifest.task
     if wanted is None and len(known) == 1:
         (wanted,) = known
     if wanted is None:
         raise ConfigError(f"the bundle does not say what it is for: say --task {' or --task '.join(known)}")
+    if wanted not in TASK_SPECS:
+        raise ConfigError(
+            f"the bundle is fine-tuned for {wanted}, which is not among the known tasks: define it in a TOML file and "
+            "say --task FILE.toml"
+        )
     if wanted not in known:
         raise ConfigError(f"the bundle is fine-tuned for {wanted}, not for {' or '.join(known)}: use another bundle")
-    task = known[wanted]
-    check_task(task, model)
-    return task
+    check_task(known[wanted].task, model)
+    return known[wanted]

@@ -9,12 +9,15 @@ from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
+    add_min_score,
     add_row_arguments,
     add_task_choice,
+    asked_task,
     choose_task,
     drawing_or,
     load_model,
     reading_settings,
+    with_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.text.json_lines import JsonLines
@@ -39,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show the model each abstract's conclusion too (the field conclusion, or PubMedQA's long_answer): an "
         "easier task",
     )
+    add_min_score(parser, "answers")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="the answers that there are, one a line")
 
 
@@ -46,8 +50,9 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
     output_format(options)
     labels = None if options.labels is None else read_labels(options.labels)
+    asked = asked_task(AnswerTask, options.task)
     model = load_model(options, options.bundle)
-    task = choose_task(tasks_of(AnswerTask), options.task, model)
+    task = with_settings(choose_task(AnswerTask, asked, model), options)
     task = task if labels is None else replace(task, labels=labels)
 
     def with_question(document: Document) -> Document:

@@ -9,12 +9,15 @@ from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
+    add_min_score,
     add_row_arguments,
     add_task_choice,
+    asked_task,
     choose_task,
     drawing_or,
     load_model,
     reading_settings,
+    with_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.text.json_lines import JsonLines
@@ -31,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_row_arguments(parser, "sentences as text, JSON, CSV, TSV, PubTator or BioC")
     add_drawing(parser)
     add_task_choice(parser, [task.name for task in tasks_of(ClassificationTask)])
+    add_min_score(parser, "labels")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels that there are, one a line")
 
 
@@ -38,10 +42,11 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
     output_format(options)
     labels = None if options.labels is None else read_labels(options.labels)
+    asked = asked_task(ClassificationTask, options.task)
     model = load_model(options, options.bundle)
     if model.manifest.head is not None:
         return _classify_by_head(options, model)
-    task = choose_task(tasks_of(ClassificationTask), options.task, model)
+    task = with_settings(choose_task(ClassificationTask, asked, model), options)
     if labels is not None:
         task = replace(task, labels=labels, alone=tuple(label for label in task.alone if label in labels))
     return answer_rows(options, task, model, reading_settings(options, "error"), drawing_or(JsonLines(), options))
@@ -49,11 +54,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _classify_by_head(options: argparse.Namespace, model: BioGPT) -> int:
     check_head(model, "classify")
-    for name in ("task", "labels", "free"):
-        if getattr(options, name):
+    for name in ("task", "labels", "free", "min_score"):
+        if getattr(options, name) not in {None, False}:
             raise ConfigError(
-                f"--{name} is for a model that generates its answer, the bundle has a classification head with labels "
-                "of its own: leave it out"
+                f"--{name.replace('_', '-')} is for a model that generates its answer, the bundle has a classification "
+                "head with labels of its own: leave it out"
             )
     labels = () if model.manifest.head is None else model.manifest.head.labels
     task = TextClassificationTask(options.normalize_punctuation, labels)

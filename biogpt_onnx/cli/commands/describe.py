@@ -8,12 +8,13 @@ from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_row_arguments,
     add_task_choice,
+    asked_task,
     choose_task,
     load_model,
     reading_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
-from biogpt_onnx.tasks import DescriptionTask
+from biogpt_onnx.tasks import DESCRIPTION, DescriptionTask
 from biogpt_onnx.tasks.registry import tasks_of
 
 _SETTINGS = {
@@ -29,14 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_row_arguments(parser, "terms as text, JSON, CSV or TSV")
     add_task_choice(parser, [task.name for task in tasks_of(DescriptionTask)])
     for name, what in _SETTINGS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default Microsoft's)")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default the task's)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
     output_format(options)
     asked = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
-    tasks = [replace(task, config=task.config.replace(**asked)) for task in tasks_of(DescriptionTask)]
+    # A bad value is refused before the model is loaded.
+    known = asked_task(DescriptionTask, options.task)
+    (known or DESCRIPTION).config.replace(**asked)
     model = load_model(options, options.bundle)
-    task = choose_task(tasks, options.task, model)
+    task = choose_task(DescriptionTask, known, model)
+    task = replace(task, config=task.config.replace(**asked))
     return answer_rows(options, task, model, reading_settings(options, "error"))

@@ -2,29 +2,46 @@
 
 import argparse
 import json
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.entities import EntityCensus, add_entity_types, with_entity_types
 from biogpt_onnx.cli.arguments.tasks import (
     add_given_entities,
+    add_min_score,
+    add_self_relations,
     add_task_arguments,
     add_task_choice,
-    choose_task,
+    choose_spec,
     entity_filter,
     load_model,
     reading_settings,
+    with_settings,
 )
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.gold import GoldSet, read_gold
 from biogpt_onnx.scores.reports.calibration import check_calibration_plot, plot_calibration
 from biogpt_onnx.scores.reports.task_report import calibrations, report_task
-from biogpt_onnx.tasks import Document, Reading, RunnableTask, TaskSpec, combined, prompts_for, task_spec
+from biogpt_onnx.tasks import (
+    Document,
+    Reading,
+    RelationTask,
+    RunnableTask,
+    SpecifiedTask,
+    TaskSpec,
+    check_task,
+    combined,
+    prompts_for,
+    task_spec,
+)
 from biogpt_onnx.tasks.registry import evaluated_specs
 
 ResultT = TypeVar("ResultT")
@@ -37,7 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     with_labels = " and ".join(spec.name for spec in specs if spec.predicts_labels)
     add_bundle_argument(parser)
     parser.add_argument(
-        "--gold", type=Path, required=True, metavar="FILE", help="documents and answers, in the task's published form"
+        "--gold",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="documents and answers, in the task's published form or in the general one",
     )
     add_task_choice(parser, [spec.name for spec in specs])
     parser.add_argument(
@@ -50,7 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotated-only", action="store_true", help="of relations: leave out documents that have none"
     )
-    add_given_entities(parser, f"the gold of {with_entities}")
+    add_given_entities(parser, f"the gold of {with_entities}, or the field entities of the general form,")
+    add_entity_types(parser)
+    add_min_score(parser, "relations, answers or labels")
+    add_self_relations(parser)
     parser.add_argument(
         "--with-conclusion",
         action="store_true",
@@ -71,19 +95,22 @@ def run(options: argparse.Namespace) -> int:
         bundles = (options.bundle, options.baseline)
         refuse_inputs(options.plot, (*bundles, options.gold, options.entities, options.training))
         refuse_inside(options.plot, bundles)
+    asked = None if options.task is None else task_spec(options.task).task
     model = load_model(options, options.bundle)
-    task = choose_task([spec.task for spec in evaluated_specs()], options.task, model)
-    gold = _read_gold(options, task_spec(task.name))
+    spec = choose_spec(evaluated_specs(), asked, model)
+    spec = replace(spec, task=_with_types(with_settings(spec.task, options), options))
+    task: RunnableTask[Any] = spec.task
+    gold = _read_gold(options, spec)
     reading = reading_settings(options, "cut")
     predictions = _predict(options, model, task, gold.documents, reading)
     del model  # two models of BioGPT's size need not be in memory together
     second = None
     if options.baseline is not None:
         other = load_model(options, options.baseline)
-        choose_task([task], task.name, other)
+        check_task(task, other)
         second = _predict(options, other, task, gold.documents, reading)
-    training = None if options.training is None else read_gold(task.name, options.training).gold
-    report = report_task(task.name, gold, predictions, second, training=training, names=_model_names(options))
+    training = None if options.training is None else read_gold(spec, options.training).gold
+    report = report_task(spec, gold, predictions, second, training=training, names=_model_names(options))
     counts = _counts(gold.documents, predictions)
     counts |= {"with_conclusion": len(gold.documents)} if options.with_conclusion else {}
     if options.json:
@@ -99,6 +126,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _with_types(task: SpecifiedTask, options: argparse.Namespace) -> SpecifiedTask:
+    if isinstance(task, RelationTask):
+        return with_entity_types(task, options)
+    if options.entity_type:
+        raise ConfigError(f"--entity-type names types of entities, {task.name} has none: leave it out")
+    return task
+
+
 def _names_with_entities() -> str:
     return " and ".join(spec.name for spec in evaluated_specs() if spec.evaluation and spec.evaluation.gold_entities)
 
@@ -110,20 +145,25 @@ def _read_gold(options: argparse.Namespace, spec: TaskSpec) -> GoldSet[Any]:
         raise ConfigError(f"--plot draws probabilities of labels, {spec.name} has none: leave it out")
     if options.training is not None and not spec.predicts_labels:
         raise ConfigError(f"--training counts labels, {spec.name} has none: leave it out")
-    has_entities = spec.evaluation is not None and spec.evaluation.gold_entities
     if options.with_conclusion and not (spec.evaluation and spec.evaluation.gold_conclusions):
         raise ConfigError(f"--with-conclusion shows conclusions of abstracts, {spec.name} has none: leave it out")
     found = read_gold(
-        spec.name,
+        spec,
         options.gold,
         entities=options.entities,
         annotated_only=options.annotated_only,
         with_conclusion=options.with_conclusion,
     )
-    if options.given_entities and (not has_entities or options.free):
+    names_entities = all(document.entities is not None for document in found.documents)
+    if options.given_entities and (not names_entities or options.free):
         raise ConfigError(
-            f"--given-entities is for {_names_with_entities()}, whose gold names them, and not for --free: leave it out"
+            f"--given-entities is for {_names_with_entities()} and for gold whose documents have a field entities, and "
+            "not for --free: leave it out"
         )
+    if options.given_entities and isinstance(spec.task, RelationTask):
+        census = EntityCensus(spec.task, str(options.gold))
+        deque(census.counted(Row(number, each) for number, each in enumerate(found.documents, start=1)), maxlen=0)
+        census.warn()
     documents = tuple(map(entity_filter(options), found.documents))
     last = slice(-(options.last or len(found.documents)), None)
     return replace(found, documents=documents[last], gold=found.gold[last])

@@ -10,7 +10,9 @@ from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
 from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
-from biogpt_onnx.tasks.registry import fine_tuned_names
+from biogpt_onnx.tasks.definitions.reading import SUFFIX
+from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
+from biogpt_onnx.tasks.registry import TASK_SPECS, fine_tuned_names, task_spec
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--task",
-        choices=fine_tuned_names(),
-        help="what the checkpoint was fine-tuned for, where neither its name nor its form says",
+        metavar="TASK",
+        help="what the checkpoint was fine-tuned for, where neither its name nor its form says: "
+        f"{', '.join(fine_tuned_names())}, the name of a task of your own, or a TOML file that defines it",
     )
     parser.add_argument(
         "--ignore-generation-config",
@@ -44,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
-    if options.task and options.layout == "optimum":
+    task = None if options.task is None else _task_name(options.task)
+    if task and options.layout == "optimum":
         raise ConfigError("--task is recorded in bundles alone: leave it out, or leave out --layout optimum")
     try:
         # These modules need packages of the extra `export`.
@@ -65,16 +69,34 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.output}: optimum layout of {checkpoint.source}")
         return 0
     with Progress("writing weights") as progress:
-        manifest = export_bundle(
-            checkpoint, options.output, task=options.task, overwrite=options.overwrite, progress=progress
-        )
-    task = f", fine-tuned for {manifest.task}" if manifest.task else ""
+        manifest = export_bundle(checkpoint, options.output, task=task, overwrite=options.overwrite, progress=progress)
+    what = f", fine-tuned for {manifest.task}" if manifest.task else ""
     if manifest.head is not None:
-        task = f", {manifest.head.kind} with {manifest.head.num_labels} labels"
+        what = f", {manifest.head.kind} with {manifest.head.num_labels} labels"
     _print_notes([*manifest.notes, *generation_lines(manifest).values()])
     size = f"{manifest.num_bytes / 1e6:,.1f} MB"
-    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{task}, {size}")
+    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{what}, {size}")
     return 0
+
+
+def _task_name(given: str) -> str:
+    """Returns the name to record; of a task that is not known, a note says so, because it may be mistyped.
+
+    Raises:
+        ConfigError: No checkpoint is fine-tuned for the task, its file is malformed, or the name is empty.
+        OSError: The file cannot be read.
+    """
+    is_file = given.lower().endswith(SUFFIX)
+    if not is_file and given not in TASK_SPECS:
+        if not given.strip() or not given.isprintable():
+            raise ConfigError(f"--task is {given!r}: give the name of a task, or a TOML file that defines one")
+        hint = did_you_mean(given, TASK_SPECS)
+        _print_notes([f"{given!r} is none of the known tasks{hint}: commands need a TOML file that defines it"])
+        return given
+    spec = task_spec(given)
+    if not spec.fine_tuned:
+        raise ConfigError(f"--task is {given}, for which no checkpoint is fine-tuned: leave it out")
+    return spec.name
 
 
 def _print_notes(notes: Iterable[str]) -> None:

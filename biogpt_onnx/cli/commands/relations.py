@@ -11,13 +11,17 @@ from biogpt_onnx.cli.arguments.outputs import JSON_LINES, output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
     add_given_entities,
+    add_min_score,
     add_row_arguments,
+    add_self_relations,
     add_task_choice,
+    asked_task,
     choose_task,
     drawing_or,
     entity_filter,
     load_model,
     reading_settings,
+    with_settings,
 )
 from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.files.annotations import RelationSchema
@@ -42,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_task_choice(parser, [task.name for task in tasks])
     add_given_entities(parser, "the file (annotations of PubTator and BioC, the field entities of JSON lines)")
     add_entity_types(parser)
+    add_min_score(parser, "relations")
+    add_self_relations(parser)
     parser.add_argument(
         "--output-format",
         choices=_FORMATS,
@@ -68,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError("--lexicon gives ids to PubTator and BioC, JSON lines have none: leave it out")
     lexicon = Lexicon() if options.lexicon is None else read_lexicon(options.lexicon)
     labels = None if options.labels is None else read_labels(options.labels)
+    asked = asked_task(RelationTask, options.task)
     model = load_model(options, options.bundle)
-    task = choose_task(tasks_of(RelationTask), options.task, model)
+    task = with_settings(choose_task(RelationTask, asked, model), options)
     if labels is not None:
         if not task.labels:
             raise ConfigError(f"--labels names relations, {task.name} has but one: leave it out")

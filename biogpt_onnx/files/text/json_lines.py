@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,10 +35,11 @@ def json_object(text: str) -> dict[str, Any]:
     """Parses a JSON object.
 
     Raises:
-        RowError: The text is no JSON object.
+        RowError: The text is no JSON object, or an object in it has a field twice.
     """
     try:
-        value = json.loads(text)
+        # A plain dictionary keeps the last of two fields with one name, and nobody notices.
+        value = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise RowError(f"it is no JSON ({error.msg}, character {error.pos + 1}): mend it") from error
     except ValueError as error:
@@ -47,6 +49,14 @@ def json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RowError("it is JSON, but no object: give an object of plain fields")
     return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((name, times),) = Counter(name for name, _ in pairs).most_common(1)
+        raise RowError(f"it has the field {name[:60]!r} {times} times in one object: keep one of them")
+    return found
 
 
 def json_line(record: Record) -> str:

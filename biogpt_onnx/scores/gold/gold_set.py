@@ -1,7 +1,7 @@
 """Documents with their gold answers."""
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, Literal, TypeVar
 
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.gold.lexicon import Lexicon
@@ -19,6 +19,8 @@ class GoldSet(Generic[G_co]):
         documents: the documents.
         gold: the gold answer of each, in the same order.
         lexicon: the concepts that the entities' names stand for; None if gold answers hold names.
+        form: "general" for relations that are read from the general form, which every task of relations takes;
+            "published" for gold in the form of the task's own corpus.
 
     Raises:
         ConfigError: there are not as many gold answers as documents, or none.
@@ -27,6 +29,7 @@ class GoldSet(Generic[G_co]):
     documents: tuple[Document, ...]
     gold: tuple[G_co, ...]
     lexicon: Lexicon | None = None
+    form: Literal["published", "general"] = "published"
 
     def __post_init__(self) -> None:
         if len(self.documents) != len(self.gold):
@@ -47,4 +50,4 @@ def annotated(gold_set: GoldSet[frozenset[_Fact]]) -> GoldSet[frozenset[_Fact]]:
     if not kept:
         raise ConfigError(f"none of {len(gold_set.documents)} gold documents has a relation: keep them all")
     documents, gold = zip(*kept, strict=True)
-    return GoldSet(documents, gold, gold_set.lexicon)
+    return replace(gold_set, documents=documents, gold=gold)

@@ -9,6 +9,7 @@ from biogpt_onnx.files.text.columns import TEXT_NAMES, Columns
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.scores.gold.files import Entry, document_of, read_documents
 from biogpt_onnx.scores.gold.gold_set import GoldSet
+from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.published import HOC
 
@@ -26,7 +27,7 @@ def read_hallmarks(path: Path, labels: tuple[str, ...] = LABELS) -> GoldSet[froz
     Args:
         path: a table without a header, of a sentence, a tab and its labels joined by "|", as in Microsoft's repository;
             or a table or JSON with fields for the sentence and for its labels (`labels` or `label`), as in BLURB. In
-            JSON the labels may be a list.
+            JSON the labels may be a list, as in the general form.
         labels: the known labels.
 
     Raises:
@@ -38,7 +39,8 @@ def read_hallmarks(path: Path, labels: tuple[str, ...] = LABELS) -> GoldSet[froz
         found = _labels(entry)
         unknown = sorted(found.difference(labels))
         if unknown:
-            raise DocumentError(f"{entry.where} has the label {unknown[0]!r}: known are {', '.join(labels)}")
+            hint = did_you_mean(unknown[0], labels)
+            raise DocumentError(f"{entry.where} has the label {unknown[0]!r}{hint}: known are {', '.join(labels)}")
         documents.append(document)
         gold.append(found)
     return GoldSet(tuple(documents), tuple(gold))

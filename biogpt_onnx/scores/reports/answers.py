@@ -15,7 +15,7 @@ from biogpt_onnx.scores.metrics.mcnemar import McNemar, mcnemar
 from biogpt_onnx.scores.reports.calibration import calibration_section
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name, report_fields
 from biogpt_onnx.tasks.published import PUBMEDQA
-from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.registry import task_title
 from biogpt_onnx.tasks.results import Answer
 
 
@@ -49,7 +49,7 @@ class AnswerReport:
             [[true, *(f"{row[each]:,}" for each in said)] for true, row in self.confusion.items()],
         )
         parts = [
-            f"# {task_spec(self.task).title}",
+            f"# {task_title(self.task)}",
             self.comparison.sentences(),
             *self.comparison.tables(),
             *self._tests(),

@@ -13,7 +13,7 @@ from biogpt_onnx.scores.metrics.concept_pairs import num_unknown, predicted_pair
 from biogpt_onnx.scores.metrics.counts import match_counts, micro_metrics
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, report_fields
 from biogpt_onnx.tasks.published import BC5CDR
-from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.registry import task_title
 from biogpt_onnx.tasks.results import Relations
 
 
@@ -48,7 +48,7 @@ class ConceptReport:
             f"{self.predicted:,} pairs predicted, {self.gold:,} true, {self.matched:,} both; {self.unknown:,} "
             "predicted ones name an entity of which the lexicon does not know the concept."
         )
-        title = task_spec(self.task).title
+        title = task_title(self.task)
         parts = [
             f"# {title}",
             self.comparison.sentences(),

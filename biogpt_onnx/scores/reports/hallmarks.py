@@ -14,7 +14,7 @@ from biogpt_onnx.scores.metrics.labels import ClassScore, class_counts, class_sc
 from biogpt_onnx.scores.reports.calibration import calibration_section
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name, report_fields
 from biogpt_onnx.tasks.published import HOC
-from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.registry import task_title
 from biogpt_onnx.tasks.results import Classification
 
 
@@ -60,7 +60,7 @@ class HallmarkReport:
         )
         counted = f"{self.unlabelled:,} sentences were given no known label."
         parts = [
-            f"# {task_spec(self.task).title}",
+            f"# {task_title(self.task)}",
             self.comparison.sentences(),
             *self.comparison.tables(),
             classes,

@@ -8,7 +8,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.calibration import Calibration
 from biogpt_onnx.tasks.registry import task_spec
-from biogpt_onnx.tasks.spec import load_function
+from biogpt_onnx.tasks.spec import OWN_EVALUATIONS, SpecifiedTask, TaskSpec, load_function
 
 
 class TaskReport(Protocol):
@@ -24,7 +24,7 @@ class TaskReport(Protocol):
 
 
 def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
-    task: str,
+    task: str | SpecifiedTask | TaskSpec,
     gold_set: GoldSet[Any],
     predictions: Sequence[Any],
     second: Sequence[Any] | None = None,
@@ -36,7 +36,7 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
     """Scores the predictions of one or two models at a task.
 
     Args:
-        task: The task's name.
+        task: The task; its name, the path of a TOML file that defines it, or the task itself.
         gold_set: The documents with what is true of each.
         predictions: The model's result for each document.
         second: Another model's result for each document; None for none.
@@ -52,11 +52,14 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
         ConfigError: There is no such task, it is not evaluated, or the predictions are not one for each document.
     """
     spec = task_spec(task)
-    if spec.evaluation is None:
-        raise ConfigError(f"the task {task} has no gold answers to be scored against: choose another one")
+    evaluation = spec.evaluation
+    if evaluation is None:
+        raise ConfigError(f"the task {spec.name} has no gold answers to be scored against: choose another one")
+    if gold_set.form == "general":
+        evaluation = OWN_EVALUATIONS[type(spec.task)]
     settings = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
-    report: TaskReport = load_function(spec.evaluation.report)(
-        task=task,
+    report: TaskReport = load_function(evaluation.report)(
+        task=spec.name,
         gold_set=gold_set,
         predictions=predictions,
         second=second,

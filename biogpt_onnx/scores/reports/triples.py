@@ -9,7 +9,7 @@ from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.gold.triples import Triple
 from biogpt_onnx.scores.metrics.triples import predicted_triples, sample_metrics, strict_metrics
 from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, report_fields
-from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.registry import task_title
 from biogpt_onnx.tasks.results import Relations
 
 
@@ -37,7 +37,7 @@ class TripleReport:
 
     def to_markdown(self) -> str:
         """Returns the report in Markdown."""
-        title = task_spec(self.task).title
+        title = task_title(self.task)
         counted = (
             f"{self.predicted:,} triples predicted, {self.gold:,} true, {self.matched:,} both but for case. F1, "
             "precision and recall are averages over documents, of names without what does not tell them apart; the "

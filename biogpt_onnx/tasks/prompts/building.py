@@ -39,20 +39,25 @@ class Reading:
         normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
         window_tokens: The most tokens of the prompt of a window. Models that were fine-tuned on abstracts find more in
             windows of an abstract's length than in longer ones.
+        max_source_tokens: The most tokens of a source, without the starting token and the soft prompt; a document with
+            more is too long. Microsoft's scripts have 640. None for as many as fit.
 
     Raises:
-        ConfigError: `too_long` is another word, or `window_tokens` is below 64.
+        ConfigError: `too_long` is another word, `window_tokens` is below 64, or `max_source_tokens` below 1.
     """
 
     too_long: TooLong = "error"
     normalize_punctuation: bool = False
     window_tokens: int = WINDOW_TOKENS
+    max_source_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.too_long not in get_args(TooLong):
             raise ConfigError(f"too_long is {self.too_long!r}: give one of {', '.join(get_args(TooLong))}")
         if self.window_tokens < _LEAST_WINDOW:
             raise ConfigError(f"window_tokens is {self.window_tokens}: give {_LEAST_WINDOW} or more")
+        if self.max_source_tokens is not None and self.max_source_tokens < 1:
+            raise ConfigError(f"max_source_tokens is {self.max_source_tokens}: give 1 or more, or None")
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,14 @@ class PromptBuilder:
     def room(self) -> int:
         """The most tokens of a prompt."""
         room = self.model.manifest.architecture.max_positions - self.least_new_tokens
-        return room if self.most_tokens is None else min(room, self.most_tokens)
+        most = [room] if self.most_tokens is None else [room, self.most_tokens]
+        if self.reading.max_source_tokens is not None:
+            most.append(1 + self.reading.max_source_tokens + len(self._soft_prompt_ids))
+        return min(most)
+
+    @property
+    def _soft_prompt_ids(self) -> tuple[int, ...]:
+        return tuple(self.model.tokenizer.soft_prompt_ids) if self.soft_prompt else ()
 
     def whole(self) -> Prepared:
         """Returns the prompt of the whole document, whatever its length.
@@ -132,7 +144,7 @@ class PromptBuilder:
         source = self.source_of(replace(document, text=text)).moved(_start_of_text(document), start)
         symbols = tokenizer.tokenize(source.text, normalize_punctuation=self.reading.normalize_punctuation)
         source_ids = tuple(map(tokenizer.symbol_to_id, symbols))
-        prompt_ids = (tokenizer.eos_id, *source_ids, *(tokenizer.soft_prompt_ids if self.soft_prompt else ()))
+        prompt_ids = (tokenizer.eos_id, *source_ids, *self._soft_prompt_ids)
         read = _start_of_text(document) + start + len(text)
         return Prepared(document, source, tuple(symbols), source_ids, prompt_ids, read)
 
@@ -182,12 +194,22 @@ def build_prompt(builder: PromptBuilder) -> Prepared:
         return prepared
     if builder.reading.too_long != "cut":
         raise PromptError(
-            f"the document has {len(prepared.prompt_ids):,} tokens, of which the model reads {builder.room:,} and "
-            'answers in the rest: shorten it, have it read in windows (too_long "windows"), or have it cut at the end '
-            'of a sentence (too_long "cut")'
+            f'{_excess(builder, prepared)}: shorten it, have it read in windows (too_long "windows"), or have it cut '
+            'at the end of a sentence (too_long "cut")'
         )
     cut = builder.part(0, builder.longest(0))
     return replace(cut, dropped_tokens=len(prepared.source_ids) - len(cut.source_ids))
+
+
+def _excess(builder: PromptBuilder, prepared: Prepared) -> str:
+    """Returns by how much a prompt is too long, in words."""
+    most, size = builder.reading.max_source_tokens, len(prepared.source_ids)
+    if most is not None and size > most:
+        return f"the document has {size:,} tokens, of which max_source_tokens allows {most:,}"
+    return (
+        f"the document has {len(prepared.prompt_ids):,} tokens, of which the model reads {builder.room:,} and answers "
+        "in the rest"
+    )
 
 
 def _start_of_text(document: Document) -> int:

@@ -128,6 +128,16 @@ def compared(words: str, *, is_loose: bool = False) -> str:
     return _compared(words, is_loose=is_loose).text.strip()
 
 
+def is_part(part: str, whole: str) -> bool:
+    """Returns True if words are others, or whole words of them; compared as `MentionFinder` does.
+
+    Args:
+        part: The words that may be a part.
+        whole: The words that may hold them.
+    """
+    return MentionFinder(Source.of([(whole, 0)])).find(part) is not None
+
+
 def folded(text: str) -> Iterator[tuple[str, int]]:
     """Yields the characters of a text in lower case and ASCII punctuation, each with its index in the text.
 

@@ -93,7 +93,7 @@ def test_typographic_punctuation_is_read_as_ascii_if_asked(mini: BioGPT) -> None
 @pytest.mark.parametrize("documents", [[], "a text", Document("a text")])
 def test_documents_come_as_a_list(mini: BioGPT, documents: object) -> None:
     with pytest.raises(PromptError, match="list"):
-        tasks.run(BC5CDR, mini, documents)  # type: ignore[arg-type]
+        tasks.run(BC5CDR, mini, documents)  # type: ignore[call-overload]
 
 
 def test_a_document_of_another_type_is_refused(mini: BioGPT) -> None:
@@ -104,3 +104,20 @@ def test_a_document_of_another_type_is_refused(mini: BioGPT) -> None:
 def test_an_unknown_way_to_shorten_is_refused() -> None:
     with pytest.raises(ConfigError, match="too_long"):
         Reading("split")  # type: ignore[arg-type]
+
+
+def test_a_source_longer_than_one_allows_is_too_long(mini: BioGPT) -> None:
+    text = SENTENCE * 3
+    size = len(prepare_for(BC5CDR, mini, text).source_ids)
+    assert len(prepare_for(BC5CDR, mini, text, Reading(max_source_tokens=size)).source_ids) == size
+    with pytest.raises(PromptError, match=f"document has {size} tokens, of which max_source_tokens allows {size - 1}:"):
+        prepare_for(BC5CDR, mini, text, Reading(max_source_tokens=size - 1))
+    cut = prepare_for(BC5CDR, mini, text, Reading("cut", max_source_tokens=size - 1))
+    assert len(cut.source_ids) < size
+    assert text[: cut.read].endswith(("(Fig. 1).", "patients (Fig."))
+    # The soft prompt counts for itself.
+    assert len(cut.prompt_ids) == 1 + len(cut.source_ids) + len(mini.tokenizer.soft_prompt_ids)
+    (found,) = tasks.run(BC5CDR, mini, [text], too_long="cut", max_source_tokens=size - 1)
+    assert found.read == cut.read
+    with pytest.raises(ConfigError, match="max_source_tokens is 0"):
+        Reading(max_source_tokens=0)

@@ -1,0 +1,1 @@
+"""Task definitions: tasks of one's own that are written in TOML files."""
