@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
+from biogpt_onnx.reporting.bootstrap import FloatArray
+from biogpt_onnx.reporting.rates import Metric
 from biogpt_onnx.scores.metrics.counts import check_lengths, f1_of_counts, ratio
 
 Label = str
