@@ -34,7 +34,7 @@ def student_quantile(confidence: float, degrees: int) -> float:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
+    return z + math.fsum(term / float(degrees) ** power for power, term in enumerate(terms, start=1))
 
 
 def poisson_lower_limit(confidence: float, count: int) -> float:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from biogpt_onnx.reporting.bootstrap import FloatArray, Resampling
-from biogpt_onnx.reporting.estimates import Difference, Estimate, Interval, proportion, wilson_interval
+from biogpt_onnx.reporting.estimates import CONFIDENCE, Difference, Estimate, Interval, proportion, wilson_interval
 from biogpt_onnx.reporting.exchange_test import exchange_test
 from biogpt_onnx.reporting.quantiles import normal_quantile, student_quantile
 from biogpt_onnx.runtime.errors import ConfigError
@@ -86,11 +86,6 @@ def estimate(metric: Metric, resampling: Resampling | None = None) -> Estimate:
 def difference(metric: Metric, other: Metric, resampling: Resampling | None = None) -> Difference:
     """Returns a metric less that of another system, with its interval and the p-value of the exchange test.
 
-    The interval is the normal one with a document added that the first system alone has right, and one that the other
-    alone has right (Bonett and Price, Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based
-    on Paired Data, 2012), which it equals where each document is right or wrong. It errs on the wide side where the
-    systems differ in a few documents only.
-
     Args:
         metric: the first system's metric.
         other: the second system's, of the same documents.
@@ -109,14 +104,34 @@ def difference(metric: Metric, other: Metric, resampling: Resampling | None = No
     observed = metric.value - other.value
     if count == 1:
         return Difference(observed, None, 1.0)
-    parts = metric.pseudo_values() - other.pseudo_values()
-    interval = _difference_interval(observed, parts, resampling.confidence)
+    interval = difference_interval(metric, other, resampling.confidence)
     if _are_outcomes(metric.pseudo_values()) and _are_outcomes(other.pseudo_values()):
-        signs = np.sign(np.round(parts))
+        signs = np.sign(np.round(metric.pseudo_values() - other.pseudo_values()))
         p_value = sign_test(int((signs > 0).sum()), int((signs < 0).sum()))
     else:
         p_value = exchange_test(metric.counts, other.counts, metric.of_sums, resampling)
     return Difference(observed, interval, p_value)
+
+
+def difference_interval(metric: Metric, other: Metric, confidence: float = CONFIDENCE) -> Interval:
+    """Returns the interval of a metric less that of another system.
+
+    It is the normal one with a document added that the first system alone has right, and one that the other alone has
+    right. Where each document is right or wrong it is that of Bonett and Price (Adjusted Wald Confidence Interval for a
+    Difference of Binomial Proportions Based on Paired Data, 2012). It errs on the wide side where the systems differ in
+    a few documents only.
+
+    Args:
+        metric: the first system's metric.
+        other: the second system's, of the same documents, at least two.
+        confidence: the confidence level, between 0 and 1.
+    """
+    parts = metric.pseudo_values() - other.pseudo_values()
+    observed, count = metric.value - other.value, len(parts) + 2
+    middle = len(parts) * observed / count
+    squares = np.square(parts - parts.mean() + observed - middle).sum() + (1 - middle) ** 2 + (1 + middle) ** 2
+    half = normal_quantile(confidence) * math.sqrt(float(squares)) / count
+    return max(-1.0, middle - half), min(1.0, middle + half)
 
 
 def sign_test(first: int, second: int) -> float:
@@ -130,15 +145,6 @@ def sign_test(first: int, second: int) -> float:
     # In whole numbers until the last division, because they exceed the range of a float.
     tail = sum(math.comb(coins, number) for number in range(min(first, second) + 1))
     return min(1.0, 2 * tail / (1 << coins))
-
-
-def _difference_interval(observed: float, parts: FloatArray, confidence: float) -> Interval:
-    count = len(parts) + 2
-    middle = len(parts) * observed / count
-    added = np.array([1 - middle, -1 - middle])
-    squares = np.square(parts - parts.mean() + observed - middle).sum() + np.square(added).sum()
-    half = normal_quantile(confidence) * math.sqrt(float(squares)) / count
-    return max(-1.0, middle - half), min(1.0, middle + half)
 
 
 def _are_outcomes(parts: FloatArray) -> bool:

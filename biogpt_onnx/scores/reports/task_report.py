@@ -32,6 +32,7 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
     training: Sequence[Any] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
+    as_published: bool = False,
 ) -> TaskReport:
     """Scores the predictions of one or two models at a task.
 
@@ -43,7 +44,8 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
         training: Gold answers in which the majority is counted, for tasks that predict labels; None counts it in the
             gold set itself.
         names: The names of the two models.
-        resampling: The settings of the bootstrap.
+        resampling: The settings of intervals and tests.
+        as_published: Whether to count as Microsoft's programs do as well; for the published tasks alone.
 
     Returns:
         The report of the task's own kind.
@@ -54,7 +56,9 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
     spec = task_spec(task)
     if spec.evaluation is None:
         raise ConfigError(f"the task {task} has no gold answers to be scored against: choose another one")
-    settings = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
+    settings: dict[str, Any] = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
+    # A report of another task need not know of it.
+    settings |= {"as_published": True} if as_published else {}
     report: TaskReport = load_function(spec.evaluation.report)(
         task=task,
         gold_set=gold_set,
