@@ -41,11 +41,9 @@ def published_section(published: Mapping[str, PublishedFigures]) -> Iterator[str
         [[name, *map("{:.4f}".format, each.figures.values())] for name, each in published.items()],
     )
     for name, each in published.items():
-        counts = ", ".join(f"{what} {number:,}" for what, number in each.counts.items())
-        yield (
-            f"{name[:1].upper()}{name[1:]}: {each.documents:,} documents are counted, of which {each.failed:,} have a "
-            f"text that states nothing; {counts}."
-        )
+        counted = {"documents counted": each.documents, "texts that state nothing": each.failed, **each.counts}
+        counts = ", ".join(f"{what} {number:,}" for what, number in counted.items())
+        yield f"{name[:1].upper()}{name[1:]}: {counts}."
 
 
 def check_countable(documents: int) -> None:
