@@ -20,7 +20,7 @@ from types import ModuleType
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import tasks
+from biogpt_onnx import export, quantize, scores, tasks
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -31,6 +31,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
+PUBLIC = (biogpt_onnx, tasks, export, quantize, scores)
 README_LINES = 130
 ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
@@ -150,7 +151,7 @@ def test_the_readme_stays_short() -> None:
 def test_every_public_name_is_in_the_reference() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
     documented = set(re.findall(r"^::: (\S+)$", text, re.MULTILINE)) | set(INLINE_CODE.findall(text))
-    public = [f"{module.__name__}.{name}" for module in (biogpt_onnx, tasks) for name in module.__all__]
+    public = [f"{module.__name__}.{name}" for module in PUBLIC for name in module.__all__]
     assert [name for name in public if name not in documented] == []
 
 
