@@ -38,6 +38,11 @@ ADDED_AFTER_0_1_0 = (
     "manifest_sha256",
 )
 OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
+OPTIONS_OF_OTHERS = {
+    *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
+    "--collect-submodules",
+}
+"""Options of pip and PyInstaller."""
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -251,7 +256,7 @@ def test_commands_in_the_pages_have_the_options_that_they_are_given() -> None:
 
 
 def test_options_that_are_named_alone_belong_to_some_command() -> None:
-    every = OPTIONS_OF_SCRIPTS.union(*map(options_of, all_commands()))
+    every = (OPTIONS_OF_SCRIPTS | OPTIONS_OF_OTHERS).union(*map(options_of, all_commands()))
     named = [
         (path, option)
         for path in TEXTS

@@ -12,6 +12,7 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.options import Device
+from biogpt_onnx.scores.as_published.figures import check_published
 from biogpt_onnx.scores.gold import GoldSet, read_gold
 from biogpt_onnx.scores.metrics.calibration import Calibration
 from biogpt_onnx.scores.reports.task_report import TaskReport, calibrations, report_task
@@ -125,6 +126,8 @@ def evaluate_task(  # noqa: PLR0913 -- the bundles, the gold, and how documents 
     """
     _check(last, batch_size, too_long, as_published=as_published)
     spec = _spec(task, read_manifest(Path(bundle)))
+    if as_published:
+        check_published(spec.name)
     reading = Reading(too_long, normalize_punctuation, window_tokens)
     answering = _Answering(spec.task, reading, batch_size, device, threads, free=free, progress=progress)
     model = answering.load(bundle)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from biogpt_onnx.reporting.markdown import table
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks.published import BC5CDR, DDI, HOC, KD_DTI, PUBMEDQA
+
+_PUBLISHED = tuple(task.name for task in (BC5CDR, KD_DTI, DDI, HOC, PUBMEDQA))
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,19 @@ def published_section(published: Mapping[str, PublishedFigures]) -> Iterator[str
         counted = {"documents counted": each.documents, "texts that state nothing": each.failed, **each.counts}
         counts = ", ".join(f"{what} {number:,}" for what, number in counted.items())
         yield f"{name[:1].upper()}{name[1:]}: {counts}."
+
+
+def check_published(task: str) -> None:
+    """Refuses a task that Microsoft has no programs for, though it may be scored like one of theirs.
+
+    Raises:
+        ConfigError: the task is another one.
+    """
+    if task not in _PUBLISHED:
+        raise ConfigError(
+            f"as_published (--as-published) counts {', '.join(_PUBLISHED)} as Microsoft's programs do, which know no "
+            f"{task}: leave it out"
+        )
 
 
 def check_countable(documents: int) -> None:

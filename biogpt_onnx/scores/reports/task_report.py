@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.scores.as_published.figures import check_published
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.calibration import Calibration
 from biogpt_onnx.tasks.registry import task_spec
@@ -51,14 +52,16 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
         The report of the task's own kind.
 
     Raises:
-        ConfigError: There is no such task, it is not evaluated, or the predictions are not one for each document.
+        ConfigError: There is no such task, it is not evaluated, the predictions are not one for each document, or
+            `as_published` is set for a task that Microsoft has no programs for.
     """
     spec = task_spec(task)
     if spec.evaluation is None:
         raise ConfigError(f"the task {task} has no gold answers to be scored against: choose another one")
     settings: dict[str, Any] = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
-    # A report of another task need not know of it.
-    settings |= {"as_published": True} if as_published else {}
+    if as_published:
+        check_published(task)
+        settings["as_published"] = True
     report: TaskReport = load_function(spec.evaluation.report)(
         task=task,
         gold_set=gold_set,
