@@ -212,5 +212,5 @@ def _require(module: str) -> Any:  # noqa: ANN401 -- a module
         return importlib.import_module(module)
     except ImportError as error:
         raise CheckpointError(
-            f"the comparison needs {module}, which cannot be imported ({error}): pip install torch transformers"
+            f'the comparison needs {module}, which cannot be imported ({error}): pip install "biogpt-onnx[verify]"'
         ) from error

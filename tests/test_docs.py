@@ -20,7 +20,7 @@ from types import ModuleType
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import tasks
+from biogpt_onnx import export, quantize, scores, tasks
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -31,12 +31,18 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
+PUBLIC = (biogpt_onnx, tasks, export, quantize, scores)
 README_LINES = 130
 ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
     "manifest_sha256",
 )
 OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
+OPTIONS_OF_OTHERS = {
+    *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
+    "--collect-submodules",
+}
+"""Options of pip and PyInstaller."""
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -150,7 +156,7 @@ def test_the_readme_stays_short() -> None:
 def test_every_public_name_is_in_the_reference() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
     documented = set(re.findall(r"^::: (\S+)$", text, re.MULTILINE)) | set(INLINE_CODE.findall(text))
-    public = [f"{module.__name__}.{name}" for module in (biogpt_onnx, tasks) for name in module.__all__]
+    public = [f"{module.__name__}.{name}" for module in PUBLIC for name in module.__all__]
     assert [name for name in public if name not in documented] == []
 
 
@@ -250,7 +256,7 @@ def test_commands_in_the_pages_have_the_options_that_they_are_given() -> None:
 
 
 def test_options_that_are_named_alone_belong_to_some_command() -> None:
-    every = OPTIONS_OF_SCRIPTS.union(*map(options_of, all_commands()))
+    every = (OPTIONS_OF_SCRIPTS | OPTIONS_OF_OTHERS).union(*map(options_of, all_commands()))
     named = [
         (path, option)
         for path in TEXTS

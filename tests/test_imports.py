@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAVY = ("torch", "transformers", "onnx", "onnx_ir", "safetensors", "huggingface_hub", "optimum")
 
 
@@ -20,6 +22,11 @@ def loaded_after(program: str, *arguments: str) -> set[str]:
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_after("import biogpt_onnx") == set()
+
+
+@pytest.mark.parametrize("room", ["export", "quantize", "scores", "tasks", "runtime"])
+def test_importing_a_room_loads_nothing_heavy(room: str) -> None:
+    assert loaded_after(f"import biogpt_onnx.{room}") == set()
 
 
 def test_generating_loads_nothing_heavy(mini_bundle: Path) -> None:

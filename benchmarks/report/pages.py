@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.processes import CHECKOUT
 from benchmarks.report.comparison_tables import comparison_elsewhere, comparison_table, headline_table
+from benchmarks.report.coverage_table import coverage_table
 from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
 from benchmarks.report.recipe_tables import automatic_recipe_table, recipe_quality_table, recipe_speed_table
 from benchmarks.report.runs import Run, path_of, read_run
@@ -90,6 +91,7 @@ BENCHMARKS = Page(
         "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),
         "task quality numbers": Table("task_quality.json", task_quality_table),
         "windows numbers": Table("windows.json", windows_table),
+        "coverage numbers": Table("coverage.json", coverage_table),
     },
     figures_of("docs/benchmarks.md"),
 )

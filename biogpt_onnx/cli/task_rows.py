@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.cli.arguments.entities import EntityCensus
+from biogpt_onnx.cli.arguments.entities import FileCensus
 from biogpt_onnx.cli.arguments.inputs import Input, task_input
 from biogpt_onnx.cli.arguments.outputs import output_file
 from biogpt_onnx.cli.progress import Progress
@@ -56,7 +56,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     output_format: OutputFormat | WholeFile = _JSON_LINES,
     *,
     completed: Callable[[Document], Document] = lambda document: document,
-    census: EntityCensus | None = None,
+    census: FileCensus | None = None,
 ) -> int:
     """Runs a task on all rows of the input file and writes the results; standard error names rows without a result.
 

@@ -1,6 +1,5 @@
 """The import of ONNX Runtime, and the names of its execution providers."""
 
-import importlib
 import importlib.metadata
 import os
 import re
@@ -46,7 +45,9 @@ def import_onnxruntime() -> OnnxRuntime:
     # Official builds send telemetry unless this is set in the environment before the library is loaded.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
-        onnxruntime = importlib.import_module("onnxruntime")
+        # By a statement, which programs that gather an application's modules can see.
+        import onnxruntime  # noqa: PLC0415 -- after the environment is set
+
         onnxruntime.get_available_providers()
     except (ImportError, AttributeError) as error:
         raise ProviderError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import biogpt_onnx
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE
 from makers.checkpoints import tiny_architecture, write_huggingface
@@ -34,7 +35,9 @@ def test_a_checkpoint_becomes_a_bundle_that_generates(
     bundle = tmp_path / "bundle"
     assert main(["export", str(mini_checkpoint), "-o", str(bundle)]) == 0
     assert main(["info", str(bundle), "--check"]) == 0
-    assert "soft prompt 9" in capsys.readouterr().out
+    described = capsys.readouterr().out
+    assert "soft prompt 9" in described
+    assert f"biogpt-onnx {biogpt_onnx.__version__}" in described.partition("made by:")[2].partition("\n")[0]
     assert main(["generate", str(bundle), "Aspirin", "Insulin", "--max-new-tokens", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line[:7] for line in lines] == ["Aspirin", "Insulin"]

@@ -67,6 +67,8 @@ def test_it_is_scored_with_its_own_labels_and_title(
     assert report.startswith("# Severity\n")
     assert "| severe | 1 |" in report
     assert "the training set" in report
+    assert main(["evaluate-task", str(bundle), "--gold", str(gold), "--as-published"]) == 2
+    assert "as Microsoft's programs do, which know no severity" in capsys.readouterr().err
     gold.write_text("The patient died.\tempty\n")
     assert main(["evaluate-task", str(bundle), "--gold", str(gold)]) == 2
     assert "the label 'empty': known are mild, severe" in capsys.readouterr().err

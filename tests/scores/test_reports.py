@@ -61,15 +61,16 @@ def test_a_model_is_beside_another_one() -> None:
     assert found.second is not None
     assert found.second.differences["F1"].value == 1
     assert found.second.differences["F1"].p_value < 0.01
-    assert found.sentences().endswith(
-        " It is above the other model with 0.00%, by +100.00 points (+100.00 to +100.00)."
-    )
+    # Twenty documents leave room for some in which the other one is right: Bonett and Price's interval.
+    assert found.sentences().endswith(" It is above the other model with 0.00%, by +100.00 points (+73.50 to +100.00).")
 
 
 def test_a_model_beside_itself_is_not_to_be_told_apart() -> None:
     found = concepts(RIGHT, RIGHT).comparison
     assert found.second is not None
-    assert set(found.second.differences.values()) == {Difference(0.0, (0.0, 0.0), 1.0)}
+    ((low, high),) = {each.interval or (0.0, 0.0) for each in found.second.differences.values()}
+    assert low == -high < 0
+    assert set(found.second.differences.values()) == {Difference(0.0, (low, high), 1.0)}
     assert "It is not to be told apart from the other model" in found.sentences()
 
 
@@ -140,6 +141,26 @@ def test_a_single_document_is_reported_without_intervals() -> None:
     assert not report.comparison.beats_baselines
     assert "does not beat its baseline: not to be told apart from" in report.comparison.sentences()
     assert "| the model | 100.00% | 33.33% |" in report.to_markdown()
+
+
+def test_three_right_answers_beat_nothing() -> None:
+    gold_set = GoldSet((Document("c", question="q"),) * 3, ("yes",) * 3)
+    report = report_answers(gold_set, [answer("yes")] * 3, training=["no"], resampling=FEW)
+    found = report.comparison
+    # Of the eight ways in which three coins fall, two are as one-sided as all heads.
+    assert found.baselines[0].differences["accuracy"].p_value == 2 / 8
+    assert not found.beats_baselines
+    low, high = found.measures["accuracy"].interval or (1, 1)
+    assert low < 0.5
+    assert high == 1
+    assert "**Caution:** 3 documents say little of others" in report.to_markdown()
+    assert report.to_dict()["caution"] is not None
+
+
+def test_a_caution_stands_over_few_documents_alone() -> None:
+    assert "Caution" not in concepts(RIGHT).to_markdown()
+    few = GoldSet(DOCUMENTS[:19], CONCEPTS.gold[:19], LEXICON)
+    assert "**Caution:** 19 documents say" in report_concepts(few, RIGHT[:19], resampling=FEW).to_markdown()
 
 
 def test_reports_are_the_same_each_time_and_fit_json() -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -10,10 +9,7 @@ from dataclasses import replace
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import RelationTask
-from biogpt_onnx.tasks.entity_types import is_of_type
-
-_MOST_NAMED = 20
-_LONGEST = 40
+from biogpt_onnx.tasks.entity_census import EntityCensus
 
 
 def add_entity_types(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +45,8 @@ def with_entity_types(task: RelationTask, options: argparse.Namespace) -> Relati
     return replace(task, type_names=(*task.type_names, *pairs))
 
 
-class EntityCensus:
-    """The types of the entities that a file names, counted to warn of a file that a task makes nothing of.
+class FileCensus:
+    """A census of the entities that a file names, which warns of a file that a task makes nothing of.
 
     Args:
         task: The task.
@@ -58,42 +54,22 @@ class EntityCensus:
     """
 
     def __init__(self, task: RelationTask, file: str) -> None:
-        self._task, self._file = task, file
-        self._counts: Counter[str] = Counter()
+        self._census, self._file = EntityCensus(task), file
 
     def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yields rows unchanged, and counts the types of their entities."""
         for row in rows:
             if row.document is not None:
-                self._counts.update(entity.type for entity in row.document.entities or ())
+                self._census.count(row.document)
             yield row
 
     def warn(self) -> None:
         """Writes a warning to standard error if no entity is of one of the task's types."""
-        problem = self._problem()
-        if problem is not None:
-            with suppress(OSError):
-                print(f"warning: {self._file} {problem}", file=sys.stderr, flush=True)
+        warn_of(self._file, self._census.problem())
 
-    def _problem(self) -> str | None:
-        task = self._task
-        kinds = list(dict.fromkeys((task.head_type, task.tail_type)))
-        missing = [
-            kind for kind in kinds if not any(is_of_type(given, kind, task.type_names) for given in self._counts)
-        ]
-        if not missing:
-            return None
-        if not self._counts:
-            return "names no entities, so --given-entities gives no relations"
-        others = [
-            given for given in self._counts if not any(is_of_type(given, kind, task.type_names) for kind in kinds)
-        ]
-        named = ", ".join(
-            f"{kind[:_LONGEST] or 'none'} ({count:,})" for kind, count in self._counts.most_common(_MOST_NAMED)
-        )
-        more = len(self._counts) - _MOST_NAMED
-        return (
-            f"names entities of the types {named}{f' and {more:,} more' if more > 0 else ''}, none of which is a "
-            f"{' or a '.join(missing)}, so there are no relations: if it calls them otherwise, say so, as "
-            f"--entity-type {missing[0]}={others[0][:_LONGEST] if others else 'NAME'}"
-        )
+
+def warn_of(file: str, problem: str | None) -> None:
+    """Writes to standard error what is wrong with the entities of a file, if anything is."""
+    if problem is not None:
+        with suppress(OSError):
+            print(f"warning: {file} {problem}", file=sys.stderr, flush=True)

@@ -43,19 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if perplexity grew by more than an allowed share."""
-    from biogpt_onnx.quantize.evaluate.evaluation import evaluate
+    from biogpt_onnx.quantize import Evaluation, evaluate_bundle
     from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 
     if read_manifest(options.bundle).head is not None:
-        return _evaluate_classifier(options)
-    if options.plot is not None:
+        _refuse_language_model_options(options)
+    elif options.plot is not None:
         check_plot(options.plot)
         bundles = (options.bundle, options.baseline)
         refuse_inputs(options.plot, (*bundles, Path(options.text)))
         refuse_inside(options.plot, bundles)
     texts = documents(options.text)
     with Progress("evaluating") as progress:
-        evaluation = evaluate(
+        evaluation = evaluate_bundle(
             options.bundle,
             options.baseline,
             texts,
@@ -64,6 +64,9 @@ def run(options: argparse.Namespace) -> int:
             prompts=options.prompts,
             progress=progress,
         )
+    if not isinstance(evaluation, Evaluation):
+        print(evaluation.to_json() if options.json else evaluation.table())
+        return 0
     most = options.max_perplexity_increase
     print(evaluation.to_json(most) if options.json else evaluation.table(most))
     if options.plot is not None:
@@ -71,18 +74,8 @@ def run(options: argparse.Namespace) -> int:
     return 0 if most is None or evaluation.passed(most) else 1
 
 
-def _evaluate_classifier(options: argparse.Namespace) -> int:
-    from biogpt_onnx.quantize.evaluate.head_evaluation import evaluate_head
-
+def _refuse_language_model_options(options: argparse.Namespace) -> None:
     for name in ("max_perplexity_increase", "plot"):
         if getattr(options, name) is not None:
             option = "--" + name.replace("_", "-")
             raise ConfigError(f"{option} is for language models, the bundle is a classifier: leave it out")
-    if options.device == "cuda":
-        raise ConfigError("device is cuda, but classifiers run on the CPU only: choose device cpu or auto")
-    with Progress("evaluating") as progress:
-        evaluation = evaluate_head(
-            options.bundle, options.baseline, documents(options.text), threads=options.threads, progress=progress
-        )
-    print(evaluation.to_json() if options.json else evaluation.table())
-    return 0

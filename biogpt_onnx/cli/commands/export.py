@@ -8,8 +8,7 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
 from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
-from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
+from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
 from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.registry import TASK_SPECS, fine_tuned_names, task_spec
@@ -48,34 +47,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
     task = None if options.task is None else _task_name(options.task)
-    if task and options.layout == "optimum":
-        raise ConfigError("--task is recorded in bundles alone: leave it out, or leave out --layout optimum")
-    try:
-        # These modules need packages of the extra `export`.
-        from biogpt_onnx.export.checkpoint.open import open_checkpoint
-        from biogpt_onnx.export.exporter import export_bundle
-    except ImportError as error:
-        raise CheckpointError(f'export needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
-    refuse_inputs(options.output, (Path(options.source), options.vocabulary))
-    check_target(options.output, overwrite=options.overwrite)
-    checkpoint = open_checkpoint(
-        options.source, **checkpoint_options(options), ignore_generation_config=options.ignore_generation_config
-    )
-    if options.layout == "optimum":
-        from biogpt_onnx.export.optimum import export_optimum
+    # It needs packages of the extra `export`.
+    from biogpt_onnx.export import export_checkpoint
 
-        export_optimum(checkpoint, options.output, overwrite=options.overwrite)
-        _print_notes(checkpoint.notes)
-        print(f"{options.output}: optimum layout of {checkpoint.source}")
-        return 0
     with Progress("writing weights") as progress:
-        manifest = export_bundle(checkpoint, options.output, task=task, overwrite=options.overwrite, progress=progress)
+        export = export_checkpoint(
+            options.source,
+            options.output,
+            layout=options.layout,
+            task=task,
+            overwrite=options.overwrite,
+            **checkpoint_options(options),
+            ignore_generation_config=options.ignore_generation_config,
+            progress=progress,
+        )
+    manifest = export.manifest
+    if manifest is None:
+        _print_notes(export.notes)
+        print(f"{options.output}: optimum layout of {export.source}")
+        return 0
     what = f", fine-tuned for {manifest.task}" if manifest.task else ""
     if manifest.head is not None:
         what = f", {manifest.head.kind} with {manifest.head.num_labels} labels"
-    _print_notes([*manifest.notes, *generation_lines(manifest).values()])
+    _print_notes([*export.notes, *generation_lines(manifest).values()])
     size = f"{manifest.num_bytes / 1e6:,.1f} MB"
-    print(f"{options.output}: {manifest.precision} bundle of {checkpoint.source}{what}, {size}")
+    print(f"{options.output}: {manifest.precision} bundle of {export.source}{what}, {size}")
     return 0
 
 

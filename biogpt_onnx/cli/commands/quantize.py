@@ -1,7 +1,6 @@
 """The command `quantize`: makes a smaller bundle of a float32 one."""
 
 import argparse
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,17 +8,12 @@ from typing import TYPE_CHECKING
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.runtime.backends.registry import choose_backend
-from biogpt_onnx.runtime.bundle import read_manifest
-from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
-from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
-from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+from biogpt_onnx.runtime.bundle.target import refuse_inputs
 
 if TYPE_CHECKING:
+    from biogpt_onnx.quantize import Quantization
     from biogpt_onnx.quantize.auto.search import Choice
     from biogpt_onnx.runtime.bundle import Manifest
-
-AUTOMATIC = "auto"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,62 +49,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if the result was written but is worse than allowed."""
-    try:
-        # Imported here, as the runtime's commands must not need what only quantization needs.
-        from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE
-        from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
-        from biogpt_onnx.quantize.quantizer import quantize_bundle
-        from biogpt_onnx.quantize.recipes import RECIPES
-    except ImportError as error:
-        raise BundleError(f'quantize needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
-    recipe = RECIPES.get(options.recipe)
-    if recipe is None and options.recipe != AUTOMATIC:
-        raise ConfigError(f"recipe is {options.recipe!r}: choose one of {', '.join([*RECIPES, AUTOMATIC])}")
-    texts_read = [Path(name) for name in (options.calibration, options.text) if name is not None]
-    refuse_inputs(options.output, (options.bundle, *texts_read))
-    check_target(options.output, overwrite=options.overwrite)
-    calibration, texts = (None if name is None else documents(name) for name in (options.calibration, options.text))
-    most = options.max_perplexity_increase
-    head = read_manifest(options.bundle).head
-    if head is not None and most is not None:
-        raise ConfigError(
-            f"--max-perplexity-increase is for language models, the bundle has a {head.kind} head: leave it out"
+    # Imported here, as the runtime's commands must not need what only quantization needs.
+    from biogpt_onnx.quantize import quantize_bundle
+
+    named = (options.calibration, options.text)
+    refuse_inputs(options.output, [Path(name) for name in named if name is not None])
+    calibration, texts = (None if name is None else documents(name) for name in named)
+    with ExitStack() as stack:
+        stages = _Stages(stack)
+
+        def written(found: "Quantization") -> None:
+            stages.end()
+            _print_written(options.output, found)
+
+        done = quantize_bundle(
+            options.bundle,
+            options.output,
+            options.recipe,
+            calibration=calibration,
+            texts=texts,
+            max_perplexity_increase=options.max_perplexity_increase,
+            evaluation=not options.no_evaluation,
+            overwrite=options.overwrite,
+            report=stages,
+            written=written,
         )
-    if most is None:
-        most = MAX_PERPLEXITY_INCREASE if recipe is None else recipe.max_perplexity_increase
-    if recipe is None:
-        _quantize_automatically(options, calibration, texts, most)
-    else:
-        if not options.no_evaluation:
-            _check_runnable(recipe.precision)
-        with Progress("writing weights") as progress:
-            manifest = quantize_bundle(
-                options.bundle,
-                options.output,
-                recipe,
-                texts=calibration,
-                overwrite=options.overwrite,
-                progress=progress,
-            )
-        print(_made(options.output, manifest), flush=True)
-    if options.no_evaluation:
-        return 0
-    if head is not None:
-        with Progress("evaluating") as progress:
-            print(record_head_evaluation(options.output, options.bundle, texts=texts, progress=progress).table())
-        return 0
-    with Progress("evaluating") as progress:
-        evaluation = run_quality_gate(options.output, options.bundle, most, texts=texts, progress=progress)
-    print(evaluation.table(most))
-    return 0 if evaluation.passed(most) else 1
-
-
-def _check_runnable(precision: str) -> None:
-    # The comparison runs the result, so this is checked before anything is written.
-    try:
-        choose_backend(import_onnxruntime(), "auto", precision)
-    except ProviderError as error:
-        raise ProviderError(f"{error}; or leave out the comparison with --no-evaluation") from error
+    if table := done.table():
+        print(table)
+    return 0 if done.passed else 1
 
 
 class _Stages:
@@ -126,29 +92,18 @@ class _Stages:
             self._what, self._line = what, self._stack.enter_context(Progress(what))
         self._line(done, total)
 
-
-def _quantize_automatically(
-    options: argparse.Namespace, calibration: Sequence[str] | None, texts: Sequence[str] | None, most: float
-) -> None:
-    from biogpt_onnx.quantize.auto.automatic import check_apart, quantize_automatically
-    from biogpt_onnx.quantize.data.texts import evaluation_texts
-
-    if not options.no_evaluation:
-        check_apart(calibration, evaluation_texts() if texts is None else texts)
-    with ExitStack() as stack:
-        manifest, choice = quantize_automatically(
-            options.bundle,
-            options.output,
-            most,
-            texts=calibration,
-            overwrite=options.overwrite,
-            report=_Stages(stack),
-        )
-    print(_made(options.output, manifest), _chosen(manifest, choice, most), sep="\n", end="\n\n", flush=True)
+    def end(self) -> None:
+        """Removes the line."""
+        self._stack.close()
+        self._what = ""
 
 
-def _made(output: Path, manifest: "Manifest") -> str:
-    return f"{output}: {manifest.recipe} bundle of {manifest.source}, {manifest.num_bytes / 1e6:,.1f} MB"
+def _print_written(output: Path, found: "Quantization") -> None:
+    manifest = found.manifest
+    size = f"{manifest.num_bytes / 1e6:,.1f} MB"
+    print(f"{output}: {manifest.recipe} bundle of {manifest.source}, {size}", flush=True)
+    if found.choice is not None:
+        print(_chosen(manifest, found.choice, found.max_perplexity_increase or 0.0), end="\n\n", flush=True)
 
 
 def _chosen(manifest: "Manifest", choice: "Choice", most: float) -> str:

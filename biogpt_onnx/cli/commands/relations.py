@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
-from biogpt_onnx.cli.arguments.entities import EntityCensus, add_entity_types, with_entity_types
+from biogpt_onnx.cli.arguments.entities import FileCensus, add_entity_types, with_entity_types
 from biogpt_onnx.cli.arguments.labels import read_labels
 from biogpt_onnx.cli.arguments.outputs import JSON_LINES, output_format
 from biogpt_onnx.cli.arguments.tasks import (
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         reading_settings(options, "error"),
         drawing_or(_output(form, task, lexicon), options),
         completed=entity_filter(options),
-        census=EntityCensus(task, options.file) if options.given_entities else None,
+        census=FileCensus(task, options.file) if options.given_entities else None,
     )
 
 

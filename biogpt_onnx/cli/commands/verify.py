@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         from biogpt_onnx.export.reference import open_reference
         from biogpt_onnx.export.text_parity import TEXTS, compare_end_tokens, compare_texts
     except ImportError as error:
-        raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[export]"') from error
+        raise CheckpointError(f'verify needs more packages ({error}): pip install "biogpt-onnx[verify]"') from error
     from biogpt_onnx.runtime.backends.registry import open_backend
     from biogpt_onnx.runtime.loading import open_tokenizer
     from biogpt_onnx.runtime.options import LoadOptions

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from biogpt_onnx.reporting.bootstrap import Metric
+from biogpt_onnx.reporting.rates import Metric
 from biogpt_onnx.scores.gold.questions import ANSWERS
 from biogpt_onnx.scores.metrics.counts import check_lengths, mean_metric
 from biogpt_onnx.scores.metrics.labels import class_counts, macro_f1

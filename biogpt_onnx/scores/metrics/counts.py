@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
+from biogpt_onnx.reporting.bootstrap import FloatArray
+from biogpt_onnx.reporting.rates import Metric
 from biogpt_onnx.runtime.errors import ConfigError
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
+from biogpt_onnx.reporting.bootstrap import FloatArray
+from biogpt_onnx.reporting.rates import Metric
 from biogpt_onnx.scores.metrics.counts import check_lengths, f1_of_counts, ratio
 
 Label = str
@@ -68,7 +69,7 @@ def micro_f1(counts: FloatArray, name: str = "micro F1") -> Metric:
 def macro_f1(counts: FloatArray, name: str = "macro F1") -> Metric:
     """Returns the mean of the classes' F1; a class that is neither gold nor predicted has 0, as in scikit-learn.
 
-    If a class has only a handful of documents, some bootstrap draws miss it, and the interval is biased downwards.
+    If a class has only a handful of documents, these decide its share of the mean, and the interval is too narrow.
 
     Args:
         counts: see `class_counts`, [documents, classes * 3].

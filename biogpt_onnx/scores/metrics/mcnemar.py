@@ -1,9 +1,9 @@
 """McNemar's exact test of two systems' accuracies."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from biogpt_onnx.reporting.rates import sign_test
 from biogpt_onnx.runtime.errors import ConfigError
 
 
@@ -39,10 +39,4 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> McNemar:
         raise ConfigError(f"{len(first)} answers beside {len(second)}: compare systems on the same documents")
     only_first = sum(mine and not other for mine, other in zip(first, second, strict=True))
     only_second = sum(other and not mine for mine, other in zip(first, second, strict=True))
-    return McNemar(only_first, only_second, _two_sided(min(only_first, only_second), only_first + only_second))
-
-
-def _two_sided(fewer: int, coins: int) -> float:
-    # In whole numbers until the last division, because they exceed the range of a float.
-    tail = sum(math.comb(coins, number) for number in range(fewer + 1))
-    return min(1.0, 2 * tail / (1 << coins))
+    return McNemar(only_first, only_second, sign_test(only_first, only_second))

@@ -12,7 +12,8 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 
-from biogpt_onnx.reporting.bootstrap import FloatArray, Metric
+from biogpt_onnx.reporting.bootstrap import FloatArray
+from biogpt_onnx.reporting.rates import Metric
 from biogpt_onnx.scores.gold.triples import Triple
 from biogpt_onnx.scores.metrics.counts import check_lengths, harmonic_mean, match_counts, micro_metrics, ratio
 from biogpt_onnx.tasks.results import Relations

@@ -1,12 +1,14 @@
 """Report of PubMedQA's scores."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.reporting.markdown import table
 from biogpt_onnx.reporting.numbers import p_value
+from biogpt_onnx.scores.as_published.figures import PublishedFigures, published_section
+from biogpt_onnx.scores.as_published.labels import published_answers
 from biogpt_onnx.scores.baselines.majority import Labels, majority_baseline
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.answers import answer_metrics, confusion, correct
@@ -29,6 +31,7 @@ class AnswerReport:
         confusion: the model's confusion matrix, `confusion[gold][predicted]`.
         tests: McNemar's test of the model's accuracy beside each other system's, by the systems' names.
         calibrations: the calibration of each model's answers, by the models' names.
+        published: each model's figures as Microsoft's programs count them, by its name; empty if not asked for.
     """
 
     task: str
@@ -36,6 +39,7 @@ class AnswerReport:
     confusion: dict[str, dict[str, int]]
     tests: dict[str, McNemar]
     calibrations: dict[str, Calibration]
+    published: dict[str, PublishedFigures] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
@@ -55,6 +59,7 @@ class AnswerReport:
             *self._tests(),
             confused,
             *calibration_section(self.calibrations),
+            *published_section(self.published),
             self.comparison.method(),
         ]
         return "\n\n".join(parts) + "\n"
@@ -77,6 +82,7 @@ def report_answers(  # noqa: PLR0913 -- what is scored, and how it is called
     training: Sequence[str] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
+    as_published: bool = False,
 ) -> AnswerReport:
     """Scores the answers of one or two models and of the majority baseline.
 
@@ -89,6 +95,7 @@ def report_answers(  # noqa: PLR0913 -- what is scored, and how it is called
         training: gold answers of the training set, in which the majority is counted; None for the gold set itself.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
+        as_published: whether to count as Microsoft's programs do as well.
 
     Raises:
         ConfigError: there are not as many predictions as questions, or a probability is out of range.
@@ -107,6 +114,7 @@ def report_answers(  # noqa: PLR0913 -- what is scored, and how it is called
         confusion(answers[names[0]], gold, labels),
         {name: mcnemar(right, correct(said, gold)) for name, said in others.items()},
         {name: calibration_of_answers(of, gold) for name, of in found.items()},
+        {name: published_answers(gold_set, of) for name, of in found.items()} if as_published else {},
     )
 
 

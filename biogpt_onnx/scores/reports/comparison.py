@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
-from biogpt_onnx.reporting.bootstrap import Metric, Resampling, difference, estimate
+from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.reporting.estimates import Difference, Estimate
 from biogpt_onnx.reporting.markdown import table
 from biogpt_onnx.reporting.numbers import p_value, percent, percent_with_interval, percentage_points
+from biogpt_onnx.reporting.rates import FEW_DOCUMENTS, Metric, difference, estimate
 from biogpt_onnx.runtime.errors import ConfigError
 
 _Prediction = TypeVar("_Prediction")
@@ -65,11 +66,16 @@ class Comparison:
     second: ComparedSystem | None
 
     def outcome(self, other: ComparedSystem) -> str:
-        """Returns "above" or "below", as the model is in the headline; "level" if the difference's interval holds 0."""
-        interval = other.differences[self.headline].interval
-        if interval is None or interval[0] <= 0 <= interval[1]:
+        """Returns "above" or "below", as the model is in the headline; "level" if that may be chance.
+
+        It may be if the difference's interval holds 0, or its p-value is not below what the confidence leaves.
+        """
+        found = other.differences[self.headline]
+        if found.interval is None or found.interval[0] <= 0 <= found.interval[1]:
             return "level"
-        return "above" if interval[0] > 0 else "below"
+        if found.p_value >= 1 - self.resampling.confidence:
+            return "level"
+        return "above" if found.interval[0] > 0 else "below"
 
     @property
     def beats_baselines(self) -> bool:
@@ -81,18 +87,35 @@ class Comparison:
         return " ".join([self._beside_baselines(), *self._beside_second()])
 
     def to_fields(self) -> dict[str, Any]:
-        """Returns the fields of a JSON report: the comparison in words, its verdict, and all numbers.
+        """Returns the fields of a JSON report: the comparison in words, its verdict, a caution, and all numbers.
 
         `beats_baselines` is None if there are no baselines.
         """
         return {
             "summary": self.sentences(),
             "beats_baselines": self.beats_baselines if self.baselines else None,
+            "caution": self.caution,
             "standing": dataclasses.asdict(self),
         }
 
+    @property
+    def caution(self) -> str | None:
+        """A warning if there are fewer documents than intervals are checked for; None if there are enough."""
+        if self.documents >= FEW_DOCUMENTS:
+            return None
+        return (
+            f"{self.documents:,} {'document says' if self.documents == 1 else 'documents say'} little of others: "
+            f"intervals are checked from {FEW_DOCUMENTS} documents on, and on fewer than 6 no difference can be told "
+            "from chance"
+        )
+
     def tables(self) -> Iterator[str]:
-        """Yields the table of all metrics and, if there are other systems, that of the differences, in Markdown."""
+        """Yields the table of all metrics and, if there are other systems, that of the differences, in Markdown.
+
+        A caution precedes them if documents are few.
+        """
+        if self.caution:
+            yield f"**Caution:** {self.caution}."
         others = [*self.baselines, *([self.second] if self.second else [])]
         rows = [(self.name, self.measures), *((other.name, other.measures) for other in others)]
         yield table(
@@ -106,12 +129,13 @@ class Comparison:
             )
 
     def method(self) -> str:
-        """Returns a sentence on how intervals and tests were computed."""
+        """Returns sentences on how intervals and tests were computed."""
         confidence = f"{self.resampling.confidence:.0%}"
         return (
-            f"{self.documents:,} documents; in brackets the {confidence} interval over {self.resampling.resamples:,} "
-            "draws of documents with replacement. Differences are on the same draws, and p is that of the paired "
-            "bootstrap test for both directions."
+            f"{self.documents:,} documents; in brackets the {confidence} interval, in which documents vary and not "
+            "single facts. p is the share of exchanges of the two systems' results, document by document, after which "
+            f"they differ as much: of all exchanges where few documents differ, else of {self.resampling.resamples:,} "
+            "drawn ones."
         )
 
     def _difference_cells(self, other: ComparedSystem) -> Iterator[str]:

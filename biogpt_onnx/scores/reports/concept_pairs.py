@@ -1,17 +1,19 @@
 """Report of BC5CDR's scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.scores.as_published.concept_pairs import published_concepts
+from biogpt_onnx.scores.as_published.figures import PublishedFigures, published_section
 from biogpt_onnx.scores.baselines.cooccurrence import pairs_in_documents, pairs_in_sentences
 from biogpt_onnx.scores.gold.concept_pairs import ConceptPair
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.concept_pairs import num_unknown, predicted_pairs
 from biogpt_onnx.scores.metrics.counts import match_counts, micro_metrics
-from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, report_fields
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name, report_fields
 from biogpt_onnx.tasks.published import BC5CDR
 from biogpt_onnx.tasks.registry import task_title
 from biogpt_onnx.tasks.results import Relations
@@ -29,6 +31,7 @@ class ConceptReport:
         gold: number of gold pairs.
         matched: number of pairs that are both.
         unknown: number of predicted pairs with an entity that the lexicon lacks.
+        published: each model's figures as Microsoft's programs count them, by its name; empty if not asked for.
     """
 
     task: str
@@ -37,6 +40,7 @@ class ConceptReport:
     gold: int
     matched: int
     unknown: int
+    published: dict[str, PublishedFigures] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
@@ -54,6 +58,7 @@ class ConceptReport:
             self.comparison.sentences(),
             *self.comparison.tables(),
             counted,
+            *published_section(self.published),
             self.comparison.method(),
         ]
         return "\n\n".join(parts) + "\n"
@@ -67,6 +72,7 @@ def report_concepts(  # noqa: PLR0913 -- what is scored, and how it is called
     task: str = BC5CDR.name,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
+    as_published: bool = False,
 ) -> ConceptReport:
     """Scores the relations of one or two models and of the co-occurrence baselines.
 
@@ -77,9 +83,11 @@ def report_concepts(  # noqa: PLR0913 -- what is scored, and how it is called
         task: the task's name.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
+        as_published: whether to count as Microsoft's programs do as well.
 
     Raises:
-        ConfigError: there are not as many predictions as documents, or there is no lexicon.
+        ConfigError: there are not as many predictions as documents, there is no lexicon, or `as_published` is set and
+            no document has a relation.
     """
     lexicon, gold = gold_set.lexicon, gold_set.gold
     if lexicon is None:
@@ -97,4 +105,6 @@ def report_concepts(  # noqa: PLR0913 -- what is scored, and how it is called
     other = None if second is None else system(names[1], predicted_pairs(second, lexicon))
     matched, predicted, true = map(int, model.metrics[0].counts.sum(axis=0))
     comparison = compare_systems(model, baselines, other, resampling)
-    return ConceptReport(task, comparison, predicted, true, matched, num_unknown(pairs))
+    found = models_by_name(names, predictions, second) if as_published else {}
+    published = {name: published_concepts(gold_set, of, lexicon) for name, of in found.items()}
+    return ConceptReport(task, comparison, predicted, true, matched, num_unknown(pairs), published)

@@ -1,12 +1,14 @@
 """Report of the scores of the Hallmarks of Cancer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.reporting.markdown import table
 from biogpt_onnx.reporting.numbers import percent
+from biogpt_onnx.scores.as_published.figures import PublishedFigures, published_section
+from biogpt_onnx.scores.as_published.labels import published_hallmarks
 from biogpt_onnx.scores.baselines.majority import Labels, majority_baseline
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.calibration import Calibration, calibration_of_classes
@@ -22,8 +24,8 @@ from biogpt_onnx.tasks.results import Classification
 class HallmarkReport:
     """Report of the hallmarks of sentences.
 
-    Sentences of one abstract resemble each other, but the corpus does not say which these are, so the bootstrap draws
-    sentences and the intervals are somewhat too narrow.
+    Sentences of one abstract resemble each other, but the corpus does not say which these are, so the intervals take
+    sentences for independent and are somewhat too narrow.
 
     Attributes:
         task: the task's name.
@@ -32,6 +34,7 @@ class HallmarkReport:
         classes: the model's scores of each label.
         calibrations: the calibration of the label that each model names first, by the models' names.
         unlabelled: number of sentences to which the model gave no known label.
+        published: each model's figures as Microsoft's programs count them, by its name; empty if not asked for.
     """
 
     task: str
@@ -39,6 +42,7 @@ class HallmarkReport:
     classes: tuple[ClassScore, ...]
     calibrations: dict[str, Calibration]
     unlabelled: int
+    published: dict[str, PublishedFigures] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
@@ -66,6 +70,7 @@ class HallmarkReport:
             classes,
             counted,
             *calibration_section(self.calibrations),
+            *published_section(self.published),
             self.comparison.method(),
         ]
         return "\n\n".join(parts) + "\n"
@@ -81,6 +86,7 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
     training: Sequence[Labels] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
+    as_published: bool = False,
 ) -> HallmarkReport:
     """Scores the labels of one or two models and of the majority baseline.
 
@@ -93,6 +99,7 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
         training: gold labels of the training set, in which the majority is counted; None for the gold set itself.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
+        as_published: whether to count as Microsoft's programs do as well.
 
     Raises:
         ConfigError: there are not as many predictions as sentences, or a probability is out of range.
@@ -114,4 +121,5 @@ def report_hallmarks(  # noqa: PLR0913 -- what is scored, and how it is called
         class_scores(class_counts(predicted, gold, labels), labels),
         {name: calibration_of_classes(of, gold) for name, of in found.items()},
         sum(each.isdisjoint(labels) for each in predicted),
+        {name: published_hallmarks(gold_set, of) for name, of in found.items()} if as_published else {},
     )

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.scores.as_published.figures import check_published
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.metrics.calibration import Calibration
 from biogpt_onnx.tasks.registry import task_spec
@@ -32,6 +33,7 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
     training: Sequence[Any] | None = None,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
+    as_published: bool = False,
 ) -> TaskReport:
     """Scores the predictions of one or two models at a task.
 
@@ -43,13 +45,15 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
         training: Gold answers in which the majority is counted, for tasks that predict labels; None counts it in the
             gold set itself.
         names: The names of the two models.
-        resampling: The settings of the bootstrap.
+        resampling: The settings of intervals and tests.
+        as_published: Whether to count as Microsoft's programs do as well; for the published tasks alone.
 
     Returns:
         The report of the task's own kind.
 
     Raises:
-        ConfigError: There is no such task, it is not evaluated, or the predictions are not one for each document.
+        ConfigError: There is no such task, it is not evaluated, the predictions are not one for each document, or
+            `as_published` is set for a task that Microsoft has no programs for.
     """
     spec = task_spec(task)
     evaluation = spec.evaluation
@@ -57,7 +61,10 @@ def report_task(  # noqa: PLR0913 -- what is scored, and how it is called
         raise ConfigError(f"the task {spec.name} has no gold answers to be scored against: choose another one")
     if gold_set.form == "general":
         evaluation = OWN_EVALUATIONS[type(spec.task)]
-    settings = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
+    settings: dict[str, Any] = {"labels": spec.labels, "training": training} if spec.predicts_labels else {}
+    if as_published:
+        check_published(spec.name)
+        settings["as_published"] = True
     report: TaskReport = load_function(evaluation.report)(
         task=spec.name,
         gold_set=gold_set,

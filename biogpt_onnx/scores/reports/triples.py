@@ -1,14 +1,16 @@
 """Report of the scores of DDI and KD-DTI."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from biogpt_onnx.reporting.bootstrap import Resampling
+from biogpt_onnx.scores.as_published.figures import PublishedFigures, published_section
+from biogpt_onnx.scores.as_published.triples import published_triples
 from biogpt_onnx.scores.gold.gold_set import GoldSet
 from biogpt_onnx.scores.gold.triples import Triple
 from biogpt_onnx.scores.metrics.triples import predicted_triples, sample_metrics, strict_metrics
-from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, report_fields
+from biogpt_onnx.scores.reports.comparison import Comparison, System, compare_systems, models_by_name, report_fields
 from biogpt_onnx.tasks.registry import task_title
 from biogpt_onnx.tasks.results import Relations
 
@@ -23,6 +25,7 @@ class TripleReport:
         predicted: number of triples that the model stated and that differ in more than case.
         gold: number of gold triples that differ in more than case.
         matched: number of triples that are both.
+        published: each model's figures as Microsoft's programs count them, by its name; empty if not asked for.
     """
 
     task: str
@@ -30,6 +33,7 @@ class TripleReport:
     predicted: int
     gold: int
     matched: int
+    published: dict[str, PublishedFigures] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the whole report as fields for JSON."""
@@ -48,6 +52,7 @@ class TripleReport:
             self.comparison.sentences(),
             *self.comparison.tables(),
             counted,
+            *published_section(self.published),
             self.comparison.method(),
         ]
         return "\n\n".join(parts) + "\n"
@@ -61,6 +66,7 @@ def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
     *,
     names: tuple[str, str] = ("the model", "the other model"),
     resampling: Resampling | None = None,
+    as_published: bool = False,
 ) -> TripleReport:
     """Scores the relations of one or two models.
 
@@ -71,9 +77,11 @@ def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
         second: another model's relations of each document; None for no other model.
         names: the names of the two in the report.
         resampling: settings of the intervals and tests; None for the defaults.
+        as_published: whether to count as Microsoft's programs do as well.
 
     Raises:
-        ConfigError: there are not as many predictions as documents.
+        ConfigError: there are not as many predictions as documents, or `as_published` is set and no document has a
+            triple.
     """
 
     def system(name: str, found: Sequence[Relations]) -> System:
@@ -83,4 +91,6 @@ def report_triples(  # noqa: PLR0913 -- what is scored, and how it is called
     model = system(names[0], predictions)
     other = None if second is None else system(names[1], second)
     matched, predicted, true = map(int, model.metrics[-1].counts.sum(axis=0))
-    return TripleReport(task, compare_systems(model, [], other, resampling), predicted, true, matched)
+    found = models_by_name(names, predictions, second) if as_published else {}
+    published = {name: published_triples(gold_set, of) for name, of in found.items()}
+    return TripleReport(task, compare_systems(model, [], other, resampling), predicted, true, matched, published)

@@ -1,12 +1,12 @@
-import importlib
 import importlib.metadata
+import modulefinder
 import os
 import subprocess
 import sys
 import tomllib
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,16 +17,18 @@ from biogpt_onnx.runtime.ort.sessions import open_session
 
 
 def test_a_missing_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    real_import = importlib.import_module
-
-    def import_module(name: str, package: str | None = None) -> object:
-        if name == "onnxruntime":
-            raise ModuleNotFoundError("No module named 'onnxruntime'")
-        return real_import(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", import_module)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ProviderError, match=r"biogpt-onnx\[cpu\]"):
         providers.import_onnxruntime()
+
+
+def test_programs_that_gather_an_applications_modules_find_onnxruntime() -> None:
+    """PyInstaller and the like look for import statements in the bytecode, and do not run anything."""
+    finder = modulefinder.ModuleFinder()
+    code = compile(Path(providers.__file__).read_text(encoding="utf-8"), providers.__file__, "exec")
+    functions = [each for each in code.co_consts if isinstance(each, CodeType)]
+    found = {what[1] for each in functions for kind, what in finder.scan_opcodes(each) if kind == "absolute_import"}
+    assert "onnxruntime" in found
 
 
 def test_two_runtimes_in_one_environment_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

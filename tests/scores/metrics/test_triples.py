@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.reporting.bootstrap import Metric
+from biogpt_onnx.reporting.rates import Metric
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.gold.triples import Triple
 from biogpt_onnx.scores.metrics.triples import (

@@ -1,0 +1,158 @@
+"""The public function of this package that makes a bundle smaller, in one call."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from biogpt_onnx.quantize import quantizer
+from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE, check_apart, quantize_automatically
+from biogpt_onnx.quantize.auto.search import Choice, Report
+from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation
+from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
+from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.quantize.recipes import RECIPES, Recipe
+from biogpt_onnx.reporting.progress import Progress
+from biogpt_onnx.runtime.backends.registry import choose_backend
+from biogpt_onnx.runtime.bundle import Manifest, read_manifest
+from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
+from biogpt_onnx.runtime.errors import ConfigError, ProviderError
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+
+AUTOMATIC = "auto"
+"""The recipe that is searched for each bundle."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What `quantize_bundle` wrote, and how it compares.
+
+    Attributes:
+        manifest: The new bundle's manifest.
+        max_perplexity_increase: Largest increase of perplexity that passes; None for a classifier, which has no limit.
+        evaluation: The comparison with the original, which the bundle records; None if it was left out.
+        choice: What the recipe "auto" chose; None for other recipes.
+    """
+
+    manifest: Manifest
+    max_perplexity_increase: float | None
+    evaluation: Evaluation | HeadEvaluation | None
+    choice: Choice | None
+
+    @property
+    def passed(self) -> bool:
+        """False if the comparison was made and perplexity grew by more than allowed; the bundle stays nevertheless."""
+        if not isinstance(self.evaluation, Evaluation) or self.max_perplexity_increase is None:
+            return True
+        return self.evaluation.passed(self.max_perplexity_increase)
+
+    def table(self) -> str:
+        """Returns the comparison as lines of text; no text if it was left out."""
+        if isinstance(self.evaluation, Evaluation):
+            return self.evaluation.table(self.max_perplexity_increase)
+        return "" if self.evaluation is None else self.evaluation.table()
+
+
+Written = Callable[[Quantization], None]
+"""Called with a bundle that is written and not compared yet."""
+
+
+def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is made and judged with
+    bundle: str | Path,
+    output: str | Path,
+    recipe: str = "int8",
+    *,
+    calibration: Sequence[str] | None = None,
+    texts: Sequence[str] | None = None,
+    max_perplexity_increase: float | None = None,
+    evaluation: bool = True,
+    overwrite: bool = False,
+    report: Report | None = None,
+    written: Written | None = None,
+) -> Quantization:
+    """Makes a smaller bundle of a float32 one, compares the two and records the comparison in the new bundle.
+
+    The bundle appears when everything is written, and not at all if that fails. One that misses its limit stays;
+    `Quantization.passed` tells.
+
+    Args:
+        bundle: Folder of the float32 bundle.
+        output: Folder to make.
+        recipe: Name of the recipe, such as "int8", "int4" or "auto".
+        calibration: Passages such as the model will see, with which "auto" also searches; None for built-in ones.
+        texts: Documents to compare with; None for built-in ones.
+        max_perplexity_increase: Largest increase of perplexity that passes, as a share; None for the recipe's own. It
+            is also what "auto" may spend. For language models alone.
+        evaluation: False to leave the comparison out.
+        overwrite: Replaces the bundle that stands at `output`.
+        report: Called with a stage's name and its numbers of steps, done and all.
+        written: Called when the bundle is written, before it is compared.
+
+    Raises:
+        BundleError: The bundle is missing, damaged or quantized already, or `output` is something else, or is or holds
+            the bundle, or cannot be written.
+        BuiltInTextError: A built-in text is missing or damaged.
+        ConfigError: There is no such recipe, or a setting is bad.
+        PromptError: All texts are empty.
+        ProviderError: The result could not be run here for the comparison.
+    """
+    source, target = Path(bundle), Path(output)
+    known = RECIPES.get(recipe)
+    if known is None and recipe != AUTOMATIC:
+        raise ConfigError(f"recipe is {recipe!r}: choose one of {', '.join([*RECIPES, AUTOMATIC])}")
+    refuse_inputs(target, (source,))
+    check_target(target, overwrite=overwrite)
+    head = read_manifest(source).head
+    if head is not None and max_perplexity_increase is not None:
+        raise ConfigError(
+            "max_perplexity_increase or --max-perplexity-increase is for language models, the bundle has a "
+            f"{head.kind} head: leave it out"
+        )
+    most = max_perplexity_increase
+    if most is None:
+        most = MAX_PERPLEXITY_INCREASE if known is None else known.max_perplexity_increase
+    if evaluation:
+        _check_evaluation(known, calibration, texts)
+    report = report or _silent
+    choice = None
+    if known is None:
+        manifest, choice = quantize_automatically(
+            source, target, most, texts=calibration, overwrite=overwrite, report=report
+        )
+    else:
+        manifest = quantizer.quantize_bundle(
+            source, target, known, texts=calibration, overwrite=overwrite, progress=partial(report, "writing weights")
+        )
+    limit = None if head is not None else most
+    done = Quantization(manifest, limit, None, choice)
+    if written is not None:
+        written(done)
+    if not evaluation:
+        return done
+    return replace(done, evaluation=_recorded(target, source, limit, texts, partial(report, "evaluating")))
+
+
+def _check_evaluation(recipe: Recipe | None, calibration: Sequence[str] | None, texts: Sequence[str] | None) -> None:
+    """Refuses a comparison that could not be made, before anything is written."""
+    if recipe is None:
+        check_apart(calibration, evaluation_texts() if texts is None else texts)
+        return
+    try:
+        choose_backend(import_onnxruntime(), "auto", recipe.precision)
+    except ProviderError as error:
+        raise ProviderError(
+            f"{error}; or leave out the comparison (evaluation=False, on the command line --no-evaluation)"
+        ) from error
+
+
+def _recorded(
+    target: Path, source: Path, limit: float | None, texts: Sequence[str] | None, progress: Progress
+) -> Evaluation | HeadEvaluation:
+    if limit is None:
+        return record_head_evaluation(target, source, texts=texts, progress=progress)
+    return run_quality_gate(target, source, limit, texts=texts, progress=progress)
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    pass
