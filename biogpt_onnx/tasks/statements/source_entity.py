@@ -42,8 +42,8 @@ class SourceEntity:
     Words with characters that the vocabulary lacks are never part of an entity, because their tokens would not tell
     which words they are. Before lower-case letters the tokenizer leaves a full stop at its word, so most sentences of
     a lower-cased text end with such a word: as the last word of an entity it may also stand without the full stop. If
-    the full stop is one that the prompt puts behind a title, the word stands without it alone. A word that is only a part
-    of a character of the document, as lower case divides some, is no word of the document.
+    the full stop is one that the prompt puts behind a title, the word stands without it alone. A word that is only a
+    part of a character of the document, as lower case divides some, is no word of the document.
 
     An entity has at most 32 words and ends with one that may end it. The way from each word to the nearest such word
     is computed once, in time linear in the source; where there is none within reach, the word does not continue an
