@@ -23,7 +23,9 @@ def coverage_table(run: Run) -> str:
                 kind,
                 *(_range([each["held"] for each in cells if each["documents"] == size]) for size in sizes),
                 "; ".join(map(_place, below)) or "none",
-                "; ".join(map(_place, above)) if len(above) <= _MOST_NAMED else f"{len(above)} of {len(cells)}",
+                "; ".join(map(_place, above)) or "none"
+                if len(above) <= _MOST_NAMED
+                else f"{len(above)} of {len(cells)}",
             ]
         )
     caption = (

@@ -11,9 +11,10 @@ width.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from biogpt_onnx.reporting.bootstrap import FloatArray, Resampling
 from biogpt_onnx.reporting.estimates import CONFIDENCE, Difference, Estimate, Interval, proportion, wilson_interval
@@ -37,16 +38,33 @@ class Metric:
         name: the field's name of the metric.
         counts: summands of each document, [documents, quantities].
         of_sums: computes the metric from their sums, [..., quantities] to [...].
+        divisor: computes what the metric divides by, [..., quantities] to [...]; documents of which it is 0 say nothing
+            of the metric, as one without predictions says nothing of precision. None if every document says something.
     """
 
     name: str
     counts: FloatArray
     of_sums: Callable[[FloatArray], FloatArray]
+    divisor: Callable[[FloatArray], FloatArray] | None = None
 
     @property
     def value(self) -> float:
         """The metric over all documents."""
         return float(self.of_sums(self.counts.sum(axis=0)))
+
+    def telling(self) -> npt.NDArray[np.bool_]:
+        """Returns which documents say something of the metric, [documents]."""
+        if self.divisor is None:
+            return np.ones(len(self.counts), dtype=np.bool_)
+        return self.divisor(self.counts) > 0
+
+    def of(self, documents: npt.NDArray[np.bool_]) -> "Metric":
+        """Returns the metric of some of the documents.
+
+        Args:
+            documents: which ones, [documents].
+        """
+        return replace(self, counts=self.counts[documents])
 
     def pseudo_values(self) -> FloatArray:
         """Returns each document's part in the metric, [documents]; of a mean these are the documents' own values."""
@@ -61,21 +79,26 @@ def estimate(metric: Metric, resampling: Resampling | None = None) -> Estimate:
     independent outcomes as would be equally certain (Korn and Graubard, Confidence Intervals for Proportions with Small
     Expected Number of Positive Counts Estimated from Survey Data, 1998), with Student's quantile. The documents' spread
     is mixed with that of two documents of which nothing is known, so that a few that happen to be alike do not pass for
-    certainty. A rate of 0 or 1 is as certain as one outcome a document.
+    certainty. A rate of 0 or 1 is as certain as one outcome a document. Documents that say nothing of the metric do not
+    count; if none says anything, the interval is that from 0 to 1.
 
     Args:
         metric: the metric.
         resampling: names the confidence; None for the default.
     """
     confidence = (resampling or Resampling()).confidence
-    count, value = len(metric.counts), metric.value
-    if count == 1:
+    value = metric.value
+    if len(metric.counts) == 1:
         return Estimate(value, None)
+    metric = metric.of(metric.telling())
+    count = len(metric.counts)
+    if not count:
+        return Estimate(value, (0.0, 1.0))
     parts = metric.pseudo_values()
     if _are_outcomes(parts):
         return Estimate(value, proportion([part > 0.5 for part in parts.tolist()], confidence).interval)  # noqa: PLR2004 -- 0 or 1
     spread = value * (1 - value)
-    if spread < _ROUNDING:
+    if spread < _ROUNDING or count == 1:
         return Estimate(value, wilson_interval(value, count, normal_quantile(confidence)))
     prior = (count * value + 1) / (count + _UNKNOWN)
     variance = (count * float(parts.var(ddof=1)) + _UNKNOWN * prior * (1 - prior)) / (count + _UNKNOWN)
@@ -126,10 +149,14 @@ def difference_interval(metric: Metric, other: Metric, confidence: float = CONFI
         other: the second system's, of the same documents, at least two.
         confidence: the confidence level, between 0 and 1.
     """
-    parts = metric.pseudo_values() - other.pseudo_values()
-    observed, count = metric.value - other.value, len(parts) + 2
+    observed = metric.value - other.value
+    # Others are the same with and without them, and would pass for documents in which the systems do not differ.
+    telling = metric.telling() | other.telling()
+    parts = metric.of(telling).pseudo_values() - other.of(telling).pseudo_values()
+    count = len(parts) + 2
     middle = len(parts) * observed / count
-    squares = np.square(parts - parts.mean() + observed - middle).sum() + (1 - middle) ** 2 + (1 + middle) ** 2
+    spread = parts - (parts.mean() if len(parts) else 0.0)
+    squares = np.square(spread + observed - middle).sum() + (1 - middle) ** 2 + (1 + middle) ** 2
     half = normal_quantile(confidence) * math.sqrt(float(squares)) / count
     return max(-1.0, middle - half), min(1.0, middle + half)
 

@@ -121,7 +121,8 @@ def evaluate_task(  # noqa: PLR0913 -- the bundles, the gold, and how documents 
         device: Device to run on: "cpu", "cuda" or "auto".
         threads: Threads of one step; None for one a core.
         as_published: Counts as Microsoft's programs do as well, from the generated texts.
-        resampling: Settings of intervals and tests; None for the defaults.
+        resampling: Settings of intervals and tests, a `biogpt_onnx.reporting.bootstrap.Resampling`; None for the
+            defaults.
         progress: Called with the number of answered documents and of all.
 
     Raises:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.reporting.estimates import Difference, Estimate, proportion
-from biogpt_onnx.reporting.rates import Metric, difference, estimate, sign_test
+from biogpt_onnx.reporting.rates import Metric, difference, difference_interval, estimate, sign_test
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.scores.metrics.counts import mean_metric, micro_metrics
 
@@ -72,7 +72,8 @@ def test_a_system_does_not_differ_from_itself(counts: list[tuple[int, int, int]]
     assert (found.value, found.p_value) == (0, 1)
     assert found.interval is not None
     # Other documents might differ, all the more the fewer were seen not to.
-    expected = 1.96 * math.sqrt(2) / (len(counts) + 2)
+    telling = sum(any(each) for each in counts)
+    expected = min(1.0, 1.96 * math.sqrt(2) / (telling + 2))
     assert found.interval == pytest.approx((-expected, expected), rel=1e-4)
 
 
@@ -173,3 +174,30 @@ def test_all_exchanges_of_three_documents_by_hand() -> None:
     # |3 - 1 + 1| = 3 is reached or passed by +-(3, -1, 1), +-(3, 1, -1) and +-(3, 1, 1) of eight.
     first, second = [(3, 3, 3), (1, 3, 3), (2, 3, 3)], [(0, 3, 3), (2, 3, 3), (1, 3, 3)]
     assert difference(f1(first), f1(second)).p_value == 6 / 8
+
+
+def test_documents_that_say_nothing_of_a_metric_do_not_make_it_certain() -> None:
+    # Two right predictions in two of a hundred documents: a precision as certain as two outcomes.
+    counts = np.array([(1, 1, 1)] * 2 + [(0, 0, 1)] * 98, dtype=np.float64)
+    _, precision, recall = micro_metrics(counts)
+    assert estimate(precision).interval == proportion([True] * 2).interval
+    assert estimate(recall).interval == proportion([True] * 2 + [False] * 98).interval
+    wrong = micro_metrics(np.array([(0, 1, 1)] * 2 + [(0, 0, 1)] * 98, dtype=np.float64))[1]
+    low, high = difference_interval(precision, wrong)
+    # Two documents alone differ, so the truth may well be nothing.
+    assert low < 0 < high == 1
+
+
+def test_a_metric_of_which_no_document_says_anything_is_unknown() -> None:
+    precision = micro_metrics(np.array([(0, 0, 1)] * 30, dtype=np.float64))[1]
+    assert estimate(precision) == Estimate(0.0, (0.0, 1.0))
+    assert difference(precision, precision).p_value == 1
+    low, high = difference_interval(precision, precision)
+    assert -1 <= low < -0.9 < 0.9 < high <= 1
+
+
+def test_one_document_that_says_something_is_one_outcome() -> None:
+    precision = micro_metrics(np.array([(1, 2, 2)] + [(0, 0, 1)] * 9, dtype=np.float64))[1]
+    low, high = estimate(precision).interval or (0.5, 0.5)
+    assert low < 0.1
+    assert high > 0.9

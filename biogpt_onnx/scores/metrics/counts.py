@@ -48,9 +48,9 @@ def micro_metrics(counts: FloatArray, prefix: str = "") -> tuple[Metric, Metric,
         prefix: precedes the metrics' names.
     """
     return (
-        Metric(f"{prefix}F1", counts, f1_of_counts),
-        Metric(f"{prefix}precision", counts, lambda sums: ratio(sums[..., 0], sums[..., 1])),
-        Metric(f"{prefix}recall", counts, lambda sums: ratio(sums[..., 0], sums[..., 2])),
+        Metric(f"{prefix}F1", counts, f1_of_counts, lambda sums: sums[..., 1] + sums[..., 2]),
+        Metric(f"{prefix}precision", counts, lambda sums: ratio(sums[..., 0], sums[..., 1]), lambda sums: sums[..., 1]),
+        Metric(f"{prefix}recall", counts, lambda sums: ratio(sums[..., 0], sums[..., 2]), lambda sums: sums[..., 2]),
     )
 
 
