@@ -15,6 +15,7 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import (
     BioGptError,
     BundleError,
+    CancelledError,
     CheckpointError,
     ConfigError,
     DeviceMemoryError,
@@ -30,6 +31,7 @@ __all__ = [
     "BioGPT",
     "BioGptError",
     "BundleError",
+    "CancelledError",
     "CheckpointError",
     "Choice",
     "Choices",

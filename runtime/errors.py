@@ -31,3 +31,7 @@ class PromptError(BioGptError, ValueError):
 
 class DocumentError(BioGptError, ValueError):
     """Error for a file of documents that cannot be read or written."""
+
+
+class CancelledError(BioGptError, RuntimeError):
+    """Error for an item of a call that the caller cancelled before the item was answered."""

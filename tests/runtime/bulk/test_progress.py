@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from biogpt_onnx.reporting.progress import ProgressLine
+from biogpt_onnx.runtime.bulk.progress import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 def test_long_work_says_about_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("biogpt_onnx.reporting.progress.monotonic", lambda: now[0])
+    monkeypatch.setattr("biogpt_onnx.runtime.bulk.progress.monotonic", lambda: now[0])
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with ProgressLine("reading", estimate=True) as progress:
