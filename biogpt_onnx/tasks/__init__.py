@@ -38,9 +38,9 @@ from biogpt_onnx.tasks.running import (
     combined,
     prepare_for,
     prompts_for,
-    run,
 )
 from biogpt_onnx.tasks.spec import Evaluation, TaskSpec
+from biogpt_onnx.tasks.streaming.stream import StreamItem, run, stream
 
 __all__ = [
     "BC5CDR",
@@ -72,6 +72,7 @@ __all__ = [
     "RunnableTask",
     "Source",
     "Span",
+    "StreamItem",
     "Task",
     "TaskSpec",
     "TooLong",
@@ -81,5 +82,6 @@ __all__ = [
     "prepare_for",
     "prompts_for",
     "run",
+    "stream",
     "task_spec",
 ]

@@ -1,4 +1,4 @@
-"""Running a task: documents in, results out."""
+"""The steps of running a task: check the bundle, build prompts, answer them, combine windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -9,11 +9,9 @@ from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.bundle_check import check_bundle
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import (
-    WINDOW_TOKENS,
     Prepared,
     PromptBuilder,
     Reading,
-    TooLong,
     build_prompt,
 )
 from biogpt_onnx.tasks.prompts.source import Source
@@ -24,7 +22,7 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
 class RunnableTask(Protocol[ResultT_co]):
-    """A task that `run` accepts."""
+    """A task that `run` and `stream` accept."""
 
     @property
     def name(self) -> str:
@@ -62,45 +60,6 @@ class CombiningTask(RunnableTask[ResultT], Protocol[ResultT]):
 _DEFAULT_READING = Reading()
 
 
-def run(  # noqa: PLR0913 -- what, by whom, on what, and three settings
-    task: RunnableTask[ResultT],
-    model: BioGPT,
-    documents: Sequence[Document | str],
-    *,
-    free: bool = False,
-    too_long: TooLong = "error",
-    normalize_punctuation: bool = False,
-    window_tokens: int = WINDOW_TOKENS,
-) -> list[ResultT]:
-    """Runs a task on several documents, which are decoded together.
-
-    Args:
-        task: The task.
-        model: A bundle of a checkpoint that was fine-tuned for the task.
-        documents: The documents; a string is a document's text.
-        free: Lets the model generate any text; by default relations consist of the document's own words, and labels
-            are of the known set.
-        too_long: Handling of documents that are too long: "error", "cut" to read up to the last sentence that fits, or
-            "windows" to read all of it in overlapping windows and to combine their results.
-        normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
-        window_tokens: The most tokens of a window's prompt.
-
-    Returns:
-        The results in the order of the documents.
-
-    Raises:
-        ConfigError: The bundle is for another task, or a setting has a bad value.
-        PromptError: A document is empty or too long, or there are none.
-    """
-    check_task(task, model)
-    reading = Reading(too_long, normalize_punctuation, window_tokens)
-    if isinstance(documents, str | Document) or not documents:
-        raise PromptError("give a list of at least one document")
-    if too_long == "windows":
-        return [_read_in_windows(task, model, one, reading, free=free) for one in documents]
-    return list(task.answer(model, [prepare_for(task, model, one, reading) for one in documents], free=free))
-
-
 def answer_document(
     task: RunnableTask[ResultT], model: BioGPT, prompts: Iterable[Prepared], batch_size: int, *, free: bool = False
 ) -> ResultT:
@@ -135,13 +94,6 @@ def _check_combining(task: RunnableTask[ResultT]) -> CombiningTask[ResultT]:
     return task
 
 
-def _read_in_windows(
-    task: RunnableTask[ResultT], model: BioGPT, document: Document | str, reading: Reading, *, free: bool
-) -> ResultT:
-    prompts = prompts_for(task, model, document, reading)
-    return answer_document(task, model, prompts, model.default_batch_size, free=free)
-
-
 def check_task(task: RunnableTask[object], model: BioGPT) -> None:
     """Refuses a bundle that is for another task.
 
@@ -171,6 +123,21 @@ def prepare_for(
     return build_prompt(_builder(task, model, document, reading))
 
 
+def prepare_unless_long(
+    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading
+) -> Prepared | None:
+    """Builds a document's prompt for a task, or returns None for a document that is read in windows.
+
+    Raises:
+        PromptError: The document is empty or of another type, or too long and not to be read in windows.
+    """
+    if reading.too_long != "windows":
+        return prepare_for(task, model, document, reading)
+    builder = _builder(task, model, document, reading)
+    whole = builder.whole()
+    return whole if builder.fits(whole) else None
+
+
 def prompts_for(
     task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
 ) -> Iterator[Prepared]:
@@ -182,12 +149,21 @@ def prompts_for(
     return build_prompts(_builder(task, model, document, reading))
 
 
-def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
+def as_document(document: object) -> Document:
+    """Returns a document; a string is a document's text.
+
+    Raises:
+        PromptError: It is of another type.
+    """
     if not isinstance(document, Document | str):
         raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
+    return Document(document) if isinstance(document, str) else document
+
+
+def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
     return PromptBuilder(
         model,
-        Document(document) if isinstance(document, str) else document,
+        as_document(document),
         task.source,
         reading,
         soft_prompt=task.soft_prompt_size != 0,

@@ -68,6 +68,8 @@ def answer_all(
     items: Iterable[ItemT],
     failure: Failure[ItemT],
     cancel: threading.Event | None = None,
+    *,
+    up_to_first_error: bool = False,
 ) -> Iterator[Outcome[ItemT, ResultT]]:
     """Yields what comes of each item, in order; no more than a window of items is in memory.
 
@@ -76,22 +78,26 @@ def answer_all(
         items: the items, which are read window by window.
         failure: takes each error as it is found: where it raises, the work ends there.
         cancel: event after which no further batch is begun; the items without a result then have a `CancelledError`.
+        up_to_first_error: True for a caller that reads no further than the first error: what is known to come after it
+            is not answered.
     """
     source, first = iter(items), 0
     while window := list(islice(source, work.limits.window)):
-        yield from _Window(work, window, first, failure, cancel).outcomes()
+        yield from _Window(work, window, first, failure, cancel, up_to_first_error).outcomes()
         first += len(window)
 
 
 class _Window(Generic[ItemT, ReadyT, ResultT]):
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- the arguments of `answer_all`
         self,
         work: Work[ItemT, ReadyT, ResultT],
         items: Sequence[ItemT],
         first: int,
         failure: Failure[ItemT],
         cancel: threading.Event | None,
+        up_to_first_error: bool,  # noqa: FBT001 -- of this module alone
     ) -> None:
+        self._up_to_first_error = up_to_first_error
         self._work, self._items, self._first, self._failure, self._cancel = work, items, first, failure, cancel
         self._done: dict[int, Outcome[ItemT, ResultT]] = {}
 
@@ -127,6 +133,8 @@ class _Window(Generic[ItemT, ReadyT, ResultT]):
                 ready[place] = self._work.prepare(self._first + place, item)
             except self._work.caught as error:
                 self._fail(place, error)
+                if self._up_to_first_error:
+                    break
         return ready
 
     def _answer(self, places: Sequence[int], ready: dict[int, ReadyT]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, Generic, Literal, TypeVar, get_args
 
-from biogpt_onnx.runtime.bulk.answering import Outcome, Work, answer_all
+from biogpt_onnx.runtime.bulk.answering import Work, answer_all
 from biogpt_onnx.runtime.bulk.progress import ProgressLine
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError, PromptError
 
@@ -38,6 +38,16 @@ def check_cancel(cancel: object) -> None:
     """
     if cancel is not None and not callable(getattr(cancel, "is_set", None)):
         raise ConfigError(f"cancel is of type {type(cancel).__name__}: give a threading.Event")
+
+
+def check_progress(progress: object) -> None:
+    """Refuses what is no report of the progress.
+
+    Raises:
+        ConfigError: `progress` is neither a flag nor a function.
+    """
+    if not isinstance(progress, bool) and not callable(progress):
+        raise ConfigError(f"progress is {progress!r}: give True, False or a function")
 
 
 def iterable_of(name: str, items: object) -> Iterable[Any]:
@@ -72,20 +82,15 @@ def reported(what: str, progress: Progress, total: int | None) -> Iterator[Calla
         what: names the work on a terminal.
         progress: where the progress is reported.
         total: number of all items; None if it is not known.
-
-    Raises:
-        ConfigError: `progress` is neither a flag nor a function.
     """
     if callable(progress):
         report = progress
         yield lambda done: report(done, total)
-    elif progress is True:
+    elif progress:
         with ProgressLine(what, estimate=True) as line:
             yield lambda done: line(done, total)
-    elif progress is False:
-        yield lambda _: None
     else:
-        raise ConfigError(f"progress is {progress!r}: give True, False or a function")
+        yield lambda _: None
 
 
 def named(error: Exception, where: str) -> Exception:
@@ -104,6 +109,7 @@ class BulkCall(Generic[ResultT]):
         on_error: handling of an item that has no result.
         progress: where the progress is reported.
         cancel: event that ends the call.
+        name_of: returns what one of several items is called in its error; by default its name and index.
 
     Raises:
         PromptError: the items are neither, or there is none.
@@ -119,10 +125,13 @@ class BulkCall(Generic[ResultT]):
         on_error: OnError = "raise",
         progress: Progress = False,
         cancel: threading.Event | None = None,
+        name_of: Callable[[int, Any], str] | None = None,
     ) -> None:
         check_on_error(on_error)
+        check_progress(progress)
         check_cancel(cancel)
         self._name, self._on_error, self._progress, self._cancel = name, on_error, progress, cancel
+        self._name_of = name_of or (lambda index, _: f"{name}[{index}]")
         self.is_single = isinstance(items, single)
         self.items: Iterable[Any] = [items] if self.is_single else iterable_of(name, items)
         self.size = size_of(self.items)
@@ -162,10 +171,6 @@ class BulkCall(Generic[ResultT]):
                     self._failure(index, item, error)
 
     def _failure(self, index: int, item: object, error: Exception) -> Exception:
-        del item
         if self._on_error == "return":
             return error
-        raise error if self.size == 1 else named(error, f"{self._name}[{index}]")
-
-
-__all__ = ["BulkCall", "OnError", "Outcome", "Progress", "check_cancel", "check_on_error"]
+        raise error if self.size == 1 else named(error, self._name_of(index, item))

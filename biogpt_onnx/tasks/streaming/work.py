@@ -1,0 +1,94 @@
+"""The work of a task on documents: their prompts, and answers to batches of these."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from biogpt_onnx.runtime.bulk.answering import Work
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, most_cached_tokens
+from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import BioGptError, ConfigError
+from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.prompts.building import Prepared, Reading
+from biogpt_onnx.tasks.running import RunnableTask, answer_document, prepare_unless_long, prompts_for
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class ReadyDocument:
+    """A document that is ready to be answered.
+
+    Attributes:
+        document: The document.
+        prompt: Its prompt; None for a document that is read in windows.
+    """
+
+    document: Document
+    prompt: Prepared | None
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Refuses what is no number of documents.
+
+    Raises:
+        ConfigError: The batch size is neither a whole number of 1 or more nor None.
+    """
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        raise ConfigError(f"batch_size is {batch_size!r}: give a whole number of 1 or more, or None")
+
+
+def work_on_documents(  # noqa: PLR0913 -- what, by whom, on what, and how
+    task: RunnableTask[ResultT],
+    model: BioGPT,
+    document_of: Callable[[ItemT], Document],
+    reading: Reading,
+    *,
+    batch_size: int | None = None,
+    free: bool = False,
+    caught: type[Exception] = BioGptError,
+) -> Work[ItemT, ReadyDocument, ResultT]:
+    """Returns the work of a task on items that are documents, or of which documents are made.
+
+    A document that is read in windows is answered by itself.
+
+    Args:
+        task: The task.
+        model: A bundle of the task.
+        document_of: Returns the document of an item; its errors are the item's.
+        reading: The settings of prompt building.
+        batch_size: The most documents that are decoded together; None for what is best on the model's device.
+        free: Removes the constraints on the generated text.
+        caught: Errors that are a document's own; others end the work.
+    """
+    size = batch_size or model.default_batch_size
+    most_tokens = most_cached_tokens(model.manifest)
+
+    def prepare(_: int, item: ItemT) -> ReadyDocument:
+        document = document_of(item)
+        return ReadyDocument(document, prepare_unless_long(task, model, document, reading))
+
+    def length(ready: ReadyDocument) -> int:
+        return most_tokens if ready.prompt is None else _cached_tokens(task, model, ready.prompt)
+
+    def answer(batch: Sequence[ReadyDocument]) -> Sequence[ResultT]:
+        prompts = [ready.prompt for ready in batch if ready.prompt is not None]
+        if prompts:
+            return task.answer(model, prompts, free=free)
+        return [
+            answer_document(task, model, prompts_for(task, model, ready.document, reading), size, free=free)
+            for ready in batch
+        ]
+
+    return Work(prepare, length, answer, BatchLimits(size, most_tokens), caught)
+
+
+def _cached_tokens(task: RunnableTask[Any], model: BioGPT, prompt: Prepared) -> int:
+    """Returns the most tokens that a cache holds to answer a prompt."""
+    config = getattr(task, "config", None)
+    new_tokens, beams = task.least_new_tokens, 1
+    if isinstance(config, GenerationConfig):
+        new_tokens, beams = config.max_new_tokens, config.num_beams
+    return beams * min(len(prompt.prompt_ids) + new_tokens, model.manifest.architecture.max_positions)
