@@ -14,10 +14,11 @@ from typing import Any
 from biogpt_onnx.cli.arguments.entities import EntityCensus
 from biogpt_onnx.cli.arguments.inputs import Input, task_input
 from biogpt_onnx.cli.arguments.outputs import output_file
+from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.opening.source import is_stream
-from biogpt_onnx.files.output import open_results
+from biogpt_onnx.files.output import Results, open_results
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat, WholeFile
 from biogpt_onnx.files.rows import Row
@@ -86,20 +87,30 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             restart=options.restart or from_stream,
             overwrite=options.overwrite,
         ) as results,
+        noting_interruption(lambda: _how_to_go_on(results, runner.done, from_stream=from_stream)),
         Progress(task.name, estimate=True) as progress,
     ):
-        done, runner.failed = results.done, results.failed
+        runner.done, runner.failed = results.done, results.failed
         results.skip_done(rows)
         for block in runner.blocks(rows):
             results.add(block)
             runner.report(block)
-            done += len(block)
-            if total:
-                progress(done, total)
+            progress(runner.done, total or None)
         results.finish()
     if census is not None and from_stream:
         census.warn()
     return 1 if runner.failed else 0
+
+
+def _how_to_go_on(results: Results, done: int, *, from_stream: bool) -> str | None:
+    """Returns the note about the results of an interrupted run; None where there are none yet."""
+    if not done:
+        return None
+    if results.journal is None:
+        return f"{done:,} results are written; with -o FILE, an interrupted run on a file goes on where it was"
+    if from_stream:
+        return "a run on standard input cannot go on where it was, and begins anew; one on a file can"
+    return f"{done:,} results are kept in {results.journal}: the same command goes on behind them"
 
 
 def _rows(source: Input) -> Iterator[Row]:
@@ -110,6 +121,7 @@ class _Runner:
     """Runs a task on rows, block by block.
 
     Attributes:
+        done: Number of rows that are written so far.
         failed: Number of rows without a result so far.
     """
 
@@ -121,7 +133,7 @@ class _Runner:
         reading: Reading,
         completed: Callable[[Document], Document],
     ) -> None:
-        self.failed = 0
+        self.done, self.failed = 0, 0
         self._completed = completed
         self._work = work_on_documents(
             task, model, self._document_of, reading, batch_size=options.batch_size, free=options.free
@@ -134,7 +146,8 @@ class _Runner:
             yield [self._answered(outcome) for outcome in block]
 
     def report(self, block: Sequence[tuple[Row, object]]) -> None:
-        """Counts the rows without a result, and names them on standard error."""
+        """Counts the rows that are written, and names those without a result on standard error."""
+        self.done += len(block)
         for row, result in block:
             problem = row.problem if row.document is None else result
             if isinstance(problem, str | BioGptError):
