@@ -37,9 +37,7 @@ class NamedEntity:
     def __post_init__(self) -> None:
         for name in ("text", "type", "concept"):
             object.__setattr__(self, name, _text_of(f"an entity's {name}", getattr(self, name)))
-        if not isinstance(self.spans, Sequence) or not all(map(_is_span, self.spans)):
-            raise DocumentError(f"an entity's spans are {self.spans!r}: give pairs of whole numbers, start and end")
-        object.__setattr__(self, "spans", tuple((int(start), int(end)) for start, end in self.spans))
+        object.__setattr__(self, "spans", _spans_of(self.spans))
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Document:
         if _is_missing(self.entities):
             object.__setattr__(self, "entities", None)
             return
-        found = self.entities
+        found: object = self.entities
         if not isinstance(found, Sequence) or not all(isinstance(entity, NamedEntity) for entity in found):
             raise DocumentError(f"{owner} entities are of type {type(found).__name__}: give a list of NamedEntity")
         object.__setattr__(self, "entities", tuple(found))
@@ -105,6 +103,17 @@ def _text_of(name: str, value: object, *, with_numbers: bool = True) -> str:
     if with_numbers and isinstance(value, int | np.integer) and not isinstance(value, bool):
         return str(int(value))
     raise DocumentError(f"{name} is of type {type(value).__name__}: give a string")
+
+
+def _spans_of(value: object) -> tuple[Span, ...]:
+    """Returns spans as plain whole numbers.
+
+    Raises:
+        DocumentError: They are of another type.
+    """
+    if isinstance(value, Sequence) and all(map(_is_span, value)):
+        return tuple((int(start), int(end)) for start, end in value)
+    raise DocumentError(f"an entity's spans are {value!r}: give pairs of whole numbers, start and end")
 
 
 def _is_missing(value: object) -> bool:

@@ -38,7 +38,7 @@ def most_cached_tokens(manifest: Manifest) -> int:
 
 
 def batches_by_length(lengths: Sequence[int], limits: BatchLimits) -> list[list[int]]:
-    """Divides items into batches of like length, the longest first.
+    """Divides items into batches of like length, the longest first; batches of one item stay in the items' order.
 
     Args:
         lengths: number of tokens for which the cache must have room for each item.
@@ -47,6 +47,8 @@ def batches_by_length(lengths: Sequence[int], limits: BatchLimits) -> list[list[
     Returns:
         Places of the items of each batch; items of equal length in their order.
     """
+    if limits.items == 1:
+        return [[place] for place in range(len(lengths))]
     batches: list[list[int]] = []
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
         batch = batches[-1] if batches else []

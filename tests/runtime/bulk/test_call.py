@@ -140,7 +140,9 @@ def test_what_is_no_iterable_of_texts_is_refused(mini: BioGPT, method: Method, t
 @pytest.fixture
 def fake(mini: BioGPT) -> tuple[BioGPT, FakeModel]:
     """The engine over a model that always says the same word."""
-    model = FakeModel(lambda _: 500, mini.tokenizer.vocab_size, 100)
+    same = np.zeros(mini.tokenizer.vocab_size, dtype=np.float32)
+    same[500] = 1
+    model = FakeModel(lambda _: same, mini.tokenizer.vocab_size, 100)
     return BioGPT(model.backend, mini.tokenizer, mini.manifest), model
 
 
