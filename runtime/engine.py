@@ -12,7 +12,7 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.bulk.answering import Work, one_by_one
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, most_cached_tokens
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
 from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel
 from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
 from biogpt_onnx.runtime.bundle.classification_head import HeadKind
@@ -860,7 +860,7 @@ class BioGPT:
         together = _BATCHES_TOGETHER * backend.default_batch_size if backend.scores_prompts_together else 1
         work = Work[Any, _Encoded, Choices](
             lambda _, prompt: encode(prompt),
-            length=lambda ready: len(ready[0]) + room,
+            size=lambda ready: Size(len(ready[0]), len(ready[0]) + room),
             answer=lambda batch: choices_after_each(backend, batch, choices, token_ids, end_tokens),
             limits=BatchLimits(together, most_cached_tokens(self.manifest)),
         )
@@ -940,9 +940,13 @@ class BioGPT:
             seconds = sum(one.seconds for one in batch)
             return [build_generation(self.tokenizer, each, config, tokenize_seconds=seconds) for each in requests]
 
+        def size(one: _ReadyPrompt) -> Size:
+            length = len(one.ids)
+            return Size(length, rows * (length + room_for_new_tokens(one.ids, backend.max_positions, config)))
+
         work = Work[Any, _ReadyPrompt, Generation](
             ready,
-            length=lambda one: rows * (len(one.ids) + room_for_new_tokens(one.ids, backend.max_positions, config)),
+            size=size,
             answer=answer,
             limits=BatchLimits(
                 max(1, _BATCHES_TOGETHER * backend.default_batch_size // rows), most_cached_tokens(self.manifest)

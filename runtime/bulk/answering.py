@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, batches_by_length
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, batches_by_length
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError
 
 ItemT = TypeVar("ItemT")
@@ -23,14 +23,14 @@ class Work(Generic[ItemT, ReadyT, ResultT]):
 
     Attributes:
         prepare: makes what is answered of an item, which it is given with its index.
-        length: number of tokens for which the cache must have room to answer what was prepared.
+        size: returns the size of what was prepared.
         answer: returns a result for each of a batch; where it raises, the batch is divided to find the item at fault.
         limits: the most that a batch takes.
         caught: errors of `prepare` and `answer` that are an item's own; others end the work.
     """
 
     prepare: Callable[[int, ItemT], ReadyT]
-    length: Callable[[ReadyT], int]
+    size: Callable[[ReadyT], Size]
     answer: Callable[[Sequence[ReadyT]], Sequence[ResultT]]
     limits: BatchLimits
     caught: type[Exception] = BioGptError
@@ -40,7 +40,7 @@ def one_by_one(prepare: Callable[[ItemT], ReadyT], answer: Callable[[ReadyT], Re
     """Returns the work that answers each item by itself."""
     return Work(
         lambda _, item: prepare(item),
-        length=lambda _: 1,
+        size=lambda _: Size(1, 1),
         answer=lambda batch: [answer(one) for one in batch],
         limits=BatchLimits(items=1, tokens=1),
     )
@@ -104,8 +104,8 @@ class _Window(Generic[ItemT, ReadyT, ResultT]):
     def outcomes(self) -> Iterator[Outcome[ItemT, ResultT]]:
         ready = self._prepared()
         places = list(ready)
-        lengths = [self._work.length(ready[place]) for place in places]
-        batches = [[places[number] for number in batch] for batch in batches_by_length(lengths, self._work.limits)]
+        sizes = [self._work.size(ready[place]) for place in places]
+        batches = [[places[number] for number in batch] for batch in batches_by_length(sizes, self._work.limits)]
         shown = 0
         for batch in [[], *batches]:
             if self._is_cancelled:

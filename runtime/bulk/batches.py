@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from biogpt_onnx.runtime.bundle import Manifest
 
@@ -10,6 +11,18 @@ CACHE_BYTES = 4 * 2**30
 
 _HALF_PRECISIONS = ("fp16", "bf16")
 _WINDOW_BATCHES = 4
+
+
+class Size(NamedTuple):
+    """The size of one item.
+
+    Attributes:
+        length: number of tokens by which items of like length are found.
+        cached: number of tokens for which the cache must have room.
+    """
+
+    length: int
+    cached: int
 
 
 @dataclass(frozen=True)
@@ -37,23 +50,26 @@ def most_cached_tokens(manifest: Manifest) -> int:
     return CACHE_BYTES // (2 * bytes_each * architecture.num_layers * architecture.hidden_size)
 
 
-def batches_by_length(lengths: Sequence[int], limits: BatchLimits) -> list[list[int]]:
+def batches_by_length(sizes: Sequence[Size], limits: BatchLimits) -> list[list[int]]:
     """Divides items into batches of like length, the longest first; batches of one item stay in the items' order.
 
     Args:
-        lengths: number of tokens for which the cache must have room for each item.
-        limits: the most that a batch takes; each of its items takes as much room as its longest.
+        sizes: size of each item.
+        limits: the most that a batch takes; each of its items takes as much room as its largest.
 
     Returns:
         Places of the items of each batch; items of equal length in their order.
     """
     if limits.items == 1:
-        return [[place] for place in range(len(lengths))]
+        return [[place] for place in range(len(sizes))]
     batches: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+    room = 0
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place].length):
         batch = batches[-1] if batches else []
-        if batch and len(batch) < limits.items and (len(batch) + 1) * lengths[batch[0]] <= limits.tokens:
+        room = max(room, sizes[place].cached)
+        if batch and len(batch) < limits.items and (len(batch) + 1) * room <= limits.tokens:
             batch.append(place)
         else:
             batches.append([place])
+            room = sizes[place].cached
     return batches

@@ -18,7 +18,7 @@ from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bulk.answering import Work, answer_all
-from biogpt_onnx.runtime.bulk.batches import BatchLimits
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relations
@@ -55,7 +55,7 @@ def run(source: Path, output: Path | None, output_format: OutputFormat, model: M
     with open_results(output, output_format, {"input": "a"}) as results:
         items = read_documents(source)
         results.skip_done(items)
-        work = Work(document_of, length=lambda document: len(document.text), answer=model, limits=BatchLimits(1, 10**6))
+        work = Work(document_of, size=lambda _: Size(1, 1), answer=model, limits=BatchLimits(1, 10**6))
         answered = answer_all(work, items, lambda _, __, error: error)
         while block := list(islice(answered, 3)):
             results.add([(outcome.item, outcome.result) for outcome in block])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from biogpt_onnx.runtime.bulk.answering import Work
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, most_cached_tokens
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
@@ -70,8 +70,8 @@ def work_on_documents(  # noqa: PLR0913 -- what, by whom, on what, and how
         document = document_of(item)
         return ReadyDocument(document, prepare_unless_long(task, model, document, reading))
 
-    def length(ready: ReadyDocument) -> int:
-        return most_tokens if ready.prompt is None else _cached_tokens(task, model, ready.prompt)
+    def size_of(ready: ReadyDocument) -> Size:
+        return Size(most_tokens, most_tokens) if ready.prompt is None else _size(task, model, ready.prompt)
 
     def answer(batch: Sequence[ReadyDocument]) -> Sequence[ResultT]:
         prompts = [ready.prompt for ready in batch if ready.prompt is not None]
@@ -82,13 +82,12 @@ def work_on_documents(  # noqa: PLR0913 -- what, by whom, on what, and how
             for ready in batch
         ]
 
-    return Work(prepare, length, answer, BatchLimits(size, most_tokens), caught)
+    return Work(prepare, size_of, answer, BatchLimits(size, most_tokens), caught)
 
 
-def _cached_tokens(task: RunnableTask[Any], model: BioGPT, prompt: Prepared) -> int:
-    """Returns the most tokens that a cache holds to answer a prompt."""
-    config = getattr(task, "config", None)
+def _size(task: RunnableTask[Any], model: BioGPT, prompt: Prepared) -> Size:
+    config, length = getattr(task, "config", None), len(prompt.prompt_ids)
     new_tokens, beams = task.least_new_tokens, 1
     if isinstance(config, GenerationConfig):
         new_tokens, beams = config.max_new_tokens, config.num_beams
-    return beams * min(len(prompt.prompt_ids) + new_tokens, model.manifest.architecture.max_positions)
+    return Size(length, beams * min(length + new_tokens, model.manifest.architecture.max_positions))

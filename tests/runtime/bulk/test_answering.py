@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from biogpt_onnx import BioGptError, CancelledError, PromptError
 from biogpt_onnx.runtime.bulk.answering import Outcome, Work, answer_all, one_by_one
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, batches_by_length
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, batches_by_length
 
 
 class Answering:
@@ -34,8 +34,12 @@ def prepared(_: int, text: str) -> str:
     return text
 
 
+def size_of(text: str) -> Size:
+    return Size(len(text), len(text))
+
+
 def work(answering: Answering, items: int = 2, tokens: int = 10**6) -> Work[str, str, str]:
-    return Work(prepared, len, answering, BatchLimits(items, tokens))
+    return Work(prepared, size_of, answering, BatchLimits(items, tokens))
 
 
 def kept(_: int, __: object, error: Exception) -> Exception:
@@ -90,7 +94,7 @@ def test_other_errors_end_the_work() -> None:
     def broken(batch: Sequence[str]) -> list[str]:
         raise KeyError(batch[0])
 
-    run = Work(prepared, len, broken, BatchLimits(2, 100))
+    run = Work(prepared, size_of, broken, BatchLimits(2, 100))
     with pytest.raises(KeyError):
         outcomes(run, ["a", "b"])
 
@@ -144,7 +148,7 @@ def test_every_item_has_its_own_answer(texts: list[str], items: int, tokens: int
 def test_batches_hold_like_lengths_and_no_more_than_the_cache_has_room_for(
     lengths: list[int], items: int, tokens: int
 ) -> None:
-    batches = batches_by_length(lengths, BatchLimits(items, tokens))
+    batches = batches_by_length([Size(length, length) for length in lengths], BatchLimits(items, tokens))
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
     flat = [lengths[place] for batch in batches for place in batch]
     assert flat == (lengths if items == 1 else sorted(lengths, reverse=True))
@@ -156,8 +160,13 @@ def test_batches_hold_like_lengths_and_no_more_than_the_cache_has_room_for(
         assert following
 
 
+def test_items_of_like_length_come_together_where_all_may_become_equally_long() -> None:
+    sizes = [Size(9, 20), Size(2, 20), Size(8, 20), Size(3, 20)]
+    assert batches_by_length(sizes, BatchLimits(2, 100)) == [[0, 2], [3, 1]]
+
+
 def test_an_answer_that_is_missing_is_no_answer_to_another_item() -> None:
-    run = Work(prepared, len, lambda batch: list(batch)[1:], BatchLimits(2, 100))
+    run = Work[str, str, str](prepared, size_of, lambda batch: list(batch)[1:], BatchLimits(2, 100))
     with pytest.raises(ValueError, match="zip"):
         outcomes(run, ["a", "b"])
 

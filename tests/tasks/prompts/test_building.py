@@ -93,7 +93,7 @@ def test_typographic_punctuation_is_read_as_ascii_if_asked(mini: BioGPT) -> None
 @pytest.mark.parametrize("documents", [[], "a text", Document("a text")])
 def test_documents_come_as_a_list(mini: BioGPT, documents: object) -> None:
     with pytest.raises(PromptError, match="list"):
-        tasks.run(BC5CDR, mini, documents)  # type: ignore[arg-type]
+        tasks.run(BC5CDR, mini, documents)  # type: ignore[call-overload]
 
 
 def test_a_document_of_another_type_is_refused(mini: BioGPT) -> None:
