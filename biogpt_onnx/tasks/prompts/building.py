@@ -48,8 +48,9 @@ class Reading:
     window_tokens: int = WINDOW_TOKENS
 
     def __post_init__(self) -> None:
-        if not isinstance(self.too_long, str) or self.too_long not in get_args(TooLong):
-            raise ConfigError(f"too_long is {self.too_long!r}: give one of {', '.join(get_args(TooLong))}")
+        too_long: object = self.too_long
+        if not isinstance(too_long, str) or too_long not in get_args(TooLong):
+            raise ConfigError(f"too_long is {too_long!r}: give one of {', '.join(get_args(TooLong))}")
         if type(self.window_tokens) is not int or self.window_tokens < _LEAST_WINDOW:
             raise ConfigError(f"window_tokens is {self.window_tokens}: give a whole number of {_LEAST_WINDOW} or more")
 

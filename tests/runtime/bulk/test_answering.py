@@ -129,7 +129,7 @@ def test_what_is_cancelled_is_not_answered() -> None:
 
 
 def test_items_may_be_answered_one_by_one() -> None:
-    run = one_by_one(lambda text: prepared(0, text), str.upper)
+    run: Work[str, str, str] = one_by_one(lambda text: prepared(0, text), str.upper)
     assert [outcome.result for outcome in outcomes(run, ["a", "", "b"])] == ["A", None, "B"]
 
 
