@@ -19,6 +19,7 @@ from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
 from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
 from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
+from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
@@ -342,6 +343,8 @@ class BioGPT:
         """
         end_tokens = with_end_tokens(GenerationConfig(eos_token_id=eos_token_id), self.manifest).end_token_ids
         endings: list[tuple[int, ...]] = [(token,) for token in end_tokens] or [()]
+        if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+            raise ConfigError(f"texts are of type {type(texts).__name__}: give a list of texts")
         rows = [check_choices("allowed", [text], self._continuation_ids)[0] for text in texts]
         return TokenTrie((*ids, *ending) for ids in rows for ending in endings)
 
@@ -725,6 +728,7 @@ class BioGPT:
         head, backend, tokenizer = self._head("token-classification"), self._any_backend, self.tokenizer
         check_strategy(aggregation_strategy)
         check_truncation(truncation)
+        checks.flag("normalize_punctuation", normalize_punctuation)
 
         def read(text: object) -> tuple[str, Sequence[TokenSpan], tuple[int, ...]]:
             tokens = tokenizer.tokenize_with_spans(as_text(text), normalize_punctuation=normalize_punctuation)
@@ -810,6 +814,7 @@ class BioGPT:
         """
         check_pooling(pooling)
         check_truncation(truncation)
+        checks.flag("normalize", normalize)
         reader = self._any_backend
         if not isinstance(reader, HiddenStateReader):
             raise ConfigError(f"hidden states are computed on the CPU only, the device is {self.device}: load with cpu")
@@ -852,7 +857,7 @@ class BioGPT:
     def _choose(
         self, call: BulkCall[Choices], encode: Callable[[Any], _Encoded], choices: Sequence[str], *, ends: bool
     ) -> list[Choices | BioGptError]:
-        backend, end_tokens = self._backend, self.manifest.end_token_ids if ends else ()
+        backend, end_tokens = self._backend, self.manifest.end_token_ids if checks.flag("ends", ends) else ()
         if ends and not end_tokens:
             raise ConfigError("ends is True, but no token ends this model's texts: leave it out")
         token_ids = check_choices("choices", choices, self._continuation_ids)
@@ -867,6 +872,8 @@ class BioGPT:
         return call.results(work)
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
+        if config is not None and not isinstance(config, GenerationConfig):
+            raise ConfigError(f"config is of type {type(config).__name__}: give a GenerationConfig")
         config = config_with_defaults(self._defaults, settings) if config is None else config.replace(**settings)
         config = with_end_tokens(config, self.manifest)
         config.check_vocabulary(self.tokenizer.vocab_size)

@@ -72,7 +72,8 @@ def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
     Raises:
         PromptError: the sequence is empty, or holds anything but ids of the vocabulary.
     """
-    if isinstance(ids, str | bytes) or not isinstance(ids, Sequence | np.ndarray):
+    is_scalar = isinstance(ids, np.ndarray) and ids.ndim == 0
+    if is_scalar or isinstance(ids, str | bytes) or not isinstance(ids, Sequence | np.ndarray):
         raise PromptError(f"token ids are of type {type(ids).__name__}: give a list of whole numbers")
     if len(ids) == 0:
         raise PromptError("a sequence of token ids is empty: it must hold at least the starting token, 2")

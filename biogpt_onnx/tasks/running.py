@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar, runtime_checkable
 
+from biogpt_onnx.runtime.bulk.call import iterable_of
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.bundle_check import check_bundle
@@ -59,6 +60,8 @@ class CombiningTask(RunnableTask[ResultT], Protocol[ResultT]):
 
 _DEFAULT_READING = Reading()
 
+_MOST_TOGETHER = 1_000_000
+
 
 def answer_document(
     task: RunnableTask[ResultT], model: BioGPT, prompts: Iterable[Prepared], batch_size: int, *, free: bool = False
@@ -68,8 +71,14 @@ def answer_document(
     Raises:
         ConfigError: There are several, and the task does not say how their results are combined.
     """
+    _check_arguments(task, model)
+    check_batch_size(batch_size)
+    iterable_of("prompts", prompts)
     batches, results = iter(prompts), list[ResultT]()
     while batch := list(islice(batches, batch_size)):
+        for prompt in batch:
+            if not isinstance(prompt, Prepared):
+                raise PromptError(f"a prompt is of type {type(prompt).__name__}: give what prompts_for returns")
         if len(results) + len(batch) > 1:
             # Before any work is done.
             _check_combining(task)
@@ -83,6 +92,9 @@ def combined(task: RunnableTask[ResultT], results: Sequence[ResultT]) -> ResultT
     Raises:
         ConfigError: There are several, and the task does not say how they are combined.
     """
+    given: object = results
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence) or not given:
+        raise ConfigError(f"results are {given!r}: give a list of at least one")
     if len(results) == 1:
         return results[0]
     return _check_combining(task).combine(results)
@@ -100,6 +112,7 @@ def check_task(task: RunnableTask[object], model: BioGPT) -> None:
     Raises:
         ConfigError: The bundle is for another task; the message names both.
     """
+    _check_arguments(task, model)
     check_bundle(model.manifest, task.name, task.soft_prompt_size)
 
 
@@ -161,6 +174,9 @@ def as_document(document: object) -> Document:
 
 
 def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
+    _check_arguments(task, model)
+    if not isinstance(reading, Reading):
+        raise ConfigError(f"reading is of type {type(reading).__name__}: give a Reading")
     return PromptBuilder(
         model,
         as_document(document),
@@ -169,3 +185,21 @@ def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str
         soft_prompt=task.soft_prompt_size != 0,
         least_new_tokens=task.least_new_tokens,
     )
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Refuses what is no number of documents.
+
+    Raises:
+        ConfigError: The batch size is no whole number from 1 to 1,000,000.
+    """
+    if type(batch_size) is not int or not 1 <= batch_size <= _MOST_TOGETHER:
+        raise ConfigError(f"batch_size is {batch_size!r}: give a whole number from 1 to {_MOST_TOGETHER:,}")
+
+
+def _check_arguments(task: object, model: object) -> None:
+    # Not by class: a task of one's own has the members of `RunnableTask`, and a test's model those that it needs.
+    if not all(hasattr(task, name) for name in ("name", "source", "answer")) or isinstance(task, type):
+        raise ConfigError(f"task is of type {type(task).__name__}: give a task, such as tasks.BC5CDR")
+    if not hasattr(model, "manifest") or not hasattr(model, "tokenizer"):
+        raise ConfigError(f"model is of type {type(model).__name__}: give what biogpt_onnx.load returns")

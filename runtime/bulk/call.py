@@ -46,7 +46,7 @@ def check_progress(progress: object) -> None:
     Raises:
         ConfigError: `progress` is neither a flag nor a function.
     """
-    if not isinstance(progress, bool) and not callable(progress):
+    if not isinstance(progress, bool) and (isinstance(progress, type) or not callable(progress)):
         raise ConfigError(f"progress is {progress!r}: give True, False or a function")
 
 

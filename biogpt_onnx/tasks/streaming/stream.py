@@ -18,12 +18,13 @@ from biogpt_onnx.runtime.bulk.call import (
     reported,
     size_of,
 )
+from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError, PromptError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import WINDOW_TOKENS, Reading, TooLong
-from biogpt_onnx.tasks.running import RunnableTask, as_document, check_task
-from biogpt_onnx.tasks.streaming.work import check_batch_size, work_on_documents
+from biogpt_onnx.tasks.running import RunnableTask, as_document, check_batch_size, check_task
+from biogpt_onnx.tasks.streaming.work import work_on_documents
 
 ResultT = TypeVar("ResultT")
 
@@ -186,7 +187,9 @@ def _work(  # noqa: PLR0913 -- what, by whom, and how
     *,
     free: bool,
 ) -> Work[Any, Any, ResultT]:
-    check_batch_size(batch_size)
+    if batch_size is not None:
+        check_batch_size(batch_size)
+    checks.flag("free", free)
     check_task(task, model)
     return work_on_documents(
         task,

@@ -8,7 +8,7 @@ from biogpt_onnx.runtime.bulk.answering import Work
 from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import BioGptError, ConfigError
+from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import Prepared, Reading
 from biogpt_onnx.tasks.running import RunnableTask, answer_document, prepare_unless_long, prompts_for
@@ -28,16 +28,6 @@ class ReadyDocument:
 
     document: Document
     prompt: Prepared | None
-
-
-def check_batch_size(batch_size: object) -> None:
-    """Refuses what is no number of documents.
-
-    Raises:
-        ConfigError: The batch size is neither a whole number of 1 or more nor None.
-    """
-    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
-        raise ConfigError(f"batch_size is {batch_size!r}: give a whole number of 1 or more, or None")
 
 
 def work_on_documents(  # noqa: PLR0913 -- what, by whom, on what, and how
