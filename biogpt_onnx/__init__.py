@@ -18,6 +18,7 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import (
     BioGptError,
     BundleError,
+    CancelledError,
     CheckpointError,
     ConfigError,
     DeviceMemoryError,
@@ -49,6 +50,7 @@ __all__ = [
     "BioGptError",
     "BioGptTokenizer",
     "BundleError",
+    "CancelledError",
     "CheckpointError",
     "Choice",
     "Choices",

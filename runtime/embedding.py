@@ -30,7 +30,7 @@ def check_pooling(pooling: object) -> None:
         ConfigError: there is no such pooling.
     """
     known = get_args(Pooling)
-    if pooling not in known:
+    if not isinstance(pooling, str) or pooling not in known:
         raise ConfigError(f"pooling is {pooling!r}: choose {' or '.join(known)}")
 
 

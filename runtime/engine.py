@@ -1,11 +1,12 @@
 """The engine: a loaded bundle that generates, streams, chooses, scores, classifies and embeds text."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack, overload
+from typing import Any, Literal, Self, TypeGuard, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,15 @@ import numpy.typing as npt
 from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream, in_thread
 from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.backends.protocol import Backend
+from biogpt_onnx.runtime.bulk.answering import Work, one_by_one
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
+from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel, iterable_of
 from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
 from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
 from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
 from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
+from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig, check_logprobs
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
@@ -25,19 +30,20 @@ from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
 from biogpt_onnx.runtime.decoding.settings import Settings, TokenIds, TokenRows, WholeNumber
+from biogpt_onnx.runtime.decoding.state import AllowedTokens
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
-from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, check_pooling, pooled
-from biogpt_onnx.runtime.errors import CLOSED, ConfigError, ModelClosedError, PromptError
+from biogpt_onnx.runtime.embedding import HiddenStateReader, Pooling, Vector, check_pooling, pooled
+from biogpt_onnx.runtime.errors import CLOSED, BioGptError, ConfigError, ModelClosedError, PromptError
 from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings, with_end_tokens
 from biogpt_onnx.runtime.prompt_checks import (
     TRUNCATE,
     Truncation,
-    as_list,
-    as_texts,
-    check_batch,
+    as_prompt,
+    as_text,
     check_choices,
     check_ids,
     check_known,
+    check_truncation,
     fit,
     fit_text,
 )
@@ -54,6 +60,7 @@ from biogpt_onnx.runtime.results import Choices, Generation, Score
 from biogpt_onnx.runtime.stream import BatchStream, StreamedRow, TextStream
 from biogpt_onnx.runtime.token_logprobs import score_text
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer.spans import TokenSpan
 
 Prompt = str | Prefix[Any]
 """A text, or a prefix that is itself the prompt."""
@@ -63,7 +70,32 @@ _METHODS: dict[HeadKind, str] = {
     "token-classification": "tag_tokens (command tag)",
 }
 
+_BATCHES_TOGETHER = 4
+_SCORE_IN_PARTS = "score it in parts, each behind the end of the one before as its prompt"
+"""Batches of the default size that one call continues together: a step of more rows costs each of them less."""
+
 _Encoded = tuple[tuple[int, ...], Prefix[Any] | None]
+
+
+@dataclass(frozen=True)
+class _ReadyPrompt:
+    """A prompt that is ready to be continued.
+
+    Attributes:
+        ids: token ids, within the model's positions.
+        prefix: prefix that they may begin with.
+        rule: constraint on the new text.
+        seed: seed of its samples.
+        seconds: time that its conversion to ids took.
+        dropped: number of its tokens that were left out because it is too long.
+    """
+
+    ids: tuple[int, ...]
+    prefix: Prefix[Any] | None
+    rule: AllowedTokens | None
+    seed: int | None
+    seconds: float
+    dropped: int
 
 
 class BioGPT:
@@ -146,35 +178,58 @@ class BioGPT:
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
         **settings: Unpack[Settings],
     ) -> Generation: ...
 
     @overload
     def generate(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
         **settings: Unpack[Settings],
     ) -> list[Generation]: ...
 
+    @overload
     def generate(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompts: Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
+        on_error: OnError,
+        progress: Progress = False,
         **settings: Unpack[Settings],
-    ) -> Generation | list[Generation]:
+    ) -> list[Generation | BioGptError]: ...
+
+    def generate(  # noqa: PLR0913 -- what belongs to a call and not to its configuration
+        self,
+        prompts: Prompt | Iterable[Prompt],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        **settings: Unpack[Settings],
+    ) -> Any:
         """Continues one prompt, or each of several.
 
+        Any number of prompts may be given: they are continued in batches of like length, whose caches have a bounded
+        size, and an answer does not depend on the other prompts.
+
         Args:
-            prompts: a text or a prefix, or several; an answer does not depend on the other prompts.
+            prompts: a text or a prefix, or an iterable of them.
             config: settings of the generation; by default the bundle's own (`manifest.generation`), which are
                 `GenerationConfig()` unless the checkpoint's authors chose others.
             prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
@@ -182,17 +237,24 @@ class BioGPT:
             allowed: constraint on the new text: texts, of which it must be one whole; or a function that takes the new
                 token ids so far and returns those that may come next, none to end; or a function for each prompt.
             cancel: event that ends the generation when it is set; the tokens so far are returned.
+            on_error: "raise" to raise the error of a prompt that has no answer, "return" to return it in the answer's
+                place, so that the others still get theirs.
+            progress: True to show the progress on a terminal, or a function that takes the number of prompts that are
+                done and the number of all, None if it is not known.
             **settings: fields of the configuration to replace.
 
         Returns:
             A `Generation`, or a list of them in the order of the prompts.
 
         Raises:
-            PromptError: no prompts, prompts that are not strings, or one longer than the model's positions.
+            PromptError: no prompts, prompts that are not strings, or one longer than the model's positions; the message
+                names its index if there are several.
             ConfigError: a bad setting, or rules that exclude every token.
         """
         config = self._configure(config, settings)
-        return self._answer(prompts, config, Limits(config.max_time, cancel), prefix, allowed)
+        check_cancel(cancel)
+        limits = Limits(config.max_time, cancel)
+        return self._answer(prompts, config, limits, prefix, allowed, on_error=on_error, progress=progress)
 
     @overload
     async def agenerate(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -209,7 +271,7 @@ class BioGPT:
     @overload
     async def agenerate(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -220,14 +282,14 @@ class BioGPT:
 
     async def agenerate(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompts: Prompt | Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
         **settings: Unpack[Settings],
-    ) -> Generation | list[Generation]:
+    ) -> Any:
         """Continues one prompt, or each of several, in a thread of its own, while asyncio's other tasks go on.
 
         Arguments, results and errors are those of `generate`. Cancelling the task ends the generation after the step
@@ -237,16 +299,46 @@ class BioGPT:
         limits = Limits(config.max_time, cancel)
         return await in_thread(lambda: self._answer(prompts, config, limits, prefix, allowed), limits.cancel)
 
+    @overload
     def generate_ids(
         self,
-        prompt_ids: TokenRows,
+        prompt_ids: TokenRows | Iterable[TokenIds],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
         allowed: Allowed = None,
         cancel: threading.Event | None = None,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
         **settings: Unpack[Settings],
-    ) -> list[Generation]:
+    ) -> list[Generation]: ...
+
+    @overload
+    def generate_ids(
+        self,
+        prompt_ids: TokenRows | Iterable[TokenIds],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        on_error: OnError,
+        progress: Progress = False,
+        **settings: Unpack[Settings],
+    ) -> list[Generation | BioGptError]: ...
+
+    def generate_ids(  # noqa: PLR0913 -- what belongs to a call and not to its configuration
+        self,
+        prompt_ids: TokenRows | Iterable[TokenIds],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        **settings: Unpack[Settings],
+    ) -> Any:
         """Continues sequences of token ids, each of which should start with `</s>` (2); see `generate`.
 
         Raises:
@@ -254,10 +346,16 @@ class BioGPT:
             ConfigError: a bad setting, or rules that exclude every token.
         """
         config = self._configure(config, settings)
-        limits = Limits(config.max_time, cancel)
+        check_cancel(cancel)
         self._check_prefix(prefix)
-        encoded = [(ids, prefix) for ids in check_batch(prompt_ids, self.tokenizer.vocab_size)]
-        return self._generate(self._requests(encoded, config, allowed), config, limits, tokenize_seconds=0.0)
+        call = BulkCall[Generation]("prompts", prompt_ids, on_error=on_error, progress=progress)
+        return self._generate(
+            call,
+            lambda ids: (check_ids(ids, self.tokenizer.vocab_size), prefix),
+            config,
+            allowed,
+            Limits(config.max_time, cancel),
+        )
 
     @overload
     def stream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -302,24 +400,7 @@ class BioGPT:
         Returns:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
-        start = perf_counter()
-        config = self._configure(config, settings)
-        if config.do_sample and config.num_return_sequences > 1:
-            raise ConfigError(
-                f"num_return_sequences is {config.num_return_sequences}, but a stream is one text for each prompt: set "
-                "it to 1, or use generate"
-            )
-        limits = Limits(config.max_time, cancel)
-        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
-        requests = self._requests(encoded, config, allowed)
-        finish = partial(self._built, config=config, tokenize_seconds=perf_counter() - start)
-        rows = []
-        for request in requests:
-            prompt_ids = request.states[0].prompt_ids
-            text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
-            rows.append(StreamedRow(request, text, finish))
-        batch = BatchStream(run_search(self._backend, requests, config, limits), rows, limits)
-        return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
+        return self._streamed(prompts, self._configure(config, settings), prefix, allowed, cancel)
 
     @overload
     def astream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -336,7 +417,7 @@ class BioGPT:
     @overload
     def astream(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -347,7 +428,7 @@ class BioGPT:
 
     def astream(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompts: Prompt | Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -363,7 +444,7 @@ class BioGPT:
         Returns:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
-        stream = self.stream(prompts, config, prefix=prefix, allowed=allowed, cancel=cancel, **settings)
+        stream = self._streamed(prompts, self._configure(config, settings), prefix, allowed, cancel)
         return AsyncTextStream(stream) if isinstance(stream, TextStream) else AsyncBatchStream(stream)
 
     def prefix(
@@ -404,64 +485,137 @@ class BioGPT:
         """
         end_tokens = with_end_tokens(GenerationConfig().replace(eos_token_id=eos_token_id), self.manifest).end_token_ids
         endings: list[tuple[int, ...]] = [(token,) for token in end_tokens] or [()]
+        if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+            raise ConfigError(f"texts are of type {type(texts).__name__}: give a list of texts")
         rows = [check_choices("allowed", [text], self._continuation_ids)[0] for text in texts]
         check_known("allowed", texts, rows, self.tokenizer.unk_id)
         return TokenTrie((*ids, *ending) for ids in rows for ending in endings)
 
     @overload
-    def choose(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
-        self, prompts: Prompt, choices: Sequence[str], *, prefix: Prefix[Any] | None = None, ends: bool = False
+    def choose(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one prompt
+        self,
+        prompts: Prompt,
+        choices: Sequence[str],
+        *,
+        prefix: Prefix[Any] | None = None,
+        ends: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> Choices: ...
 
     @overload
     def choose(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         choices: Sequence[str],
         *,
         prefix: Prefix[Any] | None = None,
         ends: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> list[Choices]: ...
 
+    @overload
     def choose(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompts: Iterable[Prompt],
         choices: Sequence[str],
         *,
         prefix: Prefix[Any] | None = None,
         ends: bool = False,
-    ) -> Choices | list[Choices]:
-        """Scores each of several continuations after a prompt, or after each of several.
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Choices | BioGptError]: ...
+
+    def choose(  # noqa: PLR0913 -- the prompts and choices, and how they are scored
+        self,
+        prompts: Prompt | Iterable[Prompt],
+        choices: Sequence[str],
+        *,
+        prefix: Prefix[Any] | None = None,
+        ends: bool = False,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        """Scores each of several continuations after a prompt, or after each of any number of prompts.
 
         A choice is read as words of its own behind the prompt. The prompt is computed once for all choices, and so is
         a beginning that several choices share.
 
         Args:
-            prompts: a text or a prefix, or several.
+            prompts: a text or a prefix, or an iterable of them.
             choices: texts to choose from.
             prefix: a prefix that was read before; tokens that a prompt shares with its beginning are not computed
                 again.
             ends: True if the text must end after the choice, by an end token of the model. Otherwise anything may
                 follow, so that "no" is at least as likely as "no effect".
+            on_error: "raise" to raise the error of a prompt without a result, "return" to return it in the result's
+                place.
+            progress: True to show the progress on a terminal, or a function that takes the number of prompts that are
+                done and the number of all, None if it is not known.
+            cancel: event after which no further prompt is scored; those left have a `CancelledError`.
+
+        Returns:
+            The choices with their probabilities; a list of them, in order, for several prompts.
 
         Raises:
-            PromptError: a prompt is too long, or not a string.
+            PromptError: a prompt is too long, or not a string; the message names its index if there are several.
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
         config = GenerationConfig()
-        encoded = [self._encode_whole(prompt, config, prefix, "shorten the prompt") for prompt in as_list(prompts)]
-        found = self._choose(encoded, choices, ends=ends)
-        return found[0] if isinstance(prompts, str | Prefix) else found
+        self._check_prefix(prefix)
+        call = BulkCall[Choices]("prompts", prompts, (str, Prefix), on_error=on_error, progress=progress, cancel=cancel)
+        found = self._choose(
+            call, lambda prompt: self._encode_whole(prompt, config, prefix, "shorten the prompt"), choices, ends=ends
+        )
+        return found[0] if call.is_single else found
 
-    def choose_ids(self, prompt_ids: TokenRows, choices: Sequence[str], *, ends: bool = False) -> list[Choices]:
+    @overload
+    def choose_ids(
+        self,
+        prompt_ids: TokenRows | Iterable[TokenIds],
+        choices: Sequence[str],
+        *,
+        ends: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Choices]: ...
+
+    @overload
+    def choose_ids(
+        self,
+        prompt_ids: TokenRows | Iterable[TokenIds],
+        choices: Sequence[str],
+        *,
+        ends: bool = False,
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Choices | BioGptError]: ...
+
+    def choose_ids(  # noqa: PLR0913 -- the prompts and choices, and how they are scored
+        self,
+        prompt_ids: TokenRows | Iterable[TokenIds],
+        choices: Sequence[str],
+        *,
+        ends: bool = False,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         """Scores each of several continuations after sequences of token ids; see `choose`.
 
         Raises:
             PromptError: no sequences, an empty one, ids outside the vocabulary, or more than the model's positions.
             ConfigError: there are no choices, one is empty, or two are the same to the model.
         """
-        encoded: list[_Encoded] = [(ids, None) for ids in check_batch(prompt_ids, self.tokenizer.vocab_size)]
-        return self._choose(encoded, choices, ends=ends)
+        call = BulkCall[Choices]("prompts", prompt_ids, on_error=on_error, progress=progress, cancel=cancel)
+        return self._choose(call, lambda ids: (check_ids(ids, self.tokenizer.vocab_size), None), choices, ends=ends)
 
     def logits(self, token_ids: TokenIds) -> npt.NDArray[np.float32]:
         """Returns the logits after each token of a sequence, [len(token_ids), vocab].
@@ -474,7 +628,7 @@ class BioGPT:
         return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
 
     @overload
-    def score(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
+    def score(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one text
         self,
         text: str,
         *,
@@ -482,42 +636,71 @@ class BioGPT:
         logprobs: int | None = 0,
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> Score: ...
 
     @overload
     def score(
         self,
-        text: Sequence[str],
+        text: Iterable[str],
         *,
         prompt: Prompt = "",
         logprobs: int | None = 0,
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> list[Score]: ...
 
+    @overload
     def score(
         self,
-        text: str | Sequence[str],
+        text: Iterable[str],
         *,
         prompt: Prompt = "",
         logprobs: int | None = 0,
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
-    ) -> Score | list[Score]:
-        """Scores a text, or each of several, by its tokens' log-probabilities, by itself or behind a prompt.
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Score | BioGptError]: ...
 
-        Each text is read by itself, so that its score does not depend on the others.
+    def score(  # noqa: PLR0913 -- the texts, and how they are read
+        self,
+        text: str | Iterable[str],
+        *,
+        prompt: Prompt = "",
+        logprobs: int | None = 0,
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        """Scores a text, or each of any number, by its tokens' log-probabilities, by itself or behind a prompt.
 
         Args:
-            text: text to score, or several.
-            prompt: text or prefix before each text, whose own tokens are not scored.
+            text: text to score, or an iterable of texts.
+            prompt: text or prefix before each, whose own tokens are not scored.
             logprobs: number of most probable tokens that the result holds for the place of each token, with their
                 log-probabilities by the model; see `Score.logprobs`. 0 or None for none.
             special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
             normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+            on_error: "raise" to raise the error of a text without a score, "return" to return it in the score's place.
+            progress: True to show the progress on a terminal, or a function that takes the number of texts that are
+                done and the number of all, None if it is not known.
+            cancel: event after which no further text is scored; those left have a `CancelledError`.
+
+        Returns:
+            A `Score`; a list of them, in order, for several texts.
 
         Raises:
-            PromptError: a text is not a string, has no tokens, or has more than the model's positions.
+            PromptError: a text is not a string, has no tokens, or has more than the model's positions; the message
+                names its index if there are several.
             ConfigError: `logprobs` is no whole number of 0 or more, or larger than the vocabulary.
         """
         config = GenerationConfig(
@@ -525,143 +708,261 @@ class BioGPT:
             normalize_punctuation=normalize_punctuation,
             logprobs=check_logprobs(logprobs, self.tokenizer.vocab_size),
         )
-        found = [self._scored(each, prompt, config) for each in as_texts(text)]
-        return found[0] if isinstance(text, str) else found
+        backend, before = self._backend, self._encode_whole(prompt, config, None, "shorten the prompt")
+
+        def targets(one: object) -> tuple[str, tuple[int, ...]]:
+            read = as_text(one)
+            ids = tuple(self._encode(read, config)[1:])
+            if not ids:
+                raise PromptError("the text is empty: there is nothing to score")
+            fit((*before[0], *ids), backend.max_positions, config, _SCORE_IN_PARTS, "the text with its prompt")
+            return read, ids
+
+        def scored(ready: tuple[str, tuple[int, ...]]) -> Score:
+            return score_text(backend, self.tokenizer, before, *ready, config)
+
+        call = BulkCall[Score]("texts", text, (str,), on_error=on_error, progress=progress, cancel=cancel)
+        found = call.results(one_by_one(targets, scored))
+        return found[0] if call.is_single else found
 
     @overload
-    def classify_texts(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
+    def classify_texts(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one text
         self,
         texts: str,
         *,
         truncation: Truncation = "error",
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> TextClassification: ...
 
     @overload
     def classify_texts(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         truncation: Truncation = "error",
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> list[TextClassification]: ...
 
+    @overload
     def classify_texts(
         self,
-        texts: str | Sequence[str],
+        texts: Iterable[str],
         *,
         truncation: Truncation = "error",
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
-    ) -> TextClassification | list[TextClassification]:
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[TextClassification | BioGptError]: ...
+
+    def classify_texts(  # noqa: PLR0913 -- the texts, and how they are read
+        self,
+        texts: str | Iterable[str],
+        *,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         """Classifies one text, or each of several, by the bundle's sequence classifier.
 
         The logits are those of transformers' `BioGptForSequenceClassification`. Each text is read by itself, so that
         its answer does not depend on the others.
 
         Args:
-            texts: a text or several.
+            texts: a text, or an iterable of any number of them.
             truncation: handling of a text longer than the model's positions: "error" refuses it, "right" drops its end.
             special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
             normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+            on_error: "raise" to raise the error of a text without a result, "return" to return it instead.
+            progress: True to show the progress on a terminal, or a function that takes the number of texts that are
+                done and the number of all, None if it is not known.
+            cancel: event after which no further text is read; those left have a `CancelledError`.
 
         Raises:
             PromptError: no texts, or one that is not a string, has no words, or is too long.
             ConfigError: the bundle has no sequence classifier, or a bad setting.
         """
-        head = self._head("sequence-classification")
-        found = []
-        for number, text in enumerate(as_texts(texts), start=1):
-            ids = self.tokenizer.encode(
-                text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
-            )
-            read = fit_text(ids, self._any_backend.max_positions, truncation, number)
-            found.append(classify(head, label_logits(self._any_backend, head, read), len(ids) - len(read)))
-        return found[0] if isinstance(texts, str) else found
+        head, backend = self._head("sequence-classification"), self._any_backend
+        config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
+        check_truncation(truncation)
+
+        def read(text: object) -> tuple[tuple[int, ...], int]:
+            ids = self._encode(as_text(text), config)
+            kept = fit_text(ids, backend.max_positions, truncation)
+            return kept, len(ids) - len(kept)
+
+        def classified(ready: tuple[tuple[int, ...], int]) -> TextClassification:
+            ids, dropped = ready
+            return classify(head, label_logits(backend, head, ids), dropped)
+
+        call = BulkCall[TextClassification]("texts", texts, (str,), on_error=on_error, progress=progress, cancel=cancel)
+        found = call.results(one_by_one(read, classified))
+        return found[0] if call.is_single else found
 
     @overload
-    def tag_tokens(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one text
+    def tag_tokens(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one text
         self,
         texts: str,
         *,
         aggregation_strategy: AggregationStrategy = "first",
         truncation: Truncation = "error",
         normalize_punctuation: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> TokenTags: ...
 
     @overload
     def tag_tokens(
         self,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         aggregation_strategy: AggregationStrategy = "first",
         truncation: Truncation = "error",
         normalize_punctuation: bool = False,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
     ) -> list[TokenTags]: ...
 
+    @overload
     def tag_tokens(
         self,
-        texts: str | Sequence[str],
+        texts: Iterable[str],
         *,
         aggregation_strategy: AggregationStrategy = "first",
         truncation: Truncation = "error",
         normalize_punctuation: bool = False,
-    ) -> TokenTags | list[TokenTags]:
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[TokenTags | BioGptError]: ...
+
+    def tag_tokens(  # noqa: PLR0913 -- the texts, and how they are read
+        self,
+        texts: str | Iterable[str],
+        *,
+        aggregation_strategy: AggregationStrategy = "first",
+        truncation: Truncation = "error",
+        normalize_punctuation: bool = False,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         """Labels the tokens of one text, or of each of several, by the bundle's token classifier.
 
         The logits are those of transformers' `BioGptForTokenClassification`; `</s>` before the text has no label. Each
         text is read by itself, so that its answer does not depend on the others.
 
         Args:
-            texts: a text or several.
+            texts: a text, or an iterable of any number of them.
             aggregation_strategy: way to join the tokens of a word, with transformers' names: "first" takes the label of
                 its first token, "average" the best of the mean probabilities, "max" that of its most certain token;
                 "simple" takes each token for a word.
             truncation: handling of a text longer than the model's positions: "error" refuses it, "right" drops its end.
             normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+            on_error: "raise" to raise the error of a text without a result, "return" to return it instead.
+            progress: True to show the progress on a terminal, or a function that takes the number of texts that are
+                done and the number of all, None if it is not known.
+            cancel: event after which no further text is read; those left have a `CancelledError`.
 
         Raises:
             PromptError: no texts, or one that is not a string, has no words, or is too long.
             ConfigError: the bundle has no token classifier, or a bad setting.
         """
-        head = self._head("token-classification")
+        head, backend, tokenizer = self._head("token-classification"), self._any_backend, self.tokenizer
         check_strategy(aggregation_strategy)
-        found = []
-        for number, text in enumerate(as_texts(texts), start=1):
-            tokens = self.tokenizer.tokenize_with_spans(text, normalize_punctuation=normalize_punctuation)
-            ids = [self.tokenizer.eos_id, *(self.tokenizer.symbol_to_id(token.symbol) for token in tokens)]
-            read = fit_text(ids, self._any_backend.max_positions, truncation, number)
-            logits = label_logits(self._any_backend, head, read)
-            found.append(tag(head, text, tokens, logits, aggregation_strategy))
-        return found[0] if isinstance(texts, str) else found
+        check_truncation(truncation)
+        checks.flag("normalize_punctuation", normalize_punctuation)
 
-    def embed(  # noqa: PLR0913 -- the texts, and settings of reading and pooling
+        def read(text: object) -> tuple[str, Sequence[TokenSpan], tuple[int, ...]]:
+            tokens = tokenizer.tokenize_with_spans(as_text(text), normalize_punctuation=normalize_punctuation)
+            ids = [tokenizer.eos_id, *(tokenizer.symbol_to_id(token.symbol) for token in tokens)]
+            return as_text(text), tokens, fit_text(ids, backend.max_positions, truncation)
+
+        def tagged(ready: tuple[str, Sequence[TokenSpan], tuple[int, ...]]) -> TokenTags:
+            text, tokens, ids = ready
+            return tag(head, text, tokens, label_logits(backend, head, ids), aggregation_strategy)
+
+        call = BulkCall[TokenTags]("texts", texts, (str,), on_error=on_error, progress=progress, cancel=cancel)
+        found = call.results(one_by_one(read, tagged))
+        return found[0] if call.is_single else found
+
+    @overload
+    def embed(
         self,
-        texts: str | Sequence[str],
+        texts: str | Iterable[str],
         *,
         pooling: Pooling = "mean",
         normalize: bool = False,
         truncation: Truncation = "error",
         special_tokens: bool = False,
         normalize_punctuation: bool = False,
-    ) -> npt.NDArray[np.float32]:
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Vector: ...
+
+    @overload
+    def embed(
+        self,
+        texts: Iterable[str],
+        *,
+        pooling: Pooling = "mean",
+        normalize: bool = False,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+        on_error: Literal["return"],
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Vector | BioGptError]: ...
+
+    def embed(  # noqa: PLR0913 -- the texts, and how they are read
+        self,
+        texts: str | Iterable[str],
+        *,
+        pooling: Pooling = "mean",
+        normalize: bool = False,
+        truncation: Truncation = "error",
+        special_tokens: bool = False,
+        normalize_punctuation: bool = False,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
         """Embeds texts by their hidden states behind the last normalization, which are those of `BioGptModel`.
 
         Each text is read by itself, so that its vector does not depend on the others.
 
         Args:
-            texts: a text or several.
+            texts: a text, or an iterable of any number of them.
             pooling: "mean" for the mean over all tokens, `</s>` at the beginning included; "last" for the last token,
                 the only one that has read the whole text.
             normalize: True to divide each vector by its Euclidean norm.
             truncation: handling of a text longer than the model's positions: "error" refuses it, "right" drops its end.
             special_tokens: True to read `</s>` and the like in the texts as special tokens rather than as text.
             normalize_punctuation: True to read typographic punctuation, which BioGPT's vocabulary lacks, as ASCII.
+            on_error: "raise" to raise the error of a text without a result, "return" to return it instead.
+            progress: True to show the progress on a terminal, or a function that takes the number of texts that are
+                done and the number of all, None if it is not known.
+            cancel: event after which no further text is read; those left have a `CancelledError`.
 
         Returns:
-            A vector [hidden] for one text, [texts, hidden] for several.
+            A vector [hidden] for one text, [texts, hidden] for several; with `on_error` "return" a list of a vector or
+            an error for each.
 
         Raises:
             PromptError: no texts, or one that is not a string, has no words, or is too long.
@@ -669,17 +970,21 @@ class BioGPT:
             ConfigError: a bad setting, or the device does not compute hidden states.
         """
         check_pooling(pooling)
+        check_truncation(truncation)
+        checks.flag("normalize", normalize)
         reader = self._any_backend
         if not isinstance(reader, HiddenStateReader):
             raise ConfigError(f"hidden states are computed on the CPU only, the device is {self.device}: load with cpu")
-        vectors = []
-        for number, text in enumerate(as_texts(texts), start=1):
-            ids = self.tokenizer.encode(
-                text, special_tokens=special_tokens, normalize_punctuation=normalize_punctuation
-            )
-            read = fit_text(ids, reader.max_positions, truncation, number)
-            vectors.append(pooled(reader, read, pooling, normalize=normalize))
-        return vectors[0] if isinstance(texts, str) else np.stack(vectors)
+        config = GenerationConfig(special_tokens=special_tokens, normalize_punctuation=normalize_punctuation)
+
+        def read(text: object) -> tuple[int, ...]:
+            return fit_text(self._encode(as_text(text), config), reader.max_positions, truncation)
+
+        call = BulkCall[Vector]("texts", texts, (str,), on_error=on_error, progress=progress, cancel=cancel)
+        vectors = call.results(one_by_one(read, lambda ids: pooled(reader, ids, pooling, normalize=normalize)))
+        if call.is_single:
+            return vectors[0]
+        return vectors if on_error == "return" else np.stack([vector for vector in vectors if _is_vector(vector)])
 
     @property
     def _any_backend(self) -> Backend[Any]:
@@ -718,23 +1023,26 @@ class BioGPT:
             raise ConfigError(f"the bundle has a {head.kind} head, not one for {kind}: use {_METHODS[head.kind]}")
         return head
 
-    def _scored(self, text: str, prompt: Prompt, config: GenerationConfig) -> Score:
-        targets = self._encode(text, config)[1:]
-        if not targets:
-            raise PromptError("the text is empty: there is nothing to score")
-        prompt_ids, shared = self._encode_whole(prompt, config, None, "shorten the prompt")
-        advice = "score it in parts, each behind the end of the one before as its prompt"
-        fit((*prompt_ids, *targets), self._backend.max_positions, config, advice, "the text with its prompt")
-        return score_text(self._backend, self.tokenizer, (prompt_ids, shared), text, targets, config)
-
-    def _choose(self, encoded: Sequence[_Encoded], choices: Sequence[str], *, ends: bool) -> list[Choices]:
-        end_tokens = self.manifest.end_token_ids if ends else ()
+    def _choose(
+        self, call: BulkCall[Choices], encode: Callable[[Any], _Encoded], choices: Sequence[str], *, ends: bool
+    ) -> list[Choices | BioGptError]:
+        backend, end_tokens = self._backend, self.manifest.end_token_ids if checks.flag("ends", ends) else ()
         if ends and not end_tokens:
             raise ConfigError("ends is True, but no token ends this model's texts: leave it out")
         token_ids = check_choices("choices", choices, self._continuation_ids)
-        return choices_after_each(self._backend, encoded, choices, token_ids, end_tokens)
+        room = sum(map(len, token_ids))
+        together = _BATCHES_TOGETHER * backend.default_batch_size if backend.scores_prompts_together else 1
+        work = Work[Any, _Encoded, Choices](
+            lambda _, prompt: encode(prompt),
+            size=lambda ready: Size(len(ready[0]), len(ready[0]) + room),
+            answer=lambda batch: choices_after_each(backend, batch, choices, token_ids, end_tokens),
+            limits=BatchLimits(together, most_cached_tokens(self.manifest)),
+        )
+        return call.results(work)
 
     def _configure(self, config: GenerationConfig | None, settings: Mapping[str, Any]) -> GenerationConfig:
+        if config is not None and not isinstance(config, GenerationConfig):
+            raise ConfigError(f"config is of type {type(config).__name__}: give a GenerationConfig")
         config = config_with_defaults(self._defaults, settings) if config is None else config.replace(**settings)
         config = with_end_tokens(config, self.manifest)
         config.check_vocabulary(self.tokenizer.vocab_size)
@@ -748,8 +1056,8 @@ class BioGPT:
     def _continuation_ids(self, text: str) -> list[int]:
         return self.tokenizer.encode(text)[1:]
 
-    def _encode_prompt(self, prompt: Prompt, config: GenerationConfig, prefix: Prefix[Any] | None) -> _Encoded:
-        self._check_prefix(prefix)
+    def _encode_prompt(self, prompt: object, config: GenerationConfig, prefix: Prefix[Any] | None) -> _Encoded:
+        prompt = as_prompt(prompt)
         if isinstance(prompt, Prefix):
             self._check_prefix(prompt)
             return prompt.ids, prompt
@@ -766,44 +1074,130 @@ class BioGPT:
         if prefix is not None and not (isinstance(prefix, Prefix) and prefix.is_of(self._backend)):
             raise ConfigError("prefix was not made by this model: make one with its method `prefix`")
 
-    def _requests(self, encoded: Sequence[_Encoded], config: GenerationConfig, allowed: Allowed) -> list[Request]:
-        rules = allowed_rules(
-            allowed, len(encoded), lambda texts: self.continuations(texts, eos_token_id=config.end_token_ids or None)
+    def _rules(self, allowed: Allowed, count: int, config: GenerationConfig) -> list[AllowedTokens | None]:
+        return allowed_rules(
+            allowed, count, lambda texts: self.continuations(texts, eos_token_id=config.end_token_ids or None)
         )
-        requests = []
-        rows = zip(encoded, rules, seeds(config, len(encoded)), strict=True)
-        for (prompt_ids, prefix), rule, seed in rows:
-            ids = fit(prompt_ids, self._backend.max_positions, config)
-            room = room_for_new_tokens(ids, self._backend.max_positions, config)
-            dropped = len(prompt_ids) - len(ids)
-            requests.append(
-                build_request(
-                    self.tokenizer, ids, room, config, prefix=prefix, rule=rule, seed=seed, dropped_tokens=dropped
-                )
-            )
-        return requests
 
-    def _answer(
+    def _ready(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        encode: Callable[[Any], _Encoded],
+        prompt: object,
+        config: GenerationConfig,
+        rule: AllowedTokens | None,
+        seed: int | None,
+    ) -> _ReadyPrompt:
+        start = perf_counter()
+        prompt_ids, prefix = encode(prompt)
+        ids = fit(prompt_ids, self._backend.max_positions, config)
+        return _ReadyPrompt(ids, prefix, rule, seed, perf_counter() - start, len(prompt_ids) - len(ids))
+
+    def _request(self, ready: _ReadyPrompt, config: GenerationConfig) -> Request:
+        room = room_for_new_tokens(ready.ids, self._backend.max_positions, config)
+        return build_request(
+            self.tokenizer,
+            ready.ids,
+            room,
+            config,
+            prefix=ready.prefix,
+            rule=ready.rule,
+            seed=ready.seed,
+            dropped_tokens=ready.dropped,
+        )
+
+    def _streamed(
+        self,
+        prompts: Prompt | Iterable[Prompt],
+        config: GenerationConfig,
+        prefix: Prefix[Any] | None,
+        allowed: Allowed,
+        cancel: threading.Event | None,
+    ) -> TextStream | BatchStream:
+        start = perf_counter()
+        if config.do_sample and config.num_return_sequences > 1:
+            raise ConfigError(
+                f"num_return_sequences is {config.num_return_sequences}, but a stream is one text for each prompt: set "
+                "it to 1, or use generate"
+            )
+        limits = Limits(config.max_time, cancel)
+        self._check_prefix(prefix)
+        items = [prompts] if isinstance(prompts, str | Prefix) else list(iterable_of("prompts", prompts))
+        if not items:
+            raise PromptError("the list of prompts is empty: give at least one")
+        settled = zip(items, self._rules(allowed, len(items), config), seeds(config, len(items)), strict=True)
+        requests = [
+            self._request(self._ready(lambda each: self._encode_prompt(each, config, prefix), *one), config)
+            for one in ((prompt, config, rule, seed) for prompt, rule, seed in settled)
+        ]
+        finish = partial(self._built, config=config, tokenize_seconds=perf_counter() - start)
+        rows = []
+        for request in requests:
+            prompt_ids = request.states[0].prompt_ids
+            text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
+            rows.append(StreamedRow(request, text, finish))
+        batch = BatchStream(run_search(self._backend, requests, config, limits), rows, limits)
+        return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
+
+    def _answer(  # noqa: PLR0913 -- what a call of `generate` says
+        self,
+        prompts: Prompt | Iterable[Prompt],
         config: GenerationConfig,
         limits: Limits,
         prefix: Prefix[Any] | None,
         allowed: Allowed,
-    ) -> Generation | list[Generation]:
-        start = perf_counter()
-        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
-        requests = self._requests(encoded, config, allowed)
-        tokenize_seconds = perf_counter() - start
-        generations = self._generate(requests, config, limits, tokenize_seconds=tokenize_seconds)
-        return generations[0] if isinstance(prompts, str | Prefix) else generations
+        *,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+    ) -> Any:
+        self._check_prefix(prefix)
+        call = BulkCall[Generation]("prompts", prompts, (str, Prefix), on_error=on_error, progress=progress)
+        found = self._generate(
+            call, lambda prompt: self._encode_prompt(prompt, config, prefix), config, allowed, limits
+        )
+        return found[0] if call.is_single else found
 
     def _generate(
-        self, requests: Sequence[Request], config: GenerationConfig, limits: Limits, *, tokenize_seconds: float
-    ) -> list[Generation]:
-        for _ in run_search(self._backend, requests, config, limits):
-            pass
-        return [self._built(request, config, tokenize_seconds) for request in requests]
+        self,
+        call: BulkCall[Generation],
+        encode: Callable[[Any], _Encoded],
+        config: GenerationConfig,
+        allowed: Allowed,
+        limits: Limits,
+    ) -> list[Generation | BioGptError]:
+        backend = self._backend
+        # A rule or a seed for each prompt needs their number.
+        count = call.hold() if isinstance(allowed, list | tuple) or isinstance(config.seed, tuple) else 1
+        rules, numbers = self._rules(allowed, count, config), seeds(config, count)
+        rows = config.num_return_sequences if config.do_sample else config.num_beams
+
+        def ready(index: int, prompt: object) -> _ReadyPrompt:
+            own = index if count > 1 else 0
+            return self._ready(encode, prompt, config, rules[own], numbers[own])
+
+        def answer(batch: Sequence[_ReadyPrompt]) -> list[Generation]:
+            requests = [self._request(one, config) for one in batch]
+            for _ in run_search(backend, requests, config, limits):
+                pass
+            seconds = sum(one.seconds for one in batch)
+            return [self._built(each, config, seconds) for each in requests]
+
+        def size(one: _ReadyPrompt) -> Size:
+            length = len(one.ids)
+            return Size(length, rows * (length + room_for_new_tokens(one.ids, backend.max_positions, config)))
+
+        work = Work[Any, _ReadyPrompt, Generation](
+            ready,
+            size=size,
+            answer=answer,
+            limits=BatchLimits(
+                max(1, _BATCHES_TOGETHER * backend.default_batch_size // rows), most_cached_tokens(self.manifest)
+            ),
+        )
+        return call.results(work)
 
     def _built(self, request: Request, config: GenerationConfig, tokenize_seconds: float) -> Generation:
         return build_generation(self._opened, self.tokenizer, request, config, tokenize_seconds=tokenize_seconds)
+
+
+def _is_vector(value: object) -> TypeGuard[Vector]:
+    return isinstance(value, np.ndarray)

@@ -39,3 +39,7 @@ CLOSED = "the model was closed: load the bundle again"
 
 class ModelClosedError(BioGptError, RuntimeError):
     """Error for the use of a model that was closed; load the bundle again."""
+
+
+class CancelledError(BioGptError, RuntimeError):
+    """Error for an item of a call that the caller cancelled before the item was answered."""

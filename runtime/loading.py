@@ -1,5 +1,6 @@
 """Loading of a bundle: from a folder to a model that generates."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
 from biogpt_onnx.runtime.ort.cores import threads_in_words
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
@@ -39,10 +40,10 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         threads=threads,
         prepack=prepack,
         share_weights=share_weights,
-        cache_folder=None if cache_folder is None else Path(cache_folder),
+        cache_folder=None if cache_folder is None else _path("cache_folder", cache_folder),
         warm_up=warm_up,
     )
-    folder = Path(folder)
+    folder = _path("folder", folder)
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     tokenizer = open_tokenizer(folder, manifest)
@@ -78,3 +79,10 @@ def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
             f"{manifest.architecture.vocab_size:,}: export the bundle again"
         )
     return tokenizer
+
+
+def _path(name: str, given: object) -> Path:
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise ConfigError(f"{name} is {given!r}: give the path of a folder")
+    return Path(path)

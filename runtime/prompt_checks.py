@@ -15,21 +15,15 @@ TRUNCATE = 'shorten it, or set truncation to "left" or "right"'
 """Remedy for a prompt that is too long to be continued."""
 
 
-def as_list(prompts: object) -> list[str | Prefix[Any]]:
-    """Returns one prompt or several as a list.
+def as_prompt(prompt: object) -> str | Prefix[Any]:
+    """Returns a prompt after checking that it is a string or a prefix.
 
     Raises:
-        PromptError: a prompt is neither a string nor a prefix, or there is no prompt.
+        PromptError: the prompt is neither.
     """
-    items = [prompts] if isinstance(prompts, str | Prefix) else prompts
-    if isinstance(items, bytes) or not isinstance(items, Sequence):
-        raise PromptError(f"prompts are of type {type(prompts).__name__}: give a string or a list of strings")
-    for item in items:
-        if not isinstance(item, str | Prefix):
-            raise PromptError(f"a prompt is of type {type(item).__name__}: give a string")
-    if not items:
-        raise PromptError("the list of prompts is empty: give at least one")
-    return list(items)
+    if not isinstance(prompt, str | Prefix):
+        raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a string")
+    return prompt
 
 
 def as_text(text: object) -> str:
@@ -43,57 +37,35 @@ def as_text(text: object) -> str:
     return text
 
 
-def as_texts(texts: object) -> list[str]:
-    """Returns one text or several as a list.
+def check_truncation(truncation: object) -> None:
+    """Refuses an unknown handling of a text that is too long.
 
     Raises:
-        PromptError: a text is not a string, or there is no text.
+        ConfigError: there is no such truncation.
     """
-    items = [texts] if isinstance(texts, str) else texts
-    if isinstance(items, bytes) or not isinstance(items, Sequence):
-        raise PromptError(f"texts are of type {type(texts).__name__}: give a string or a list of strings")
-    if not items:
-        raise PromptError("the list of texts is empty: give at least one")
-    return [as_text(item) for item in items]
+    if not isinstance(truncation, str) or truncation not in get_args(Truncation):
+        raise ConfigError(f'truncation is {truncation!r}: give "error" or "right"')
 
 
-def fit_text(ids: Sequence[int], max_positions: int, truncation: object, number: int) -> tuple[int, ...]:
+def fit_text(ids: Sequence[int], max_positions: int, truncation: Truncation) -> tuple[int, ...]:
     """Returns the ids of a text within the model's positions, without its last tokens if they may be dropped.
 
     Args:
         ids: `</s>` and the text's tokens.
         max_positions: most tokens that the model reads.
         truncation: "error" to refuse a text that is too long, "right" to drop its last tokens.
-        number: number of the text in the call, counted from 1, for the error.
 
     Raises:
         PromptError: the text has no tokens, or too many.
-        ConfigError: there is no such truncation.
     """
-    if truncation not in get_args(Truncation):
-        raise ConfigError(f'truncation is {truncation!r}: give "error" or "right"')
     if len(ids) == 1:
-        raise PromptError(f"text {number} holds no words: leave it out")
+        raise PromptError("the text holds no words: leave it out")
     if len(ids) > max_positions and truncation == "error":
         raise PromptError(
-            f"text {number} has {len(ids):,} tokens, the model {max_positions:,} positions: shorten it, or set "
+            f"the text has {len(ids):,} tokens, the model {max_positions:,} positions: shorten it, or set "
             'truncation to "right" to drop its end'
         )
     return tuple(ids[:max_positions])
-
-
-def check_batch(batch: object, vocab_size: int) -> list[tuple[int, ...]]:
-    """Returns several sequences of token ids as plain integers.
-
-    Raises:
-        PromptError: there are no sequences, or one is empty, or holds anything but ids of the vocabulary.
-    """
-    rows = plain_sequence(batch)
-    if rows is None:
-        raise PromptError(f"token ids are of type {type(batch).__name__}: give a list of lists of whole numbers")
-    if not rows:
-        raise PromptError("the list of prompts is empty: give at least one")
-    return [check_ids(ids, vocab_size) for ids in rows]
 
 
 def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:

@@ -1,3 +1,4 @@
+import json
 import re
 import runpy
 import sys
@@ -110,6 +111,44 @@ def test_relations_names_a_bad_row_and_goes_on(run: Run, mini_bundle: Path, tmp_
     bad, good = run("relations", mini_bundle, path)
     assert bad.startswith("line 1: line 2 is neither a title nor an abstract")
     assert good.startswith("2: ")
+
+
+def test_samples_gives_each_prompt_its_samples_and_a_bad_one_its_error(
+    run: Run, mini_bundle: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_text("Aspirin inhibits\n\n" + "the " * 2000 + "\nLithium\n", encoding="utf-8")
+    first, bad, last = map(json.loads, run("samples", mini_bundle, path, "--max-new-tokens", 4))
+    assert [first["prompt"], last["prompt"]] == ["Aspirin inhibits", "Lithium"]
+    assert len(first["samples"]) == len(last["samples"]) == 4
+    assert len(set(first["samples"])) > 1
+    assert bad["error"].startswith("a prompt has 2,")
+
+
+def test_samples_makes_two_hundred_prompts(run: Run, mini_bundle: Path) -> None:
+    lines = run("samples", mini_bundle, "--samples", 1, "--max-new-tokens", 1)
+    assert len({json.loads(line)["prompt"] for line in lines}) == 200
+
+
+def test_data_frame_to_parquet_writes_relations_and_names_rows_without_a_text(
+    run: Run, mini_bundle: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pandas")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table, output = tmp_path / "abstracts.csv", tmp_path / "relations.parquet"
+    table.write_text(
+        "pmid,title,abstract\n7,,Lithium caused tremor in two patients.\n8,A title alone,\n"
+        "9,Seizures by cocaine,Cocaine caused seizures.\n",
+        encoding="utf-8",
+    )
+    assert run("data_frame_to_parquet", mini_bundle, table, output) == ["8: the document is empty: give it a text"]
+    rows = parquet.read_table(output).to_pylist()
+    texts = {"7": "Lithium caused tremor in two patients.", "9": "Seizures by cocaine Cocaine caused seizures."}
+    assert {row["pmid"] for row in rows} <= set(texts)
+    assert rows
+    for row in rows:
+        assert texts[row["pmid"]][row["head_start"] : row["head_end"]] == row["head"]
+        assert row["score"] < 0
 
 
 def test_own_task_answers_with_one_of_its_labels(run: Run, mini_bundle: Path) -> None:

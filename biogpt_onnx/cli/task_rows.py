@@ -14,33 +14,24 @@ from typing import Any
 from biogpt_onnx.cli.arguments.entities import FileCensus
 from biogpt_onnx.cli.arguments.inputs import Input, task_input
 from biogpt_onnx.cli.arguments.outputs import output_file
+from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.opening.source import is_stream
-from biogpt_onnx.files.output import open_results
+from biogpt_onnx.files.output import Results, open_results
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat, WholeFile
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
+from biogpt_onnx.runtime.bulk.answering import Outcome, answer_all
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import BioGptError
-from biogpt_onnx.tasks import (
-    Document,
-    Prepared,
-    Reading,
-    RunnableTask,
-    answer_document,
-    prepare_for,
-    prompts_for,
-)
+from biogpt_onnx.runtime.errors import BioGptError, DocumentError
+from biogpt_onnx.tasks import Document, Reading, RunnableTask
 from biogpt_onnx.tasks.definitions.identity import task_identity
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
-
-_BATCHES_AT_ONCE = 4
-"""Batches between two writes of the journal: the most that an interruption costs."""
+from biogpt_onnx.tasks.streaming.work import work_on_documents
 
 _READ = ("file", "bundle", "labels", "lexicon")
 """The options that name what is read."""
@@ -97,16 +88,15 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
             restart=options.restart or from_stream,
             overwrite=options.overwrite,
         ) as results,
+        noting_interruption(lambda: _how_to_go_on(results, runner.done, from_stream=from_stream)),
         Progress(task.name, estimate=True) as progress,
     ):
-        done, runner.failed = results.done, results.failed
+        runner.done, runner.failed = results.done, results.failed
         results.skip_done(rows)
         for block in runner.blocks(rows):
             results.add(block)
             runner.report(block)
-            done += len(block)
-            if total:
-                progress(done, total)
+            progress(runner.done, total or None)
         results.finish()
     if census is not None and from_stream:
         census.warn()
@@ -120,6 +110,17 @@ def _read_paths(options: argparse.Namespace, names: Iterable[str]) -> list[Path]
     return [*found, Path(task)] if task is not None and task.lower().endswith(SUFFIX) else found
 
 
+def _how_to_go_on(results: Results, done: int, *, from_stream: bool) -> str | None:
+    """Returns the note about the results of an interrupted run; None where there are none yet."""
+    if not done:
+        return None
+    if results.journal is None:
+        return f"{done:,} results are written; with -o FILE, an interrupted run on a file goes on where it was"
+    if from_stream:
+        return "a run on standard input cannot go on where it was, and begins anew; one on a file can"
+    return f"{done:,} results are kept in {results.journal}: the same command goes on behind them"
+
+
 def _rows(source: Input) -> Iterator[Row]:
     return read_documents(source.name, source.format, source.columns)
 
@@ -128,6 +129,7 @@ class _Runner:
     """Runs a task on rows, block by block.
 
     Attributes:
+        done: Number of rows that are written so far.
         failed: Number of rows without a result so far.
     """
 
@@ -139,26 +141,21 @@ class _Runner:
         reading: Reading,
         completed: Callable[[Document], Document],
     ) -> None:
-        self.failed = 0
-        self._batch_size, self._free = options.batch_size, options.free
-        self._task, self._model, self._reading, self._completed = task, model, reading, completed
+        self.done, self.failed = 0, 0
+        self._completed = completed
+        self._work = work_on_documents(
+            task, model, self._document_of, reading, batch_size=options.batch_size, free=options.free
+        )
 
     def blocks(self, rows: Iterable[Row]) -> Iterator[list[tuple[Row, object]]]:
         """Yields blocks of rows, each row with a result, an error, or None for a bad row."""
-        window = self._batch_size * _BATCHES_AT_ONCE
-        pairs = run_in_batches(rows, window, self._run, self._batch_size)
-        while block := list(islice(pairs, window)):
-            yield [(self._asked(row), result) for row, result in block]
-
-    def _asked(self, row: Row) -> Row:
-        """Returns a row with the question that was asked, for outputs that show it."""
-        document = row.document
-        if document is None:
-            return row
-        return replace(row, document=replace(document, question=self._completed(document).question))
+        outcomes = answer_all(self._work, rows, lambda _, __, error: error)
+        while block := list(islice(outcomes, self._work.limits.window)):
+            yield [self._answered(outcome) for outcome in block]
 
     def report(self, block: Sequence[tuple[Row, object]]) -> None:
-        """Counts the rows without a result, and names them on standard error."""
+        """Counts the rows that are written, and names those without a result on standard error."""
+        self.done += len(block)
         for row, result in block:
             problem = row.problem if row.document is None else result
             if isinstance(problem, str | BioGptError):
@@ -166,38 +163,18 @@ class _Runner:
                 with suppress(OSError):
                     print(f"warning: line {row.line}: {problem}", file=sys.stderr, flush=True)
 
-    def _run(self, documents: Sequence[Document]) -> list[object]:
-        if self._reading.too_long == "windows":
-            return [self._read_in_windows(document) for document in documents]
-        ready = [self._prepared(document) for document in documents]
-        good = [one for one in ready if isinstance(one, Prepared)]
-        answers = iter(self._answers(good))
-        return [next(answers) if isinstance(one, Prepared) else one for one in ready]
+    def _document_of(self, row: Row) -> Document:
+        if row.document is None:
+            raise DocumentError(str(row.problem))
+        return self._completed(row.document)
 
-    def _read_in_windows(self, document: Document) -> object:
-        try:
-            prompts = prompts_for(self._task, self._model, self._completed(document), self._reading)
-            return answer_document(self._task, self._model, prompts, self._batch_size, free=self._free)
-        except BioGptError as error:
-            return error
-
-    def _prepared(self, document: Document) -> Prepared | BioGptError:
-        try:
-            return prepare_for(self._task, self._model, self._completed(document), self._reading)
-        except BioGptError as error:
-            return error
-
-    def _answers(self, good: Sequence[Prepared]) -> Sequence[object]:
-        if not good:
-            return []
-        try:
-            return self._task.answer(self._model, good, free=self._free)
-        except BioGptError as error:
-            if len(good) == 1:
-                return [error]
-            # One document causes the error, or all together are too large: the others still get their results.
-            half = len(good) // 2
-            return [*self._answers(good[:half]), *self._answers(good[half:])]
+    def _answered(self, outcome: Outcome[Row, object]) -> tuple[Row, object]:
+        row = outcome.item
+        if row.document is None:
+            return row, None
+        # Outputs that show the question show the one that was asked.
+        asked = replace(row.document, question=self._completed(row.document).question)
+        return replace(row, document=asked), outcome.result if outcome.error is None else outcome.error
 
 
 def _identity(

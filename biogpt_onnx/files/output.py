@@ -20,10 +20,12 @@ class Results(Protocol):
     Attributes:
         done: Number of rows whose results an interrupted run has already written; `skip_done` skips them.
         failed: Number of those rows whose results are errors.
+        journal: The file that keeps the results if the run is interrupted; None for none.
     """
 
     done: int
     failed: int
+    journal: Path | None
 
     def skip_done(self, rows: Iterator[Row]) -> None:
         """Takes the rows whose results are there already.
@@ -98,6 +100,7 @@ class _JournaledResults:
         self._format = output_format
         self.done = journal.done
         self.failed = journal.failed
+        self.journal: Path | None = journal.path
 
     def skip_done(self, rows: Iterator[Row]) -> None:
         for line in self._journal.lines():
@@ -123,6 +126,7 @@ class _StreamedResults:
         self._format = output_format
         self.done = 0
         self.failed = 0
+        self.journal: Path | None = None
         self._stream.write(output_format.header())
 
     def skip_done(self, rows: Iterator[Row]) -> None:

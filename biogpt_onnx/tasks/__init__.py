@@ -39,9 +39,9 @@ from biogpt_onnx.tasks.running import (
     combined,
     prepare_for,
     prompts_for,
-    run,
 )
 from biogpt_onnx.tasks.spec import Evaluation, SpecifiedTask, TaskSpec
+from biogpt_onnx.tasks.streaming.stream import StreamItem, run, stream
 
 __all__ = [
     "BC5CDR",
@@ -75,6 +75,7 @@ __all__ = [
     "Source",
     "Span",
     "SpecifiedTask",
+    "StreamItem",
     "Task",
     "TaskSpec",
     "TooLong",
@@ -87,5 +88,6 @@ __all__ = [
     "prompts_for",
     "register",
     "run",
+    "stream",
     "task_spec",
 ]

@@ -1,27 +1,24 @@
-"""Running a task: documents in, results out."""
+"""The steps of running a task: check the bundle, build prompts, answer them, combine windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from typing import Any, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
 
+from biogpt_onnx.runtime.bulk.call import iterable_of
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.tasks.bundle_check import check_bundle
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import (
-    WINDOW_TOKENS,
     Prepared,
     PromptBuilder,
     Reading,
-    TooLong,
     build_prompt,
 )
 from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.prompts.windows import build_prompts
 from biogpt_onnx.tasks.registry import resolved
-from biogpt_onnx.tasks.results import TaskResult
 
 TaskName: TypeAlias = str | PathLike[str]
 """The name of a task, or the path of a TOML file that defines one."""
@@ -31,7 +28,7 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
 class RunnableTask(Protocol[ResultT_co]):
-    """A task that `run` accepts."""
+    """A task that `run` and `stream` accept."""
 
     @property
     def name(self) -> str:
@@ -68,78 +65,7 @@ class CombiningTask(RunnableTask[ResultT], Protocol[ResultT]):
 
 _DEFAULT_READING = Reading()
 
-
-@overload
-def run(
-    task: TaskName,
-    model: BioGPT,
-    documents: Sequence[Document | str],
-    *,
-    free: bool = ...,
-    too_long: TooLong = ...,
-    normalize_punctuation: bool = ...,
-    window_tokens: int = ...,
-    max_source_tokens: int | None = ...,
-) -> list[Any]: ...
-
-
-@overload
-def run(
-    task: RunnableTask[ResultT],
-    model: BioGPT,
-    documents: Sequence[Document | str],
-    *,
-    free: bool = ...,
-    too_long: TooLong = ...,
-    normalize_punctuation: bool = ...,
-    window_tokens: int = ...,
-    max_source_tokens: int | None = ...,
-) -> list[ResultT]: ...
-
-
-def run(  # noqa: PLR0913 -- what, by whom, on what, and five settings
-    task: RunnableTask[ResultT] | TaskName,
-    model: BioGPT,
-    documents: Sequence[Document | str],
-    *,
-    free: bool = False,
-    too_long: TooLong = "error",
-    normalize_punctuation: bool = False,
-    window_tokens: int = WINDOW_TOKENS,
-    max_source_tokens: int | None = None,
-) -> list[ResultT]:
-    """Runs a task on several documents, which are decoded together.
-
-    Args:
-        task: The task, its name, or the path of a TOML file that defines it.
-        model: A bundle of a checkpoint that was fine-tuned for the task.
-        documents: The documents; a string is a document's text.
-        free: Lets the model generate any text; by default relations consist of the document's own words, and labels
-            are of the known set.
-        too_long: Handling of documents that are too long: "error", "cut" to read up to the last sentence that fits, or
-            "windows" to read all of it in overlapping windows and to combine their results.
-        normalize_punctuation: Reads typographic punctuation that the vocabulary lacks as ASCII.
-        window_tokens: The most tokens of a window's prompt.
-        max_source_tokens: The most tokens of a source; a document with more is too long. None for as many as fit.
-
-    Returns:
-        The results in the order of the documents. Those of `biogpt_onnx.tasks.results` know their documents.
-
-    Raises:
-        ConfigError: The bundle is for another task, or a setting has a bad value.
-        PromptError: A document is empty or too long, or there are none.
-    """
-    task = resolved(task)
-    check_task(task, model)
-    reading = Reading(too_long, normalize_punctuation, window_tokens, max_source_tokens)
-    if isinstance(documents, str | Document) or not documents:
-        raise PromptError("give a list of at least one document")
-    if too_long == "windows":
-        results = [_read_in_windows(task, model, one, reading, free=free) for one in documents]
-    else:
-        prepared = [prepare_for(task, model, one, reading) for one in documents]
-        results = list(task.answer(model, prepared, free=free))
-    return [_of_document(*pair) for pair in zip(results, documents, strict=True)]
+_MOST_TOGETHER = 1_000_000
 
 
 @overload
@@ -168,8 +94,14 @@ def answer_document(
         ConfigError: There are several, and the task does not say how their results are combined.
     """
     task = resolved(task)
+    _check_arguments(task, model)
+    check_batch_size(batch_size)
+    iterable_of("prompts", prompts)
     batches, results = iter(prompts), list[ResultT]()
     while batch := list(islice(batches, batch_size)):
+        for prompt in batch:
+            if not isinstance(prompt, Prepared):
+                raise PromptError(f"a prompt is of type {type(prompt).__name__}: give what prompts_for returns")
         if len(results) + len(batch) > 1:
             # Before any work is done.
             _check_combining(task)
@@ -191,6 +123,9 @@ def combined(task: RunnableTask[ResultT] | TaskName, results: Sequence[ResultT])
     Raises:
         ConfigError: There are several, and the task does not say how they are combined.
     """
+    given: object = results
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence) or not given:
+        raise ConfigError(f"results are {given!r}: give a list of at least one")
     if len(results) == 1:
         return results[0]
     combining: CombiningTask[ResultT] = _check_combining(resolved(task))
@@ -203,24 +138,6 @@ def _check_combining(task: RunnableTask[ResultT]) -> CombiningTask[ResultT]:
     return task
 
 
-def _of_document(result: ResultT, document: Document | str) -> ResultT:
-    """Returns a result that knows its document, if it has a place for it."""
-    if not isinstance(result, TaskResult):
-        return result
-    return replace(result, document=_document(document))
-
-
-def _document(document: Document | str) -> Document:
-    return Document(document) if isinstance(document, str) else document
-
-
-def _read_in_windows(
-    task: RunnableTask[ResultT], model: BioGPT, document: Document | str, reading: Reading, *, free: bool
-) -> ResultT:
-    prompts = prompts_for(task, model, document, reading)
-    return answer_document(task, model, prompts, model.default_batch_size, free=free)
-
-
 def check_task(task: RunnableTask[object] | TaskName, model: BioGPT) -> None:
     """Refuses a bundle that is for another task.
 
@@ -228,6 +145,7 @@ def check_task(task: RunnableTask[object] | TaskName, model: BioGPT) -> None:
         ConfigError: The bundle is for another task; the message names both.
     """
     task = resolved(task)
+    _check_arguments(task, model)
     check_bundle(model.manifest, task.name, task.soft_prompt_size)
 
 
@@ -251,6 +169,21 @@ def prepare_for(
     return build_prompt(_builder(resolved(task), model, document, reading))
 
 
+def prepare_unless_long(
+    task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading
+) -> Prepared | None:
+    """Builds a document's prompt for a task, or returns None for a document that is read in windows.
+
+    Raises:
+        PromptError: The document is empty or of another type, or too long and not to be read in windows.
+    """
+    if reading.too_long != "windows":
+        return prepare_for(task, model, document, reading)
+    builder = _builder(task, model, document, reading)
+    whole = builder.whole()
+    return whole if builder.fits(whole) else None
+
+
 def prompts_for(
     task: RunnableTask[object] | TaskName, model: BioGPT, document: Document | str, reading: Reading = _DEFAULT_READING
 ) -> Iterator[Prepared]:
@@ -262,14 +195,44 @@ def prompts_for(
     return build_prompts(_builder(resolved(task), model, document, reading))
 
 
-def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
+def as_document(document: object) -> Document:
+    """Returns a document; a string is a document's text.
+
+    Raises:
+        PromptError: It is of another type.
+    """
     if not isinstance(document, Document | str):
         raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
+    return Document(document) if isinstance(document, str) else document
+
+
+def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
+    _check_arguments(task, model)
+    if not isinstance(reading, Reading):
+        raise ConfigError(f"reading is of type {type(reading).__name__}: give a Reading")
     return PromptBuilder(
         model,
-        _document(document),
+        as_document(document),
         task.source,
         reading,
         soft_prompt=task.soft_prompt_size != 0,
         least_new_tokens=task.least_new_tokens,
     )
+
+
+def check_batch_size(batch_size: object) -> None:
+    """Refuses what is no number of documents.
+
+    Raises:
+        ConfigError: The batch size is no whole number from 1 to 1,000,000.
+    """
+    if type(batch_size) is not int or not 1 <= batch_size <= _MOST_TOGETHER:
+        raise ConfigError(f"batch_size is {batch_size!r}: give a whole number from 1 to {_MOST_TOGETHER:,}")
+
+
+def _check_arguments(task: object, model: object) -> None:
+    # Not by class: a task of one's own has the members of `RunnableTask`, and a test's model those that it needs.
+    if not all(hasattr(task, name) for name in ("name", "source", "answer")) or isinstance(task, type):
+        raise ConfigError(f"task is of type {type(task).__name__}: give a task, such as tasks.BC5CDR")
+    if not hasattr(model, "manifest") or not hasattr(model, "tokenizer"):
+        raise ConfigError(f"model is of type {type(model).__name__}: give what biogpt_onnx.load returns")

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import SupportsIndex
 
-from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.tokenizer import moses
 from biogpt_onnx.runtime.tokenizer.added_tokens import AddedToken, AddedTokenSplitter, read_added_tokens
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD, BytePairEncoder
@@ -141,6 +141,7 @@ class BioGptTokenizer:
         """
         spans: list[TokenSpan] = []
         end = 0
+        _check_flag("normalize_punctuation", normalize_punctuation)
         for part, token_id in self._parts(text, special_tokens=special_tokens, normalize_punctuation=False):
             start = text.index(part, end)
             end = start + len(part)
@@ -172,6 +173,7 @@ class BioGptTokenizer:
             PromptError: an id is outside the vocabulary.
         """
         numbers = self._checked_ids(ids)
+        _check_flag("skip_special_tokens", skip_special_tokens)
         skipped = self._skipped if skip_special_tokens else frozenset()
         detokenizer = Detokenizer()
         text = "".join([_text(self._symbols[number]) for number in numbers if number not in skipped])
@@ -210,7 +212,13 @@ class BioGptTokenizer:
         return symbol if token_id in self._skipped else unescaped(_text(symbol))
 
     def symbol_to_id(self, symbol: str) -> int:
-        """Returns the id of a symbol; that of `<unk>` for a string that is none. The soft prompt has no symbols."""
+        """Returns the id of a symbol; that of `<unk>` for a string that is none. The soft prompt has no symbols.
+
+        Raises:
+            PromptError: `symbol` is not a string.
+        """
+        if not isinstance(symbol, str):
+            raise PromptError(f"a symbol must be a string, is {type(symbol).__name__}")
         return self._ids.get(symbol, UNK_ID)
 
     def text_of(self, ids: Iterable[int]) -> str:
@@ -247,6 +255,8 @@ class BioGptTokenizer:
         """Returns the parts of a text, each with its id if it is a token of its own."""
         if not isinstance(text, str):
             raise PromptError(f"a text must be a string, is {type(text).__name__}")
+        _check_flag("special_tokens", special_tokens)
+        _check_flag("normalize_punctuation", normalize_punctuation)
         parts = (self._added_and_special if special_tokens else self._added).split(text)
         if not normalize_punctuation:
             return parts
@@ -298,3 +308,8 @@ def _behind(symbols: Sequence[str], added_tokens: Sequence[AddedToken]) -> list[
 
 def _text(symbol: str) -> str:
     return symbol.replace(" ", "").replace(END_OF_WORD, " ")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} is of type {type(value).__name__}: give True or False")

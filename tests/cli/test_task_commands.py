@@ -706,3 +706,63 @@ def test_a_run_that_goes_on_remembers_the_rows_without_an_answer(mini_bundle: Pa
     process.communicate()
     assert main(relations(mini_bundle, path, "-o", out, "--batch-size", "1")) == 1
     assert len(records(out.read_text(encoding="utf-8"))) == 31
+
+
+def interrupted_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate_ids, begun = BioGPT.generate_ids, []
+
+    def generate_some(model: BioGPT, *given: Any, **more: Any) -> Any:
+        begun.append(None)
+        if len(begun) > batches:
+            raise KeyboardInterrupt
+        return generate_ids(model, *given, **more)
+
+    monkeypatch.setattr(BioGPT, "generate_ids", generate_some)
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = lines(tmp_path / "rows.txt", [f"Lithium caused tremor {number} times." for number in range(6)])
+    output = tmp_path / "out.jsonl"
+    arguments = relations(mini_bundle, path, "-o", output, "--batch-size", "1")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupted_after(5, patch)
+        assert main(arguments) == 130
+    journal = tmp_path / "out.jsonl.journal.jsonl"
+    expected = f"note: 4 results are kept in {journal}: the same command goes on behind them\n"
+    assert capsys.readouterr().err == expected
+    assert main(arguments) == 0
+    assert [record["line"] for record in records(output.read_text())] == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_interrupted_run_without_a_file_says_what_would_help(
+    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = lines(tmp_path / "rows.txt", [f"Lithium caused tremor {number} times." for number in range(6)])
+    for batches, note in ((5, "note: 4 results are written; with -o FILE, an interrupted run"), (0, "")):
+        with pytest.MonkeyPatch.context() as patch:
+            interrupted_after(batches, patch)
+            assert main(relations(mini_bundle, path, "--batch-size", "1")) == 130
+        captured = capsys.readouterr()
+        assert captured.err.startswith(note)
+        assert len(captured.err.splitlines()) == (1 if note else 0)
+        assert len(records(captured.out)) == (4 if note else 0)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_the_progress_of_a_file_and_of_a_stream(
+    mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = lines(tmp_path / "rows.txt", [f"Lithium {number}." for number in range(6)])
+    for name, shows in ((path, "\rembed:  66 %"), ("-", "\rembed: 4\x1b")):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stderr", terminal)
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+        monkeypatch.setattr(CpuBackend, "default_batch_size", 1)
+        assert main(["embed", str(mini_bundle), str(name), "-o", str(tmp_path / "out.npy"), "--overwrite"]) == 0
+        assert shows in terminal.getvalue()

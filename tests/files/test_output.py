@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from biogpt_onnx.files.annotations import RelationSchema
-from biogpt_onnx.files.batching import run_in_batches
 from biogpt_onnx.files.bioc.xml_writer import BioC
 from biogpt_onnx.files.journal.journal import SUFFIX
 from biogpt_onnx.files.output import open_results
 from biogpt_onnx.files.pubtator.writer import PubTator
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
+from biogpt_onnx.runtime.bulk.answering import Work, answer_all
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relations
@@ -43,13 +45,20 @@ class Model:
         return [relations(relation(document, "drug", document.text.split()[-1])) for document in batch]
 
 
+def document_of(_: int, row: Row) -> Document:
+    if row.document is None:
+        raise DocumentError(str(row.problem))
+    return row.document
+
+
 def run(source: Path, output: Path | None, output_format: OutputFormat, model: Model) -> None:
     with open_results(output, output_format, {"input": "a"}) as results:
         items = read_documents(source)
         results.skip_done(items)
-        answered = run_in_batches(items, 4, model, 2)
+        work = Work(document_of, size=lambda _: Size(1, 1), answer=model, limits=BatchLimits(1, 10**6))
+        answered = answer_all(work, items, lambda _, __, error: error)
         while block := list(islice(answered, 3)):
-            results.add(block)
+            results.add([(outcome.item, outcome.result) for outcome in block])
         results.finish()
 
 

@@ -146,14 +146,14 @@ def test_a_language_model_says_that_it_has_no_head(mini: BioGPT) -> None:
 def test_a_text_that_is_too_long_is_refused_or_loses_its_end(classifier: BioGPT, tagger: BioGPT) -> None:
     long = "a b c " * 50
     for call in (classifier.classify_texts, tagger.tag_tokens):
-        with pytest.raises(PromptError, match=r'text 2 has 151 tokens, the model 120 positions.*"right"'):
+        with pytest.raises(PromptError, match=r'texts\[1\]: the text has 151 tokens, the model 120 positions.*"right"'):
             call(["a", long])
     kept = "a b c " * 39 + "a b"
     cut, whole = classifier.classify_texts([long, kept], truncation="right")
     assert (cut.values, cut.dropped_tokens, whole.dropped_tokens) == (whole.values, 31, 0)
     tags = tagger.tag_tokens(long, truncation="right")
     assert (len(tags.tokens), tags.dropped_tokens) == (119, 31)
-    with pytest.raises(PromptError, match="text 2 holds no words"):
+    with pytest.raises(PromptError, match=r"texts\[1\]: the text holds no words"):
         tagger.tag_tokens(["a", ""])
 
 

@@ -98,10 +98,10 @@ def test_an_old_bundle_that_is_quantized_now_embeds(mini_bundle: Path, tmp_path:
     ("texts", "settings", "message"),
     [
         ([], {}, "the list of texts is empty"),
-        (["Aspirin", 5], {}, "a text is of type int"),
+        (["Aspirin", 5], {}, r"texts\[1\]: a text is of type int"),
         (5, {}, "texts are of type int"),
-        (["Aspirin", " \n"], {}, "text 2 holds no words"),
-        (["the " * 2000], {}, "text 1 has 2,001 tokens.*set truncation"),
+        (["Aspirin", " \n"], {}, r"texts\[1\]: the text holds no words"),
+        (["the " * 2000], {}, "^the text has 2,001 tokens.*set truncation"),
         ("Aspirin", {"pooling": "max"}, "pooling is 'max': choose mean or last"),
         ("Aspirin", {"truncation": "left"}, "truncation is 'left'"),
     ],

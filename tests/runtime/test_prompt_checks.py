@@ -3,18 +3,13 @@ import pytest
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.errors import PromptError
-from biogpt_onnx.runtime.prompt_checks import as_list, check_ids, fit
+from biogpt_onnx.runtime.prompt_checks import as_prompt, check_ids, fit
 
 
-@pytest.mark.parametrize("prompts", [None, 3, b"bytes", ["a", None], ["a", b"b"], {"a"}, [["a"]]])
-def test_what_is_no_text_is_refused_with_its_type(prompts: object) -> None:
+@pytest.mark.parametrize("prompt", [None, 3, b"bytes", {"a"}, ["a"], float("nan")])
+def test_what_is_no_text_is_refused_with_its_type(prompt: object) -> None:
     with pytest.raises(PromptError, match="of type"):
-        as_list(prompts)
-
-
-def test_no_prompts_at_all_is_an_error() -> None:
-    with pytest.raises(PromptError, match="empty"):
-        as_list([])
+        as_prompt(prompt)
 
 
 @pytest.mark.parametrize("ids", [[], "2", None, [2, -1], [2, 10], [2.0], [True], ["2"], [None]])

@@ -52,6 +52,16 @@ def text_lines(file: Iterable[bytes], name: str) -> Iterator[str]:
     Raises:
         PromptError: A line is not UTF-8.
     """
+    for _, text in numbered_lines(file, name):
+        yield text
+
+
+def numbered_lines(file: Iterable[bytes], name: str) -> Iterator[tuple[int, str]]:
+    """Yields the numbers, from 1, and the texts of the lines that `text_lines` yields.
+
+    Raises:
+        PromptError: A line is not UTF-8.
+    """
     for number, line in enumerate(file, start=1):
         try:
             # Some editors begin a file with a byte order mark, which is no part of its text; files may be joined.
@@ -59,4 +69,4 @@ def text_lines(file: Iterable[bytes], name: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error
         if text.strip():
-            yield text.rstrip("\r\n")
+            yield number, text.rstrip("\r\n")

@@ -3,11 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_settings
-from biogpt_onnx.cli.arguments.text import text_lines
+from biogpt_onnx.cli.arguments.text import numbered_lines
+from biogpt_onnx.cli.interruption import noting_interruption
+from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
@@ -75,26 +78,56 @@ def run(options: argparse.Namespace) -> int:
         share_weights=options.share_weights,
         warm_up=False,
     )
-    for prompt in options.prompts or _lines():
-        if sys.stdout.isatty() and config.num_return_sequences == 1 and not (options.json or options.timings):
-            _stream(model, prompt, config, options.allowed)
-            continue
-        generation = model.generate(prompt, config, allowed=options.allowed)
-        if options.json:
-            print(json.dumps({"prompt": prompt} | generation.to_dict(), ensure_ascii=False), flush=True)
-        else:
-            for hypothesis in generation.sequences:
-                print(prompt.rstrip() + hypothesis.text, flush=True)
-        if options.timings:
-            print(_speed(generation, model.device), file=sys.stderr, flush=True)
+    if options.prompts:
+        _answer_all(model, options, config, ((None, prompt) for prompt in options.prompts), len(options.prompts))
+    else:
+        _answer_all(model, options, config, _lines())
     return 0
 
 
-def _lines() -> Iterator[str]:
+def _answer_all(
+    model: BioGPT,
+    options: argparse.Namespace,
+    config: GenerationConfig,
+    prompts: Iterable[tuple[int | None, str]],
+    total: int | None = None,
+) -> None:
+    """Prints the answer to each prompt, which comes with its line of standard input; None for an argument."""
+    on_terminal = sys.stdout.isatty()
+    answered: list[int | None] = [None]
+    # Answers on the terminal, and their timings, show the progress themselves.
+    shown = None if on_terminal or options.timings else Progress("prompts", estimate=True)
+    with noting_interruption(lambda: _last_answered(answered[-1])), shown or nullcontext():
+        for done, (line, prompt) in enumerate(prompts, start=1):
+            if on_terminal and config.num_return_sequences == 1 and not (options.json or options.timings):
+                _stream(model, prompt, config, options.allowed)
+            else:
+                _print(model, prompt, config, options)
+            answered[-1] = line
+            if shown is not None:
+                shown(done, total)
+
+
+def _last_answered(line: int | None) -> str | None:
+    return None if line is None else f"the prompts up to line {line:,} of standard input are answered"
+
+
+def _print(model: BioGPT, prompt: str, config: GenerationConfig, options: argparse.Namespace) -> None:
+    generation = model.generate(prompt, config, allowed=options.allowed)
+    if options.json:
+        print(json.dumps({"prompt": prompt} | generation.to_dict(), ensure_ascii=False), flush=True)
+    else:
+        for hypothesis in generation.sequences:
+            print(prompt.rstrip() + hypothesis.text, flush=True)
+    if options.timings:
+        print(_speed(generation, model.device), file=sys.stderr, flush=True)
+
+
+def _lines() -> Iterator[tuple[int, str]]:
     found = False
-    for text in text_lines(sys.stdin.buffer, "standard input"):
+    for number, text in numbered_lines(sys.stdin.buffer, "standard input"):
         found = True
-        yield text
+        yield number, text
     if not found:
         raise PromptError("no prompt: standard input holds no text")
 

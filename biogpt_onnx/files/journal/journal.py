@@ -81,6 +81,11 @@ class Journal:
         finally:
             journal._leave()
 
+    @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self._path
+
     def add(self, records: Iterable[Record]) -> None:
         """Adds a block of records and waits until they are on disk.
 

@@ -52,12 +52,14 @@ class Reading:
     max_source_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if self.too_long not in get_args(TooLong):
-            raise ConfigError(f"too_long is {self.too_long!r}: give one of {', '.join(get_args(TooLong))}")
-        if self.window_tokens < _LEAST_WINDOW:
-            raise ConfigError(f"window_tokens is {self.window_tokens}: give {_LEAST_WINDOW} or more")
-        if self.max_source_tokens is not None and self.max_source_tokens < 1:
-            raise ConfigError(f"max_source_tokens is {self.max_source_tokens}: give 1 or more, or None")
+        too_long: object = self.too_long
+        if not isinstance(too_long, str) or too_long not in get_args(TooLong):
+            raise ConfigError(f"too_long is {too_long!r}: give one of {', '.join(get_args(TooLong))}")
+        if type(self.window_tokens) is not int or self.window_tokens < _LEAST_WINDOW:
+            raise ConfigError(f"window_tokens is {self.window_tokens}: give a whole number of {_LEAST_WINDOW} or more")
+        most = self.max_source_tokens
+        if most is not None and (type(most) is not int or most < 1):
+            raise ConfigError(f"max_source_tokens is {most}: give a whole number of 1 or more, or None")
 
 
 @dataclass(frozen=True)

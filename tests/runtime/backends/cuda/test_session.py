@@ -437,11 +437,20 @@ def test_a_full_memory_is_one_clear_error_and_the_model_stays_usable(fp16: Path)
     session = DeviceSession(FullMemory(room_for_256), fp16, read_manifest(fp16), STAND_IN)  # type: ignore[arg-type]
     model = device_model(fp16, session)
     expected = model.generate(PROMPTS[0], max_new_tokens=8).token_ids
-    with pytest.raises(DeviceMemoryError, match=r"a cache of 0\.0 GB for 8 rows of 256 tokens does not fit") as caught:
-        model.generate(PROMPTS, max_new_tokens=8)
+    with pytest.raises(DeviceMemoryError, match=r"a cache of 0\.0 GB for 1 rows of 512 tokens does not fit") as caught:
+        model.generate(PROMPTS[0], max_new_tokens=300)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, MemoryError)
     assert model.generate(PROMPTS[0], max_new_tokens=8).token_ids == expected
+
+
+def test_prompts_that_do_not_fit_in_the_memory_together_are_continued_in_turn(fp16: Path) -> None:
+    architecture = read_manifest(fp16).architecture
+    room_for_512 = 2 * architecture.num_layers * architecture.hidden_size * 512
+    session = DeviceSession(FullMemory(room_for_512), fp16, read_manifest(fp16), STAND_IN)  # type: ignore[arg-type]
+    found = device_model(fp16, session).generate(PROMPTS, max_new_tokens=8)
+    expected = device_model(fp16, device_session(fp16)).generate(PROMPTS, max_new_tokens=8)
+    assert [one.token_ids for one in found] == [one.token_ids for one in expected]
 
 
 def test_memory_that_is_kept_for_later_makes_room_for_what_is_needed_now(fp16: Path) -> None:

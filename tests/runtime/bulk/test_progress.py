@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from biogpt_onnx.reporting.progress import ProgressLine
+from biogpt_onnx.runtime.bulk.progress import ProgressLine
 
 
 class Terminal(io.StringIO):
@@ -13,7 +13,7 @@ class Terminal(io.StringIO):
 
 def test_long_work_says_about_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("biogpt_onnx.reporting.progress.monotonic", lambda: now[0])
+    monkeypatch.setattr("biogpt_onnx.runtime.bulk.progress.monotonic", lambda: now[0])
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with ProgressLine("reading", estimate=True) as progress:
@@ -34,3 +34,20 @@ def test_without_an_estimate_none_is_given(monkeypatch: pytest.MonkeyPatch) -> N
         progress(1, 4)
         progress(2, 4)
     assert "left" not in terminal.getvalue()
+
+
+def test_where_the_number_of_all_is_not_known_the_line_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ProgressLine("reading", estimate=True) as progress:
+        for done in (1, 1200):
+            progress(done, None)
+    assert terminal.getvalue() == "\rreading: 1\x1b[K\rreading: 1,200\x1b[K\r\x1b[K"
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), None])
+def test_nothing_is_shown_without_a_terminal(stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with ProgressLine("reading") as progress:
+        progress(1, 4)
+    assert stream is None or not stream.getvalue()
