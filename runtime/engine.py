@@ -221,7 +221,7 @@ class BioGPT:
     @overload
     def stream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
-        prompts: Prompt,
+        prompt: Prompt,
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -233,7 +233,7 @@ class BioGPT:
     @overload
     def stream(
         self,
-        prompts: Sequence[Prompt],
+        prompt: Sequence[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -244,7 +244,7 @@ class BioGPT:
 
     def stream(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompt: Prompt | Sequence[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -269,7 +269,7 @@ class BioGPT:
                 "it to 1, or use generate"
             )
         limits = Limits(config.max_time, cancel)
-        encoded = [self._encode_prompt(prompt, config, prefix) for prompt in as_list(prompts)]
+        encoded = [self._encode_prompt(each, config, prefix) for each in as_list(prompt)]
         requests = self._requests(encoded, config, allowed)
         finish = partial(build_generation, self.tokenizer, config=config, tokenize_seconds=perf_counter() - start)
         rows = []
@@ -278,12 +278,12 @@ class BioGPT:
             text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
             rows.append(StreamedRow(request, text, finish))
         batch = BatchStream(run_search(self._backend, requests, config, limits), rows, limits)
-        return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
+        return TextStream(batch) if isinstance(prompt, str | Prefix) else batch
 
     @overload
     def astream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
-        prompts: Prompt,
+        prompt: Prompt,
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -295,7 +295,7 @@ class BioGPT:
     @overload
     def astream(
         self,
-        prompts: Sequence[Prompt],
+        prompt: Sequence[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -306,7 +306,7 @@ class BioGPT:
 
     def astream(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompt: Prompt | Sequence[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -322,7 +322,7 @@ class BioGPT:
         Returns:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
-        stream = self.stream(prompts, config, prefix=prefix, allowed=allowed, cancel=cancel, **settings)
+        stream = self.stream(prompt, config, prefix=prefix, allowed=allowed, cancel=cancel, **settings)
         return AsyncTextStream(stream) if isinstance(stream, TextStream) else AsyncBatchStream(stream)
 
     def prefix(
