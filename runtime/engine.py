@@ -1,5 +1,10 @@
 """The engine: a loaded bundle that generates, streams, chooses, scores, classifies and embeds text."""
 
+# Annotations stay as they are written, so that help and editors show short signatures. What they name is imported all
+# the same, for `typing.get_type_hints`.
+# ruff: noqa: TC001
+from __future__ import annotations
+
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
