@@ -1,5 +1,10 @@
 """The engine: a loaded bundle that generates, streams, chooses, scores, classifies and embeds text."""
 
+# Annotations stay as they are written, so that help and editors show short signatures. What they name is imported all
+# the same, for `typing.get_type_hints`.
+# ruff: noqa: TC001
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -360,7 +365,7 @@ class BioGPT:
     @overload
     def stream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
-        prompts: Prompt,
+        prompt: Prompt,
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -372,7 +377,7 @@ class BioGPT:
     @overload
     def stream(
         self,
-        prompts: Sequence[Prompt],
+        prompt: Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -383,7 +388,7 @@ class BioGPT:
 
     def stream(
         self,
-        prompts: Prompt | Sequence[Prompt],
+        prompt: Prompt | Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -400,12 +405,12 @@ class BioGPT:
         Returns:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
-        return self._streamed(prompts, self._configure(config, settings), prefix, allowed, cancel)
+        return self._streamed(prompt, self._configure(config, settings), prefix, allowed, cancel)
 
     @overload
     def astream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
         self,
-        prompts: Prompt,
+        prompt: Prompt,
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -417,7 +422,7 @@ class BioGPT:
     @overload
     def astream(
         self,
-        prompts: Iterable[Prompt],
+        prompt: Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -428,7 +433,7 @@ class BioGPT:
 
     def astream(
         self,
-        prompts: Prompt | Iterable[Prompt],
+        prompt: Prompt | Iterable[Prompt],
         config: GenerationConfig | None = None,
         *,
         prefix: Prefix[Any] | None = None,
@@ -444,7 +449,7 @@ class BioGPT:
         Returns:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
-        stream = self._streamed(prompts, self._configure(config, settings), prefix, allowed, cancel)
+        stream = self._streamed(prompt, self._configure(config, settings), prefix, allowed, cancel)
         return AsyncTextStream(stream) if isinstance(stream, TextStream) else AsyncBatchStream(stream)
 
     def prefix(

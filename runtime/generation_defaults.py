@@ -50,6 +50,8 @@ def config_with_defaults(defaults: Mapping[str, Any], settings: Mapping[str, Any
     own = own_settings(settings, SETTING_NAMES)
     settings = {name: default_of(name) if value is None else value for name, value in own.items()}
     replaced = [other for name, other in INSTEAD_OF.items() if settings.get(name)]
+    if settings.get("truncation", "error") != "error":
+        replaced.append("max_length")
     kept = {name: value for name, value in defaults.items() if name not in settings and name not in replaced}
     if settings.get("do_sample") or settings.get("prompt_lookup_num_tokens"):
         kept.pop("num_beams", None)

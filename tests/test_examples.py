@@ -1,9 +1,14 @@
+import http.client
 import json
 import re
 import runpy
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,6 +38,25 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run_example
 
 
+Start = Callable[..., "subprocess.Popen[str]"]
+"""Starts an example as a program of its own, which goes on until the test ends."""
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    programs: list[subprocess.Popen[str]] = []
+
+    def start_example(name: str, *arguments: str | Path) -> "subprocess.Popen[str]":
+        command = [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)]
+        programs.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return programs[-1]
+
+    yield start_example
+    for program in programs:
+        program.kill()
+        program.communicate()
+
+
 def parts_of(pattern: str, line: str) -> tuple[str, ...]:
     found = re.fullmatch(pattern, line)
     assert found is not None, line
@@ -42,7 +66,7 @@ def parts_of(pattern: str, line: str) -> tuple[str, ...]:
 def test_every_example_is_run_by_a_test_and_named_in_their_readme() -> None:
     names = {path.stem for path in EXAMPLES.glob("*.py")}
     assert names
-    assert names == set(re.findall(r'run\("(\w+)"', Path(__file__).read_text(encoding="utf-8")))
+    assert names == set(re.findall(r'(?:run|start)\("(\w+)"', Path(__file__).read_text(encoding="utf-8")))
     assert names == set(re.findall(r"\]\((\w+)\.py\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
 
 
@@ -63,6 +87,40 @@ def test_stream_prints_what_generate_gives(run: Run, mini_bundle: Path, mini: Bi
     expected = mini.generate("Aspirin inhibits", max_new_tokens=48, no_repeat_ngram_size=3).text
     assert text == "Aspirin inhibits" + expected
     assert re.fullmatch(r"first token after [\d.]+ ms, then one every [\d.]+ ms", about)
+
+
+def test_the_endpoint_writes_texts_and_ends_that_of_a_client_who_leaves(
+    start: Start, mini_bundle: Path, mini: BioGPT
+) -> None:
+    program = start("async_endpoint", mini_bundle, "--port", "0", "--texts-at-once", "1")
+    assert program.stdout is not None
+    address = urlsplit(program.stdout.readline().removeprefix("listening on "))
+    assert address.port
+
+    def get(query: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=60)
+        connection.request("GET", f"/?{query}")
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    expected = mini.generate("Aspirin inhibits", max_new_tokens=12, no_repeat_ngram_size=3)
+    assert get("prompt=Aspirin+inhibits&max_new_tokens=12") == (200, expected.text)
+    assert program.stdout.readline() == f"{len(expected.token_ids)} tokens, ended by {expected.finish_reason}\n"
+    status, text = get("prompt=Aspirin&max_new_tokens=many")
+    assert (status, text.split()[0]) == (400, "max_new_tokens")
+
+    whole = mini.generate("The aim of this study was to", max_new_tokens=900, no_repeat_ngram_size=3)
+    with socket.create_connection(("127.0.0.1", address.port), timeout=60) as client:
+        client.sendall(b"GET /?prompt=The+aim+of+this+study+was+to&max_new_tokens=900 HTTP/1.1\r\n\r\n")
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    num_tokens, reason = parts_of(r"(\d+) tokens, ended by (\w+)\n", program.stdout.readline())
+    assert reason == "cancelled"
+    assert int(num_tokens) < len(whole.token_ids)
+    assert get("prompt=Aspirin+inhibits&max_new_tokens=12") == (200, expected.text)
+
+    program.send_signal(signal.SIGINT)
+    _, errors = program.communicate(timeout=60)
+    assert (program.returncode, errors) == (0, "")
 
 
 def test_beams_prints_different_texts_the_best_first(run: Run, mini_bundle: Path) -> None:

@@ -133,7 +133,7 @@ GENERATION_FIELDS = (
     _entry(_READ, "suppress_tokens begin_suppress_tokens", "default of `generate`"),
     _entry(_READ, "forced_bos_token_id forced_eos_token_id", "default of `generate`"),
     _entry(_READ, "prompt_lookup_num_tokens max_matching_ngram_size", "default of `generate`"),
-    _entry(_SAID, "max_length", "it counts the prompt, too: give max_new_tokens", neutral=(20,)),
+    _entry(_READ, "max_length min_length", "default of `generate`; both count the prompt"),
     _entry(_HARMLESS, "bos_token_id pad_token_id decoder_start_token_id", "no prompt holds them"),
     _entry(
         _HARMLESS,
@@ -145,8 +145,12 @@ GENERATION_FIELDS = (
     _entry(_HARMLESS, "*compile* continuous_batching_config use_mtp", "ways to compute"),
     _entry(_HARMLESS, "is_assistant num_assistant_tokens* assistant_* target_lookbehind speculation_type", "drafts"),
     _entry(_HARMLESS, "remove_invalid_values", "logits of a sound model are numbers"),
-    _entry(_HARMLESS, "encoder_* ", "of encoder-decoders alone"),
-    _entry(_REFUSED, "min_length", "it counts the prompt, too: give min_new_tokens", neutral=(0,)),
+    _entry(
+        _REFUSED, "encoder_repetition_penalty", "it acts on the prompt's tokens: it is not supported", neutral=(1, 1.0)
+    ),
+    _entry(
+        _REFUSED, "encoder_no_repeat_ngram_size", "it acts on the prompt's tokens: it is not supported", neutral=(0,)
+    ),
     _entry(_REFUSED, "num_beam_groups diversity_penalty", "diverse beams are not supported", neutral=(1, 0, 0.0)),
     _entry(_REFUSED, "penalty_alpha", "contrastive search is not supported", neutral=(0, 0.0)),
     _entry(_REFUSED, "constraints force_words_ids", "constrained beams are not supported", neutral=([],)),

@@ -20,6 +20,7 @@ _EOS = "eos_token_id"
 _TOP_K = 50
 # Values that transformers writes although nobody chose them.
 _DEFAULTS: dict[str, object] = {
+    "max_length": 20,
     "temperature": 1.0,
     "top_k": _TOP_K,
     "top_p": 1.0,
@@ -131,6 +132,9 @@ def _settings(
     ):
         for name in () if applies else [name for name in group if name in settings]:
             problems.note(f"{file_name}: {name} {printable(repr(settings.pop(name)))} has no effect: {remedy}")
+    for name, instead in (("max_length", "max_new_tokens"), ("min_length", "min_new_tokens")):
+        if name in settings and settings.get(instead):
+            problems.note(f"{file_name}: {name} {printable(repr(settings.pop(name)))} has no effect: {instead} has")
     try:
         config = GenerationConfig().replace(**settings)
         if vocab_size is not None:

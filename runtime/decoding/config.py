@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from functools import wraps
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ Truncation = Literal["error", "left", "right"]
 MODEL: Literal["model"] = "model"
 """Value of `eos_token_id` that stands for the end tokens of the model."""
 
+T = TypeVar("T")
+
 CustomProcessor = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """A caller's own rule: takes a sequence's ids, prompt included, and the logits [vocab] after it; returns logits."""
 
@@ -29,6 +32,19 @@ DEFAULT_NEW_TOKENS = 64
 """Most new tokens if neither `max_new_tokens` nor `max_length` is given."""
 
 
+def _with_known_names(kind: type[T]) -> type[T]:
+    """Has a dataclass of settings answer names that it lacks as `own_settings` does, and not with a TypeError."""
+    initialize = kind.__init__
+
+    @wraps(initialize)
+    def __init__(self: T, **settings: object) -> None:  # noqa: N807 -- it is one
+        initialize(self, **own_settings(settings, tuple(kind.__annotations__)))
+
+    kind.__init__ = __init__  # type: ignore[assignment]
+    return kind
+
+
+@_with_known_names
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
     """The settings of a generation.

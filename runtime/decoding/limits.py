@@ -5,6 +5,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Literal
 
+from biogpt_onnx.runtime.decoding.plain_values import shown
+from biogpt_onnx.runtime.errors import ConfigError
+
 Reason = Literal["time", "cancelled"]
 
 
@@ -35,6 +38,13 @@ class Limits:
         cancel: threading.Event | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        """Begins to count the time.
+
+        Raises:
+            ConfigError: `cancel` is no event.
+        """
+        if cancel is not None and (isinstance(cancel, type) or not callable(getattr(cancel, "is_set", None))):
+            raise ConfigError(f"cancel is {shown(cancel)}: give a threading.Event")
         self._clock = clock
         self._end = None if max_time is None else clock() + max_time
         self._cancels = [threading.Event(), *([] if cancel is None else [cancel])]

@@ -34,6 +34,13 @@ def with_manifest(model: BioGPT, **changes: Any) -> BioGPT:
         (SAMPLES, {"prompt_lookup_num_tokens": 4}, {"prompt_lookup_num_tokens": 4}),
         ({"prompt_lookup_num_tokens": 4}, {"num_beams": 2}, {"num_beams": 2}),
         ({"min_new_tokens": 30}, {"max_new_tokens": 9}, {"max_new_tokens": 9}),
+        ({"min_new_tokens": 30}, {"max_length": 40}, {"max_length": 40}),
+        ({"max_length": 90, "min_length": 9}, {"max_new_tokens": 9}, {"max_new_tokens": 9}),
+        ({"max_length": 90}, {"max_length": 40}, {"max_length": 40}),
+        ({"max_new_tokens": 90}, {"max_length": 40}, {"max_length": 40}),
+        ({"max_length": 90}, {"truncation": "left"}, {"truncation": "left"}),
+        (BEAMS, {"num_beams": None, "use_cache": True}, {"max_new_tokens": 24}),
+        (SAMPLES, {"temperature": None}, {"do_sample": True, "top_k": 50, "num_return_sequences": 2}),
     ],
 )
 def test_a_default_gives_way_to_what_it_excludes(

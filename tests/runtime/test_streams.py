@@ -79,6 +79,13 @@ def test_an_event_ends_a_stream(mini: BioGPT, prompts: Any) -> None:
     assert [generation.finish_reason for generation in generations if generation] == ["cancelled"] * len(generations)
 
 
+@pytest.mark.parametrize("cancel", [True, 3.0, "now", threading.Event])
+def test_a_cancel_that_is_no_event_is_refused_at_the_call(mini: BioGPT, cancel: Any) -> None:
+    for ask in (mini.generate, mini.stream, mini.astream):
+        with pytest.raises(ConfigError, match=r"cancel is .*: give a threading\.Event"):
+            ask(PROMPTS, cancel=cancel)
+
+
 def test_closing_a_batch_keeps_what_there_is(mini: BioGPT) -> None:
     expected = mini.generate(PROMPTS, max_new_tokens=30, eos_token_id=None)
     with mini.stream(PROMPTS, max_new_tokens=30, eos_token_id=None) as stream:

@@ -8,6 +8,8 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 _NUMBERS: dict[str, tuple[type, str, str]] = {
     "max_new_tokens": (int, "N", "most new tokens (default 64)"),
     "min_new_tokens": (int, "N", "fewest new tokens (default 0)"),
+    "max_length": (int, "N", "most tokens of prompt and text together, instead of --max-new-tokens"),
+    "min_length": (int, "N", "fewest tokens of prompt and text together, instead of --min-new-tokens"),
     "max_time": (float, "SECONDS", "end with what there is after so long"),
     "num_beams": (int, "N", "search with so many beams (default 1, which is greedy)"),
     "num_return_sequences": (int, "N", "print so many beams or samples (default 1)"),

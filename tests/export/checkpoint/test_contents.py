@@ -9,6 +9,7 @@ from biogpt_onnx.export.checkpoint import contents
 from biogpt_onnx.export.checkpoint.contents import Meaning, find
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.other_names import OF_TRANSFORMERS
 from biogpt_onnx.runtime.errors import CheckpointError
 from makers.checkpoints import tiny_architecture, write_huggingface
 
@@ -50,7 +51,7 @@ def error_of(folder: Path) -> str:
         ("config.json", "prefix", "Question: "),
         ("config.json", "tokenizer_class", "GPT2Tokenizer"),
         ("config.json", "diversity_penalty", 0.5),
-        ("generation_config.json", "min_length", 30),
+        ("generation_config.json", "encoder_repetition_penalty", 1.5),
         ("generation_config.json", "num_beam_groups", 2),
         ("generation_config.json", "penalty_alpha", 0.6),
         ("generation_config.json", "guidance_scale", 1.5),
@@ -143,6 +144,17 @@ def test_every_setting_of_transformers_is_known() -> None:
         (contents.CONFIG_FIELDS + contents.GENERATION_FIELDS, transformers.BioGptConfig().to_dict()),
     ):
         assert [name for name in fields if find(table, name) is None] == []
+
+
+def test_a_checkpoint_and_a_call_may_hold_the_same_settings() -> None:
+    for other in OF_TRANSFORMERS:
+        for name in other.names:
+            entry = find(contents.GENERATION_FIELDS, name)
+            # A checkpoint asks for no results and holds no second model.
+            if entry is None or name.startswith("output_") or name == "assistant_model":
+                continue
+            assert entry.meaning is (Meaning.HARMLESS if other.is_ignored else Meaning.REFUSED), name
+            assert [value for value in other.neutral if value != () and not entry.is_neutral(value)] == [], name
 
 
 def test_what_is_read_of_generation_is_a_setting_of_ours() -> None:

@@ -155,13 +155,13 @@ def test_generate_decodes_as_the_authors_chose_unless_told_otherwise(
 
 
 def test_export_can_leave_the_decoding_out_and_keeps_the_end_tokens(tmp_path: Path) -> None:
-    folder = write(tmp_path / "checkpoint", generation_config={"min_length": 5, "num_beams": 3, "eos_token_id": 17})
-    with pytest.raises(CheckpointError, match=r"min_length is 5.*--ignore-generation-config"):
+    folder = write(tmp_path / "checkpoint", generation_config={"top_h": 0.5, "num_beams": 3, "eos_token_id": 17})
+    with pytest.raises(CheckpointError, match=r"top_h is 0\.5.*--ignore-generation-config"):
         open_checkpoint(folder)
     checkpoint = open_checkpoint(folder, ignore_generation_config=True)
     assert checkpoint.generation.settings == {}
     assert checkpoint.generation.end_token_ids == (17,)
-    assert "generation_config.json: left out, as you asked: min_length, num_beams" in checkpoint.notes
+    assert "generation_config.json: left out, as you asked: top_h, num_beams" in checkpoint.notes
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,16 @@ def test_end_tokens_that_are_none_are_refused(tmp_path: Path, value: object) -> 
 def test_sampling_is_as_in_transformers_which_cuts_to_50_tokens(tmp_path: Path) -> None:
     settings = open_checkpoint(write(tmp_path, generation_config={"do_sample": True, "top_p": 0.9})).generation.settings
     assert settings == {"do_sample": True, "top_p": 0.9, "top_k": 50}
+
+
+def test_lengths_that_count_the_prompt_are_the_default_unless_others_are_given(tmp_path: Path) -> None:
+    lengths = {"max_length": 90, "min_length": 9}
+    folder = write(tmp_path / "one", generation_config=lengths)
+    assert open_checkpoint(folder).generation.settings == lengths
+    counts = {"max_new_tokens": 30, "min_new_tokens": 3}
+    checkpoint = open_checkpoint(write(tmp_path / "other", generation_config=lengths | counts))
+    assert checkpoint.generation.settings == counts
+    assert "generation_config.json: max_length 90 has no effect: max_new_tokens has" in checkpoint.notes
 
 
 def test_decoding_in_an_older_config_is_read(tmp_path: Path) -> None:

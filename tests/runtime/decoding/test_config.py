@@ -1,7 +1,7 @@
 import dataclasses
 import inspect
 from fractions import Fraction
-from typing import Any, Unpack
+from typing import Any, Unpack, get_type_hints
 
 import numpy as np
 import pytest
@@ -174,8 +174,10 @@ def test_the_types_of_keyword_arguments_are_those_of_the_fields() -> None:
     assert list(Settings.__annotations__) == list(GenerationConfig.__dataclass_fields__)
     assert Settings.__total__ is False
     for method in ("generate", "agenerate", "generate_ids", "stream", "astream"):
-        settings = inspect.signature(getattr(biogpt_onnx.BioGPT, method)).parameters["settings"]
-        assert settings.annotation == Unpack[Settings], method
+        signature = inspect.signature(getattr(biogpt_onnx.BioGPT, method))
+        assert signature.parameters["settings"].annotation == "Unpack[Settings]", method
+        assert len(str(signature)) < 400, "an editor shows it in a few lines"
+        assert get_type_hints(getattr(biogpt_onnx.BioGPT, method))["settings"] == Unpack[Settings]
 
 
 @pytest.mark.parametrize("convert", [np.int64, np.int32, np.array, "torch"])

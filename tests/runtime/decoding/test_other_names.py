@@ -31,7 +31,7 @@ ALL = (*OF_TRANSFORMERS, *OF_VLLM, *OF_LLAMA_CPP)
     ],
 )
 def test_what_is_no_setting_is_answered_with_what_is(settings: dict[str, Any], said: str) -> None:
-    for make in (GenerationConfig().replace, lambda **given: config_with_defaults({}, given)):
+    for make in (GenerationConfig, GenerationConfig().replace, lambda **given: config_with_defaults({}, given)):
         with pytest.raises(ConfigError, match=f"^{said}") as caught:
             make(**settings)
         assert "\n" not in str(caught.value)
@@ -41,7 +41,8 @@ def test_what_is_no_setting_is_answered_with_what_is(settings: dict[str, Any], s
 def test_what_changes_nothing_is_taken(entry: Any) -> None:
     for name in entry.names:
         for value in (None, *entry.neutral, *((True, 3, "x") if entry.is_ignored else ())):
-            assert GenerationConfig().replace(**{name: value}) == GenerationConfig()
+            given: dict[str, Any] = {name: value}
+            assert GenerationConfig(**given) == GenerationConfig().replace(**given) == GenerationConfig()
             assert config_with_defaults({"num_beams": 2}, {name: value}).num_beams == 2
 
 
