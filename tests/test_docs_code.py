@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -226,3 +227,23 @@ def test_the_pages_name_the_oldest_onnx_runtime_that_is_tested() -> None:
     oldest = f"ONNX Runtime {'.'.join(map(str, OLDEST))} is the oldest"
     assert oldest in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
     assert "`make test-oldest`" in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_every_extra_that_a_page_installs_is_there(path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"biogpt-onnx\[([\w,-]+)\]", path.read_text(encoding="utf-8"))
+    extras = {extra for group in named for extra in group.split(",")}
+    assert extras - set(project["optional-dependencies"]) == set()
+
+
+def test_every_environment_variable_of_ours_that_a_page_names_is_read() -> None:
+    named = {name for path in TEXTS for name in re.findall(r"\bBIOGPT_[A-Z_]+\b", path.read_text(encoding="utf-8"))}
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("biogpt_onnx", "export", "quantize", "runtime", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__)
+    )
+    assert named
+    assert [name for name in sorted(named) if name not in code] == []
