@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +17,10 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx import tasks
 from biogpt_onnx.cli.main import _parser
-from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.export.exporter import export_bundle
-from biogpt_onnx.runtime.bundle import ClassificationHead
+from biogpt_onnx.runtime.ort.providers import OLDEST
 from conftest import MakeOnce
-from makers.checkpoints import SEQUENCE, TOKENS, lively_tensors, tiny_architecture, write_huggingface
+from makers.bundles import export_with_head
+from makers.checkpoints import SEQUENCE, TOKENS
 
 ROOT = Path(__file__).parents[1]
 TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *sorted(ROOT.glob("docs/**/*.md"))) if (ROOT / "docs").is_dir()]
@@ -133,21 +133,10 @@ def bundles(mini_bundle: Path, make_once: MakeOnce, tmp_path: Path, monkeypatch:
     folder.mkdir()
     for name in ("mini", "mini-int8", "biogpt", "biogpt-int8", "bc5cdr", "bc5cdr-int8"):
         (folder / name).symlink_to(mini_bundle)
-    (folder / "severity").symlink_to(with_head(make_once, "docs-severity", SEQUENCE))
-    (folder / "entities").symlink_to(with_head(make_once, "docs-entities", TOKENS))
+    (folder / "severity").symlink_to(make_once("docs-severity", lambda to: export_with_head(to, SEQUENCE)))
+    (folder / "entities").symlink_to(make_once("docs-entities", lambda to: export_with_head(to, TOKENS)))
     monkeypatch.chdir(tmp_path)
     return folder
-
-
-def with_head(make_once: MakeOnce, name: str, head: ClassificationHead) -> Path:
-    architecture = tiny_architecture(max_positions=120)
-
-    def write(target: Path) -> None:
-        source = target.with_name(f"{target.name}-checkpoint")
-        write_huggingface(source, architecture, lively_tensors(architecture, head=head), head=head)
-        export_bundle(open_checkpoint(source), target)
-
-    return make_once(name, write)
 
 
 # The page's number of threads may be more than the cores that the tests may use.
@@ -212,3 +201,49 @@ def exists(first: str, rest: str) -> bool:
 )
 def test_a_name_that_does_not_exist_is_noticed(first: str, rest: str, expected: bool) -> None:  # noqa: FBT001
     assert exists(first, rest) is expected
+
+
+MAKE = re.compile(r"(?:^|`|=\S+ )make (?:[A-Z]+=\S+ )*([a-z][\w-]*)", re.MULTILINE)
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_every_target_of_make_that_a_page_names_is_there(path: Path) -> None:
+    named = set(MAKE.findall(path.read_text(encoding="utf-8")))
+    assert named - make_targets() == set()
+
+
+def test_the_test_ladder_has_every_target_that_tests() -> None:
+    ladder = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## The test ladder")[2]
+    targets = {name for name in make_targets() if name.startswith(("test", "lint", "docs"))}
+    assert {"test", "test-oldest", "test-wheel"} <= targets
+    assert targets - set(re.findall(r"^\| `make ([\w-]+)` \|", ladder, re.MULTILINE)) == set()
+
+
+def test_the_pages_name_the_oldest_onnx_runtime_that_is_tested() -> None:
+    oldest = f"ONNX Runtime {'.'.join(map(str, OLDEST))} is the oldest"
+    assert oldest in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+    assert "`make test-oldest`" in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_every_extra_that_a_page_installs_is_there(path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"biogpt-onnx\[([\w,-]+)\]", path.read_text(encoding="utf-8"))
+    extras = {extra for group in named for extra in group.split(",")}
+    assert extras - set(project["optional-dependencies"]) == set()
+
+
+def test_every_environment_variable_of_ours_that_a_page_names_is_read() -> None:
+    named = {name for path in TEXTS for name in re.findall(r"\bBIOGPT_[A-Z_]+\b", path.read_text(encoding="utf-8"))}
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("biogpt_onnx", "export", "quantize", "runtime", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__)
+    )
+    assert named
+    assert [name for name in sorted(named) if name not in code] == []

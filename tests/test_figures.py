@@ -91,3 +91,32 @@ def test_words_that_a_page_does_not_hold_once_are_an_error(figures: Any, page: s
 def test_a_constant_is_read_from_the_code(figures: Any) -> None:
     entry = "biogpt_onnx.quantize.recipes:RECIPES/int4/max_perplexity_increase"
     assert figure(figures, constant=entry, scale=100, format=".0f").number() == "5"
+
+
+CLAIMS = [
+    ("docs/limits.md", "its relations score below those of co-occurrence in a sentence", "relations", "below {}"),
+    (
+        "docs/limits.md",
+        "with the entities given not to be told apart from these",
+        "relations, entities given",
+        "not to be told apart from {}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "words", "evaluation", "outcome"), CLAIMS)
+def test_what_is_said_of_the_embedded_checkpoint_is_what_its_run_found(
+    page: str, words: str, evaluation: str, outcome: str
+) -> None:
+    run = importlib.import_module("benchmarks.report.runs").read_run("task_quality.json")
+    assert words in text_of(page)
+    assert outcome.format("co-occurrence in a sentence") in run[evaluation]["summary"]
+
+
+def test_its_answers_are_said_to_be_as_good_as_the_majoritys() -> None:
+    run = importlib.import_module("benchmarks.report.runs").read_run("task_quality.json")
+    standing = run["answers"]["standing"]
+    (majority,) = standing["baselines"]
+    assert standing["measures"]["accuracy"] == majority["measures"]["accuracy"]
+    assert "Its answers are no better than always saying yes." in text_of("README.md")
+    assert 'it answers every question with "yes"' in text_of("docs/limits.md")

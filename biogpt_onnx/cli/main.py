@@ -79,9 +79,13 @@ class _CommandParser(_Parser):
         # The base class's way to do this calls back here, and sub-commands do not use it by themselves.
         self._intermixed = True
         try:
-            return self.parse_known_intermixed_args(args, namespace)
+            namespace, unknown = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._intermixed = False
+        if unknown and self.command is not None:
+            # The parser above would name its own help, which has none of the command's options.
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
 
 
 def _parser() -> argparse.ArgumentParser:

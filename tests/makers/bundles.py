@@ -1,4 +1,4 @@
-"""Bundles as earlier versions wrote them."""
+"""Small bundles with a head, and bundles as earlier versions wrote them."""
 
 import dataclasses
 import shutil
@@ -6,15 +6,27 @@ from pathlib import Path
 
 import onnx
 
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime.bundle import (
     HIDDEN_STATES,
     LOGITS_LIMIT,
     MANIFEST_FILE,
     MODEL_FILE,
+    ClassificationHead,
     FileRecord,
     hash_file,
     read_manifest,
 )
+from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
+
+
+def export_with_head(target: Path, head: ClassificationHead) -> None:
+    """Writes a bundle with this head, of a tiny checkpoint with random weights that stays beside it."""
+    architecture = tiny_architecture(max_positions=120)
+    source = target.with_name(f"{target.name}-checkpoint")
+    write_huggingface(source, architecture, lively_tensors(architecture, head=head), head=head)
+    export_bundle(open_checkpoint(source), target)
 
 
 def as_written_before_hidden_states(bundle: Path, target: Path) -> Path:
