@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 _MAX_TEXT = 48
 _MAX_ITEMS = 3
 _MAX_LINE = 240
@@ -75,6 +77,8 @@ def plain_data(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
         return value.to_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, np.generic):
+        return plain_data(value.item())
     if isinstance(value, Mapping):
         return {str(key): plain_data(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -29,7 +29,7 @@ from biogpt_onnx.tasks.published import (
 )
 from biogpt_onnx.tasks.registry import TASK_SPECS, task_spec
 from biogpt_onnx.tasks.relations import RelationTask
-from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span
+from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span, TaskResult
 from biogpt_onnx.tasks.running import (
     CombiningTask,
     RunnableTask,
@@ -73,6 +73,7 @@ __all__ = [
     "Source",
     "Span",
     "Task",
+    "TaskResult",
     "TaskSpec",
     "TooLong",
     "answer_document",

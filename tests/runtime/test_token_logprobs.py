@@ -1,6 +1,7 @@
 import json
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,9 +51,7 @@ def check_spans(text: str, found: tuple[TokenLogprob, ...]) -> None:
     ],
     ids=["greedy", "rules", "sampling", "beams", "drafts"],
 )
-def test_each_new_token_comes_with_the_most_probable_ones_of_the_model(
-    mini: BioGPT, settings: dict[str, object]
-) -> None:
+def test_each_new_token_comes_with_the_most_probable_ones_of_the_model(mini: BioGPT, settings: dict[str, Any]) -> None:
     answer = mini.generate(PROMPT, max_new_tokens=12, logprobs=4, **settings)
     plain = mini.generate(PROMPT, max_new_tokens=12, **settings)
     assert [each.token_ids for each in answer.sequences] == [each.token_ids for each in plain.sequences]

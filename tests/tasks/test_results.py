@@ -87,7 +87,7 @@ def test_a_row_of_a_relation_has_its_places_in_columns() -> None:
 def test_rows_of_labels_say_which_were_chosen() -> None:
     chosen = [[(row["label"], row["chosen"]) for row in result.to_records()] for result in RESULTS[1:3]]
     assert chosen == [[("yes", True), ("no", False)], [("a", True), ("b", True)]]
-    unknown = replace(RESULTS[1], label=None)
+    unknown = Answer(None, {"yes": 0.75, "no": 0.25}, -0.5, "it may", 20)
     assert [row["chosen"] for row in unknown.to_records()] == [False, False]
     regression = LabelledText(None, (), {}, {"dose": 3.5}, 20)
     assert regression.to_records("7") == [
