@@ -77,15 +77,12 @@ def plain_data(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
         return value.to_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, np.generic):
-        return plain_data(value.item())
     if isinstance(value, Mapping):
         return {str(key): plain_data(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain_data(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    single = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(single, float) and not math.isfinite(single) else single
 
 
 def _brief(value: object) -> str:
