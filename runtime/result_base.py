@@ -94,7 +94,7 @@ def _brief(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{{_some([f'{_brief(key)}: {_brief(each)}' for key, each in value.items()])}}}"
     if isinstance(value, tuple):
-        return f"({_some([_brief(each) for each in value])})"
+        return f"({_some([_brief(each) for each in value])}{',' * (len(value) == 1)})"
     return repr(value)
 
 
