@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 _MAX_TEXT = 48
 _MAX_ITEMS = 3
 _MAX_LINE = 240
@@ -79,9 +81,8 @@ def plain_data(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds
         return {str(key): plain_data(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain_data(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    single = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(single, float) and not math.isfinite(single) else single
 
 
 def _brief(value: object) -> str:
@@ -93,7 +94,7 @@ def _brief(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{{_some([f'{_brief(key)}: {_brief(each)}' for key, each in value.items()])}}}"
     if isinstance(value, tuple):
-        return f"({_some([_brief(each) for each in value])})"
+        return f"({_some([_brief(each) for each in value])}{',' * (len(value) == 1)})"
     return repr(value)
 
 

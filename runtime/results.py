@@ -70,6 +70,11 @@ class TopToken(Result):
     token_id: int
     logprob: float
 
+    @property
+    def probability(self) -> float:
+        """Probability of the token given those before it."""
+        return math.exp(self.logprob)
+
 
 @dataclass(frozen=True, repr=False)
 class TokenLogprob(Result):
@@ -89,6 +94,11 @@ class TokenLogprob(Result):
     span: tuple[int, int]
     logprob: float
     top: tuple[TopToken, ...]
+
+    @property
+    def probability(self) -> float:
+        """Probability of the token given those before it."""
+        return math.exp(self.logprob)
 
 
 @dataclass(frozen=True, repr=False)

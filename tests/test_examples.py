@@ -142,6 +142,26 @@ def test_choose_prints_the_choices_by_their_probability(run: Run, mini_bundle: P
     assert next(iter(shares)) == mini.choose(prompt.removesuffix(" ..."), list(shares)).best.text
 
 
+def test_top_tokens_prints_the_likeliest_tokens_at_each_place(run: Run, mini_bundle: Path, mini: BioGPT) -> None:
+    rows = [parts_of(r"([ *]) '(.*?)' +([\d.]+)%   (.+)", line) for line in run("top_tokens", mini_bundle)]
+    answer = mini.generate("The patient was treated with", max_new_tokens=12)
+    assert [text for _, text, _, _ in rows] == [mini.tokenizer.token_text(token) for token in answer.token_ids]
+    for mark, text, share, likely in rows:
+        shares = [float(each) for each in re.findall(r"([\d.]+)%", likely)]
+        assert shares == sorted(shares, reverse=True)
+        assert (mark, len(shares), float(share)) == (" ", 3, shares[0])
+        assert likely.startswith(f"'{text}' ")
+
+
+def test_top_tokens_marks_what_the_model_would_not_have_written(run: Run, mini_bundle: Path, mini: BioGPT) -> None:
+    text = "Aspirin inhibits platelet aggregation."
+    lines = run("top_tokens", mini_bundle, "--text", text, "--top", "1")
+    logprobs = mini.score(text, logprobs=1).logprobs
+    assert logprobs is not None
+    assert [line[0] == "*" for line in lines] == [token.token_id != token.top[0].token_id for token in logprobs]
+    assert any(line[0] == "*" for line in lines)
+
+
 def test_relations_prints_words_that_stand_in_the_document(run: Run, mini_bundle: Path) -> None:
     parts = [
         line.split("|", 2)

@@ -30,7 +30,7 @@ from biogpt_onnx.tasks.published import (
 )
 from biogpt_onnx.tasks.registry import TASK_SPECS, get, load, register, task_spec
 from biogpt_onnx.tasks.relations import RelationTask
-from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span
+from biogpt_onnx.tasks.results import Answer, Classification, Description, Relation, Relations, Span, TaskResult
 from biogpt_onnx.tasks.running import (
     CombiningTask,
     RunnableTask,
@@ -77,6 +77,7 @@ __all__ = [
     "SpecifiedTask",
     "StreamItem",
     "Task",
+    "TaskResult",
     "TaskSpec",
     "TooLong",
     "answer_document",

@@ -87,7 +87,7 @@ class Relation(Result, shown=("head", "relation", "tail", "score"), computed=("i
 
 
 @dataclass(frozen=True, repr=False)
-class Relations(TaskResult, shown=("relations", "complete", "usage")):
+class Relations(TaskResult, shown=("complete", "usage", "relations")):
     """The relations of one document.
 
     Attributes:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import cache
 
 _PIECES = re.compile(r"\s+|\S+")
-_JOINT = "@-@"
+JOINT = "@-@"
+"""The token that Moses writes for a hyphen between two words."""
 
 _ENTITIES = {
     "&bar;": "|",
@@ -71,7 +72,7 @@ class Detokenizer:
         if self._in_word:
             return self._extend_word(piece)
         begun = self._maybe_joint + piece
-        if not self._joined and _JOINT.startswith(begun):
+        if not self._joined and JOINT.startswith(begun):
             self._maybe_joint = begun
             return ""
         self._maybe_joint = ""
@@ -79,7 +80,7 @@ class Detokenizer:
         return ("" if self._joined else self._close_word()) + self._extend_word(begun)
 
     def _white_space(self) -> str:
-        if self._maybe_joint == _JOINT:
+        if self._maybe_joint == JOINT:
             self._maybe_joint = ""
             self._joined = True
             return self._extend_word("-")

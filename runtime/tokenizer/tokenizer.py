@@ -10,7 +10,7 @@ from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.tokenizer import moses
 from biogpt_onnx.runtime.tokenizer.added_tokens import AddedToken, AddedTokenSplitter, read_added_tokens
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD, BytePairEncoder
-from biogpt_onnx.runtime.tokenizer.detokenizer import Detokenizer, unescaped
+from biogpt_onnx.runtime.tokenizer.detokenizer import JOINT, Detokenizer, unescaped
 from biogpt_onnx.runtime.tokenizer.incremental import IncrementalDecoder
 from biogpt_onnx.runtime.tokenizer.memo import Memo
 from biogpt_onnx.runtime.tokenizer.punctuation import punctuation_table
@@ -209,7 +209,11 @@ class BioGptTokenizer:
             PromptError: the id is outside the vocabulary.
         """
         symbol = self.id_to_symbol(token_id)
-        return symbol if token_id in self._skipped else unescaped(_text(symbol))
+        if token_id in self._skipped:
+            return symbol
+        text = unescaped(_text(symbol))
+        # A hyphen between two words ends none.
+        return "-" if text.rstrip() == JOINT else text
 
     def symbol_to_id(self, symbol: str) -> int:
         """Returns the id of a symbol; that of `<unk>` for a string that is none. The soft prompt has no symbols.

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -80,6 +81,29 @@ def test_json_holds_everything_about_an_answer(mini_bundle: Path, capsys: pytest
     assert answer["prompt"] == "Aspirin"
     assert len(answer["token_ids"]) <= 3
     assert {"text", "score", "finish_reason", "sequences", "timings"} <= set(answer)
+    assert answer["usage"]["new_tokens"] == len(answer["token_ids"])
+    assert "logprobs" not in answer
+
+
+def test_a_prompt_that_was_shortened_is_noted(mini_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["generate", str(mini_bundle), "patient " * 2000, "--truncation", "left", "--max-new-tokens", "3"]
+    assert main(command) == 0
+    assert re.fullmatch(r"note: 97\d tokens of the prompt were dropped, it is too long\n", capsys.readouterr().err)
+    assert main([*command, "--json"]) == 0
+    answer = capsys.readouterr()
+    assert (json.loads(answer.out)["usage"]["dropped_tokens"], answer.err) == (979, "")
+
+
+def test_json_holds_the_most_probable_tokens_where_they_are_asked_for(
+    mini_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", str(mini_bundle), "Aspirin", "--max-new-tokens", "2", "--logprobs", "3"]
+    assert main([*command, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [token["token_id"] for token in answer["logprobs"]] == answer["token_ids"]
+    assert {len(token["top"]) for token in answer["logprobs"]} == {3}
+    assert "add --json" in fails(capsys, *command)
+    assert "logprobs is -1" in fails(capsys, *command[:-1], "-1", "--json")
 
 
 def test_prompts_are_read_from_standard_input_one_a_line(mini_bundle: Path) -> None:

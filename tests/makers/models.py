@@ -55,7 +55,6 @@ class FakeModel:
     """
 
     device = "cpu"
-    is_closed = False
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class FakeModel:
         return CpuBackend(self)
 
     def close(self) -> None:
-        self.is_closed = True
+        """Holds nothing that could be freed."""
 
     @property
     def batch_sizes(self) -> list[int]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import biogpt_onnx
@@ -24,7 +25,7 @@ from biogpt_onnx import (
     TopToken,
     Usage,
 )
-from biogpt_onnx.runtime.result_base import Result
+from biogpt_onnx.runtime.result_base import Result, plain_data
 
 TIMINGS = Timings(0.1, 0.2, 0.3, 4)
 TOP = TopToken("aspirin ", 7, -0.5)
@@ -103,6 +104,12 @@ def test_numbers_that_json_lacks_are_none() -> None:
         "perplexity": None,
     }
     assert Score((7,), (-1e9,)).perplexity == math.inf
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    data = Score((7,), (np.float64(-0.5),)).to_dict() | {"other": plain_data({1: np.int64(3), "x": np.float32("nan")})}
+    assert json.dumps(data["log_probabilities"] + [data["other"]]) == '[-0.5, {"1": 3, "x": null}]'
+    assert type(data["log_probabilities"][0]) is float
 
 
 def test_usages_add_up() -> None:

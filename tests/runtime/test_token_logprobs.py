@@ -8,6 +8,9 @@ import numpy.typing as npt
 import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, Generation, PromptError, TokenLogprob
+from biogpt_onnx.runtime.decoding.stopping import ContinuationText
+from biogpt_onnx.runtime.token_logprobs import continuation_spans
+from biogpt_onnx.runtime.tokenizer import IncrementalDecoder
 from makers.models import DeviceFake, FakeModel
 from makers.scripted import scripted
 
@@ -191,3 +194,29 @@ def test_results_with_log_probabilities_become_json(mini: BioGPT) -> None:
     assert set(first) == {"text", "token_id", "span", "logprob", "top"}
     assert set(first["top"][0]) == {"text", "token_id", "logprob"}
     assert answer["sequences"][0]["logprobs"] == answer["logprobs"]
+
+
+def test_a_token_by_itself_is_written_as_people_write_it(mini: BioGPT) -> None:
+    tokenizer = mini.tokenizer
+    ids = tokenizer.encode("well-known <drug> & lithium's")[1:]
+    texts = [tokenizer.token_text(token) for token in ids]
+    assert "".join(texts) == "well -known < drug > & lithium 's "
+    assert "-" in texts
+    assert {tokenizer.token_text(token) for token in (0, 1, 2, 3)} == {"<s>", "<pad>", "</s>", "<unk>"}
+    assert tokenizer.token_text(tokenizer.soft_prompt_ids[0]) == "learned1"
+    with pytest.raises(PromptError, match="outside the vocabulary"):
+        tokenizer.token_text(tokenizer.vocab_size)
+
+
+@pytest.mark.parametrize("stop_strings", [[], ["a"]])
+def test_spans_of_any_tokens_lie_side_by_side_in_their_text(mini: BioGPT, stop_strings: list[str]) -> None:
+    random = np.random.default_rng(1)
+    tokenizer = mini.tokenizer
+    marks = [token for token in range(tokenizer.vocab_size) if set("&;@-'\"().,") & set(tokenizer.token_text(token))]
+    for _ in range(200):
+        ids = [*random.choice(marks, 6).tolist(), *random.integers(4, tokenizer.vocab_size, 6).tolist()]
+        random.shuffle(ids)
+        text = ContinuationText(IncrementalDecoder(tokenizer, [2, *ids[:2]]), stop_strings)
+        spans = continuation_spans(text, ids, len(ids))
+        assert [spans[0][0], spans[-1][1], len(spans)] == [0, len(text.text), len(ids)]
+        assert all(one[1] == other[0] and one[0] <= one[1] for one, other in pairwise(spans))

@@ -119,6 +119,7 @@ def _print(model: BioGPT, prompt: str, config: GenerationConfig, options: argpar
     else:
         for hypothesis in generation.sequences:
             print(prompt.rstrip() + hypothesis.text, flush=True)
+        _note_dropped(generation)
     if options.timings:
         print(_speed(generation, model.device), file=sys.stderr, flush=True)
 
@@ -139,6 +140,13 @@ def _stream(model: BioGPT, prompt: str, config: GenerationConfig, allowed: list[
     for piece in pieces:
         print(piece, end="", flush=True)
     print(flush=True)
+    if pieces.generation is not None:
+        _note_dropped(pieces.generation)
+
+
+def _note_dropped(generation: Generation) -> None:
+    if dropped := generation.usage.dropped_tokens:
+        print(f"note: {dropped:,} tokens of the prompt were dropped, it is too long", file=sys.stderr, flush=True)
 
 
 def _speed(generation: Generation, device: str) -> str:

@@ -2,11 +2,13 @@
 
 import pytest
 
+from biogpt_onnx import EntitySpan
 from biogpt_onnx.files.records import record_of
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.drawing import Drawing
 from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.heads import TaggedText
 from biogpt_onnx.tasks.results import Answer, Relations
 from makers.documents import relation, relations
 
@@ -83,3 +85,12 @@ def test_color_is_for_terminals_alone(*, is_terminal: bool, monkeypatch: pytest.
     assert Drawing.for_standard_output().color is is_terminal
     monkeypatch.setenv("NO_COLOR", "1")
     assert not Drawing.for_standard_output().color
+
+
+def test_tagged_entities_are_underlined_and_listed() -> None:
+    found = TaggedText((EntitySpan("lithium", 5, 12, "Chemical", 0.9),), (), 20)
+    assert drawn(Document("Then lithium came."), found, Drawing())[:3] == [
+        "  Then lithium came.",
+        "       ───────",
+        "  lithium (Chemical)   p 0.90",
+    ]
