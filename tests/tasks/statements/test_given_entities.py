@@ -153,7 +153,7 @@ BESIDE = "FK 506 and FK506, then fk-506. Atrial fibrillation in a trial."
     ("name", "words"),
     [
         *(("FK 506", "FK 506"), ("FK506", "FK506"), ("fk-506", "fk-506"), ("Fk506", "FK506")),
-        *(("a trial", "a trial"), ("trial", "trial"), ("atrial fibrillation", "Atrial fibrillation")),
+        *(("a trial", "a trial"), ("in a trial", "in a trial"), ("atrial fibrillation", "Atrial fibrillation")),
     ],
 )
 @pytest.mark.parametrize("placed", [True, False])
