@@ -192,7 +192,7 @@ def test_the_annotated_relations_of_a_corpus_may_be_said(mini: BioGPT, data_fold
             if all(mentions.find(name) for name in pair):
                 constraint = BC5CDR.constraint(mini.tokenizer, prepared)
                 total += 1
-                accepted += accepts(constraint, mini.tokenizer, said(pair))  # type: ignore[arg-type]
+                accepted += accepts(constraint, mini.tokenizer, said(pair))
     assert total > 50
     # Some are parts of words that the tokenizer does not part.
     assert accepted >= 0.98 * total
