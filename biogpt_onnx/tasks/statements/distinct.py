@@ -35,13 +35,13 @@ class _Place(NamedTuple):
     """A place in a pair of entities.
 
     Attributes:
-        index: The index of the segment.
+        number: The index of the segment.
         state: The segment's state.
         tokens: The generated tokens of the entity that is being generated.
         first: The tokens of the first entity, once it is whole.
     """
 
-    index: int
+    number: int
     state: Any
     tokens: tuple[int, ...] = ()
     first: tuple[int, ...] = ()
@@ -92,15 +92,15 @@ class DistinctPair:
             if token not in self._next_at(place):
                 continue
             tokens = (*place.tokens, token)
-            continued, is_whole = self._segments[place.index].advance(place.state, token)
+            continued, is_whole = self._segments[place.number].advance(place.state, token)
             if continued is not None:
                 places.add(place._replace(state=continued, tokens=tokens))
             if not is_whole:
                 continue
-            if place.index == self._last:
+            if place.number == self._last:
                 may_end = may_end or not self._excludes(place.first, tokens)
             else:
-                places.add(self._begin(place.index + 1, place.first if place.index else tokens))
+                places.add(self._begin(place.number + 1, place.first if place.number else tokens))
         left = frozenset(place for place in places if self._next_at(place))
         return left or None, may_end
 
@@ -111,20 +111,20 @@ class DistinctPair:
         """Returns the tokens that lead from a place to the end of a pair, each with the fewest tokens to it."""
         known = self._next.get(place)
         if known is None:
-            tokens = self._segments[place.index].next_tokens(place.state)
+            tokens = self._segments[place.number].next_tokens(place.state)
             found = {token: self._fewest(place, token) for token in tokens}
             known = self._next[place] = {token: num for token, num in found.items() if num is not None}
         return known
 
     def _fewest(self, place: _Place, token: int) -> int | None:
         """Returns the fewest tokens from a place to the end of a pair by way of a token; None if none lead there."""
-        if place.index == self._last:
+        if place.number == self._last:
             return self._search(place, token, lambda tokens: None if self._excludes(place.first, tokens) else 0)
-        if place.index == 0:
+        if place.number == 0:
             return self._search(place, token, self._fewest_behind_first, self._least_behind_first)
         second = self._fewest_second_behind(place.first)
-        here = self._segments[place.index].next_tokens(place.state)[token]
-        return None if second is None else here + self._behind[place.index] + second
+        here = self._segments[place.number].next_tokens(place.state)[token]
+        return None if second is None else here + self._behind[place.number] + second
 
     def _fewest_behind_first(self, first: tuple[int, ...]) -> int | None:
         second = self._fewest_second_behind(first)
@@ -154,7 +154,7 @@ class DistinctPair:
             fewest_behind: Returns for the tokens of a whole entity the fewest that must follow, None if none can.
             least_behind: The fewest that follow any entity.
         """
-        segment, best, depth = self._segments[place.index], None, 0
+        segment, best, depth = self._segments[place.number], None, 0
         reached = [(place.state, place.tokens, token)]
         while reached and (best is None or depth + 1 + least_behind < best):
             depth += 1
