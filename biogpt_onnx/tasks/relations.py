@@ -18,6 +18,7 @@ from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
+from biogpt_onnx.tasks.statements.distinct import is_part
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
 from biogpt_onnx.tasks.statements.mentions import MentionFinder, compared, is_part
 from biogpt_onnx.tasks.statements.reading import Statement, read_constrained, read_free
@@ -152,7 +153,12 @@ class RelationTask:
         return StatementTemplate(self.statement)
 
     def constraint(
-        self, tokenizer: BioGptTokenizer, prepared: Prepared, *, max_new_tokens: int | None = None
+        self,
+        tokenizer: BioGptTokenizer,
+        prepared: Prepared,
+        *,
+        max_new_tokens: int | None = None,
+        distinct: bool = False,
     ) -> StatementConstraint:
         """Returns the constraint that keeps relations to a document's own words, for `generate_ids(..., allowed=...)`.
 
@@ -161,15 +167,17 @@ class RelationTask:
             prepared: The document with its prompt.
             max_new_tokens: The most tokens that the answer may have: no statement is begun or continued that could not
                 be completed within them. None for any number.
+            distinct: Excludes a tail that equals its head or is a part of it.
 
         Raises:
             ConfigError: The task has no labels to keep to, or words that the vocabulary lacks.
             PromptError: The document names an entity where it holds something else.
         """
-        return self._constraint(prepared, _EntityFinder(self, tokenizer, prepared), max_new_tokens)
+        finder = _EntityFinder(self, tokenizer, prepared)
+        return self._constraint(prepared, finder, max_new_tokens, distinct=distinct)
 
     def _constraint(
-        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None
+        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None, *, distinct: bool = False
     ) -> StatementConstraint:
         tokenizer = finder.tokenizer
         entities = finder.segments(prepared)
@@ -180,7 +188,8 @@ class RelationTask:
             slots += [("", FixedTokens(self._ids(tokenizer, literal)))] if literal.strip() else []
         (separator,) = self._ids(tokenizer, ";")
         ending = [*self._ids(tokenizer, "."), tokenizer.eos_id]
-        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens)
+        excludes = is_part(tokenizer) if distinct else None
+        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens, excludes=excludes)
 
     def _labels(self, tokenizer: BioGptTokenizer) -> OneOf:
         if not self.labels:

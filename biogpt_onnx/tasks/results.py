@@ -96,7 +96,8 @@ class Relations(TaskResult, shown=("complete", "usage", "relations")):
         text: The whole generated text; of a document that was read in windows, a line for each.
         read: Number of characters of the document's full text that the model read; smaller than its length if the
             document was cut.
-        complete: True if the model ended the text with its ending token, False if it ran out of room or was stopped.
+        complete: True if the model ended the text with its ending token, False if it was stopped or had no room for
+            another statement that it may have wanted to make.
         finish_reason: Reason why the generated text ended, see `Hypothesis.finish_reason`; of a document that was read
             in windows, that of the first text that the model did not end itself.
     """

@@ -42,8 +42,8 @@ class SourceEntity:
     Words with characters that the vocabulary lacks are never part of an entity, because their tokens would not tell
     which words they are. Before lower-case letters the tokenizer leaves a full stop at its word, so most sentences of
     a lower-cased text end with such a word: as the last word of an entity it may also stand without the full stop. If
-    the full stop is one that the prompt puts behind a title, the word stands without it alone. A word that is only a
-    part of a character of the document, as lower case divides some, is no word of the document.
+    the full stop is one that the prompt puts behind a title, the word stands without it alone. Parts into which the
+    tokenizer divides a word of the document are no words of it.
 
     An entity has at most 32 words and ends with one that may end it. The way from each word to the nearest such word
     is computed once, in time linear in the source; where there is none within reach, the word does not continue an
@@ -62,6 +62,7 @@ class SourceEntity:
         self._token_ids = list(token_ids)
         words = list(_words(tokenizer, symbols, token_ids))
         origins = word_origins(["-" if word.text == _JOINT else word.text for word in words], source)
+        words = [word._replace(is_continued=index + 1 in origins.continuing) for index, word in enumerate(words)]
         self._ends = {word.end: word for word in words}
         # The forms in which a word may stand in an entity, by the word's start in the source.
         self._forms: dict[int, list[_Word]] = {}
@@ -69,8 +70,13 @@ class SourceEntity:
             if word.is_known and word.text not in _NEVER_INSIDE and index not in origins.divided:
                 whole = () if index in origins.added else (word,)
                 self._forms[word.start] = [*whole, *self._without_full_stop(tokenizer, word)]
-        self._ways = {is_name: self._nearest_ends(words, is_name=is_name) for is_name in (False, True)}
-        may_begin = [word.start for word in words if word.is_name or word.text in _MAY_BEGIN]
+        named = self._nearest_ends(words, is_name=True)
+        self._ways = {True: named, False: self._nearest_ends(words, is_name=False, named=named)}
+        may_begin = [
+            word.start
+            for index, word in enumerate(words)
+            if index not in origins.continuing and (word.is_name or word.text in _MAY_BEGIN)
+        ]
         self._first = EntityState(self._continuing(may_begin, 0, is_name=False))
 
     def _without_full_stop(self, tokenizer: BioGptTokenizer, word: "_Word") -> Iterator["_Word"]:
@@ -81,20 +87,24 @@ class SourceEntity:
             start = len(self._token_ids)
             self._token_ids += ids
             # No word begins behind it, so the entity ends here.
-            form = word._replace(start=start, end=len(self._token_ids), text=text)
+            form = word._replace(start=start, end=len(self._token_ids), text=text, is_continued=False)
             self._ends[form.end] = form
             yield form
 
-    def _nearest_ends(self, words: Sequence["_Word"], *, is_name: bool) -> dict[int, "_Way"]:
+    def _nearest_ends(
+        self, words: Sequence["_Word"], *, is_name: bool, named: Mapping[int, "_Way"] | None = None
+    ) -> dict[int, "_Way"]:
         """Returns the shortest way from each place within a word to an end of the entity, by the place.
 
         Args:
             words: The words of the source.
             is_name: True for entities that have letters or digits before the word.
+            named: The ways of those; None if it is these that are asked for.
         """
         ways: dict[int, _Way] = {}
         for word in reversed(words):
-            behind = [ways[form.start] for form in self._forms.get(word.end, ()) if form.start in ways]
+            further = named if named is not None and word.is_name else ways
+            behind = [further[form.start] for form in self._forms.get(word.end, ()) if form.start in further]
             for form in self._forms.get(word.start, ()):
                 if not form.may_end(is_name=is_name) and not behind:
                     continue
@@ -139,13 +149,13 @@ class SourceEntity:
         """Adds a token; see `Segment.advance`."""
         places = frozenset(place + 1 for place in state.places if self._token_ids[place] == token)
         # The same tokens end a word everywhere, or nowhere.
-        word = self._ends.get(next(iter(places)))
-        if word is None:
+        words = [self._ends[place] for place in places if place in self._ends]
+        if not words:
             return state._replace(places=places), False
-        num_words, is_name = state.num_words + 1, state.is_name or word.is_name
+        num_words, is_name = state.num_words + 1, state.is_name or words[0].is_name
         further = self._continuing(places, num_words, is_name=is_name)
         continued = EntityState(further, num_words, is_name) if further else None
-        return continued, word.may_end(is_name=state.is_name)
+        return continued, any(word.may_end(is_name=state.is_name) for word in words)
 
 
 class _Way(NamedTuple):
@@ -160,6 +170,7 @@ class _Word(NamedTuple):
     end: int
     text: str
     is_known: bool
+    is_continued: bool = False
 
     @property
     def is_name(self) -> bool:
@@ -168,7 +179,7 @@ class _Word(NamedTuple):
 
     def may_end(self, *, is_name: bool) -> bool:
         """Returns True if an entity may end with the word; `is_name`: the words before it have letters or digits."""
-        return self.is_name or (is_name and self.text in _MAY_END)
+        return not self.is_continued and (self.is_name or (is_name and self.text in _MAY_END))
 
 
 def _words(tokenizer: BioGptTokenizer, symbols: Sequence[str], token_ids: Sequence[int]) -> Iterator[_Word]:

@@ -144,3 +144,28 @@ def test_whatever_is_named_a_mention_is_in_the_document(
         assert mention is not None
         start, end = mention.span
         assert 0 <= start < end <= len(full_text)
+
+
+BESIDE = "FK 506 and FK506, then fk-506. Atrial fibrillation in a trial."
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *(("FK 506", "FK 506"), ("FK506", "FK506"), ("fk-506", "fk-506"), ("Fk506", "FK506")),
+        *(("a trial", "a trial"), ("in a trial", "in a trial"), ("atrial fibrillation", "Atrial fibrillation")),
+    ],
+)
+@pytest.mark.parametrize("placed", [True, False])
+def test_a_spelling_is_found_beside_others(mini: BioGPT, name: str, words: str, placed: bool) -> None:  # noqa: FBT001
+    spans = (span(words, BESIDE),) if placed else ()
+    found = given(mini, NamedEntity(name, "", spans, "D1"), text=BESIDE, title="")
+    assert [found.find(name) for name in names(mini, found)] == [Mention(span(words, BESIDE), "D1")]
+
+
+def test_two_spellings_are_two_names_with_their_own_ids(mini: BioGPT) -> None:
+    entities = [NamedEntity(name, "", (span(name, BESIDE),), name) for name in ("FK506", "FK 506", "fk-506")]
+    found = given(mini, *entities, text=BESIDE, title="")
+    assert {name: found.find(name) for name in names(mini, found)} == {
+        name.lower(): Mention(span(name, BESIDE), name) for name in ("FK506", "FK 506", "fk-506")
+    }

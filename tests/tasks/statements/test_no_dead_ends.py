@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from biogpt_onnx import BioGPT, ConfigError, GenerationConfig
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
-from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
+from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
 from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, NamedEntity, RelationTask, prepare_for, run
 from biogpt_onnx.tasks.prompts.source import full_text
+from biogpt_onnx.tasks.statements.distinct import is_part
 from makers.models import FakeModel
 
 OWN = (
@@ -102,3 +103,30 @@ def test_every_walk_ends_with_statements_of_the_documents_own_words(  # noqa: PL
         assert relation.in_source, (relation, found.text)
         assert relation.relation in (task.labels or (task.relation,))
     assert len(found.relations) > 0 or found.text == ""
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    text=TEXTS,
+    task=st.sampled_from(TASKS),
+    named=st.none() | st.lists(WORDS, max_size=4),
+    room=st.none() | st.integers(1, 60),
+    seed=st.integers(0, 2**32),
+)
+def test_no_walk_of_distinct_entities_states_a_part_of_its_head(  # noqa: PLR0913, PLR0917 -- what is drawn
+    mini: BioGPT, text: str, task: RelationTask, named: list[str] | None, room: int | None, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 -- a test
+    document = Document(f"x {text}", entities=None if named is None else tuple(map(NamedEntity, named)))
+    constraint = task.constraint(mini.tokenizer, prepare_for(task, mini, document), max_new_tokens=room, distinct=True)
+    ids: list[int] = []
+    while allowed := constraint(ids):
+        going_on = [token for token in allowed if token != EOS_ID] if not ids else allowed
+        ids.append(chance.choice(going_on or allowed))
+    assert ids[-1] == EOS_ID
+    assert room is None or len(ids) <= room
+    excludes = is_part(mini.tokenizer)
+    for statement in constraint.read(ids):
+        assert statement.readings
+        for reading in statement.readings:
+            assert not excludes(reading["head"], reading["tail"])
