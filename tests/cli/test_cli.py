@@ -1,3 +1,4 @@
+import io
 import json
 import re
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -248,3 +250,44 @@ def test_verify_against_another_size_is_one_line(
     pytest.importorskip("transformers")
     other = write_huggingface(tmp_path / "other", tiny_architecture())
     assert "another model: its vocab_size is 311" in fails(capsys, "verify", mini_bundle, "--against", other)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_an_interrupted_run_on_prompts_says_which_are_answered(
+    mini_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Prompts(io.BytesIO):
+        """Standard input during which Ctrl-C is pressed before the third line that is read."""
+
+        def __next__(self) -> bytes:
+            line = super().__next__()
+            if line == b"Lithium\n":
+                raise KeyboardInterrupt
+            return line
+
+    for text, note in (
+        (b"Aspirin\n\nInsulin\nLithium\n", "note: the prompts up to line 3 of standard input are answered\n"),
+        (b"Lithium\n", ""),
+    ):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Prompts(text), isatty=lambda: False))
+        assert main(["generate", str(mini_bundle), "--max-new-tokens", "1"]) == 130
+        captured = capsys.readouterr()
+        assert captured.err == note
+        assert len(captured.out.splitlines()) == (2 if note else 0)
+
+
+def test_the_progress_of_prompts_is_shown_on_a_terminal(
+    mini_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert main(["generate", str(mini_bundle), "Aspirin", "Insulin", "--max-new-tokens", "1"]) == 0
+    assert "\rprompts:  50 %" in terminal.getvalue()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"Aspirin\nInsulin\n"), isatty=lambda: False))
+    assert main(["generate", str(mini_bundle), "--max-new-tokens", "1"]) == 0
+    assert "\rprompts: 2\x1b" in terminal.getvalue()
+    assert len(capsys.readouterr().out.splitlines()) == 4

@@ -709,7 +709,8 @@ def test_a_run_that_goes_on_remembers_the_rows_without_an_answer(mini_bundle: Pa
 
 
 def interrupted_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    generate_ids, begun = BioGPT.generate_ids, []
+    generate_ids = BioGPT.generate_ids
+    begun: list[None] = []
 
     def generate_some(model: BioGPT, *given: Any, **more: Any) -> Any:
         begun.append(None)
