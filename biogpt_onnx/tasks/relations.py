@@ -18,7 +18,7 @@ from biogpt_onnx.tasks.prompts.building import Prepared
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
-from biogpt_onnx.tasks.statements.distinct import is_part
+from biogpt_onnx.tasks.statements.distinct import excluding_parts
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
 from biogpt_onnx.tasks.statements.mentions import MentionFinder, compared, is_part
 from biogpt_onnx.tasks.statements.reading import Statement, read_constrained, read_free
@@ -188,7 +188,7 @@ class RelationTask:
             slots += [("", FixedTokens(self._ids(tokenizer, literal)))] if literal.strip() else []
         (separator,) = self._ids(tokenizer, ";")
         ending = [*self._ids(tokenizer, "."), tokenizer.eos_id]
-        excludes = is_part(tokenizer) if distinct else None
+        excludes = excluding_parts(tokenizer) if distinct else None
         return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens, excludes=excludes)
 
     def _labels(self, tokenizer: BioGptTokenizer) -> OneOf:

@@ -11,7 +11,7 @@ Excludes = Callable[[tuple[int, ...], tuple[int, ...]], bool]
 """Returns True if the tokens of a head exclude those of a tail."""
 
 
-def is_part(tokenizer: BioGptTokenizer) -> Excludes:
+def excluding_parts(tokenizer: BioGptTokenizer) -> Excludes:
     """Returns the rule that a tail is excluded that equals its head or is a part of it.
 
     A part consists of consecutive whole words. A full stop at the end of a word makes no difference.

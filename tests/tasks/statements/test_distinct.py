@@ -3,7 +3,7 @@ import pytest
 from biogpt_onnx import BioGPT
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 from biogpt_onnx.tasks import BC5CDR, Document, NamedEntity, RelationTask, prepare_for
-from biogpt_onnx.tasks.statements.distinct import is_part
+from biogpt_onnx.tasks.statements.distinct import excluding_parts
 
 TEXT = "Lithium toxicity and tremor. Then a tremor and toxicity were seen; a second lithium toxicity too."
 TAIL_FIRST = RelationTask("own", "that {tail} comes from {head}", relation="cause")
@@ -57,7 +57,7 @@ def test_without_the_rule_a_tail_may_be_its_head(mini: BioGPT) -> None:
 
 
 def test_parts_are_whole_words_whatever_their_full_stops(mini: BioGPT) -> None:
-    excludes = is_part(mini.tokenizer)
+    excludes = excluding_parts(mini.tokenizer)
 
     def ids(text: str) -> tuple[int, ...]:
         return tuple(mini.tokenizer.encode(text)[1:])

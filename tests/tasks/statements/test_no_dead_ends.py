@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
 from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, NamedEntity, RelationTask, prepare_for, run
 from biogpt_onnx.tasks.prompts.source import full_text
-from biogpt_onnx.tasks.statements.distinct import is_part
+from biogpt_onnx.tasks.statements.distinct import excluding_parts
 from makers.models import FakeModel
 
 OWN = (
@@ -125,7 +125,7 @@ def test_no_walk_of_distinct_entities_states_a_part_of_its_head(  # noqa: PLR091
         ids.append(chance.choice(going_on or allowed))
     assert ids[-1] == EOS_ID
     assert room is None or len(ids) <= room
-    excludes = is_part(mini.tokenizer)
+    excludes = excluding_parts(mini.tokenizer)
     for statement in constraint.read(ids):
         assert statement.readings
         for reading in statement.readings:
