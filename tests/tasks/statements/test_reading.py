@@ -1,7 +1,7 @@
 import pytest
 
 from biogpt_onnx import BioGPT
-from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings
+from biogpt_onnx.runtime.results import Generation, Hypothesis, Timings, Usage
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 from biogpt_onnx.tasks import BC5CDR, DDI, Document, NamedEntity, RelationTask, run
 from biogpt_onnx.tasks.statements.reading import Statement, read_free
@@ -15,7 +15,7 @@ INT = "the interaction between warfarin and aspirin is int"
 def generation_of(mini: BioGPT, text: str) -> Generation:
     ids = [*mini.tokenizer.encode(text)[1:], EOS_ID]
     scores = tuple(-float(place + 1) for place in range(len(ids)))
-    return Generation.of((Hypothesis(text, tuple(ids), sum(scores), scores, "eos"),), Timings(0, 0, 0, 0))
+    return Generation.of((Hypothesis(text, tuple(ids), sum(scores), scores, "eos"),), Timings(0, 0, 0, 0), Usage(1))
 
 
 def read(mini: BioGPT, text: str, task: RelationTask = BC5CDR) -> list[Statement]:

@@ -106,7 +106,7 @@ def test_where_memory_does_not_suffice_for_all_each_has_its_result(mini: BioGPT)
 
 def test_a_bad_document_does_not_lose_the_others(mini: BioGPT) -> None:
     texts = [TEXTS[0], "", TEXTS[1], "the " * 2000, 5, TEXTS[3]]
-    items = list(tasks.stream(watched(), mini, texts, on_error="return"))  # type: ignore[arg-type]
+    items = list(tasks.stream(watched(), mini, texts, on_error="return"))  # type: ignore[call-overload]
     assert [item.result is not None for item in items] == [True, False, False, False, False, True]
     errors = [str(item.error) for item in items if item.error is not None]
     starts = ["the document is empty", "nothing is said", "the document has", "a document is of type int"]
@@ -198,7 +198,7 @@ def test_a_stream_that_is_cancelled_ends_after_its_batch(mini: BioGPT) -> None:
     assert list(items) == []
     assert len(task.batches) == 1
     with pytest.raises(ConfigError, match="cancel is of type str"):
-        tasks.stream(task, mini, [], cancel="now")  # type: ignore[arg-type]
+        tasks.stream(task, mini, [], cancel="now")  # type: ignore[call-overload]
 
 
 class Terminal(io.StringIO):
