@@ -30,8 +30,14 @@ _NOT_ON_CPU = frozenset({"bf16"})
 
 _REDO = "export the checkpoint again, and quantize it again"
 
-_NO_LOGITS = np.zeros(1, dtype=np.int64)
-"""The input `logits_limit` of a pass whose hidden states alone are wanted."""
+_ONE_ROW = np.ones(1, dtype=np.int64)
+"""The input `logits_limit` of a pass whose hidden states alone are wanted.
+
+Not 0, and a pass of which nothing is wanted computes a row, too: ONNX Runtime before 1.32 cannot multiply no rows by a
+quantized matrix.
+"""
+
+_FIRST = np.zeros(1, dtype=np.int64)
 
 
 def runs_on_cpu(precision: str) -> bool:
@@ -137,11 +143,13 @@ class DecoderSession:
         Returns:
             Logits [num_logits, vocab]; [num_logits, labels] of a bundle with a classification head.
         """
-        inputs = self._inputs(input_ids, cache, position_ids, attention_bias, logits_indices)
+        wanted = None if logits_indices is None else len(logits_indices)
+        indices = _FIRST if wanted == 0 else logits_indices
+        inputs = self._inputs(input_ids, cache, position_ids, attention_bias, indices)
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
         self._run(cache, inputs, {bundle.LOGITS: logits})
         cache.lengths += input_ids.shape[1]
-        return logits
+        return logits[:wanted]
 
     def hidden_states(
         self, input_ids: npt.NDArray[np.int64], cache: KeyValueCache, indices: npt.NDArray[np.int64]
@@ -155,14 +163,15 @@ class DecoderSession:
             raise BundleError(
                 f"{self._folder} has no output for hidden states, as an earlier version wrote it: {_REDO}"
             )
-        inputs = self._inputs(input_ids, cache, None, None, indices) | {bundle.LOGITS_LIMIT: _NO_LOGITS}
-        states = np.empty((len(indices), self._architecture.hidden_size), dtype=np.float32)
-        no_logits = np.empty((0, self._logits_per_row), dtype=np.float32)
-        self._run(cache, inputs, {bundle.HIDDEN_STATES: states, bundle.LOGITS: no_logits})
+        rows = indices if len(indices) else _FIRST
+        inputs = self._inputs(input_ids, cache, None, None, rows) | {bundle.LOGITS_LIMIT: _ONE_ROW}
+        states = np.empty((len(rows), self._architecture.hidden_size), dtype=np.float32)
+        logits = np.empty((1, self._logits_per_row), dtype=np.float32)
+        self._run(cache, inputs, {bundle.HIDDEN_STATES: states, bundle.LOGITS: logits})
         # The next pass may be for logits, and must not find these inputs and outputs in its binding.
         cache.binding = None
         cache.lengths += input_ids.shape[1]
-        return states
+        return states[: len(indices)]
 
     def _inputs(
         self,
