@@ -10,6 +10,7 @@ from biogpt_onnx import _interrupts  # noqa: F401 -- the first, for what it does
 from biogpt_onnx._version import __version__
 from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream
 from biogpt_onnx.runtime.classification.results import EntitySpan, TextClassification, TokenTag, TokenTags
+from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
@@ -54,6 +55,7 @@ __all__ = [
     "CheckpointError",
     "Choice",
     "Choices",
+    "ConcurrentBioGPT",
     "ConfigError",
     "DeviceMemoryError",
     "DocumentError",

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Literal, Self, TypeGuard, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard, TypeVar, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,11 @@ from biogpt_onnx.runtime.stream import BatchStream, StreamedRow, TextStream
 from biogpt_onnx.runtime.token_logprobs import score_text
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.spans import TokenSpan
+
+if TYPE_CHECKING:
+    from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
+
+T = TypeVar("T")
 
 Prompt = str | Prefix[Any]
 """A text, or a prefix that is itself the prompt."""
@@ -158,6 +163,29 @@ class BioGPT:
         """
         self._is_closed = True
         self._opened.close()
+
+    def concurrent(self, max_rows: int = 8) -> ConcurrentBioGPT:
+        """Returns a model that does the same for callers in many threads, who share its passes.
+
+        Sequences of all callers are continued in one batch, which they join and leave, so that together they take far
+        less time than one after the other; a long prompt is read in pieces, between which the others go on. A result is
+        to the last bit that of the call alone. Close it, or use it in a `with` block: the model itself stays open.
+
+        Args:
+            max_rows: most sequences that are continued at a time; further ones wait. Their key-value caches have room
+                for all positions of the model, and take memory as they are filled.
+
+        Raises:
+            ConfigError: `max_rows` is no whole number of 1 or more, the device is no CPU, or the bundle has a
+                classification head.
+        """
+        # The class is one of this one's.
+        from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT  # noqa: PLC0415 -- see above
+
+        checks.whole_number(1)("max_rows", max_rows)
+        if self.device != "cpu":
+            raise ConfigError(f"passes are shared on the CPU only so far, the device is {self.device}: load with cpu")
+        return ConcurrentBioGPT(self, max_rows)
 
     @property
     def device(self) -> str:
@@ -473,7 +501,8 @@ class BioGPT:
             ids = tuple(self._encode(text_or_ids, config))
         else:
             ids = check_ids(text_or_ids, self.tokenizer.vocab_size)
-        return Prefix(self._backend, fit(ids, self._backend.max_positions, config, "give a shorter beginning"))
+        kept = fit(ids, self._backend.max_positions, config, "give a shorter beginning")
+        return self._in_turn(lambda: Prefix(self._backend, kept))
 
     def continuations(
         self, texts: Sequence[str], *, eos_token_id: WholeNumber | TokenIds | Literal["model"] | None = MODEL
@@ -630,7 +659,10 @@ class BioGPT:
         """
         ids = check_ids(token_ids, self.tokenizer.vocab_size)
         ids = fit(ids, self._backend.max_positions, GenerationConfig(), "give fewer tokens")
-        return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
+        backend = self._backend
+        return self._in_turn(
+            lambda: np.concatenate(list(logits_by_chunk(backend, ids, backend.new_cache(1, len(ids)))))
+        )
 
     @overload
     def score(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one text
@@ -724,7 +756,7 @@ class BioGPT:
             return read, ids
 
         def scored(ready: tuple[str, tuple[int, ...]]) -> Score:
-            return score_text(backend, self.tokenizer, before, *ready, config)
+            return self._in_turn(lambda: score_text(backend, self.tokenizer, before, *ready, config))
 
         call = BulkCall[Score]("texts", text, (str,), on_error=on_error, progress=progress, cancel=cancel)
         found = call.results(one_by_one(targets, scored))
@@ -810,7 +842,7 @@ class BioGPT:
 
         def classified(ready: tuple[tuple[int, ...], int]) -> TextClassification:
             ids, dropped = ready
-            return classify(head, label_logits(backend, head, ids), dropped)
+            return classify(head, self._in_turn(lambda: label_logits(backend, head, ids)), dropped)
 
         call = BulkCall[TextClassification]("texts", texts, (str,), on_error=on_error, progress=progress, cancel=cancel)
         found = call.results(one_by_one(read, classified))
@@ -899,7 +931,8 @@ class BioGPT:
 
         def tagged(ready: tuple[str, Sequence[TokenSpan], tuple[int, ...]]) -> TokenTags:
             text, tokens, ids = ready
-            return tag(head, text, tokens, label_logits(backend, head, ids), aggregation_strategy)
+            logits = self._in_turn(lambda: label_logits(backend, head, ids))
+            return tag(head, text, tokens, logits, aggregation_strategy)
 
         call = BulkCall[TokenTags]("texts", texts, (str,), on_error=on_error, progress=progress, cancel=cancel)
         found = call.results(one_by_one(read, tagged))
@@ -985,8 +1018,11 @@ class BioGPT:
         def read(text: object) -> tuple[int, ...]:
             return fit_text(self._encode(as_text(text), config), reader.max_positions, truncation)
 
+        def vector(ids: tuple[int, ...]) -> Vector:
+            return self._in_turn(lambda: pooled(reader, ids, pooling, normalize=normalize))
+
         call = BulkCall[Vector]("texts", texts, (str,), on_error=on_error, progress=progress, cancel=cancel)
-        vectors = call.results(one_by_one(read, lambda ids: pooled(reader, ids, pooling, normalize=normalize)))
+        vectors = call.results(one_by_one(read, vector))
         if call.is_single:
             return vectors[0]
         return vectors if on_error == "return" else np.stack([vector for vector in vectors if _is_vector(vector)])
@@ -1040,7 +1076,9 @@ class BioGPT:
         work = Work[Any, _Encoded, Choices](
             lambda _, prompt: encode(prompt),
             size=lambda ready: Size(len(ready[0]), len(ready[0]) + room),
-            answer=lambda batch: choices_after_each(backend, batch, choices, token_ids, end_tokens),
+            answer=lambda batch: self._in_turn(
+                lambda: choices_after_each(backend, batch, choices, token_ids, end_tokens)
+            ),
             limits=BatchLimits(together, most_cached_tokens(self.manifest)),
         )
         return call.results(work)
@@ -1140,7 +1178,7 @@ class BioGPT:
             prompt_ids = request.states[0].prompt_ids
             text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
             rows.append(StreamedRow(request, text, finish))
-        batch = BatchStream(run_search(self._backend, requests, config, limits), rows, limits)
+        batch = BatchStream(self._search(requests, config, limits), rows, limits)
         return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
 
     def _answer(  # noqa: PLR0913 -- what a call of `generate` says
@@ -1181,7 +1219,7 @@ class BioGPT:
 
         def answer(batch: Sequence[_ReadyPrompt]) -> list[Generation]:
             requests = [self._request(one, config) for one in batch]
-            for _ in run_search(backend, requests, config, limits):
+            for _ in self._search(requests, config, limits):
                 pass
             seconds = sum(one.seconds for one in batch)
             return [self._built(each, config, seconds) for each in requests]
@@ -1199,6 +1237,14 @@ class BioGPT:
             ),
         )
         return call.results(work)
+
+    def _search(self, requests: Sequence[Request], config: GenerationConfig, limits: Limits) -> Iterator[None]:
+        """Continues requests; yields after passes of the model."""
+        return run_search(self._backend, requests, config, limits)
+
+    def _in_turn(self, work: Callable[[], T]) -> T:
+        """Returns what a function returns that takes passes of the model."""
+        return work()
 
     def _built(self, request: Request, config: GenerationConfig, tokenize_seconds: float) -> Generation:
         return build_generation(self._opened, self.tokenizer, request, config, tokenize_seconds=tokenize_seconds)

@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
-from biogpt_onnx.runtime.errors import BioGptError, ConfigError
+from biogpt_onnx.runtime.errors import CLOSED, ConfigError, ModelClosedError
 
 ResultT = TypeVar("ResultT")
 _Job = RowJob | SearchJob
@@ -59,7 +59,7 @@ class PassThread:
 
         Raises:
             ConfigError: the rules exclude every token, or there are more samples than rows.
-            BioGptError: the thread was closed.
+            ModelClosedError: the thread was closed.
         """
         wake = threading.Event()
         yield from self._wait([self._job(request, config, limits, wake) for request in requests], limits, wake)
@@ -122,7 +122,7 @@ class PassThread:
     def _submit(self, jobs: Sequence[_Job]) -> None:
         with self._changed:
             if self._is_closed:
-                raise BioGptError("the model was closed: load it again")
+                raise ModelClosedError(CLOSED)
             self._new += jobs
             self._changed.notify()
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
+from biogpt_onnx.runtime.concurrency.pass_thread import PassThread
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.request import Request
@@ -16,7 +17,6 @@ from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
-from biogpt_onnx.runtime.pass_thread import PassThread
 from makers.models import FakeModel
 
 EOS, VOCAB, POSITIONS = 2, 12, 400

@@ -1,0 +1,1 @@
+"""One model for many callers: the thread of its passes, and the model that hands its work to it."""
