@@ -188,7 +188,7 @@ def test_a_bundle_is_scored_in_one_call_as_the_command_does(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"task": "nothing"}, "nothing has no gold answers"),
+        ({"task": "nothing"}, "task is 'nothing': known are"),
         ({"task": "bc5cdr", "last": 0}, "last"),
         ({"task": "bc5cdr", "batch_size": 0}, "batch_size"),
         ({"task": "bc5cdr", "as_published": True, "too_long": "windows"}, "as_published"),

@@ -293,7 +293,12 @@ class _EntityFinder:
     def find(self, slot: str, words: str) -> Mention | None:
         """Returns the mention of a generated name; None if the document does not hold it."""
         found = self.given(slot, words)
-        span = None if found is not None else self._mentions.find(words)
+        if found is not None:
+            return found
+        # Before small letters the tokenizer leaves the stop that ends a sentence at its word. Names with other stops,
+        # such as "U.S.", end with one of their own.
+        without_stop = words[:-1] if words.endswith(".") and "." not in words[:-1].strip() else ""
+        span = (self._mentions.find(without_stop) if without_stop else None) or self._mentions.find(words)
         return found if span is None else Mention(span)
 
     def are_distinct(self, parse: Mapping[str, str]) -> bool:

@@ -32,13 +32,15 @@ def run_search(
     if config.num_beams > 1:
         together = backend.max_beam_prompts(config.num_beams)
         for first in range(0, len(requests), together):
+            if first:
+                yield
             group = requests[first : first + together]
             yield from _timed(_beams(backend, group, config, limits), group)
-            yield
     elif config.prompt_lookup_num_tokens:
-        for request in requests:
+        for number, request in enumerate(requests):
+            if number:
+                yield
             yield from _timed(_speculative(backend, request, config, limits), [request])
-            yield
     else:
         yield from _timed(_stepwise(backend, requests, config, limits), requests)
 

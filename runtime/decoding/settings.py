@@ -58,7 +58,7 @@ class Settings(TypedDict, total=False):
     logits_processors: CustomProcessor | Sequence[CustomProcessor] | None
     prompt_lookup_num_tokens: WholeNumber | None
     max_matching_ngram_size: WholeNumber | None
-    logprobs: WholeNumber | None
     truncation: Truncation | None
     special_tokens: bool | None
     normalize_punctuation: bool | None
+    logprobs: WholeNumber | None

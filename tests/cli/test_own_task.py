@@ -288,7 +288,10 @@ def test_answers_and_labels_of_ones_own_are_scored(
         (["evaluate-task", "--task", "description"], "the task description has no gold answers to be scored against"),
         (["ask", "--min-score", "2"], "--min-score is 2: give a number from 0 to 1"),
         (["ask", "--min-score", "nan"], "--min-score is nan: give a number from 0 to 1"),
-        (["relations", "--task", "bc5cdr", "--max-source-tokens", "0"], "max_source_tokens is 0: give 1 or more"),
+        (
+            ["relations", "--task", "bc5cdr", "--max-source-tokens", "0"],
+            "max_source_tokens is 0: give a whole number of 1 or more",
+        ),
         (
             ["evaluate-task", "--task", "pubmedqa", "--allow-self-relations"],
             "--allow-self-relations is no setting of pubmedqa: leave it out",

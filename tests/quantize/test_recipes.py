@@ -123,7 +123,8 @@ def test_a_rows_logits_do_not_depend_on_its_neighbours_to_the_last_bit_unless_th
     together = logits_of_first(session, [prompt, *NEIGHBOURS[:others]], steps=3)
     recipe = RECIPES[name]
     if recipe.batch_invariant and HAS_AVX512 and not recipe.batch_invariant_with_avx512:
-        assert np.allclose(together, alone, rtol=0, atol=1e-5)
+        # An activation whose 8 bits are rounded the other way, by a last bit, moves logits by a step of its scale.
+        assert np.allclose(together, alone, rtol=0, atol=0.3)
     else:
         assert np.array_equal(together, alone) == recipe.batch_invariant
 

@@ -46,6 +46,19 @@ def test_and_within_an_entity_is_told_from_and_between_two(mini: BioGPT) -> None
     assert (relation.head, relation.tail) == ("Lithium", "Tremor and Ataxia")
 
 
+def test_the_stop_that_ends_a_sentence_is_no_part_of_a_name(mini: BioGPT) -> None:
+    text = "Seizures occurred in two patients who were given cocaine. Both patients recovered."
+    (relation,) = only(scripted(mini, said(("cocaine.", "seizures"))), text).relations
+    assert (relation.head, relation.tail, relation.in_source) == ("cocaine", "Seizures", True)
+    assert text[slice(*relation.head_span)] == "cocaine"  # type: ignore[misc]
+
+
+def test_the_stop_of_an_abbreviation_is(mini: BioGPT) -> None:
+    text = "Seizures were seen in the U.S. and in two patients."
+    (relation,) = only(scripted(mini, said(("u.s.", "seizures"))), text).relations
+    assert relation.head == "U.S."
+
+
 def test_an_invented_entity_is_kept_out(mini: BioGPT) -> None:
     found = only(scripted(mini, said(("lithium", "headache"))))
     assert all(relation.in_source for relation in found.relations)

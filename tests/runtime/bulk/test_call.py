@@ -58,7 +58,7 @@ def test_a_bad_text_is_named_by_its_index(mini: BioGPT, method: Method) -> None:
     for bad, problem in ((TOO_LONG, "tokens"), (None, "NoneType"), (float("nan"), "float")):
         with pytest.raises(PromptError, match=rf"^{name}\[2\]: .*{problem}"):
             method(mini, [*TEXTS[:2], bad, TEXTS[3]])
-    with pytest.raises(PromptError, match=r"^(the|a) (text|prompt) has"):
+    with pytest.raises(PromptError, match=r"^(the|a) (text|prompt)( with its prompt)? has"):
         method(mini, TOO_LONG)
 
 

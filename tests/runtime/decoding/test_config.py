@@ -34,7 +34,7 @@ NUMBERS = [
 TOKENS = ["eos_token_id", "forced_bos_token_id", "forced_eos_token_id"]
 TOKEN_LISTS = ["suppress_tokens", "begin_suppress_tokens"]
 FLAGS = ["do_sample", "special_tokens", "normalize_punctuation"]
-OPTIONAL = ["max_time", "max_length", "eos_token_id", "seed", "forced_bos_token_id", "forced_eos_token_id", "logprobs"]
+OPTIONAL = ["max_time", "max_length", "eos_token_id", "seed", "forced_bos_token_id", "forced_eos_token_id"]
 
 BAD_VALUES: list[tuple[str, object]] = [
     *((name, value) for name in COUNTS for value in (0, -1, 3.0, True, "5")),

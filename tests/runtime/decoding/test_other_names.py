@@ -24,7 +24,7 @@ ALL = (*OF_TRANSFORMERS, *OF_VLLM, *OF_LLAMA_CPP)
         ({"penalty_alpha": 0.6}, "penalty_alpha is 0.6: contrastive search is not supported"),
         ({"assistant_model": object()}, "assistant_model is not a setting: give prompt_lookup_num_tokens"),
         ({"streamer": object()}, "streamer is not a setting: call stream or astream"),
-        ({"output_scores": True}, "output_scores is True: read the log_probabilities"),
+        ({"output_scores": True}, "output_scores is True: set logprobs"),
         ({"input_ids": [[2, 3]]}, "input_ids is not a setting: call generate_ids"),
         ({"stream": True}, "stream is True: call stream"),
         ({"frequency_penalty": 0.5}, "frequency_penalty is 0.5: give repetition_penalty"),

@@ -24,7 +24,8 @@ from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.ort import sessions as opening
 from makers.devices import STAND_IN, CapturingSession, FullMemory, device_model, device_session
 
-PROMPTS = ["Aspirin inhibits", "The patient was treated with", "COVID-19 is", "In mice, insulin", "Insulin"]
+# Texts of the embedded checkpoint in which rounding to half precision decides between no two tokens.
+PROMPTS = ["Aspirin inhibits", "Patients with diabetes", "Lithium", "Treatment with", "Insulin"]
 ABSTRACT = "Aspirin inhibits platelets."
 
 
