@@ -28,11 +28,11 @@ demo: .venv-demo/installed
 	biogpt-onnx quantize bundles/mini -o bundles/mini-int8 --recipe int8 --no-evaluation --overwrite
 	biogpt-onnx generate bundles/mini-int8 --repetition-penalty 1.3 --no-repeat-ngram-size 3 --max-new-tokens 40 \
 		--timings "The patient was treated with" "Cisplatin-induced nephrotoxicity" "The aim of this study was to"
-	echo "Two patients with bipolar disorder developed a coarse tremor while they took lithium. It disappeared when" \
-		"lithium was stopped." \
+	echo "Five patients who took amiodarone developed hypothyroidism. Thyroid function recovered after" \
+		"amiodarone was withdrawn." \
 		| biogpt-onnx relations bundles/mini-int8 --task bc5cdr --draw
-	echo "Sixty children were given aspirin or placebo. Fever fell in both groups alike." \
-		| biogpt-onnx ask bundles/mini-int8 --question "Does aspirin reduce fever in children?" --draw
+	echo "Forty patients with hypertension exercised for twelve weeks. Systolic pressure fell by 8 mm Hg." \
+		| biogpt-onnx ask bundles/mini-int8 --question "Does exercise lower blood pressure?" --draw
 
 # A process for each core. Those that are done take tests from the others, whose neighbours stay where they are.
 PYTEST = bin/python -m pytest --numprocesses auto --dist worksteal

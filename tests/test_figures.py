@@ -94,13 +94,13 @@ def test_a_constant_is_read_from_the_code(figures: Any) -> None:
 
 
 CLAIMS = [
-    ("docs/limits.md", "its relations score below those of co-occurrence in a sentence", "relations", "below {}"),
     (
         "docs/limits.md",
-        "with the entities given not to be told apart from these",
-        "relations, entities given",
+        "its relations are not to be told apart from those of co-occurrence in a sentence",
+        "relations",
         "not to be told apart from {}",
     ),
+    ("docs/limits.md", "with the entities given above these", "relations, entities given", "above {}"),
 ]
 
 
@@ -117,6 +117,6 @@ def test_its_answers_are_said_to_be_as_good_as_the_majoritys() -> None:
     run = importlib.import_module("benchmarks.report.runs").read_run("task_quality.json")
     standing = run["answers"]["standing"]
     (majority,) = standing["baselines"]
-    assert standing["measures"]["accuracy"] == majority["measures"]["accuracy"]
+    assert standing["measures"]["accuracy"]["value"] <= majority["measures"]["accuracy"]["value"]
     assert "Its answers are no better than always saying yes." in text_of("README.md")
-    assert 'it answers every question with "yes"' in text_of("docs/limits.md")
+    assert 'its answers are no better than always saying "yes"' in text_of("docs/limits.md")

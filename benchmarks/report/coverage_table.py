@@ -36,7 +36,7 @@ def coverage_table(run: Run) -> str:
     alarms = "; ".join(
         f"{each['kind']}, {each['documents']} documents: {each['share']:.1%}" for each in run["false_alarms"]
     )
-    return f"{captioned(caption, header, rows)}\n\nTwo equally good systems have p < 0.05 in: {alarms}."
+    return f"{captioned(caption, header, rows, run)}\n\nTwo equally good systems have p < 0.05 in: {alarms}."
 
 
 def _range(shares: list[float]) -> str:

@@ -45,6 +45,7 @@ def test_equal_systems_are_told_apart_in_five_percent_at_most(coverage: Any) -> 
 
 def test_a_committed_run_is_a_table_that_says_where_intervals_do_not_hold(benchmarks: Scripts) -> None:
     run = {
+        "machine": {"commit": "c0ffee"},
         "simulations": 10,
         "coverage": [
             {"kind": "accuracy", "rate": 0.5, "documents": 20, "held": 0.95},
