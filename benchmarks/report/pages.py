@@ -11,7 +11,7 @@ from benchmarks.report.coverage_table import coverage_table
 from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
 from benchmarks.report.recipe_tables import automatic_recipe_table, recipe_quality_table, recipe_speed_table
 from benchmarks.report.runs import Run, path_of, read_run
-from benchmarks.report.runtime_tables import float32_table, shared_weights_table
+from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table
 from benchmarks.report.search_table import search_table
 from benchmarks.report.task_tables import (
     task_quality_table,
@@ -86,6 +86,7 @@ BENCHMARKS = Page(
         "quantized numbers": Table("quantized.json", recipe_speed_table),
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
         "shared numbers": Table("shared_weights.json", shared_weights_table),
+        "concurrency numbers": Table("concurrency.json", concurrency_table),
         "quality numbers": Table("quality.json", recipe_quality_table),
         "task speed numbers": Table("task_speed.json", task_speed_table),
         "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),

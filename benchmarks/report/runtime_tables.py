@@ -60,6 +60,36 @@ def _other_rows(run: Run) -> list[tuple[str, str, str]]:
     return rows
 
 
+def concurrency_table(run: Run) -> str:
+    """Makes the tables of many callers of one model, and of a text that is written while a prompt is read."""
+    slowest = run["ways"]["one after the other"]["tokens_per_second"]
+    rows = [
+        [name, f"{way['tokens_per_second']:.0f}", f"{way['tokens_per_second'] / slowest:.2f} x"]
+        for name, way in run["ways"].items()
+    ]
+    caption = (
+        f"{run['clients']} callers at once, each with a prompt of {run['prompt_tokens']} tokens and {run['new_tokens']}"
+        f" new ones: BioGPT's size with random weights, {run['recipe']}, {run['threads']} threads of an "
+        f"{processor(run)}, medians of {run['rounds']} rounds in turns. The tokens were the same in all four ways."
+    )
+    reading = [
+        [
+            name,
+            f"{found['step_seconds'] * 1e3:.0f} ms",
+            f"{found['while_reading_seconds'] * 1e3:.0f} ms, {found['while_reading_to_step']:.2f} x",
+            f"{found['longest_to_step']:.2f} x",
+        ]
+        for name, found in run["reading"].items()
+    ]
+    beside = (
+        f"Times between the tokens of one caller's text, alone and while another's prompt of "
+        f"{run['long_prompt_tokens']} tokens is read; the longest is of all rounds."
+    )
+    header = ["", "alone", "while a prompt is read", "the longest"]
+    first = captioned(caption, ["", "tokens/s", "beside one after the other"], rows, run)
+    return f"{first}\n\n{captioned(beside, header, reading, run)}"
+
+
 def shared_weights_table(run: Run) -> str:
     """Makes the table of two processes of one bundle, with and without shared weights."""
     header = ["recipe", "load", "load, shared", "a process", "a second one", "a second one, shared", "cache on disk"]

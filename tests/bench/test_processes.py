@@ -102,6 +102,24 @@ def test_two_processes_of_a_bundle_tell_their_memory(benchmarks: Scripts, wide_b
             assert memory["resident_bytes"] > memory["anonymous_bytes"] > 1_000_000
 
 
+def test_many_callers_are_measured_and_become_tables(
+    benchmarks: Scripts, wide_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = benchmarks("micro.concurrency")
+    monkeypatch.setattr(program, "make_recipe_bundles", lambda _, recipes: {recipes[0]: wide_bundle})
+    for name, value in {"NEW_TOKENS": 4, "LONG_PROMPT_TOKENS": 200, "ROUNDS": 1, "THREADS": 1}.items():
+        monkeypatch.setattr(program, name, value)
+    monkeypatch.setattr(sys, "argv", ["concurrency", "--output", str(tmp_path / "found.json"), "--clients", "2"])
+    program.main()
+    run = json.loads((tmp_path / "found.json").read_text())
+    assert len(run["ways"]["concurrent"]["samples"]) == 1
+    assert run["reading"]["concurrent"]["num_while_reading"] >= 1
+    text = benchmarks("report.runtime_tables").concurrency_table(run)
+    assert "2 callers at once" in text
+    assert "| one after the other |" in text
+    assert text.count("| concurrent |") == 2
+
+
 @pytest.mark.parametrize("kind", ["prepacked", "mapped"])
 def test_a_worker_measures_steps_and_searches(benchmarks: Scripts, mini_bundle: Path, kind: str) -> None:
     ids = [2, *np.random.default_rng(0).integers(4, 8000, 15).tolist()]
