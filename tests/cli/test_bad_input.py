@@ -161,6 +161,9 @@ def test_a_bad_bundle(
 def test_a_bad_checkpoint(
     words: list[str], bad: str, fill: Fill, folder: Path, refused: Callable[[list[str]], str]
 ) -> None:
+    if words[0] == "verify":
+        # Without what it compares with, that is said first.
+        pytest.importorskip("torch")
     error = refused([str(folder / bad) if word == bad else fill(word) for word in words])
     assert str(folder / bad) in error
 
