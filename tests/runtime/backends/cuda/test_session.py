@@ -21,6 +21,7 @@ from biogpt_onnx.runtime.backends.cuda import session as device_session_module
 from biogpt_onnx.runtime.backends.cuda.outputs import PassOutputs
 from biogpt_onnx.runtime.backends.cuda.session import CUDA_DEVICE, Accelerator, DeviceSession
 from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.decoding.drafting.budget import DraftBudget
 from biogpt_onnx.runtime.ort import sessions as opening
 from makers.devices import STAND_IN, CapturingSession, FullMemory, device_model, device_session
 
@@ -166,12 +167,14 @@ def test_greedy_steps_and_samples_of_the_likeliest_bring_no_logits_and_rules_do(
 
 
 def test_choices_scores_drafts_beams_and_what_is_allowed_bring_no_logits(
-    on_device: BioGPT, all_logits_brought: list[int]
+    on_device: BioGPT, all_logits_brought: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # How long drafts are depends on the clock: here always as long as they may be.
+    monkeypatch.setattr(DraftBudget, "allowance", lambda *_: 5)
     on_device.choose(PROMPTS, ["aspirin", "no effect"])
     on_device.score(ABSTRACT, prompt="Drugs.")
     assert not all_logits_brought
-    text = f"{PROMPTS[0]} {PROMPTS[0]}"
+    text = f"{PROMPTS[0]}{on_device.generate(PROMPTS[0], max_new_tokens=30).text}. {PROMPTS[0]}"
     timings = on_device.generate(text, max_new_tokens=30, prompt_lookup_num_tokens=5).timings
     assert timings.steps < 29
     on_device.generate(PROMPTS, max_new_tokens=8, num_beams=3)
@@ -357,7 +360,10 @@ def test_beams_replay_two_graphs_in_turns(
     assert set(causal.runs) == {"-1", "2", "3"}
 
 
-def test_drafts_say_that_they_are_not_captured(capturing: tuple[BioGPT, CapturingSession]) -> None:
+def test_drafts_say_that_they_are_not_captured(
+    capturing: tuple[BioGPT, CapturingSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DraftBudget, "allowance", lambda *_: 5)
     model, causal = capturing
     timings = model.generate(f"{PROMPTS[0]} {PROMPTS[0]}", max_new_tokens=30, prompt_lookup_num_tokens=5).timings
     assert 0 < timings.captured_steps < timings.steps
