@@ -8,7 +8,7 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import chunks
+from biogpt_onnx.runtime.backends.chunks import chunks, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -65,8 +65,7 @@ class Prefix(Generic[CacheT]):
         cache = self._backend.new_cache(1, self._backend.prefix_capacity)
         *first, _ = chunks(0, len(self.ids), most)
         for piece in first:
-            ids = np.array([self.ids[piece]], dtype=np.int64)
-            self._backend.forward(ids, cache, logits_indices=np.empty(0, dtype=np.int64))
+            read_chunk(self._backend, self.ids, piece, cache)
             yield
         logits = self._backend.read(self.ids, cache, Limits()).logits()
         with self._being_read:

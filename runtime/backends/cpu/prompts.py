@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, Decoder, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -44,8 +44,7 @@ def read_all_but_the_last_chunk(
     *first, last = chunks(int(cache.lengths[0]), len(prompt_ids), CHUNK_TOKENS)
     for chunk in first:
         limits.check()
-        ids = np.array([prompt_ids[chunk]], dtype=np.int64)
-        decoder.forward(ids, cache, logits_indices=np.empty(0, dtype=np.int64))
+        read_chunk(decoder, prompt_ids, chunk, cache)
     limits.check()
     return prompt_ids[last]
 

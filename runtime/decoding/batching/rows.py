@@ -5,7 +5,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from biogpt_onnx.runtime.backends.chunks import chunks
+from biogpt_onnx.runtime.backends.chunks import chunks, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, Cache, TokenScores
 from biogpt_onnx.runtime.decoding.batching.row import Row
@@ -51,8 +51,7 @@ class _Reading(Generic[RowCacheT]):
         """Reads a piece; returns the scores after the prompt if it was the last."""
         ids, limits = self._state.prompt_ids, Limits()
         if self._pieces:
-            piece = np.array([ids[self._pieces.pop(0)]], dtype=np.int64)
-            self._backend.forward(piece, self._cache, logits_indices=np.empty(0, dtype=np.int64))
+            read_chunk(self._backend, ids, self._pieces.pop(0), self._cache)
             return None
         if self._state.prefix is not None:
             return self._state.prefix.read_rest(self._cache, ids, self._shared, limits)
