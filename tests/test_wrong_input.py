@@ -22,7 +22,10 @@ OF_TOKENIZER = [
     *("encode", "decode", "tokenize", "tokenize_with_spans", "id_to_symbol", "symbol_to_id", "text_of"),
     *("prompt_text_of", "token_text"),
 ]
-OF_TASKS = ["run", "stream", "check_task", "prepare_for", "prompts_for", "answer_document", "combined"]
+OF_TASKS = [
+    *("run", "stream", "check_task", "prepare_for", "prompts_for", "answer_document", "combined"),
+    *("get", "task_spec"),
+]
 CLASSES = [tasks.Document, tasks.NamedEntity, tasks.Reading]
 
 # What decides which texts are allowed is the caller's own code, or a setting with tests of its own.
@@ -108,6 +111,13 @@ def test_methods_of_the_tokenizer(mini: BioGPT, good: dict[str, Any], name: str)
 def test_functions_of_tasks(mini: BioGPT, good: dict[str, Any], name: str) -> None:
     prepared = tasks.prepare_for(good["task"], mini, "A text.")
     assert list(faults(getattr(tasks, name), {**good, "prompts": [prepared]})) == []
+
+
+@pytest.mark.parametrize("path", [None, 5, b"x", [], Unknown()])
+def test_the_file_of_a_task(path: Any) -> None:
+    # A path that leads nowhere is an OSError, as everywhere.
+    with pytest.raises(BioGptError, match="give the path of a TOML file"):
+        tasks.load(path)
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)

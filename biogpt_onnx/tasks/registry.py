@@ -67,6 +67,8 @@ def load(path: str | os.PathLike[str]) -> SpecifiedTask:
         ConfigError: The file is no TOML, or does not define a task; the message names the file and the key.
         OSError: The file cannot be read.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"path is of type {type(path).__name__}: give the path of a TOML file")
     return read_task(Path(path))
 
 
@@ -133,6 +135,8 @@ def evaluated_specs() -> tuple[TaskSpec, ...]:
     return tuple(spec for spec in TASK_SPECS.values() if spec.evaluation is not None)
 
 
-def _spec_of(task: SpecifiedTask) -> TaskSpec:
+def _spec_of(task: object) -> TaskSpec:
+    if not isinstance(task, SpecifiedTask):
+        raise ConfigError(f"task is of type {type(task).__name__}: give its name, the path of a TOML file, or the task")
     known = TASK_SPECS.get(task.name)
     return replace(known, task=task) if known is not None and type(known.task) is type(task) else own_spec(task)
