@@ -134,7 +134,9 @@ def test_every_request_gets_the_tokens_that_it_gets_alone(all_asked: list[Asked]
         got = [state.token_ids for state in request.states]
         reasons = {state.finish_reason for state in request.states}
         assert None not in reasons
-        if "cancelled" not in reasons:
+        # Of beams that are cut off, one that had ended before may be the best.
+        may_be_cut = asked.config.num_beams > 1 and asked.cancelled_after is not None
+        if "cancelled" not in reasons and not may_be_cut:
             assert got == expected
         elif asked.config.num_beams == 1:
             assert all(tokens == whole[: len(tokens)] for tokens, whole in zip(got, expected, strict=True))
