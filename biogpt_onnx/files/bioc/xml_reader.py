@@ -21,7 +21,7 @@ _DOCUMENT_DEPTH = 2
 _MAX_DEPTH = 100
 # What stands before the root. Nothing is matched twice, so that a hostile beginning costs no time.
 _LOOKS = re.compile(
-    rb"(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?+>)*+<collection\b", re.DOTALL
+    rb"(?:\s++|<\?[^>]*+>|(?><!--.*?-->)|<!DOCTYPE[^>\[]*+(?:\[[^\]]*+\]\s*+)?+>)*+<collection\b", re.DOTALL
 )
 
 

@@ -28,6 +28,7 @@ _HARMLESS_BUILTINS = frozenset(
     {
         *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range"),
         *("set", "slice", "str", "tuple"),
+        "getattr",  # of an enumeration and a name: early Pythons 3.11 write a member of one so
     }
 )
 # Pickles of protocol 2, which torch writes, have Python 2's names.

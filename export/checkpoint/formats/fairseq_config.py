@@ -82,8 +82,10 @@ class Settings:
             CheckpointError: it is something else.
         """
         value = self._value(name)
-        if isinstance(value, Inert) and len(value.arguments) == 1:
-            value = value.arguments[0]
+        # Python makes a member of its class and value, or of `getattr`, its class and name, which are alike here.
+        match value:
+            case Inert(arguments=(str(member),) | (_, str(member))):
+                value = member
         if value is not None and not isinstance(value, str):
             raise CheckpointError(f"{name} is {printable(_shown(value))}; it must be a string")
         return value
