@@ -35,12 +35,13 @@ from biogpt_onnx.runtime.results import (
     Generation,
     Hypothesis,
     Score,
+    TextPiece,
     Timings,
     TokenLogprob,
     TopToken,
     Usage,
 )
-from biogpt_onnx.runtime.stream import BatchStream, TextStream
+from biogpt_onnx.runtime.stream import BatchStream, PieceStream, TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, TokenSpan
 
 __all__ = [
@@ -64,12 +65,14 @@ __all__ = [
     "GenerationConfig",
     "Hypothesis",
     "ModelClosedError",
+    "PieceStream",
     "Prefix",
     "PromptError",
     "ProviderError",
     "Score",
     "Settings",
     "TextClassification",
+    "TextPiece",
     "TextStream",
     "Timings",
     "TokenLogprob",

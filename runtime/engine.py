@@ -21,7 +21,7 @@ from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.bulk.answering import Work, one_by_one
 from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
-from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel, iterable_of
+from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel, iterable_of, named
 from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
 from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
@@ -43,6 +43,7 @@ from biogpt_onnx.runtime.generation_defaults import config_with_defaults, defaul
 from biogpt_onnx.runtime.prompt_checks import (
     TRUNCATE,
     Truncation,
+    as_ids,
     as_prompt,
     as_text,
     check_choices,
@@ -57,12 +58,12 @@ from biogpt_onnx.runtime.request_building import (
     allowed_rules,
     build_generation,
     build_request,
-    continuation_text,
     room_for_new_tokens,
     seeds,
 )
 from biogpt_onnx.runtime.results import Choices, Generation, Score
-from biogpt_onnx.runtime.stream import BatchStream, StreamedRow, TextStream
+from biogpt_onnx.runtime.stream import BatchStream, PieceStream, TextStream
+from biogpt_onnx.runtime.streamed_sequences import streamed_prompt
 from biogpt_onnx.runtime.token_logprobs import score_text
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.spans import TokenSpan
@@ -434,6 +435,44 @@ class BioGPT:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
         return self._streamed(prompt, self._configure(config, settings), prefix, allowed, cancel)
+
+    def stream_pieces(
+        self,
+        prompts: Iterable[Prompt | TokenIds],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> PieceStream:
+        """Continues prompts, and yields the new text of every sequence with its tokens, for programs that pass it on.
+
+        Settings and errors are those of `generate`; errors are raised at the call, not at the first piece. With
+        `num_return_sequences` each sequence has pieces of its own: beams best first, samples as they are drawn. With
+        `logprobs` a piece holds the tokens whose characters have become certain, as its text does.
+
+        Args:
+            prompts: texts, prefixes and rows of token ids, which may stand side by side; a row is continued as it is,
+                and should start with `</s>` (2).
+            config: settings of the generation; by default the bundle's own.
+            prefix: a prefix that was read before, which prompts may begin with.
+            allowed: constraint on the new text, see `generate`.
+            cancel: event that ends the generation when it is set.
+            **settings: fields of the configuration to replace.
+
+        Returns:
+            The pieces: one for each sequence after each pass of the model that gave it a token, its text empty where no
+            more of it is certain. Closing the stream ends the generation.
+        """
+        config = self._configure(config, settings)
+
+        def encode(prompt: object) -> _Encoded:
+            if isinstance(prompt, str | Prefix):
+                return self._encode_prompt(prompt, config, prefix)
+            return check_ids(as_ids(prompt), self.tokenizer.vocab_size), prefix
+
+        return self._pieces(iterable_of("prompts", prompts), encode, config, prefix, allowed, cancel)
 
     @overload
     def astream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -1156,30 +1195,45 @@ class BioGPT:
         allowed: Allowed,
         cancel: threading.Event | None,
     ) -> TextStream | BatchStream:
-        start = perf_counter()
         if config.do_sample and config.num_return_sequences > 1:
             raise ConfigError(
                 f"num_return_sequences is {config.num_return_sequences}, but a stream is one text for each prompt: set "
-                "it to 1, or use generate"
+                "it to 1, or use stream_pieces or generate"
             )
+        is_single = isinstance(prompts, str | Prefix)
+        items = [prompts] if is_single else iterable_of("prompts", prompts)
+        pieces = self._pieces(
+            items, lambda prompt: self._encode_prompt(prompt, config, prefix), config, prefix, allowed, cancel
+        )
+        return TextStream(BatchStream(pieces)) if is_single else BatchStream(pieces)
+
+    def _pieces(  # noqa: PLR0913, PLR0917 -- what a call of `stream` says
+        self,
+        prompts: Iterable[Any],
+        encode: Callable[[Any], _Encoded],
+        config: GenerationConfig,
+        prefix: Prefix[Any] | None,
+        allowed: Allowed,
+        cancel: threading.Event | None,
+    ) -> PieceStream:
+        start = perf_counter()
         limits = Limits(config.max_time, cancel)
         self._check_prefix(prefix)
-        items = [prompts] if isinstance(prompts, str | Prefix) else list(iterable_of("prompts", prompts))
+        items = list(prompts)
         if not items:
             raise PromptError("the list of prompts is empty: give at least one")
         settled = zip(items, self._rules(allowed, len(items), config), seeds(config, len(items)), strict=True)
-        requests = [
-            self._request(self._ready(lambda each: self._encode_prompt(each, config, prefix), *one), config)
-            for one in ((prompt, config, rule, seed) for prompt, rule, seed in settled)
-        ]
+        requests = []
+        for index, (prompt, rule, seed) in enumerate(settled):
+            try:
+                requests.append(self._request(self._ready(encode, prompt, config, rule, seed), config))
+            except BioGptError as error:
+                raise error if len(items) == 1 else named(error, f"prompts[{index}]") from None
         finish = partial(self._built, config=config, tokenize_seconds=perf_counter() - start)
-        rows = []
-        for request in requests:
-            prompt_ids = request.states[0].prompt_ids
-            text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
-            rows.append(StreamedRow(request, text, finish))
-        batch = BatchStream(self._search(requests, config, limits), rows, limits)
-        return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
+        streamed = [
+            streamed_prompt(index, request, self.tokenizer, config, finish) for index, request in enumerate(requests)
+        ]
+        return PieceStream(self._search(requests, config, limits), streamed, limits)
 
     def _answer(  # noqa: PLR0913 -- what a call of `generate` says
         self,

@@ -26,6 +26,17 @@ def as_prompt(prompt: object) -> str | Prefix[Any]:
     return prompt
 
 
+def as_ids(prompt: object) -> object:
+    """Returns a prompt that is no text after checking that it is a row of token ids.
+
+    Raises:
+        PromptError: it is neither.
+    """
+    if plain_sequence(prompt) is None:
+        raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a text, or a list of token ids")
+    return prompt
+
+
 def as_text(text: object) -> str:
     """Returns a text after checking that it is a string.
 

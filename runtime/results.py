@@ -127,6 +127,28 @@ class Hypothesis(Result, shown=("text", "finish_reason", "score"), optional=("lo
 
 
 @dataclass(frozen=True, repr=False)
+class TextPiece(Result, optional=("logprobs",)):
+    """New text and new tokens of one sequence of a stream; see `BioGPT.stream_pieces`.
+
+    Attributes:
+        prompt: index of the prompt.
+        sequence: index of the sequence among those of its prompt: 0 unless `num_return_sequences` asks for several.
+        text: text that no later token can change, since the last piece of the sequence; may be empty.
+        token_ids: new tokens since the last piece of the sequence, including the one that ended it.
+        logprobs: each of these tokens with the most probable ones at its place, and its characters in the sequence's
+            new text; None unless asked for.
+        finish_reason: reason why the sequence ended, see `Hypothesis`; None unless the piece is its last.
+    """
+
+    prompt: int
+    sequence: int
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[TokenLogprob, ...] | None
+    finish_reason: FinishReason | None
+
+
+@dataclass(frozen=True, repr=False)
 class Generation(
     Result, shown=("text", "finish_reason", "score", "usage"), computed=("logprobs",), optional=("logprobs",)
 ):

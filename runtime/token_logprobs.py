@@ -1,5 +1,6 @@
 """Log-probabilities of tokens for people: each token with its text, its place, and the most probable ones there."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -96,6 +97,45 @@ def token_logprobs(
     )
 
 
+class GrowingSpans:
+    """The characters that each new token adds to a text while the text grows.
+
+    A later token may change the end of the text, and a stop string cuts it. The characters of a token are therefore
+    known once the text up to its end is certain.
+
+    Args:
+        text: the text, to which nothing was written yet.
+    """
+
+    def __init__(self, text: ContinuationText) -> None:
+        self._text = text
+        self._unsettled: deque[str] = deque()
+        self._end = 0
+
+    def push(self, token_id: int) -> None:
+        """Writes a token to the text."""
+        self._text.push(token_id)
+        self._unsettled.append(self._text.text)
+
+    def settle(self, certain: str, *, is_whole: bool) -> list[Span]:
+        """Returns the characters of those tokens that have become certain since the last call, in order.
+
+        Args:
+            certain: the beginning of the text that no later token can change.
+            is_whole: True if that is all of the text.
+        """
+        spans: list[Span] = []
+        while self._unsettled:
+            so_far = self._unsettled[0]
+            shared = _common_length(so_far, certain)
+            if shared == len(certain) < len(so_far) and not is_whole:
+                break
+            self._unsettled.popleft()
+            start, self._end = self._end, max(self._end, shared)
+            spans.append((start, self._end))
+        return spans
+
+
 def continuation_spans(text: ContinuationText, token_ids: Sequence[int], num_written: int) -> list[Span]:
     """Writes new tokens to an empty text, and returns the characters that each of them adds to it.
 
@@ -104,17 +144,11 @@ def continuation_spans(text: ContinuationText, token_ids: Sequence[int], num_wri
         token_ids: ids of the new tokens.
         num_written: number of tokens that are written; the token that ends a text is not.
     """
-    texts = []
+    spans = GrowingSpans(text)
     for token in token_ids[:num_written]:
-        text.push(token)
-        texts.append(text.text)
-    whole, end = text.text, 0
-    spans: list[Span] = []
-    for so_far in texts:
-        # A later token may change the end of the text, and a stop string cuts it.
-        start, end = end, max(end, _common_length(so_far, whole))
-        spans.append((start, end))
-    return spans + [(len(whole), len(whole))] * (len(token_ids) - num_written)
+        spans.push(token)
+    whole = text.text
+    return spans.settle(whole, is_whole=True) + [(len(whole), len(whole))] * (len(token_ids) - num_written)
 
 
 def _common_length(one: str, other: str) -> int:
