@@ -68,7 +68,7 @@ class Metrics:
         self._prompt_tokens.labels(self._model).inc(prompt_tokens)
         self._prompt_size.labels(self._model).observe(prompt_tokens)
         if timings is not None:
-            self._queue.labels(self._model).observe(timings.queue)
+            self._queue.labels(self._model).observe(getattr(timings, "queue", 0))
             self._prefill.labels(self._model).observe(timings.prefill)
             self._decode.labels(self._model).observe(timings.decode)
 

@@ -21,7 +21,16 @@ def test_each_key_is_accepted_and_nothing_else(tmp_path: Path) -> None:
     keys = ApiKeys(written(tmp_path, f"# of two clients\n{FIRST}\n\n  {SECOND}\n"))
     assert keys.accepts(f"Bearer {FIRST}")
     assert keys.accepts(f"bearer {SECOND}")
-    for header in (None, "", "Bearer", "Bearer ", FIRST, f"Basic {FIRST}", f"Bearer {FIRST}x", "Bearer # of two clients"):
+    for header in (
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        FIRST,
+        f"Basic {FIRST}",
+        f"Bearer {FIRST}x",
+        "Bearer # of two clients",
+    ):
         assert not keys.accepts(header)
 
 
