@@ -30,6 +30,7 @@ from biogpt_onnx.runtime.classification.results import TextClassification, Token
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig, check_logprobs
 from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.plain_values import Array
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
@@ -52,6 +53,7 @@ from biogpt_onnx.runtime.prompt_checks import (
     check_truncation,
     fit,
     fit_text,
+    is_row,
 )
 from biogpt_onnx.runtime.request_building import (
     Allowed,
@@ -64,7 +66,7 @@ from biogpt_onnx.runtime.request_building import (
 from biogpt_onnx.runtime.results import Choices, Generation, Score
 from biogpt_onnx.runtime.stream import BatchStream, PieceStream, TextStream
 from biogpt_onnx.runtime.streamed_sequences import streamed_prompt
-from biogpt_onnx.runtime.token_logprobs import score_text
+from biogpt_onnx.runtime.token_logprobs import decoded_spans, score_tokens, text_spans
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.spans import TokenSpan
 
@@ -795,11 +797,108 @@ class BioGPT:
             return read, ids
 
         def scored(ready: tuple[str, tuple[int, ...]]) -> Score:
-            return self._in_turn(lambda: score_text(backend, self.tokenizer, before, *ready, config))
+            read, ids = ready
+            spans, count = partial(text_spans, self.tokenizer, read, config), config.logprobs or 0
+            return self._in_turn(lambda: score_tokens(backend, self.tokenizer, before, ids, spans, count))
 
         call = BulkCall[Score]("texts", text, (str,), on_error=on_error, progress=progress, cancel=cancel)
         found = call.results(one_by_one(targets, scored))
         return found[0] if call.is_single else found
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Sequence[WholeNumber],
+        *,
+        logprobs: int | None = 0,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Score: ...
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Iterable[TokenIds],
+        *,
+        logprobs: int | None = 0,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Score]: ...
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Iterable[TokenIds],
+        *,
+        logprobs: int | None = 0,
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Score | BioGptError]: ...
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Array,
+        *,
+        logprobs: int | None = 0,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any: ...
+
+    def score_ids(
+        self,
+        token_ids: TokenIds | TokenRows | Iterable[TokenIds],
+        *,
+        logprobs: int | None = 0,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        """Scores a row of token ids, or each of any number, by the log-probability of each id given those before it.
+
+        The first id of a row, which should be that of `</s>` (2), is read and not scored.
+
+        Args:
+            token_ids: a row of ids, or an iterable of rows of any lengths.
+            logprobs: number of most probable tokens that the result holds for the place of each token, whose `span` is
+                that in `tokenizer.decode(row)`; see `Score.logprobs`. 0 or None for none.
+            on_error: "raise" to raise the error of a row without a score, "return" to return it in the score's place.
+            progress: True to show the progress on a terminal, or a function that takes the number of rows that are done
+                and the number of all, None if it is not known.
+            cancel: event after which no further row is scored; those left have a `CancelledError`.
+
+        Returns:
+            A `Score`; a list of them, in order, for several rows.
+
+        Raises:
+            PromptError: no rows, one of fewer than two ids or of more than the model's positions, or ids outside the
+                vocabulary; the message names its index if there are several.
+            ConfigError: `logprobs` is no whole number of 0 or more, or larger than the vocabulary.
+        """
+        backend, count = self._backend, check_logprobs(logprobs, self.tokenizer.vocab_size)
+
+        def read(row: object) -> tuple[int, ...]:
+            ids = check_ids(row, self.tokenizer.vocab_size)
+            if len(ids) == 1:
+                raise PromptError("a sequence of token ids holds one id, which is only read: give at least two")
+            advice, what = "give fewer tokens", "a sequence of token ids"
+            return fit(ids, backend.max_positions, GenerationConfig(), advice, what)
+
+        def scored(ids: tuple[int, ...]) -> Score:
+            def spans() -> list[tuple[int, int]]:
+                return decoded_spans(self.tokenizer, ids)[1:]
+
+            return self._in_turn(lambda: score_tokens(backend, self.tokenizer, (ids[:1], None), ids[1:], spans, count))
+
+        is_single = is_row(token_ids)
+        rows = [token_ids] if is_single else token_ids
+        call = BulkCall[Score]("token_ids", rows, on_error=on_error, progress=progress, cancel=cancel)
+        found = call.results(one_by_one(read, scored))
+        return found[0] if is_single else found
 
     @overload
     def classify_texts(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one text

@@ -93,6 +93,12 @@ def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
     return tuple(_check_id(token, vocab_size) for token in tokens)
 
 
+def is_row(ids: object) -> bool:
+    """Returns True for one row of token ids; False for several rows, and for anything else."""
+    tokens = plain_sequence(ids)
+    return tokens is not None and len(tokens) > 0 and plain_sequence(tokens[0]) is None
+
+
 def _check_id(token: object, vocab_size: int) -> int:
     plain = plain_number(token)
     if type(plain) is not int:

@@ -1,7 +1,7 @@
 """Log-probabilities of tokens for people: each token with its text, its place, and the most probable ones there."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from biogpt_onnx.runtime.backends.protocol import Backend
@@ -11,7 +11,7 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 from biogpt_onnx.runtime.decoding.stopping import ContinuationText
 from biogpt_onnx.runtime.decoding.top_tokens import TopTokens, scored_tokens
 from biogpt_onnx.runtime.results import Score, TokenLogprob, TopToken
-from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
+from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, IncrementalDecoder
 
 Span = tuple[int, int]
 
@@ -39,36 +39,45 @@ def generated_logprobs(
     return token_logprobs(tokenizer, tokens, spans, scored)
 
 
-def score_text(  # noqa: PLR0913, PLR0917 -- what is scored, behind what, and how
+def score_tokens(  # noqa: PLR0913, PLR0917 -- what is scored, behind what, and how
     backend: Backend[Any],
     tokenizer: BioGptTokenizer,
     prompt: tuple[Sequence[int], Prefix[Any] | None],
-    text: str,
     token_ids: Sequence[int],
-    config: GenerationConfig,
+    spans: Callable[[], Iterable[Span]],
+    count: int,
 ) -> Score:
-    """Returns the score of a text behind a prompt.
+    """Returns the score of tokens behind a prompt.
 
     Args:
         backend: the backend that runs the model.
         tokenizer: the tokenizer.
         prompt: token ids of the prompt, and the prefix that it may begin with.
-        text: the text.
-        token_ids: its token ids, at least one.
-        config: settings by which the text was read, and the number of most probable tokens at each place.
+        token_ids: ids of the tokens, at least one.
+        spans: returns the characters of each token in the text.
+        count: number of most probable tokens at each place; 0 for none.
     """
-    if not config.logprobs:
+    if not count:
         return Score(tuple(token_ids), tuple(backend.score_tokens(*prompt, token_ids)))
-    tokens = tokenizer.tokenize_with_spans(
-        text, special_tokens=config.special_tokens, normalize_punctuation=config.normalize_punctuation
-    )
-    scored = list(scored_tokens(backend, *prompt, token_ids, config.logprobs))
-    spans = [(token.start, token.end) for token in tokens]
+    scored = list(scored_tokens(backend, *prompt, token_ids, count))
     return Score(
         tuple(token_ids),
         tuple(logprob for logprob, _ in scored),
-        token_logprobs(tokenizer, token_ids, spans, scored),
+        token_logprobs(tokenizer, token_ids, spans(), scored),
     )
+
+
+def text_spans(tokenizer: BioGptTokenizer, text: str, config: GenerationConfig) -> list[Span]:
+    """Returns the characters of each token of a text that is read by these settings."""
+    tokens = tokenizer.tokenize_with_spans(
+        text, special_tokens=config.special_tokens, normalize_punctuation=config.normalize_punctuation
+    )
+    return [(token.start, token.end) for token in tokens]
+
+
+def decoded_spans(tokenizer: BioGptTokenizer, token_ids: Sequence[int]) -> list[Span]:
+    """Returns the characters of each token in `tokenizer.decode(token_ids)`."""
+    return continuation_spans(ContinuationText(IncrementalDecoder(tokenizer)), token_ids, len(token_ids))
 
 
 def token_logprobs(
