@@ -5,16 +5,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, log
 
+from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.request_building import room_for_new_tokens
 from biogpt_onnx.runtime.results import Generation, Usage
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from biogpt_onnx.tasks.definitions.checks import check_min_score
+from biogpt_onnx.tasks.definitions.checks import check_settings, owner_of
 from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.checks import check_answering, check_prompt, check_results, check_tokenizer
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
@@ -76,6 +78,7 @@ class RelationTask:
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
+        check_settings(owner_of(self), self)
         if (RELATION in self._template.slots) == bool(self.relation):
             raise ConfigError(
                 f"task {self.name}: either the statement holds {{relation}}, or `relation` says what it is called"
@@ -95,7 +98,6 @@ class RelationTask:
                 f"task {self.name}: {unknown!r} of `type_names` is no type of the task{did_you_mean(unknown, types)}: "
                 f"known are {known}"
             )
-        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
         """Extracts the relations of documents, which are decoded together; no result depends on the other documents.
@@ -116,6 +118,7 @@ class RelationTask:
             ConfigError: The task has no labels to keep to.
             PromptError: A document names an entity where it holds something else.
         """
+        check_answering(model, prepared, free=free)
         finders = [_EntityFinder(self, model.tokenizer, one) for one in prepared]
         rooms = [self._room(model, one) for one in prepared]
         rows = zip(prepared, finders, rooms, strict=True)
@@ -132,7 +135,11 @@ class RelationTask:
         """Combines the relations of a document's windows, in order.
 
         A relation that several windows state is one, with the best of their scores.
+
+        Raises:
+            ConfigError: There are no results, or they are of another type.
         """
+        check_results(results, Relations)
         stated: dict[tuple[str | None, ...], list[Relation]] = {}
         for relation in (relation for result in results for relation in result.relations):
             stated.setdefault(_key(relation), []).append(relation)
@@ -170,11 +177,16 @@ class RelationTask:
             distinct: Excludes a tail that equals its head or is a part of it.
 
         Raises:
-            ConfigError: The task has no labels to keep to, or words that the vocabulary lacks.
+            ConfigError: The task has no labels to keep to, or words that the vocabulary lacks; or an argument is of
+                another type.
             PromptError: The document names an entity where it holds something else.
         """
+        check_tokenizer(tokenizer)
+        check_prompt(prepared)
+        most = None if max_new_tokens is None else checks.whole_number(1)("max_new_tokens", max_new_tokens)
+        checks.flag("distinct", distinct)
         finder = _EntityFinder(self, tokenizer, prepared)
-        return self._constraint(prepared, finder, max_new_tokens, distinct=distinct)
+        return self._constraint(prepared, finder, most, distinct=distinct)
 
     def _constraint(
         self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None, *, distinct: bool = False
