@@ -20,7 +20,6 @@ from biogpt_onnx.tasks.prompts.checks import check_answering, check_prompt, chec
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
-from biogpt_onnx.tasks.statements.distinct import excluding_parts
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
 from biogpt_onnx.tasks.statements.mentions import MentionFinder, compared, is_part
 from biogpt_onnx.tasks.statements.reading import Statement, read_constrained, read_free
@@ -54,6 +53,9 @@ class RelationTask:
         least_new_tokens: Number of positions that a prompt must leave for the answer.
         distinct: True to leave out relations of an entity with itself or with a part of itself. Two given entities are
             distinct if they have different names and different concepts, even if one's name is a part of the other's.
+            Such statements are left out after decoding, which does not exclude them: a model that is kept from relating
+            an entity with itself states another relation in its place, one that it held for less likely, where it had
+            nothing to state.
         min_score: The least probability of a relation, which is the exponential of its score; less probable ones are
             left out.
 
@@ -165,7 +167,6 @@ class RelationTask:
         prepared: Prepared,
         *,
         max_new_tokens: int | None = None,
-        distinct: bool = False,
     ) -> StatementConstraint:
         """Returns the constraint that keeps relations to a document's own words, for `generate_ids(..., allowed=...)`.
 
@@ -174,7 +175,6 @@ class RelationTask:
             prepared: The document with its prompt.
             max_new_tokens: The most tokens that the answer may have: no statement is begun or continued that could not
                 be completed within them. None for any number.
-            distinct: Excludes a tail that equals its head or is a part of it.
 
         Raises:
             ConfigError: The task has no labels to keep to, or words that the vocabulary lacks; or an argument is of
@@ -184,12 +184,11 @@ class RelationTask:
         check_tokenizer(tokenizer)
         check_prompt(prepared)
         most = None if max_new_tokens is None else checks.whole_number(1)("max_new_tokens", max_new_tokens)
-        checks.flag("distinct", distinct)
         finder = _EntityFinder(self, tokenizer, prepared)
-        return self._constraint(prepared, finder, most, distinct=distinct)
+        return self._constraint(prepared, finder, most)
 
     def _constraint(
-        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None, *, distinct: bool = False
+        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None
     ) -> StatementConstraint:
         tokenizer = finder.tokenizer
         entities = finder.segments(prepared)
@@ -200,8 +199,7 @@ class RelationTask:
             slots += [("", FixedTokens(self._ids(tokenizer, literal)))] if literal.strip() else []
         (separator,) = self._ids(tokenizer, ";")
         ending = [*self._ids(tokenizer, "."), tokenizer.eos_id]
-        excludes = excluding_parts(tokenizer) if distinct else None
-        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens, excludes=excludes)
+        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens)
 
     def _labels(self, tokenizer: BioGptTokenizer) -> OneOf:
         if not self.labels:
