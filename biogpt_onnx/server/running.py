@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from biogpt_onnx.server.service import Service
 
 _BY_SIGNAL = 128
 _KEEP_ALIVE_SECONDS = 15
+# For what was ended to be sent, before connections are cut.
+_LAST_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def run_server(  # noqa: PLR0913 -- each is a thing of its own
 ) -> int:
     """Answers requests until a signal asks to end; returns the exit code.
 
-    After SIGTERM or SIGINT nothing new is let in, and what runs gets `drain_seconds`; a second one ends all at once.
+    After SIGTERM or SIGINT nothing new is let in. What runs gets `drain_seconds`, and then ends with what there is of
+    its answer; a second signal ends all at once.
     SIGHUP has the keys read again.
 
     Args:
@@ -69,7 +73,7 @@ def run_server(  # noqa: PLR0913 -- each is a thing of its own
         server_header=False,
         h11_max_incomplete_event_size=settings.max_header_bytes,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds) + _LAST_SECONDS,
         ssl_certfile=None if certificate is None else certificate.certificate,
         ssl_keyfile=None if certificate is None else certificate.key,
     )
@@ -125,6 +129,7 @@ class _Server(uvicorn.Server):
             return
         LOGGER.info("ending: nothing new is let in, %d sequences are finished", admission.used)
         admission.is_draining = self.should_exit = True
+        asyncio.get_running_loop().call_later(self._service.settings.drain_seconds, self._service.cancel_all)
 
     def _reload(self, _number: int) -> None:
         if self._keys is None:

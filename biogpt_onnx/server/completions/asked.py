@@ -99,7 +99,7 @@ def _prompts(fields: Fields, service: Service) -> Sequence[Prompt]:
     value = fields.value("prompt")
     vocab_size, most = service.model.tokenizer.vocab_size, service.settings.max_prompts
     if isinstance(value, str):
-        return [checked_text("prompt", value)]
+        return [_text("prompt", value)]
     if not isinstance(value, list) or not value:
         raise bad_field("prompt", "must be a text, a list of texts, token ids or a list of token ids")
     if all(isinstance(item, int) for item in value):
@@ -112,7 +112,14 @@ def _prompts(fields: Fields, service: Service) -> Sequence[Prompt]:
 def _one_prompt(name: str, item: object, vocab_size: int) -> Prompt:
     if isinstance(item, list) and item:
         return tuple(checked_ids(name, item, vocab_size))
-    return checked_text(name, item)
+    return _text(name, item)
+
+
+def _text(name: str, value: object) -> str:
+    text = checked_text(name, value)
+    if not text.strip():
+        raise bad_field(name, "is empty: give a text, or the ids [2] to have the model begin one")
+    return text
 
 
 def _logprobs(fields: Fields) -> int | None:

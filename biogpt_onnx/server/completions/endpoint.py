@@ -66,7 +66,7 @@ async def _stream(call: Call, asked: Asked) -> AsyncGenerator[Mapping[str, objec
 
 
 async def _begin(call: Call, asked: Asked) -> "_Completion":
-    prompts = await call.compute(lambda: prepare(call, asked))
+    prompts = await call.compute(lambda: prepare(call, asked), keeps_parts=True)
     check_room(asked, [len(prompt.ids) for prompt in prompts], call.service.model.manifest.architecture.max_positions)
     return _Completion(call, asked, prompts)
 

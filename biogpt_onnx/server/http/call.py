@@ -117,13 +117,12 @@ class Call:
             await asyncio.wait([future])
             raise
         except Exception:
-            self.check_client()
-            if self._is_late:
-                raise self._late() from None
+            self._check_ended()
             raise
-        self.check_client()
-        if self._is_late and not keeps_parts:
-            raise self._late()
+        if keeps_parts:
+            self.check_client()
+        else:
+            self._check_ended()
         return result
 
     def check_client(self) -> None:
@@ -147,9 +146,14 @@ class Call:
         self._is_late = True
         self.cancel.set()
 
-    def _late(self) -> ApiError:
-        seconds = self.service.settings.answer_seconds
-        return ApiError(503, f"the answer took longer than {seconds:g} seconds: ask for less at a time", code="timeout")
+    def _check_ended(self) -> None:
+        """Raises what has ended the request before its answer was there, if anything has."""
+        self.check_client()
+        if self._is_late:
+            seconds = self.service.settings.answer_seconds
+            raise ApiError(503, f"the answer took longer than {seconds:g} seconds: ask for less", code="timeout")
+        if self.cancel.is_set():
+            self.service.admission.check_open()
 
 
 def seconds_since(start: float) -> float:

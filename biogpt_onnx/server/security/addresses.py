@@ -10,6 +10,7 @@ from pathlib import Path
 from biogpt_onnx.runtime.errors import ConfigError
 
 _BACKLOG = 512
+_LARGEST_PORT = 65_535
 
 
 def open_address(host: str, port: int, *, has_keys: bool) -> socket.socket:
@@ -23,6 +24,8 @@ def open_address(host: str, port: int, *, has_keys: bool) -> socket.socket:
     Raises:
         ConfigError: the address is not to be had, or others could reach it without a key.
     """
+    if not 0 <= port <= _LARGEST_PORT:
+        raise ConfigError(f"--port is {port}: give one from 1 to {_LARGEST_PORT}, or 0 for any that is free")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

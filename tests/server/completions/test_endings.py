@@ -3,22 +3,26 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Self
 
 import pytest
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.server.service import Service
+from makers.asgi import Reply, ask
 
 LONG = {"prompt": "Aspirin inhibits", "max_tokens": 900, "temperature": 0, "ignore_eos": True}
-SECRET = "patient 4711"
+PRIVATE = "patient 4711"
 
 
 def post(app: ASGIApp, content: object, **more: Any) -> Reply:
     return asyncio.run(ask(app, "POST", "/v1/completions", content, **more))
+
+
+async def gathered(*asked: Awaitable[Reply]) -> list[Reply]:
+    return list(await asyncio.gather(*asked))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -39,7 +43,7 @@ def test_a_client_that_leaves_without_a_stream_frees_its_row(app: ASGIApp, servi
     async def leave() -> Reply:
         left = asyncio.Event()
         asked = asyncio.create_task(ask(app, "POST", "/v1/completions", LONG, leaves=left))
-        while not service.model.num_running:
+        while not service.model.num_running:  # noqa: ASYNC110 -- the model tells nobody
             await asyncio.sleep(0.005)
         left.set()
         return await asked
@@ -55,7 +59,7 @@ def test_one_that_leaves_does_not_disturb_another(app: ASGIApp) -> None:
     alone = post(app, other).json["choices"]
 
     async def both() -> list[Reply]:
-        return await asyncio.gather(
+        return await gathered(
             ask(app, "POST", "/v1/completions", other),
             ask(app, "POST", "/v1/completions", LONG | {"stream": True}, leaves=lambda reply: len(reply.parts) == 5),
         )
@@ -101,18 +105,18 @@ def test_a_fault_says_nothing_of_texts(
     stream: bool,  # noqa: FBT001
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError(SECRET)
+        raise RuntimeError(PRIVATE)
 
     monkeypatch.setattr(service.model, "stream_pieces", fail)
     monkeypatch.setattr(logging.getLogger("biogpt_onnx.server"), "propagate", True)
     with caplog.at_level(logging.INFO, "biogpt_onnx.server"):
-        reply = post(app, {"prompt": SECRET, "stream": stream})
+        reply = post(app, {"prompt": PRIVATE, "stream": stream})
     assert reply.status == 500
     assert reply.json["error"]["type"] == "server_error"
     assert reply.headers["x-request-id"] in reply.json["error"]["message"]
     logged = " ".join(str(vars(record)) for record in caplog.records if record.name == "biogpt_onnx.server")
     assert "RuntimeError" in logged
-    assert SECRET not in logged + reply.body.decode()
+    assert PRIVATE not in logged + reply.body.decode()
     assert service.admission.used == 0
 
 
@@ -126,13 +130,13 @@ def test_a_stream_that_fails_later_ends_with_the_error(
             self._stream = begin(*args, **settings)
             self._left = 3
 
-        def __enter__(self) -> "Failing":
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None:
             self._stream.close()
 
-        def __iter__(self) -> "Failing":
+        def __iter__(self) -> Self:
             return self
 
         def __next__(self) -> object:

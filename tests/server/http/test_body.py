@@ -52,7 +52,7 @@ def test_what_is_too_large_is_refused(messages: list[Message], headers: object) 
 
 
 def test_what_is_too_slow_is_refused() -> None:
-    with pytest.raises(ApiError, match="not received within 0.01 seconds") as caught:
+    with pytest.raises(ApiError, match=r"not received within 0\.01 seconds") as caught:
         received(part(b"1", more=True), seconds=0.01)
     assert caught.value.status == 408
 

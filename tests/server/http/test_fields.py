@@ -64,7 +64,7 @@ def test_a_good_value_is_taken(value: object, read: Read, expected: object) -> N
     ],
 )
 def test_a_bad_value_is_an_error_of_that_field(value: object, read: Read) -> None:
-    with pytest.raises(ApiError, match="^a ") as caught:
+    with pytest.raises(ApiError, match=r"^a ") as caught:
         read(Fields({"a": value}))
     assert caught.value.status == 400
     assert caught.value.param == "a"
