@@ -164,6 +164,7 @@ def test_others_may_take_passes_between_chunks_and_not_after_the_last() -> None:
 def test_an_error_of_the_pace_ends_the_reading() -> None:
     class Ended(AtRandom):
         def pause(self, tokens: int) -> None:
+            super().pause(tokens)
             raise Interrupted("cancelled")
 
     backend = FakeModel(lambda _: 5, max_positions=400).backend
