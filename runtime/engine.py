@@ -27,6 +27,7 @@ from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
 from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
 from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
+from biogpt_onnx.runtime.concurrency.pass_report import OnPass
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig, check_logprobs
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -167,7 +168,7 @@ class BioGPT:
         self._is_closed = True
         self._opened.close()
 
-    def concurrent(self, max_rows: int = 8) -> ConcurrentBioGPT:
+    def concurrent(self, max_rows: int = 8, on_pass: OnPass | None = None) -> ConcurrentBioGPT:
         """Returns a model that does the same for callers in many threads, who share its passes.
 
         Sequences of all callers are continued in one batch, which they join and leave, so that together they take far
@@ -177,10 +178,13 @@ class BioGPT:
         Args:
             max_rows: most sequences that are continued at a time; further ones wait. Their key-value caches have room
                 for all positions of the model, and take memory as they are filled.
+            on_pass: function that is called with a `PassReport` after each pass of the model, in the thread that
+                computes them all, which waits for it meanwhile. If it raises an exception, no request ends: the
+                exception is handed to `threading.excepthook`, which prints it, and later passes are not reported.
 
         Raises:
-            ConfigError: `max_rows` is no whole number of 1 or more, the device is no CPU, or the bundle has a
-                classification head.
+            ConfigError: `max_rows` is no whole number of 1 or more, `on_pass` is no function, the device is no CPU, or
+                the bundle has a classification head.
         """
         # The class is one of this one's.
         from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT  # noqa: PLC0415 -- see above
@@ -188,7 +192,9 @@ class BioGPT:
         checks.whole_number(1)("max_rows", max_rows)
         if self.device != "cpu":
             raise ConfigError(f"passes are shared on the CPU only so far, the device is {self.device}: load with cpu")
-        return ConcurrentBioGPT(self, max_rows)
+        if on_pass is not None and not callable(on_pass):
+            raise ConfigError(f"on_pass is of type {type(on_pass).__name__}: give a function that takes a PassReport")
+        return ConcurrentBioGPT(self, max_rows, on_pass)
 
     @property
     def device(self) -> str:

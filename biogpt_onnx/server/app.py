@@ -54,7 +54,7 @@ def make_service(
     settings = settings or ServerSettings()
     name = settings.model_name or name
     metrics = Metrics(name)
-    concurrent = model.concurrent(settings.max_rows)
+    concurrent = model.concurrent(settings.max_rows, metrics.note_pass)
     return Service(concurrent, name, settings, tasks or {}, metrics)
 
 
