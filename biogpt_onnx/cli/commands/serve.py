@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.runtime.bundle import Architecture
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 
@@ -68,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
             scheme = "http" if certificate is None else "https"
             where = options.unix_socket or f"{scheme}://{_shown(options.host)}:{bound.getsockname()[1]}"
             LOGGER.info("%s is served at %s", service.name, where)
+            megabytes = _cache_bytes(model.manifest.architecture, service.settings.max_rows) / 1e6
+            LOGGER.info("the key-value cache of all rows takes at most %s MB beside the weights", f"{megabytes:,.0f}")
 
         try:
             return run_server(app, service, bound, keys=keys, certificate=certificate, on_started=say_started)
@@ -113,9 +116,12 @@ def _certificate(options: argparse.Namespace) -> "Certificate | None":
         return None
     if options.certificate is None or options.key is None:
         raise ConfigError("TLS needs both --certificate and --key: give the other one, too")
-    for path in (options.certificate, options.key):
-        path.open("rb").close()
     return Certificate(options.certificate, options.key)
+
+
+def _cache_bytes(shape: Architecture, rows: int) -> int:
+    """Returns the bytes of the keys and values of all positions of so many rows, in float32."""
+    return 2 * 4 * shape.num_layers * shape.hidden_size * shape.max_positions * rows
 
 
 def _shown(host: str) -> str:
