@@ -16,6 +16,11 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.server.completions.endpoint import complete
 from biogpt_onnx.server.endpoints import health, models, tokens
 from biogpt_onnx.server.endpoints.chat import refuse_chat
+from biogpt_onnx.server.endpoints.choices import choose
+from biogpt_onnx.server.endpoints.tasks.endpoint import job_endpoint
+from biogpt_onnx.server.endpoints.tasks.jobs import JOBS
+from biogpt_onnx.server.endpoints.tasks.listing import list_tasks
+from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.http.endpoint import Endpoint, Handler, error_content
 from biogpt_onnx.server.http.errors import ApiError
 from biogpt_onnx.server.observation.metrics import Metrics
@@ -24,6 +29,7 @@ from biogpt_onnx.server.security.hosts import HostNames
 from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
 from biogpt_onnx.server.settings import ServerSettings
+from biogpt_onnx.tasks.spec import TaskSpec
 
 _ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/health", health.health),
@@ -37,11 +43,14 @@ _ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("POST", "/tokenize", tokens.tokenize),
     ("POST", "/detokenize", tokens.detokenize),
     ("GET", "/tokenizer_info", tokens.tokenizer_info),
+    ("POST", "/v1/choices", choose),
+    ("GET", "/v1/tasks", list_tasks),
+    *(("POST", f"/v1/tasks/{job}", job_endpoint(job)) for job in JOBS),
 )
 
 
 def make_service(
-    model: BioGPT, name: str, settings: ServerSettings | None = None, tasks: Mapping[str, Any] | None = None
+    model: BioGPT, name: str, settings: ServerSettings | None = None, tasks: Mapping[str, TaskSpec] | None = None
 ) -> Service:
     """Puts a model to work for many: returns what the application needs, to be closed after it.
 
@@ -50,12 +59,17 @@ def make_service(
         name: name by which requests name it, unless the settings have another.
         settings: bounds and times; None for the defaults.
         tasks: tasks that are offered, by name; None for the built-in ones that the bundle can do.
+
+    Raises:
+        ConfigError: the bundle has a classification head, or the model is not on the CPU.
     """
     settings = settings or ServerSettings()
+    if tasks is None:
+        tasks = offered_tasks(model.manifest)
     name = settings.model_name or name
     metrics = Metrics(name)
     concurrent = model.concurrent(settings.max_rows, metrics.note_pass)
-    return Service(concurrent, name, settings, tasks or {}, metrics)
+    return Service(concurrent, name, settings, tasks, metrics)
 
 
 def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None = "127.0.0.1") -> ASGIApp:
