@@ -462,7 +462,8 @@ function column(index, count, prompt) {
     element,
     finish: () => reason,
     add(/** @type {any} */ choice) {
-      text.appendData(String(choice.text ?? ""));
+      const piece = String(choice.text ?? "");
+      text.appendData(count > 1 && text.data === "" ? piece.trimStart() : piece);
       for (const each of choice.logprobs?.token_logprobs ?? []) {
         if (typeof each !== "number") continue;
         logProbability += each;
@@ -726,6 +727,7 @@ class Drawing {
     this.element.style.setProperty("--tracks", String(tracks));
     // With other room above the lines, the words stand elsewhere; the tracks stay.
     this.svg.replaceChildren(...this.links().map((link) => this.drawn(link)));
+    this.svg.querySelectorAll("text").forEach(putGroundBehind);
   }
 
   /** Returns the links of all relations whose words stand in the text. */
@@ -798,15 +800,26 @@ class Drawing {
       "g",
       { class: this.lit.has(index) ? "link lit" : "link" },
       draw("path", { d: course }),
-      draw("circle", { class: "start", cx: head.x, cy: from, r: 2.5 }),
-      draw("path", { class: "tip", d: tipOf(tail.x, to, down) }),
     );
     for (const run of runs.filter(({ label }) => label)) {
       const text = { x: (run.from + run.to) / 2, y: height(run) + 4 };
       group.append(draw("text", text, run.label));
     }
+    group.append(
+      draw("circle", { class: "start", cx: head.x, cy: from, r: 2.5 }),
+      draw("path", { class: "tip", d: tipOf(tail.x, to, down) }),
+    );
     return group;
   }
+}
+
+/**
+ * Puts a rectangle behind a label, so that the line does not run through it.
+ * @param {SVGTextElement} label
+ */
+function putGroundBehind(label) {
+  const { x, y, width, height } = label.getBBox();
+  label.before(draw("rect", { class: "ground", x: x - 2, y, width: width + 4, height }));
 }
 
 /**
@@ -1043,7 +1056,7 @@ function qualityFacts(report) {
     ["Change of perplexity", estimate(report.perplexity_increase, (value) => `${(100 * value).toFixed(2)} %`)],
     ["Same most likely token", estimate(report.top_1_agreement, (value) => `${(100 * value).toFixed(1)} %`)],
     ["Kullback–Leibler divergence", estimate(report.kl_divergence, (value) => value.toPrecision(2))],
-    ["Limit", typeof report.gate?.passed === "boolean" ? (report.gate.passed ? "kept" : "missed") : null],
+    ["Quality limit", typeof report.gate?.passed === "boolean" ? (report.gate.passed ? "kept" : "missed") : null],
   ];
 }
 
