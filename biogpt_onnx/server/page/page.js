@@ -25,7 +25,12 @@
  * @property {string} [text]
  * @property {boolean} [complete]
  *
- * @typedef {{name: string, kind: string, title?: string}} Task
+ * @typedef {object} Task
+ * @property {string} id
+ * @property {string} title
+ * @property {string} address Where it is asked for; the last part is the id of its panel.
+ * @property {boolean} needs_question
+ * @property {boolean} fine_tuned_for True if the model was fine-tuned for this very task.
  *
  * @typedef {object} Model
  * @property {string} id
@@ -479,25 +484,27 @@ function column(index, count, prompt) {
 
 // ---------------------------------------------------------------- tasks
 
-/** The panels of tasks: the last part of a kind's address, and how its results are shown. */
-const TASK_PANELS = {
-  relations: { job: taskJob("relations", showRelations), kind: "relation extraction" },
-  answers: { job: taskJob("answers", showAnswer), kind: "question answering" },
-  classifications: { job: taskJob("classifications", showClasses), kind: "classification" },
-  descriptions: { job: taskJob("descriptions", showDescription), kind: "description" },
+/** The jobs of tasks, by their panels. Pasted texts have typographic punctuation, which models have not learned. */
+const TASK_JOBS = {
+  relations: taskJob("relations", { too_long: "windows", normalize_punctuation: true }, showRelations),
+  answers: taskJob("answers", { too_long: "cut", normalize_punctuation: true }, showAnswer),
+  classifications: taskJob("classifications", { too_long: "cut", normalize_punctuation: true }, showClasses),
+  descriptions: taskJob("descriptions", {}, showDescription),
 };
 
 /**
  * Returns a job that puts a form's document before a task.
  * @param {string} address
+ * @param {object} settings
  * @param {(result: HTMLElement, record: TaskRecord, document: Record<string, string>) => string} show
  * @returns {(panel: Panel, signal: AbortSignal) => Promise<string>}
  */
-function taskJob(address, show) {
+function taskJob(address, settings, show) {
   return async (panel, signal) => {
     const fields = Array.from(new FormData(panel.form), ([name, value]) => [name, String(value)]);
     const { task, ...given } = Object.fromEntries(fields);
-    const answer = await askJson(`v1/tasks/${address}`, { body: { task, documents: [given] }, signal });
+    const body = { task, documents: [given], ...settings };
+    const answer = await askJson(`v1/tasks/${address}`, { body, signal });
     /** @type {TaskRecord} */
     const record = answer.records[0];
     if (record.error) throw new PlainError(`The model can't answer this: ${record.error}`);
@@ -1003,7 +1010,7 @@ async function learn() {
     const [models, tasks] = await Promise.all([askJson("v1/models"), askJson("v1/tasks")]);
     model = models.data[0];
     showModel(models.data[0]);
-    offerTasks(tasks.data, models.data[0].tasks ?? []);
+    offerTasks(tasks.data);
     watchLoad();
   } catch (failure) {
     showError(error, failure);
@@ -1023,7 +1030,7 @@ function showModel(shown) {
     ["Precision", shown.precision],
     ["Recipe", shown.recipe],
     ["Longest text", shown.max_model_len === undefined ? null : `${shown.max_model_len} tokens`],
-    ["Trained for", shown.tasks?.join(", ")],
+    ["Tasks", shown.tasks?.join(", ")],
     ["Answers depend on who else asks", shown.batch_invariant === undefined ? null : shown.batch_invariant ? "no" : "they may, in the last bits"],
   ];
   showFacts("model-facts", facts);
@@ -1080,21 +1087,23 @@ function estimate(found, format) {
 }
 
 /**
- * Offers the server's tasks, each in the panel of its kind; what the model was trained for comes first.
+ * Offers the server's tasks, each in the panel of its kind.
  * @param {Task[]} tasks
- * @param {string[]} trained
  */
-function offerTasks(tasks, trained) {
-  for (const [id, { kind }] of Object.entries(TASK_PANELS)) {
-    const ofKind = tasks.filter((task) => task.kind === kind);
-    const select = byId(`${id}-task`, HTMLSelectElement);
-    const options = ofKind.map((task) => new Option(task.title ? `${task.name} (${task.title})` : task.name, task.name));
-    select.replaceChildren(...options);
-    const own = ofKind.find((task) => trained.includes(task.name));
-    if (own) select.value = own.name;
+function offerTasks(tasks) {
+  for (const id of Object.keys(TASK_JOBS)) {
+    const ofKind = tasks.filter((task) => task.address.endsWith(`/${id}`));
+    const options = ofKind.map((task) => new Option(task.title, task.id, task.fine_tuned_for, task.fine_tuned_for));
+    byId(`${id}-task`, HTMLSelectElement).replaceChildren(...options);
     byId(`${id}-tab`, HTMLElement).hidden = ofKind.length === 0;
     inside(byId(id, HTMLElement), ".task", HTMLElement).hidden = ofKind.length < 2;
   }
+  const choice = byId("answers-task", HTMLSelectElement);
+  choice.onchange = () => {
+    const chosen = tasks.find((task) => task.id === choice.value);
+    byId("question", HTMLInputElement).required = chosen?.needs_question ?? true;
+  };
+  choice.onchange(new Event("change"));
 }
 
 // ---------------------------------------------------------------- load
@@ -1202,7 +1211,7 @@ function start() {
   connectTabs();
   connectKey();
   connect(panelOf("completions"), write, EXAMPLES.completions);
-  for (const [id, { job }] of Object.entries(TASK_PANELS)) connect(panelOf(id), job, EXAMPLES[id]);
+  for (const [id, job] of Object.entries(TASK_JOBS)) connect(panelOf(id), job, EXAMPLES[id]);
   const beams = byId("beams", HTMLInputElement);
   beams.addEventListener("input", () => {
     byId("temperature", HTMLInputElement).disabled = Number(beams.value) > 1;
