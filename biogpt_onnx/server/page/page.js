@@ -997,8 +997,8 @@ function tipOf(x, y, down) {
 
 // ---------------------------------------------------------------- the model
 
-/** @type {Model | null} */
-let model = null;
+/** @type {Model | undefined} */
+let model;
 
 /** Asks what the server has, and shows it. */
 async function learn() {
@@ -1007,10 +1007,10 @@ async function learn() {
   byId("key-error", HTMLElement).textContent = "";
   keyField.removeAttribute("aria-invalid");
   try {
-    const [models, tasks] = await Promise.all([askJson("v1/models"), askJson("v1/tasks")]);
+    const models = await askJson("v1/models");
     model = models.data[0];
     showModel(models.data[0]);
-    offerTasks(tasks.data);
+    offerTasks((await askJson("v1/tasks")).data);
     watchLoad();
   } catch (failure) {
     showError(error, failure);
@@ -1099,11 +1099,12 @@ function offerTasks(tasks) {
     inside(byId(id, HTMLElement), ".task", HTMLElement).hidden = ofKind.length < 2;
   }
   const choice = byId("answers-task", HTMLSelectElement);
-  choice.onchange = () => {
+  const requireQuestion = () => {
     const chosen = tasks.find((task) => task.id === choice.value);
     byId("question", HTMLInputElement).required = chosen?.needs_question ?? true;
   };
-  choice.onchange(new Event("change"));
+  choice.onchange = requireQuestion;
+  requireQuestion();
 }
 
 // ---------------------------------------------------------------- load
@@ -1117,7 +1118,7 @@ let loadPause = LOAD_SECONDS;
 /** Shows the load now and from time to time, but not while nobody looks. After errors it waits longer and longer. */
 async function watchLoad() {
   clearTimeout(loadTimer);
-  if (document.hidden || model === null) return;
+  if (document.hidden || !model) return;
   try {
     showLoad(await askJson("load"));
     loadPause = LOAD_SECONDS;
