@@ -69,7 +69,7 @@ def test_the_image_runs_the_server_itself_as_a_numbered_user(image: dict[str, st
 def test_the_image_starts_the_server_with_options_that_it_has(image: dict[str, str], serve: Serve) -> None:
     options = serve(exec_form(image["ENTRYPOINT"])[2:] + exec_form(image["CMD"]))
     assert (options.host, options.port) == ("0.0.0.0", int(image["EXPOSE"]))  # noqa: S104 -- inside a container
-    assert str(options.api_key_file).startswith("/run/secrets/")
+    assert str(options.api_key_file) == "/etc/biogpt-onnx/keys"
 
 
 def test_the_health_check_is_a_program_that_asks_the_right_address(image: dict[str, str]) -> None:
@@ -92,7 +92,8 @@ def test_the_compose_file_starts_the_server_with_options_that_it_has(image: dict
     service = compose()["services"]["server"]
     options = serve(["/bundle", *service["command"]])
     assert (options.host, str(options.port)) == ("0.0.0.0", image["EXPOSE"])  # noqa: S104 -- inside a container
-    assert str(options.api_key_file) == f"/run/secrets/{service['secrets'][0]}"
+    (secret,) = service["secrets"]
+    assert str(options.api_key_file) == secret["target"]
     assert float(service["stop_grace_period"].removesuffix("s")) > options.drain_seconds
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     (target,) = scraped["scrape_configs"][0]["static_configs"][0]["targets"]
@@ -122,10 +123,11 @@ def test_every_service_is_without_privileges_and_published_to_this_machine_alone
 
 def test_what_the_compose_file_names_is_there() -> None:
     content = compose()
-    secrets = {f"./secrets/{name}" for name in content["secrets"]}
-    assert {secret["file"] for secret in content["secrets"].values()} == secrets
+    files = {f"./secrets/{name}" for name in content["secrets"]}
+    assert {secret["file"] for secret in content["secrets"].values()} == files
     for service in content["services"].values():
-        assert set(service.get("secrets", ())) <= set(content["secrets"])
+        secrets = {name if isinstance(name, str) else name["source"] for name in service.get("secrets", ())}
+        assert secrets <= set(content["secrets"])
         assert set(service["networks"]) <= set(content["networks"])
         for volume in service["volumes"]:
             source = volume.partition(":")[0] if isinstance(volume, str) else volume["source"]
