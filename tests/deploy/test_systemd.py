@@ -72,7 +72,7 @@ def test_a_mistake_is_not_tried_again_and_signals_reach_the_server_alone() -> No
     assert values(settings, "RestartPreventExitStatus") == ["2"]
     assert values(settings, "KillSignal") == ["SIGTERM"]
     assert values(settings, "KillMode") == ["mixed"]
-    assert values(settings, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
+    assert values(settings, "ExecReload") == ["/bin/sh -c 'kill -HUP $MAINPID'"]
 
 
 def test_the_unix_socket_needs_no_network() -> None:
