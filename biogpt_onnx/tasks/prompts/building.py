@@ -143,12 +143,18 @@ class PromptBuilder:
         tokenizer, document = self.model.tokenizer, self.document
         is_whole = (start, end) == (0, len(document.text))
         text = document.text if is_whole else document.text[start:end].rstrip()
-        source = self.source_of(replace(document, text=text)).moved(_start_of_text(document), start)
+        source = self._source(replace(document, text=text)).moved(_start_of_text(document), start)
         symbols = tokenizer.tokenize(source.text, normalize_punctuation=self.reading.normalize_punctuation)
         source_ids = tuple(map(tokenizer.symbol_to_id, symbols))
         prompt_ids = (tokenizer.eos_id, *source_ids, *self._soft_prompt_ids)
         read = _start_of_text(document) + start + len(text)
         return Prepared(document, source, tuple(symbols), source_ids, prompt_ids, read)
+
+    def _source(self, document: Document) -> Source:
+        source: object = self.source_of(document)
+        if not isinstance(source, Source):
+            raise ConfigError(f"the task's source gave a {type(source).__name__}: let it return a Source")
+        return source
 
     def fits(self, prepared: Prepared) -> bool:
         """Returns True if a prompt leaves room for the answer."""

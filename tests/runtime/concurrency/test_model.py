@@ -27,6 +27,7 @@ CALLS: list[Callable[[BioGPT], object]] = [
     lambda model: model.generate("The answer is", allowed=["yes", "no"]).text,
     lambda model: model.choose("Aspirin is", ["a drug", "a disease"]).best,
     lambda model: model.score("Aspirin inhibits platelets.", logprobs=2).logprobs,
+    lambda model: model.score_ids([2, 30, 40, 50], logprobs=2),
     lambda model: model.embed("Aspirin inhibits platelets.").tolist(),
     lambda model: model.logits([2, 30, 40]).tolist(),
     lambda model: run(BC5CDR, model, [Document("Two patients given lithium had tremor.")])[0].text,
