@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def connect(url: str) -> HTTPConnection:
 
 
 def ask(connection: HTTPConnection, key: str | None, content: dict[str, object]) -> HTTPResponse:
-    """Asks for a completion, again while the server is busy; ends the program with the server's error, if any."""
+    """Asks for a completion, again while the server is busy; any other refusal ends the program with its message."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     for attempt in range(1, TRIES + 1):
         connection.request("POST", "/v1/completions", json.dumps(content), headers)
@@ -57,6 +58,19 @@ def events(response: HTTPResponse) -> Iterator[dict[str, Any]]:
         yield json.loads(data)
 
 
+def print_events(response: HTTPResponse) -> None:
+    """Prints the pieces of a text as they come, then its number of tokens and what ended it."""
+    tokens, reason = 0, None
+    for event in events(response):
+        if "error" in event:
+            sys.exit(f"\nerror: {event['error']['message']}")
+        for choice in event["choices"]:
+            print(choice["text"], end="", flush=True)
+            reason = choice["finish_reason"] or reason
+        tokens = event.get("usage", {}).get("completion_tokens", tokens)
+    print(f"\n{tokens} tokens, ended by {reason}")
+
+
 def main() -> None:
     """Reads the command line and prints a text while the server writes it."""
     parser = argparse.ArgumentParser(description="Streams a text from `biogpt-onnx serve`.")
@@ -75,17 +89,9 @@ def main() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    response = ask(connect(options.url), key, content)
-    print(options.prompt, end="", flush=True)
-    tokens, reason = 0, None
-    for event in events(response):
-        if "error" in event:
-            sys.exit(f"\nerror: {event['error']['message']}")
-        for choice in event["choices"]:
-            print(choice["text"], end="", flush=True)
-            reason = choice["finish_reason"] or reason
-        tokens = event.get("usage", {}).get("completion_tokens", tokens)
-    print(f"\n{tokens} tokens, ended by {reason}")
+    with closing(connect(options.url)) as connection, ask(connection, key, content) as response:
+        print(options.prompt, end="", flush=True)
+        print_events(response)
 
 
 if __name__ == "__main__":

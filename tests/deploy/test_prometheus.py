@@ -1,4 +1,6 @@
+import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ WANTED = {
     *("biogpt_time_to_first_token_seconds", "biogpt_inter_token_latency_seconds"),
     *("biogpt_e2e_request_latency_seconds", "biogpt_request_queue_time_seconds", "biogpt_http_requests_total"),
 }
+
+
+EVERYWHERE = {"instance", "job", "le"}
+"""Labels that Prometheus itself puts on what it reads, and that of a histogram's buckets."""
 
 
 def alert_rules() -> list[dict[str, Any]]:
@@ -79,3 +85,49 @@ def test_the_panels_do_not_overlap_and_say_what_they_show() -> None:
         taken |= cells
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert [panel["title"] for panel in panels if panel["type"] != "row" and not panel["description"]] == []
+
+
+def metrics_of_the_server() -> dict[str, set[str]]:
+    """The names of the server's metrics with their labels."""
+    parser = pytest.importorskip("prometheus_client.parser")
+    module = importlib.import_module("biogpt_onnx.server.observation.metrics")
+    outcome = importlib.import_module("biogpt_onnx.server.observation.outcome")
+    metrics = module.Metrics("mini")
+    metrics.note_answer(3, "eos")
+    metrics.note_rejection("queue_full")
+    metrics.note_request(outcome.Outcome("an-id", "GET"))
+    text = metrics.text().decode()
+    labels = {name: {"model_name"} for name in re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)}
+    for family in parser.text_string_to_metric_families(text):
+        labels |= {sample.name: set(sample.labels) for sample in family.samples}
+    return labels
+
+
+def labels_in(expression: str) -> set[str]:
+    """The labels by which an expression selects and groups."""
+    groups = re.findall(r"by \(([\w, ]+)\)", expression)
+    return {
+        *re.findall(r"(\w+)(?:=~|!~|!=|=)\"", expression),
+        *(label for group in groups for label in group.split(", ")),
+    }
+
+
+EXPRESSIONS = [
+    *(dashboard_expressions(DASHBOARD) if DASHBOARD.is_file() else ()),
+    *(rule["expr"] for rule in (alert_rules() if ALERTS.is_file() else ())),
+]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_every_expression_asks_for_metrics_and_labels_that_the_server_has(expression: str) -> None:
+    known = metrics_of_the_server()
+    asked = metrics_in(expression)
+    assert asked - set(known) == set()
+    assert labels_in(expression) - EVERYWHERE - set().union(*(known[name] for name in asked)) == set()
+
+
+def test_a_metric_or_label_that_does_not_exist_is_noticed() -> None:
+    known = metrics_of_the_server()
+    assert metrics_in("sum(rate(biogpt_prompt_token_total[5m]))") - set(known)
+    assert labels_in('sum by (why, le) (biogpt_num_requests_running{modle="a"})') == {"why", "le", "modle"}
+    assert known["biogpt_requests_rejected_total"] == {"model_name", "reason"}
