@@ -17,6 +17,7 @@ from biogpt_onnx.server.completions.endpoint import complete
 from biogpt_onnx.server.endpoints import health, models, tokens
 from biogpt_onnx.server.endpoints.chat import refuse_chat
 from biogpt_onnx.server.endpoints.choices import choose
+from biogpt_onnx.server.endpoints.page import page_file
 from biogpt_onnx.server.endpoints.tasks.endpoint import job_endpoint
 from biogpt_onnx.server.endpoints.tasks.jobs import JOBS
 from biogpt_onnx.server.endpoints.tasks.listing import list_tasks
@@ -24,6 +25,7 @@ from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.http.endpoint import Endpoint, Handler, error_content
 from biogpt_onnx.server.http.errors import ApiError
 from biogpt_onnx.server.observation.metrics import Metrics
+from biogpt_onnx.server.page.files import PAGE_FILES
 from biogpt_onnx.server.security.gate import OPEN_PATHS, Gate
 from biogpt_onnx.server.security.hosts import HostNames
 from biogpt_onnx.server.security.keys import ApiKeys
@@ -80,11 +82,14 @@ def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None 
         keys: keys of clients; None to let everybody in.
         bound: address that the server listens on; None for a socket of the file system.
     """
+    pages = PAGE_FILES if service.settings.has_page else {}
+    handlers = [*_ROUTES, *(("GET", path, page_file(path)) for path in pages)]
     routes: list[BaseRoute] = [
-        Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in _ROUTES
+        Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in handlers
     ]
     app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
-    app = Gate(app, service, keys, HostNames(service.settings.allowed_hosts, bound), OPEN_PATHS)
+    hosts = HostNames(service.settings.allowed_hosts, bound)
+    app = Gate(app, service, keys, hosts, OPEN_PATHS.union(pages))
     if service.settings.allowed_origins:
         app = CORSMiddleware(
             app,

@@ -107,7 +107,9 @@ def test_texts_lines_and_bars_stand_out(server: Serving, visit: Callable[..., Vi
         assert faint(page.evaluate(EDGES), 3) == [], tab
     assert seen > 100
     expected = luminance("rgb(255, 255, 255)") if scheme == "light" else 0.01
-    assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) == pytest.approx(expected, abs=0.01)
+    assert luminance(page.evaluate("getComputedStyle(document.body).backgroundColor")) == pytest.approx(
+        expected, abs=0.01
+    )
 
 
 def test_every_control_has_a_name(server: Serving, visit: Callable[..., Visit]) -> None:
@@ -244,7 +246,14 @@ def test_long_names_stay_on_the_screen(server: Serving, visit: Callable[..., Vis
     def rename(page: Any) -> None:
         described = {"id": long, "tasks": [long], "quality": None}
         page.route("**/v1/models", lambda route: route.fulfill(json={"data": [described]}))
-        relation = {"head": long, "relation": long, "tail": "W", "head_span": [0, 400], "tail_span": [400, 500], "score": -1}
+        relation = {
+            "head": long,
+            "relation": long,
+            "tail": "W",
+            "head_span": [0, 400],
+            "tail_span": [400, 500],
+            "score": -1,
+        }
         found = {"records": [{"relations": [relation], "read": 500}]}
         page.route("**/relations", lambda route: route.fulfill(json=found))
 

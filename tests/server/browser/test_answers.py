@@ -108,7 +108,16 @@ def test_the_model_says_what_it_is(server: Serving, visit: Callable[..., Visit])
 
     page = visit(server.url, before=quantized).page
     facts = page.get_by_role("complementary", name="Model")
-    for said in ("some-model", "int8", "1024 tokens", "bc5cdr", "20.50", "1.23 % (1.00 % to 2.00 %)", "98.7 %", "missed"):
+    for said in (
+        "some-model",
+        "int8",
+        "1024 tokens",
+        "bc5cdr",
+        "20.50",
+        "1.23 % (1.00 % to 2.00 %)",
+        "98.7 %",
+        "missed",
+    ):
         expect(facts).to_contain_text(said)
     expect(page).to_have_title("BioGPT: some-model")
 

@@ -34,9 +34,7 @@ def load(server: Serving) -> dict[str, int]:
     return found
 
 
-def test_a_text_comes_behind_its_prompt_and_the_end_is_announced(
-    server: Serving, visit: Callable[..., Visit]
-) -> None:
+def test_a_text_comes_behind_its_prompt_and_the_end_is_announced(server: Serving, visit: Callable[..., Visit]) -> None:
     panel = begin(visit(server.url).page, Most_tokens="12")
     expect(panel.get_by_role("status")).to_contain_text("Done: 12 tokens")
     expect(panel.get_by_role("status")).to_contain_text("as many tokens as were asked for")
@@ -154,9 +152,7 @@ def test_streams_are_read_to_their_end_and_no_further(
     assert panel.locator(".text").inner_text() == PROMPT + text
 
 
-def test_a_server_that_goes_away_is_missed_and_what_came_stays(
-    mini_bundle: Path, visit: Callable[..., Visit]
-) -> None:
+def test_a_server_that_goes_away_is_missed_and_what_came_stays(mini_bundle: Path, visit: Callable[..., Visit]) -> None:
     with serving(mini_bundle) as server:
         page = visit(server.url).page
         panel = begin(page, Most_tokens=LONG)
