@@ -34,9 +34,7 @@ def load(server: Serving) -> dict[str, int]:
     return found
 
 
-def test_a_text_comes_behind_its_prompt_and_the_end_is_announced(
-    server: Serving, visit: Callable[..., Visit]
-) -> None:
+def test_a_text_comes_behind_its_prompt_and_the_end_is_announced(server: Serving, visit: Callable[..., Visit]) -> None:
     panel = begin(visit(server.url).page, Most_tokens="12")
     expect(panel.get_by_role("status")).to_contain_text("Done: 12 tokens")
     expect(panel.get_by_role("status")).to_contain_text("as many tokens as were asked for")
@@ -92,10 +90,11 @@ def test_each_beam_has_its_own_column_the_best_first(server: Serving, visit: Cal
 def test_settings_reach_the_server_and_what_is_empty_is_left_out(server: Serving, visit: Callable[..., Visit]) -> None:
     asked: list[dict[str, Any]] = []
 
-    def note(page: Any) -> None:
-        page.on("request", lambda request: request.post_data and asked.append(json.loads(request.post_data)))
+    def note(request: Any) -> None:
+        if request.post_data:
+            asked.append(json.loads(request.post_data))
 
-    page = visit(server.url, before=note).page
+    page = visit(server.url, before=lambda page: page.on("request", note)).page
     page.get_by_text("More settings").click()
     panel = begin(page, Most_tokens="3", Temperature="0.7", Top_p="0.9", Seed="5", Length_penalty="2")
     expect(panel.get_by_role("status")).to_contain_text("Done")
@@ -154,9 +153,7 @@ def test_streams_are_read_to_their_end_and_no_further(
     assert panel.locator(".text").inner_text() == PROMPT + text
 
 
-def test_a_server_that_goes_away_is_missed_and_what_came_stays(
-    mini_bundle: Path, visit: Callable[..., Visit]
-) -> None:
+def test_a_server_that_goes_away_is_missed_and_what_came_stays(mini_bundle: Path, visit: Callable[..., Visit]) -> None:
     with serving(mini_bundle) as server:
         page = visit(server.url).page
         panel = begin(page, Most_tokens=LONG)
