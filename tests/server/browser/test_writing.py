@@ -78,8 +78,8 @@ def test_each_beam_has_its_own_column_the_best_first(server: Serving, visit: Cal
     assert [each.get_attribute("aria-label") for each in columns.all()] == ["Beam 1", "Beam 2", "Beam 3"]
     texts = [each.locator(".text").inner_text() for each in columns.all()]
     assert len({text for text in texts if text}) == 3
-    found = [re.search(r"Log-probability (-?[\d.]+)\.", each.inner_text()) for each in columns.all()]
-    scores = [float(each[1]) for each in found if each is not None]
+    found = [re.search(r"Log-probability (−?[\d.]+)\.", each.inner_text()) for each in columns.all()]
+    scores = [float(each[1].replace("−", "-")) for each in found if each is not None]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
     boxes = [each.bounding_box() for each in columns.all()]
