@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "connect-src 'self'",
-        "img-src 'self' data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        # Browsers that know these two refuse to turn any text into markup.
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)
+_POLICY: Mapping[str, str] = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "connect-src": "'self'",
+    "img-src": "'self' data:",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+    # Browsers that know these two refuse to turn any text into markup.
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+}
+
+CONTENT_SECURITY_POLICY = "; ".join(f"{name} {sources}" for name, sources in _POLICY.items())
 """The policy that lets the page load its own files, ask its own server, and do nothing else."""
 
 PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
@@ -65,4 +65,4 @@ PAGE_FILES: Mapping[str, PageFile] = MappingProxyType(
         "/page.js": _read("page.js", "text/javascript"),
     }
 )
-"""The files of the page by their address. They name each other by relative addresses, so that a proxy may add a path."""
+"""The files of the page by address. They name each other by relative addresses, so that a proxy may add a path."""

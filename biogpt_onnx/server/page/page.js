@@ -118,6 +118,15 @@ function visible(text) {
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, " ");
 }
 
+/**
+ * Writes a number with so many decimals and a true minus sign.
+ * @param {number} value
+ * @param {number} decimals
+ */
+function fixed(value, decimals) {
+  return value.toFixed(decimals).replace("-", "−");
+}
+
 // ---------------------------------------------------------------- the server
 
 /** An error that people can read. */
@@ -476,7 +485,7 @@ function column(index, count, prompt) {
       }
       if (!choice.finish_reason) return;
       reason = FINISHED.get(choice.finish_reason) ?? "";
-      const sum = hasLogProbability ? ` Log-probability ${logProbability.toFixed(2)}.` : "";
+      const sum = hasLogProbability ? ` Log-probability ${fixed(logProbability, 2)}.` : "";
       note.textContent = count > 1 ? `${reason}${sum}`.trim() : "";
     },
   };
@@ -623,7 +632,7 @@ function bars(name, probabilities) {
     const filled = make("span", "filled");
     filled.style.width = `${100 * probability}%`;
     const row = make("tr", "", headingCell("row", visible(label)));
-    row.append(make("td", "", make("span", "bar", filled), probability.toFixed(2)));
+    row.append(make("td", "", make("span", "measure", make("span", "bar", filled), probability.toFixed(2))));
     if (probability === best) row.className = "best";
     return row;
   });
@@ -1058,10 +1067,10 @@ function showFacts(id, facts) {
  */
 function qualityFacts(report) {
   return [
-    ["Perplexity", number(report.perplexity, (value) => value.toFixed(2))],
-    ["Perplexity of the original", number(report.baseline_perplexity, (value) => value.toFixed(2))],
-    ["Change of perplexity", estimate(report.perplexity_increase, (value) => `${(100 * value).toFixed(2)} %`)],
-    ["Same most likely token", estimate(report.top_1_agreement, (value) => `${(100 * value).toFixed(1)} %`)],
+    ["Perplexity", number(report.perplexity, (value) => fixed(value, 2))],
+    ["Perplexity of the original", number(report.baseline_perplexity, (value) => fixed(value, 2))],
+    ["Change of perplexity", estimate(report.perplexity_increase, (value) => `${fixed(100 * value, 2)} %`)],
+    ["Same most likely token", estimate(report.top_1_agreement, (value) => `${fixed(100 * value, 1)} %`)],
     ["Kullback–Leibler divergence", estimate(report.kl_divergence, (value) => value.toPrecision(2))],
     ["Quality limit", typeof report.gate?.passed === "boolean" ? (report.gate.passed ? "kept" : "missed") : null],
   ];

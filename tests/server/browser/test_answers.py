@@ -61,10 +61,10 @@ def test_only_the_jobs_of_which_the_server_has_tasks_are_offered(server: Serving
     page = visit(server.url, before=few).page
     assert page.get_by_role("tab").all_inner_texts() == ["Write", "Relations", "Classes"]
     page.get_by_role("tab", name="Relations").click()
-    assert page.get_by_label("Task").locator("option").all_inner_texts() == ["Task 0", "Task 1"]
-    expect(page.get_by_label("Task")).to_have_value("task-1")
+    assert page.locator("#relations-task option").all_inner_texts() == ["Task 0", "Task 1"]
+    expect(page.locator("#relations-task")).to_have_value("task-1")
     page.get_by_role("tab", name="Classes").click()
-    expect(page.get_by_label("Task")).to_be_hidden()
+    expect(page.locator("#classifications-task")).to_be_hidden()
 
 
 def test_classes_and_terms_are_shown_too(server: Serving, visit: Callable[..., Visit]) -> None:

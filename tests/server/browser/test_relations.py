@@ -19,8 +19,8 @@ ABSTRACT = (
 # 𝛽 is one character for Python and two for JavaScript.
 LONG = (
     "𝛽-blockers caused bradycardia in two, and fatigue in one. After gentamicin, renal failure was seen, in two with "
-    "hearing loss.\nNone of those who had been given gentamicin before had hearing loss or renal failure. In all others "
-    "doxorubicin was stopped for cardiomyopathy, and for fatigue."
+    "hearing loss.\nNone of those who had been given gentamicin before had hearing loss or renal failure. In all "
+    "others doxorubicin was stopped for cardiomyopathy, and for fatigue."
 )
 PAIRS = (
     ("𝛽-blockers", "bradycardia"),

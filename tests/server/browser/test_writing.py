@@ -78,8 +78,8 @@ def test_each_beam_has_its_own_column_the_best_first(server: Serving, visit: Cal
     assert [each.get_attribute("aria-label") for each in columns.all()] == ["Beam 1", "Beam 2", "Beam 3"]
     texts = [each.locator(".text").inner_text() for each in columns.all()]
     assert len({text for text in texts if text}) == 3
-    found = [re.search(r"Log-probability (-?[\d.]+)\.", each.inner_text()) for each in columns.all()]
-    scores = [float(each[1]) for each in found if each is not None]
+    found = [re.search(r"Log-probability (−?[\d.]+)\.", each.inner_text()) for each in columns.all()]
+    scores = [float(each[1].replace("−", "-")) for each in found if each is not None]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
     boxes = [each.bounding_box() for each in columns.all()]
@@ -90,10 +90,11 @@ def test_each_beam_has_its_own_column_the_best_first(server: Serving, visit: Cal
 def test_settings_reach_the_server_and_what_is_empty_is_left_out(server: Serving, visit: Callable[..., Visit]) -> None:
     asked: list[dict[str, Any]] = []
 
-    def note(page: Any) -> None:
-        page.on("request", lambda request: request.post_data and asked.append(json.loads(request.post_data)))
+    def note(request: Any) -> None:
+        if request.post_data:
+            asked.append(json.loads(request.post_data))
 
-    page = visit(server.url, before=note).page
+    page = visit(server.url, before=lambda page: page.on("request", note)).page
     page.get_by_text("More settings").click()
     panel = begin(page, Most_tokens="3", Temperature="0.7", Top_p="0.9", Seed="5", Length_penalty="2")
     expect(panel.get_by_role("status")).to_contain_text("Done")
