@@ -33,7 +33,7 @@ def test_a_bundle_with_a_classification_head_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("task", "words"),
+    "refused",
     [
         ("bc5cd", "did you mean 'bc5cdr'?"),
         ("hoc", "hoc is trained with one of 1"),
@@ -46,10 +46,9 @@ def test_a_task_that_cannot_be_offered_is_refused_in_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    *,
-    task: str,
-    words: str,
+    refused: tuple[str, str],
 ) -> None:
+    task, words = refused
     monkeypatch.chdir(tmp_path)
     Path("broken.toml").write_text(TRIAL.partition("labels = ")[0], encoding="utf-8")
     assert main(["serve", str(mini_bundle), "--port", "0", "--task", task]) == 2
@@ -70,6 +69,7 @@ def test_tasks_of_files_are_offered_beside_the_built_in_ones(
         return 0
 
     monkeypatch.setattr("biogpt_onnx.server.running.run_server", run_server)
+    monkeypatch.setattr("biogpt_onnx.server.observation.request_log.set_up_log", lambda _format: None)
     given = ["--task", str(tmp_path / "trial.toml"), "--task", "ddi"]
     assert main(["serve", str(mini_bundle), "--port", "0", *given]) == 0
     assert offered == ["bc5cdr", "kd-dti", "ddi", "pubmedqa", "description", "trial"]
