@@ -4,14 +4,15 @@ import threading
 from typing import Any, cast
 
 from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.runtime.errors import CancelledError
 
 _COMPUTING = frozenset({"generate", "generate_ids", "choose", "choose_ids"})
 
 
 def cancelled_by(model: BioGPT, cancel: threading.Event) -> BioGPT:
-    """Returns a model that does the same, but for calls that end when an event is set.
+    """Returns a model that does the same, but whose calls end in a `CancelledError` when an event is set.
 
-    What was cancelled is cut off or a `CancelledError`: nothing of it is a result.
+    A generation that was cut off by the event would look like a result to a task.
 
     Args:
         model: the model.
@@ -30,6 +31,13 @@ class _Cancelled:
             return found
 
         def computing(*arguments: object, **settings: object) -> object:
-            return found(*arguments, cancel=self._cancel, **settings)
+            self._check()
+            results = found(*arguments, cancel=self._cancel, **settings)
+            self._check()
+            return results
 
         return computing
+
+    def _check(self) -> None:
+        if self._cancel.is_set():
+            raise CancelledError("cancelled before its end")

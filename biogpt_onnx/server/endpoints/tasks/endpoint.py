@@ -1,11 +1,11 @@
 """The addresses of the jobs: documents in, the records out that the commands write for them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from biogpt_onnx.files.answering import RowAnswering
 from biogpt_onnx.files.records import Record, record_of
+from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import CancelledError
 from biogpt_onnx.runtime.results import Usage
 from biogpt_onnx.server.endpoints.tasks.asked import Asked, read_asked
@@ -26,64 +26,62 @@ def job_endpoint(job: str) -> Handler:
     return answer
 
 
-@dataclass
-class _Found:
-    """What came of a request's documents.
-
-    Attributes:
-        records: a record for each document.
-        results: the results, without the documents that have none.
-        unanswered: number of documents for which there was no time.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    results: list[TaskResult] = field(default_factory=list)
-    unanswered: int = 0
-
-
 async def _answer(job: str, call: Call) -> Mapping[str, object]:
     asked = read_asked(job, await call.fields(), call.service)
     call.outcome.num_sequences = len(asked.documents)
     with call.admitted(len(asked.documents)):
-        found = await call.compute(lambda: _find(call, asked), keeps_parts=True)
-    if found.unanswered == len(asked.documents):
+        rows = await call.compute(asked.rows)
+        answered = await _answer_rows(call, asked, rows)
+    if all(isinstance(result, CancelledError) for _, result in answered):
         raise ApiError(503, f"no document was answered: {_too_late(call)}", code="timeout")
-    _note(call, found)
+    results = [result for _, result in answered if isinstance(result, TaskResult)]
+    _note(call, results, len(rows))
     return {
         "object": "list",
         "task": asked.adjusted.task.name,
         "model": call.service.name,
-        "records": found.records,
-        "usage": usage_content(Usage.total(result.usage for result in found.results)),
+        "records": [_record(call, row, result) for row, result in answered],
+        "usage": usage_content(Usage.total(result.usage for result in results)),
     }
 
 
-def _find(call: Call, asked: Asked) -> _Found:
-    """Answers the documents, in a thread."""
-    task, cancel, found = asked.adjusted, call.cancel, _Found()
+async def _answer_rows(call: Call, asked: Asked, rows: Sequence[Row]) -> list[tuple[Row, object]]:
+    """Answers documents, each in a thread of its own: it takes and leaves its row of the model by itself."""
+    task = asked.adjusted
     answering = RowAnswering(
         task.task,
-        cancelled_by(call.service.model, cancel),
+        cancelled_by(call.service.model, call.cancel),
         asked.reading,
         task.completed,
-        # Those of a request are queued together, so that no row is idle while the longest of a batch is answered.
-        batch_size=max(len(asked.documents), call.service.settings.max_rows),
+        batch_size=call.service.settings.max_rows,
         free=task.free,
     )
-    for row, result in answering.answers(asked.rows(), cancel):
-        given: Any = result
-        # What was being computed when the event was set was cut off.
-        if row.document is not None and cancel.is_set():
-            given, found.unanswered = CancelledError(_too_late(call)), found.unanswered + 1
-        if isinstance(given, TaskResult):
-            found.results.append(given)
-        found.records.append(record_of(row, given))
-    return found
+
+    def answer(row: Row) -> tuple[Row, object]:
+        try:
+            return next(answering.answers([row], call.cancel))
+        except BaseException:
+            # The request fails, so that nobody waits for its other documents.
+            call.cancel.set()
+            raise
+
+    async def answered(row: Row) -> tuple[Row, object]:
+        return await call.compute(lambda: answer(row), keeps_parts=True)
+
+    found = await asyncio.gather(*map(answered, rows), return_exceptions=True)
+    errors = [each for each in found if isinstance(each, BaseException)]
+    if errors:
+        raise errors[0]
+    return [each for each in found if not isinstance(each, BaseException)]
 
 
-def _note(call: Call, found: _Found) -> None:
+def _record(call: Call, row: Row, result: object) -> Record:
+    return record_of(row, CancelledError(_too_late(call)) if isinstance(result, CancelledError) else result)
+
+
+def _note(call: Call, results: Sequence[TaskResult], num_documents: int) -> None:
     metrics, outcome = call.service.metrics, call.outcome
-    for result in found.results:
+    for result in results:
         metrics.note_prompt(result.usage.prompt_tokens)
         outcome.prompt_tokens += result.usage.prompt_tokens
         outcome.new_tokens += result.usage.new_tokens
@@ -91,9 +89,8 @@ def _note(call: Call, found: _Found) -> None:
         reason = getattr(result, "finish_reason", None) or "chosen"
         metrics.note_answer(result.usage.new_tokens, reason)
         outcome.finish_reasons[reason] += 1
-    failed = len(found.records) - len(found.results)
-    if failed:
-        outcome.finish_reasons["error"] += failed
+    if len(results) < num_documents:
+        outcome.finish_reasons["error"] += num_documents - len(results)
 
 
 def _too_late(call: Call) -> str:
