@@ -163,7 +163,7 @@ def test_closing_lets_what_runs_end_and_refuses_what_comes_later() -> None:
         thread.call(lambda: 1)
 
 
-LONG = {"max_new_tokens": 300, "min_new_tokens": 300}
+LONG: dict[str, Any] = {"max_new_tokens": 300, "min_new_tokens": 300}
 
 
 @pytest.mark.parametrize("settings", [*SETTINGS, {"prompt_lookup_num_tokens": 3, "suppress_tokens": [4]}])
@@ -371,15 +371,14 @@ def test_an_error_of_who_watches_ends_no_request_and_is_shown_once(monkeypatch: 
 
 def test_the_usage_of_the_cache_is_that_of_its_rows() -> None:
     usages = list[float]()
-    thread = PassThread(backend_of(), max_rows=2, on_pass=lambda _: usages.append(thread.cache_usage))
-    assert thread.cache_usage == 0
+    passes = PassThread(backend_of(), max_rows=2, on_pass=lambda _: usages.append(passes.cache_usage))
+    assert passes.cache_usage == 0
     config = GenerationConfig(max_new_tokens=200, min_new_tokens=200)
-    finished(thread.search([request := request_of([EOS] + [5] * 199, config)], config, Limits()), request)
-    thread.close()
-    assert thread.cache_usage == 0
-    # Before the last pass its row holds 399 of twice 400 positions, but for two tokens.
-    assert max(usages) == pytest.approx(398 / 800, abs=2 / 800)
-    assert usages == sorted(usages)
+    finished(passes.search([request := request_of([EOS] + [5] * 199, config)], config, Limits()), request)
+    passes.close()
+    assert passes.cache_usage == 0
+    # Of twice 400 positions: the prompt in two pieces, and each new token but the last, with which the row leaves.
+    assert usages == [number / 800 for number in [128, *range(200, 399), 0]]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
