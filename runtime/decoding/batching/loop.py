@@ -141,7 +141,6 @@ class Loop(Generic[RowCacheT]):
                 self._search()
             case Action.WAIT:
                 pass
-        self.num_cached_tokens = self._rows.num_cached_tokens
 
     def _view(self) -> View:
         return View(
@@ -192,6 +191,7 @@ class Loop(Generic[RowCacheT]):
     def _note_pass(self, action: Action, tokens: int = 0, *, took_pass: bool = True) -> float:
         """Notes what was done last, and tells of it if that took a pass of the model; returns its seconds."""
         seconds = perf_counter() - self._pass_began
+        self.num_cached_tokens = self._rows.num_cached_tokens
         self._last = action
         if action is not Action.STEP:
             self._last_beside_steps = action

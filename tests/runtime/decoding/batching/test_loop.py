@@ -373,10 +373,18 @@ def test_the_time_in_the_queue_is_that_before_the_prompt_is_read() -> None:
         loop.submit(job)
     while loop.advance() is not Action.WAIT:
         pass
-    first, second, third = (request.queue for request, _ in jobs)
-    assert 0 < first < second < third
-    (request, waiting), asked = job_of(left := Asked([EOS, 3], {}), fake), left
-    loop.submit(waiting)
+    first, second, third = (request for request, _ in jobs)
+    assert first.queue > 0
+    assert second.queue > first.prefill + first.decode
+    assert third.queue > second.prefill + second.decode
+
+
+def test_who_is_taken_back_while_he_waits_has_waited_all_the_time() -> None:
+    fake, asked = model(), Asked([EOS, 3], {"max_new_tokens": 5})
+    loop = Loop(Rows(fake.backend, 1, POSITIONS))
+    request, job = job_of(asked, fake)
+    loop.submit(job)
     asked.cancel.set()
     loop.advance()
     assert request.queue > 0
+    assert request.prefill == 0

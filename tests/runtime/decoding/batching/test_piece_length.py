@@ -93,22 +93,19 @@ def test_what_was_learned_with_few_rows_holds_for_many() -> None:
 
 
 @given(
-    st.lists(
-        st.one_of(
-            st.tuples(st.just("step"), ROWS, SECONDS), st.tuples(st.just("piece"), ROWS, SECONDS, st.integers(1, 128))
-        ),
-        max_size=200,
-    ),
+    st.lists(st.tuples(ROWS, SECONDS, st.one_of(st.none(), st.integers(1, 128))), max_size=200),
     ROWS,
 )
-def test_a_length_is_always_within_its_bounds_and_changes_smoothly(noted: list[tuple[object, ...]], rows: int) -> None:
+def test_a_length_is_always_within_its_bounds_and_changes_smoothly(
+    noted: list[tuple[int, float, int | None]], rows: int
+) -> None:
     lengths = PieceLength()
-    for what, num_rows, seconds, *tokens in noted:
+    for num_rows, seconds, tokens in noted:
         before = lengths.most_tokens(rows)
-        if what == "step":
-            lengths.note_step(num_rows, seconds)  # type: ignore[arg-type]
+        if tokens is None:
+            lengths.note_step(num_rows, seconds)
         else:
-            lengths.note_piece(num_rows, *tokens, seconds)  # type: ignore[arg-type]
+            lengths.note_piece(num_rows, tokens, seconds)
         after = lengths.most_tokens(rows)
         assert LEAST_TOKENS <= after <= MOST_TOKENS
         if num_rows == rows:
