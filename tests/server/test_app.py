@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from makers.asgi import ask
 from starlette.types import ASGIApp
 
 from biogpt_onnx.server.app import create_app
 from biogpt_onnx.server.page.files import CONTENT_SECURITY_POLICY, PAGE_FILES
 from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
+from makers.asgi import ask
 
 
 @pytest.mark.parametrize("path", PAGE_FILES)
