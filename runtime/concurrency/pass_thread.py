@@ -112,7 +112,7 @@ class PassThread:
         with self._changed:
             self._is_closed = True
             if cancel:
-                for limits in self._calls.values():
+                for limits in tuple(self._calls.values()):
                     limits.cancel()
             self._changed.notify()
         self._thread.join()
@@ -146,7 +146,8 @@ class PassThread:
         finally:
             if not all(job.is_finished for job in jobs):
                 limits.cancel()
-            self._calls.pop(wake, None)
+            with self._changed:
+                self._calls.pop(wake, None)
 
     def _submit(self, jobs: Sequence[Job], limits: Limits, wake: threading.Event) -> None:
         if threading.current_thread() is self._thread:
@@ -181,7 +182,7 @@ class PassThread:
         except BaseException as error:  # noqa: BLE001 -- raised by all calls, whose threads would wait for ever
             with self._changed:
                 self._failure = _as_exception(error), error.__traceback__
-                for wake in self._calls:
+                for wake in tuple(self._calls):
                     wake.set()
 
     def _serve(self) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from biogpt_onnx.runtime.concurrency.pass_report import OnPass
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.engine.choosing import ChoosingModel
 from biogpt_onnx.runtime.engine.classifying import ClassifyingModel
@@ -18,6 +17,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
+    from biogpt_onnx.runtime.concurrency.pass_report import OnPass
 
 
 class BioGPT(GeneratingModel, StreamingModel, ChoosingModel, ScoringModel, ClassifyingModel, EmbeddingModel):

@@ -4,7 +4,9 @@ import math
 from collections import deque
 from statistics import median
 
-MOST_TOKENS = 128
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
+
+MOST_TOKENS = CHUNK_TOKENS
 """Most tokens of a piece, which is the length of all pieces while no rows are running."""
 
 LEAST_TOKENS = 4
