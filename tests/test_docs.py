@@ -41,13 +41,16 @@ OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
     *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
     "--collect-submodules",
+    *("--network", "--secret", "--signal", "--stop-timeout"),
 }
-"""Options of pip and PyInstaller."""
+"""Options of pip, PyInstaller and podman."""
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`([^`\n]+)`")
-PATH = re.compile(r"(?:benchmarks|biogpt_onnx|checkpoints|docs|examples|export|quantize|runtime|tests)(?:/[\w.-]+)*/?")
+PATH = re.compile(
+    r"(?:benchmarks|biogpt_onnx|checkpoints|deploy|docs|examples|export|quantize|runtime|tests)(?:/[\w.-]+)*/?"
+)
 PROGRAM = re.compile(r"python -m (benchmarks(?:\.[a-z]\w*)*)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
