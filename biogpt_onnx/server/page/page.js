@@ -242,16 +242,26 @@ async function* eventsOf(response) {
   if (!response.body) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split(/\r?\n\r?\n/);
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const data = block.split(/\r?\n/).filter((line) => line.startsWith("data:"));
-      if (data.length) yield data.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split(/\r?\n\r?\n/);
+      rest = blocks.pop() ?? "";
+      yield* blocks.map(dataOf).filter((data) => data !== null);
     }
+  } finally {
+    reader.cancel().catch(() => {});
   }
+}
+
+/**
+ * Returns the data of an event; null if it has none, as a comment has.
+ * @param {string} block
+ */
+function dataOf(block) {
+  const lines = block.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+  return lines.length ? lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n") : null;
 }
 
 /**
@@ -548,7 +558,8 @@ function showRelations(result, record, given) {
  * @param {string} full
  */
 function unread(record, full) {
-  const length = Array.from(full).length;
+  // White space at the end is not read.
+  const length = Array.from(full.trimEnd()).length;
   if (record.read === undefined || record.read >= length) return "";
   return `The text is long: the model read the first ${record.read} of its ${length} characters.`;
 }

@@ -80,6 +80,10 @@ def test_a_key_is_kept_nowhere(locked: Serving, visit: Callable[..., Visit]) -> 
     assert [asked for asked in visited.requests if KEY in asked] == []
     assert field.get_attribute("type") == "password"
     assert field.get_attribute("autocomplete") == "off"
+    # As when the browser keeps a page that was left.
+    page.evaluate("() => window.dispatchEvent(new Event('pagehide'))")
+    expect(field).to_have_value("")
+    use(page, KEY)
     page.goto("about:blank")
     page.go_back()
     expect(page.get_by_label("Key of this server")).to_have_value("")

@@ -181,6 +181,9 @@ def test_all_is_done_by_keyboard_alone(server: Serving, visit: Callable[..., Vis
     press("ArrowLeft")
     press("ArrowLeft")
     expect(page.locator("#descriptions-tab")).to_be_focused()
+    press("ArrowLeft")
+    # The tab of classes, for which the embedded checkpoint has no task, is passed over.
+    expect(page.locator("#answers-tab")).to_be_focused()
     press("Home")
     expect(page.locator("#completions-tab")).to_be_focused()
     press("End")

@@ -116,12 +116,10 @@ def check_links(panel: Any, pairs: tuple[tuple[str, str], ...]) -> None:
 def test_relations_are_drawn_between_the_words_that_the_model_has_found(
     server: Serving, visit: Callable[..., Visit]
 ) -> None:
-    answers: list[Any] = []
     visited = visit(server.url)
     with visited.page.expect_response("**/v1/tasks/relations") as response:
-        panel = find(visited.page, ABSTRACT, TITLE)
-    answers = response.value.json()["records"]
-    found = answers[0]["relations"]
+        panel = find(visited.page, f"{ABSTRACT}\n\n", TITLE)
+    found = response.value.json()["records"][0]["relations"]
     assert found, "the embedded checkpoint finds a relation here"
     full = f"{TITLE} {ABSTRACT}"
     pairs = tuple((full[slice(*each["head_span"])], full[slice(*each["tail_span"])]) for each in found)
@@ -130,7 +128,7 @@ def test_relations_are_drawn_between_the_words_that_the_model_has_found(
     marked = {mark.inner_text() for mark in panel.locator(".drawing mark").all()}
     assert marked == {word for pair in pairs for word in pair}
     count = "1 relation" if len(found) == 1 else f"{len(found)} relations"
-    expect(panel.get_by_role("status")).to_contain_text(f"{count} found.")
+    expect(panel.get_by_role("status")).to_have_text(f"{count} found.")
 
 
 @pytest.mark.parametrize("width", [1280, 700, 320])
