@@ -68,7 +68,7 @@ test-wheel: .venv/installed
 	.venv/bin/python -m build --outdir dist . >/dev/null
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/$(PIP_INSTALL) "pip>=25.1"
-	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors]" --group test
+	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors,server]" --group test
 	mkdir -p build/wheel/checkpoints
 	cp -r tests examples pyproject.toml build/wheel/
 	cp -r $(MINI) build/wheel/checkpoints/
@@ -110,7 +110,7 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/$(PIP_INSTALL) "pip>=25.1"
-	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export]" --group dev
+	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,server]" --group dev
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

@@ -17,6 +17,7 @@ from biogpt_onnx.server.completions.endpoint import complete
 from biogpt_onnx.server.endpoints import health, models, tokens
 from biogpt_onnx.server.endpoints.chat import refuse_chat
 from biogpt_onnx.server.endpoints.choices import choose
+from biogpt_onnx.server.endpoints.description import describe
 from biogpt_onnx.server.endpoints.page import page_file
 from biogpt_onnx.server.endpoints.tasks.endpoint import job_endpoint
 from biogpt_onnx.server.endpoints.tasks.jobs import JOBS
@@ -48,6 +49,7 @@ _ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("POST", "/v1/choices", choose),
     ("GET", "/v1/tasks", list_tasks),
     *(("POST", f"/v1/tasks/{job}", job_endpoint(job)) for job in JOBS),
+    ("GET", "/openapi.json", describe),
 )
 
 

@@ -119,7 +119,7 @@ def _description(task: DescriptionTask, fields: Fields, bounds: ServerSettings) 
 
 
 def _with_own_labels(task: LabelledT, fields: Fields) -> LabelledT:
-    if not fields.has("labels"):
+    if fields.value("labels") is None:
         return task
     labels = [label.strip() for label in fields.items("labels", MAX_CHOICES, _label)]
     if len(labels) < _LEAST_LABELS or len(set(labels)) < len(labels) or not all(labels):

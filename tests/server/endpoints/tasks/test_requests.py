@@ -113,7 +113,7 @@ def test_what_is_no_json_that_is_read_is_an_error_of_the_client(app: ASGIApp, bo
     assert ("error" in reply.json) == (reply.status != 200)
 
 
-HOSTILE = (None, True, -1, 10**400, 1.5, "", "\ud800", [], [[]], {}, {"text": 1}, "x" * 3000)
+HOSTILE: tuple[Any, ...] = (None, True, -1, 10**400, 1.5, "", "\ud800", [], [[]], {}, {"text": 1}, "x" * 3000)
 
 
 @pytest.mark.parametrize("name", ["id", "title", "text", "question", "entities", "conclusion", "context", "abstract"])
@@ -121,7 +121,7 @@ HOSTILE = (None, True, -1, 10**400, 1.5, "", "\ud800", [], [[]], {}, {"text": 1}
 def test_a_document_with_a_field_of_any_type_is_an_answer_or_an_error_of_its_own(
     make_app: Callable[..., ASGIApp], name: str, *, given: bool
 ) -> None:
-    documents = [DOCUMENT | {"entities": ["Cisplatin"]} | {name: value} for value in HOSTILE]
+    documents: list[Any] = [DOCUMENT | {"entities": ["Cisplatin"]} | {name: value} for value in HOSTILE]
     fields = {"given_entities": True} if given else {}
     reply = post(make_app(), "relations", task="bc5cdr", documents=documents, **fields)
     assert reply.status == 200
@@ -135,7 +135,7 @@ def with_task(mini: BioGPT, task: str | None, rows: int = 9) -> BioGPT:
     """The embedded checkpoint as if it recorded a task."""
     architecture = replace(mini.manifest.architecture, soft_prompt_size=rows)
     manifest = replace(mini.manifest, task=task, architecture=architecture)
-    return BioGPT(mini._backend, mini.tokenizer, manifest, name="mini", threads=1)
+    return BioGPT(mini._backend, mini.tokenizer, manifest, name="mini", threads="one")
 
 
 def test_the_bundles_own_task_need_not_be_named(mini: BioGPT) -> None:
