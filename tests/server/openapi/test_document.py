@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 import biogpt_onnx
@@ -17,6 +16,7 @@ from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.openapi.document import openapi_document
 from biogpt_onnx.server.security.gate import OPEN_PATHS
 from biogpt_onnx.server.settings import ServerSettings
+from makers.asgi import Reply, ask
 
 validation = pytest.importorskip("openapi_spec_validator")
 jsonschema = pytest.importorskip("jsonschema")
