@@ -129,6 +129,25 @@ def test_no_prompt_at_all_is_an_error(mini_bundle: Path) -> None:
     assert (result.returncode, result.stderr) == (2, b"error: no prompt: standard input holds no text\n")
 
 
+@pytest.mark.parametrize("prompt", ["", " ", "\n", "\t \u3000"])
+def test_an_empty_prompt_is_a_mistake(mini_bundle: Path, capsys: pytest.CaptureFixture[str], prompt: str) -> None:
+    assert "error: the prompt is empty: give a text, or say --no-prompt" in fails(
+        capsys, "generate", mini_bundle, prompt
+    )
+    several = ["Aspirin", prompt, "Insulin"]
+    assert "error: prompt 2 of 3 is empty: give a text" in fails(capsys, "generate", mini_bundle, *several)
+
+
+def test_a_text_without_a_prompt_is_asked_for_by_name(mini_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = biogpt_onnx.load(mini_bundle)
+    assert main(["generate", str(mini_bundle), "--no-prompt", "--max-new-tokens", "5"]) == 0
+    assert capsys.readouterr().out == model.generate("", max_new_tokens=5).text + "\n"
+    sampled = ["--do-sample", "--seed=1", "--num-return-sequences=3", "--max-new-tokens=5"]
+    assert main(["generate", str(mini_bundle), "--no-prompt", *sampled]) == 0
+    assert len({*capsys.readouterr().out.splitlines()}) == 3
+    assert "--no-prompt begins a text from nothing" in fails(capsys, "generate", mini_bundle, "Aspirin", "--no-prompt")
+
+
 def test_a_reader_that_stops_reading_is_no_error(mini_bundle: Path) -> None:
     command = f"{sys.executable} -m biogpt_onnx generate {mini_bundle} a b c d --max-new-tokens 2 | head -n 1"
     result = subprocess.run(command, shell=True, capture_output=True, check=True)  # noqa: S602 -- no input of others

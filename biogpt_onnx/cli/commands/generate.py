@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PROMPT",
         help="texts to continue; without any, one a line from standard input, where empty lines are skipped",
     )
+    parser.add_argument("--no-prompt", action="store_true", help="begin a text from nothing, instead of a PROMPT")
     add_generation_arguments(parser)
     parser.add_argument(
         "--allowed", action="append", metavar="TEXT", help="the new text must be one of these texts; repeatable"
@@ -74,8 +75,7 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; prints the answers in the order of the prompts, those of a batch as soon as it is done."""
     defaults = {} if options.ignore_generation_config else default_settings(read_manifest(options.bundle))
     config = config_with_defaults(defaults, generation_settings(options))
-    if not options.prompts and sys.stdin.isatty():
-        raise PromptError("no prompt: give one as an argument, or lines on standard input")
+    prompts = _prompts(options)
     if config.logprobs and not options.json:
         raise ConfigError("--logprobs is shown in JSON alone: add --json, or leave it out")
     _check_batch_size(options, config)
@@ -91,11 +91,31 @@ def run(options: argparse.Namespace) -> int:
         warm_up=False,
     )
     size = _batch_size(options, config, model)
-    if options.prompts:
-        _answer_all(model, options, config, _arguments(options.prompts, size), len(options.prompts))
+    if prompts:
+        _answer_all(model, options, config, _arguments(prompts, size), len(prompts))
     else:
         _answer_all(model, options, config, _lines(size))
     return 0
+
+
+def _prompts(options: argparse.Namespace) -> list[str]:
+    """Returns the prompts that are given as arguments; none for those of standard input.
+
+    Raises:
+        PromptError: A prompt is empty, as where a shell's variable is not set, or there is none at all.
+    """
+    prompts: list[str] = options.prompts
+    if options.no_prompt:
+        if prompts:
+            raise ConfigError("--no-prompt begins a text from nothing: leave it out, or the prompt")
+        return [""]
+    for number, prompt in enumerate(prompts, start=1):
+        if not prompt.strip():
+            which = f"prompt {number} of {len(prompts)}" if len(prompts) > 1 else "the prompt"
+            raise PromptError(f"{which} is empty: give a text, or say --no-prompt for one that begins from nothing")
+    if not prompts and sys.stdin.isatty():
+        raise PromptError("no prompt: give one as an argument, or lines on standard input")
+    return prompts
 
 
 def _check_batch_size(options: argparse.Namespace, config: GenerationConfig) -> None:

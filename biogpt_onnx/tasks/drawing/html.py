@@ -3,17 +3,25 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby
+from typing import Literal
 
 from biogpt_onnx.tasks.drawing.scene import Arrow, Bars, Element, Entity, MarkedText, Role, visible
 
-_BACKGROUNDS: dict[Role, str] = {"head": "#bfe9f5", "tail": "#f3c9ea", "both": "#cfd3fa"}
-_BEST, _OTHER = "#3a9fbf", "#a9b4ba"
+# The lines tell heads from tails without the colors, as those of a terminal do.
+_MARKS: dict[Role, str] = {
+    "head": "background:#bfe9f5;border-bottom:2px solid #0a6c8a",
+    "tail": "background:#f3c9ea;border-bottom:4px double #9c2a86",
+    "both": "background:#cfd3fa;border-bottom:3px dashed #3b46b8",
+}
+# Of a contrast of 3 at least, on white as on black.
+_BEST, _OTHER = "#1f86a8", "#78858c"
 _BLOCK = "margin:0.3em 0;white-space:pre-wrap"
 
 
 def html_of(scene: Iterable[Element]) -> str:
     """Returns a scene as an element of HTML that stands by itself."""
-    return f'<div style="max-width:60em;line-height:1.6">{"".join(map(_html, scene))}</div>'
+    style = "max-width:60em;line-height:1.6;overflow-wrap:anywhere"
+    return f'<div style="{style}">{"".join(map(_html, scene))}</div>'
 
 
 def _html(element: Element) -> str:
@@ -21,18 +29,20 @@ def _html(element: Element) -> str:
         return _block("".join(_runs(element)))
     if isinstance(element, Arrow):
         elsewhere = "" if element.in_source else " (not in the text)"
-        arrow = f" ──{escape(element.relation)}──&gt; "
-        words = f"{_mark(element.head, 'head')}{arrow}{_mark(element.tail, 'tail')}"
-        return _block(f"{words}{_probability(element.probability)}{elsewhere}")
+        arrow = f" ──<bdi>{escape(element.relation)}</bdi>──&gt; "
+        words = f"{_isolated(element.head, 'head')}{arrow}{_isolated(element.tail, 'tail')}"
+        return _block(f"{words}{_probability(element.probability)}{elsewhere}", direction="ltr")
     if isinstance(element, Entity):
-        return _block(f"{_mark(element.text, 'head')} ({escape(element.type)}){_probability(element.probability)}")
+        words = f"{_isolated(element.text, 'head')} (<bdi>{escape(element.type)}</bdi>)"
+        return _block(f"{words}{_probability(element.probability)}", direction="ltr")
     if isinstance(element, Bars):
-        return f'<table style="border-collapse:collapse">{"".join(_rows(element))}</table>'
+        style = "border-collapse:collapse;table-layout:auto;width:100%;max-width:50em;margin:0.3em 0"
+        return f'<table style="{style}">{"".join(_rows(element))}</table>'
     return _block(escape(visible(element.text)))
 
 
-def _block(content: str) -> str:
-    return f'<p style="{_BLOCK}">{content}</p>'
+def _block(content: str, direction: Literal["auto", "ltr"] = "auto") -> str:
+    return f'<p dir="{direction}" style="{_BLOCK}">{content}</p>'
 
 
 def _runs(marked: MarkedText) -> Iterator[str]:
@@ -45,8 +55,13 @@ def _mark(text: str, role: Role | None) -> str:
     if role is None:
         return escape(text)
     # The color of the text is named too, because a dark theme would write white on these backgrounds.
-    style = f"background:{_BACKGROUNDS[role]};color:#000;border-radius:0.2em;padding:0 0.15em"
-    return f'<mark style="{style}">{escape(text)}</mark>'
+    style = f"{_MARKS[role]};color:#000;border-radius:0.2em 0.2em 0 0;padding:0 0.1em"
+    return f'<mark style="{style};-webkit-box-decoration-break:clone;box-decoration-break:clone">{escape(text)}</mark>'
+
+
+def _isolated(text: str, role: Role) -> str:
+    """Returns a marked name that does not turn the order of its line, whichever way its script is written."""
+    return f"<bdi>{_mark(text, role)}</bdi>"
 
 
 def _probability(probability: float | None) -> str:
@@ -56,9 +71,12 @@ def _probability(probability: float | None) -> str:
 def _rows(bars: Bars) -> Iterator[str]:
     best = max(bars.probabilities.values())
     for label, probability in bars.probabilities.items():
-        color = _BEST if probability == best else _OTHER
-        bar = f"display:inline-block;height:0.8em;width:{15 * probability:.2f}em;background:{color}"
+        color, weight = (_BEST, "bold") if probability == best else (_OTHER, "normal")
+        # Each cell says what style sheets of notebooks set otherwise.
+        cell = f"font-weight:{weight};padding:0.1em 0.75em 0.1em 0;vertical-align:middle;text-align:"
+        bar = f"display:inline-block;height:0.8em;width:{100 * probability:.1f}%;background:{color}"
         yield (
-            f'<tr><td style="text-align:left">{escape(visible(label))}</td>'
-            f'<td style="text-align:left;width:15em"><span style="{bar}"></span></td><td>{probability:.2f}</td></tr>'
+            f'<tr><th scope="row" dir="auto" style="{cell}left">{escape(visible(label))}</th>'
+            f'<td style="{cell}left;width:35%"><span style="{bar}"></span></td>'
+            f'<td style="{cell}right;width:3em">{probability:.2f}</td></tr>'
         )
