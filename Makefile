@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest bench bench-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser bench bench-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
+	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make clean         remove environments and build outputs"
@@ -87,6 +88,10 @@ OLDEST := $(shell sed -n 's/^cpu = \["onnxruntime>=\([0-9.]*\)"\]$$/\1/p' pyproj
 test-oldest: .venv-oldest/installed
 	.venv-oldest/$(PYTEST) tests/bench tests/cli tests/export tests/quantize tests/runtime tests/tasks
 
+# The tests skip where there is no Chromium. Playwright would bring one of its own, which is not asked for.
+test-browser: .venv-browser/installed
+	.venv-browser/$(PYTEST) tests/server/browser
+
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
 bench: .venv/installed bench-peers
@@ -111,6 +116,12 @@ clean:
 	$(PYTHON) -m venv .venv
 	.venv/$(PIP_INSTALL) "pip>=25.1"
 	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,server]" --group dev
+	@touch $@
+
+.venv-browser/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-browser
+	.venv-browser/$(PIP_INSTALL) "pip>=25.1"
+	.venv-browser/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group browser
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

@@ -85,6 +85,17 @@ def test_classes_and_terms_are_shown_too(server: Serving, visit: Callable[..., V
     expect(page.locator("#descriptions .text")).to_have_text("Amiodarone is a drug.")
 
 
+def test_the_page_works_below_a_path_of_a_proxy(server: Serving, visit: Callable[..., Visit]) -> None:
+    def proxy(page: Any) -> None:
+        def pass_on(route: Any) -> None:
+            route.fulfill(response=route.fetch(url=route.request.url.replace("/models/biogpt/", "/")))
+
+        page.route("**/models/biogpt/**", pass_on)
+
+    page = visit(f"{server.url}models/biogpt/", before=proxy).page
+    expect(ask(page).locator("tbody tr")).to_have_count(3)
+
+
 def test_the_model_says_what_it_is(server: Serving, visit: Callable[..., Visit]) -> None:
     report = {
         "perplexity": 20.5,
