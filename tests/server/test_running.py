@@ -255,7 +255,10 @@ def test_slow_and_many_clients_are_cut_off(serve: Callable[..., Process]) -> Non
         )
         assert b" 408 " in slow.recv(1000)
     with socket.create_connection(address, 30) as large:
-        large.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5000)
+        large.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5000 + b"\r\n\r\n")
+        assert b" 431 " in large.recv(1000)
+    with socket.create_connection(address, 30) as large:
+        large.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000)
         assert b" 400 " in large.recv(1000)
     assert server.ask("POST", "/tokenize", {"prompt": "x" * 1000})[0] == 413
     connections = [socket.create_connection(address, 30) for _ in range(3)]

@@ -177,8 +177,10 @@ class _Completion:
 
     def _note_prompts(self) -> None:
         for prompt in self._prompts:
+            self._call.service.metrics.count_tokens(prompt=len(prompt.ids))
             self._call.service.metrics.note_prompt(len(prompt.ids))
             self._call.outcome.prompt_tokens += len(prompt.ids)
+            self._call.outcome.finish_reasons["length"] += self._asked.n
 
 
 def _usage(usage: Usage) -> Mapping[str, int]:

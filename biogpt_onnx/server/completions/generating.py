@@ -70,7 +70,7 @@ def generate(
     Raises:
         BioGptError: the settings or a prompt cannot be used.
     """
-    service, times = call.service, _Times(call)
+    service, times = call.service, _Times(call, prompts)
     room = service.model.manifest.architecture.max_positions - max(len(prompt.ids) for prompt in prompts) + 1
     max_new_tokens = max(1, min(DEFAULT_MAX_TOKENS, room)) if asked.max_tokens is None else asked.max_tokens
     with service.model.stream_pieces(
@@ -93,14 +93,16 @@ def generate(
 class _Times:
     """Notes when tokens come, and what becomes of sequences."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, prompts: Sequence[Prepared]) -> None:
         self._call = call
+        self._unread = {number: len(prompt.ids) for number, prompt in enumerate(prompts)}
         self._last: dict[tuple[int, int], float] = {}
         self._counts: dict[tuple[int, int], int] = {}
 
     def note(self, piece: TextPiece) -> None:
         metrics, outcome = self._call.service.metrics, self._call.outcome
         key, now, count = (piece.prompt, piece.sequence), perf_counter(), len(piece.token_ids)
+        metrics.count_tokens(prompt=self._unread.pop(piece.prompt, 0), new=count)
         if count and key not in self._last:
             metrics.note_first_token(outcome.seconds)
         elif count:

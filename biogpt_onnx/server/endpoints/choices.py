@@ -31,7 +31,9 @@ async def choose(call: Call) -> Mapping[str, object]:
     with call.admitted(len(prompts)):
         found, sizes = await call.compute(compute)
     for size in sizes:
+        call.service.metrics.count_tokens(prompt=size)
         call.service.metrics.note_prompt(size)
+    call.outcome.finish_reasons["chosen"] += len(sizes)
     call.outcome.prompt_tokens = sum(sizes)
     return {
         "object": "choices",

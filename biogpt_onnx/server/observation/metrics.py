@@ -64,9 +64,13 @@ class Metrics:
         """Notes the time from one token of a sequence to its next."""
         self._between.labels(self._model).observe(seconds)
 
+    def count_tokens(self, *, prompt: int = 0, new: int = 0) -> None:
+        """Counts tokens of prompts that were read, and tokens that were generated, when they are there."""
+        self._prompt_tokens.labels(self._model).inc(prompt)
+        self._new_tokens.labels(self._model).inc(new)
+
     def note_prompt(self, prompt_tokens: int, timings: Timings | None = None) -> None:
-        """Notes a prompt that was read, and the times that it took if they are known."""
-        self._prompt_tokens.labels(self._model).inc(prompt_tokens)
+        """Notes a prompt whose answers have ended, and the times that it took if they are known."""
         self._prompt_size.labels(self._model).observe(prompt_tokens)
         if timings is not None:
             self._queue.labels(self._model).observe(timings.queue)
@@ -75,7 +79,6 @@ class Metrics:
 
     def note_answer(self, new_tokens: int, finish_reason: str) -> None:
         """Notes a sequence that has ended."""
-        self._new_tokens.labels(self._model).inc(new_tokens)
         self._answer_size.labels(self._model).observe(new_tokens)
         self._success.labels(self._model, finish_reason).inc()
 
@@ -91,7 +94,7 @@ class Metrics:
     def note_request(self, outcome: Outcome) -> None:
         """Notes a request that has ended."""
         self._http.labels(outcome.handler, outcome.method, str(outcome.noted_status)).inc()
-        if outcome.num_sequences:
+        if outcome.finish_reasons:
             self._whole.labels(self._model).observe(outcome.seconds)
 
     def text(self) -> bytes:

@@ -57,7 +57,7 @@ class Gate:
             await send(message)
 
         try:
-            refusal = self._refusal(scope["path"], headers)
+            refusal = self._refusal(scope, headers)
             if refusal is None:
                 await self._app(scope, receive, send_noted)
             else:
@@ -66,14 +66,17 @@ class Gate:
             self._service.metrics.note_request(outcome)
             log_request(outcome)
 
-    def _refusal(self, path: str, headers: Headers) -> ApiError | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
+        most = self._service.settings.max_header_bytes
+        if _header_bytes(scope) > most:
+            return ApiError(431, f"the request's line and headers have more than {most:,} bytes", code="large_headers")
         if not self._hosts.accepts(headers.get("host")):
             return ApiError(
                 400,
                 "the server is not called by this name: start it with --allow-host NAME to allow one",
                 code="host_not_allowed",
             )
-        if self._keys is None or path in self._open_paths or self._keys.accepts(headers.get("authorization")):
+        if self._keys is None or scope["path"] in self._open_paths or self._keys.accepts(headers.get("authorization")):
             return None
         return ApiError(
             401,
@@ -81,3 +84,9 @@ class Gate:
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
+
+
+def _header_bytes(scope: Scope) -> int:
+    """Returns the bytes of a request's line and headers; h11 bounds only those that come in several parts."""
+    line = len(scope.get("raw_path", b"")) + len(scope["query_string"])
+    return line + sum(len(name) + len(value) for name, value in scope["headers"])

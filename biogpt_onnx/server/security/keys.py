@@ -1,4 +1,4 @@
-"""Keys of clients: read from a file that only its owner may read, compared in constant time."""
+"""Keys of clients: read from a file that is not for all, compared in constant time."""
 
 import hashlib
 import hmac
@@ -9,7 +9,8 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 _MAX_BYTES = 1_000_000
 _SHORTEST = 16
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# A group may read: credentials of systemd and secrets of Kubernetes are given to a service by their group.
+_OTHERS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
 class ApiKeys:
@@ -25,7 +26,7 @@ class ApiKeys:
         """Reads the keys.
 
         Raises:
-            ConfigError: the file cannot be read, others may read it, or it holds no key or a short one.
+            ConfigError: the file cannot be read, others may use it, or it holds no key or a short one.
         """
         self._path = path
         self._digests = _read(path)
@@ -61,7 +62,7 @@ def _read(path: Path) -> list[bytes]:
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {error.strerror}") from error
     if mode & _OTHERS:
-        raise ConfigError(f"the key file {path} has mode {mode:04o}: others may read it; run chmod 600 {path}")
+        raise ConfigError(f"the key file {path} has mode {mode:04o}: others may use it; run chmod 600 {path}")
     if len(content) > _MAX_BYTES:
         raise ConfigError(f"the key file {path} has over {_MAX_BYTES:,} bytes: give one key a line")
     try:

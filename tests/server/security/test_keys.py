@@ -34,10 +34,14 @@ def test_each_key_is_accepted_and_nothing_else(tmp_path: Path) -> None:
         assert not keys.accepts(header)
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666, 0o610])
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o610, 0o601])
 def test_a_file_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None:
-    with pytest.raises(ConfigError, match="others may read it; run chmod 600"):
+    with pytest.raises(ConfigError, match="others may use it; run chmod 600"):
         ApiKeys(written(tmp_path, FIRST, mode))
+
+
+def test_a_group_may_read_the_file_as_credentials_of_a_service_are(tmp_path: Path) -> None:
+    assert ApiKeys(written(tmp_path, FIRST, 0o440)).accepts(f"Bearer {FIRST}")
 
 
 @pytest.mark.parametrize("content", ["", "# none\n\n", "short", "a key with spaces in it", "schlüssel-mit-umlaut-123"])

@@ -82,6 +82,7 @@ def _record(call: Call, row: Row, result: object) -> Record:
 def _note(call: Call, results: Sequence[TaskResult], num_documents: int) -> None:
     metrics, outcome = call.service.metrics, call.outcome
     for result in results:
+        metrics.count_tokens(prompt=result.usage.prompt_tokens, new=result.usage.new_tokens)
         metrics.note_prompt(result.usage.prompt_tokens)
         outcome.prompt_tokens += result.usage.prompt_tokens
         outcome.new_tokens += result.usage.new_tokens
