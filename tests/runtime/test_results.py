@@ -16,6 +16,7 @@ from biogpt_onnx import (
     EntitySpan,
     Generation,
     Hypothesis,
+    PassReport,
     Score,
     TextClassification,
     TextPiece,
@@ -51,6 +52,7 @@ ALL: list[Result] = [
     TAG,
     ENTITY,
     TokenTags((TAG,) * 40, (ENTITY,)),
+    PassReport("read", 128, 0.17),
 ]
 
 
