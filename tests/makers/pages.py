@@ -2,13 +2,17 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -16,18 +20,46 @@ if TYPE_CHECKING:
 NO_PLAYWRIGHT = "playwright is not installed: pip install --group browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
+START_SECONDS = 120
+WORK_SECONDS, REST_SECONDS = 0.004, 0.04
+
 
 @dataclass
 class Serving:
-    """A running server: the address of its page, and its process."""
+    """A running server: the address of its page, its process, and the file with its log."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
+    log_file: BinaryIO
 
     def end(self) -> None:
         """Ends the server at once."""
         self.process.kill()
         self.process.wait()
+
+    def log(self) -> str:
+        """Returns what the server has logged."""
+        return _read(self.log_file)
+
+    @contextmanager
+    def slowed(self) -> Iterator[None]:
+        """Lets the server work for a tenth of the time, so that a text takes long enough to be stopped."""
+        over = threading.Event()
+
+        def interrupt() -> None:
+            while not over.is_set():
+                self.process.send_signal(signal.SIGSTOP)
+                time.sleep(REST_SECONDS)
+                self.process.send_signal(signal.SIGCONT)
+                time.sleep(WORK_SECONDS)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 @dataclass
@@ -43,16 +75,24 @@ class Visit:
 def serving(bundle: Path, *options: str) -> Iterator[Serving]:
     """Starts a server at any free port and ends it."""
     command = [sys.executable, "-m", "biogpt_onnx", "serve", str(bundle), "--port=0", "--threads=1", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if found := re.search(r"is served at (http://\S+)", line):
-                break
-        else:
-            raise AssertionError(f"the server has not started: {''.join(lines)}")
+    # No pipe, which would fill up while nobody reads it; and what is written goes to the end, wherever one reads.
+    with tempfile.TemporaryFile("a+b") as log_file, subprocess.Popen(command, stderr=log_file) as process:
         try:
-            yield Serving(f"{found[1]}/", process)
+            yield Serving(_address(process, log_file), process, log_file)
         finally:
             process.kill()
+
+
+def _address(process: subprocess.Popen[bytes], log_file: BinaryIO) -> str:
+    """Waits until a server answers; returns where."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (found := re.search(r"is served at (http://\S+)", _read(log_file))):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"the server has not started: {_read(log_file)}")
+        time.sleep(0.05)
+    return f"{found[1]}/"
+
+
+def _read(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read().decode()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
@@ -28,12 +27,6 @@ def begin(page: Any, **fields: str) -> Any:
     return panel
 
 
-def load(server: Serving) -> dict[str, int]:
-    with urlopen(f"{server.url}load") as answer:  # noqa: S310 -- our own server
-        found: dict[str, int] = json.load(answer)
-    return found
-
-
 def test_a_text_comes_behind_its_prompt_and_the_end_is_announced(server: Serving, visit: Callable[..., Visit]) -> None:
     panel = begin(visit(server.url).page, Most_tokens="12")
     expect(panel.get_by_role("status")).to_contain_text("Done: 12 tokens")
@@ -44,18 +37,21 @@ def test_a_text_comes_behind_its_prompt_and_the_end_is_announced(server: Serving
 
 
 def test_a_text_is_seen_while_it_grows_and_can_be_stopped(server: Serving, visit: Callable[..., Visit]) -> None:
-    panel = begin(visit(server.url).page, Most_tokens=LONG)
-    expect(panel.locator(".result")).to_have_attribute("aria-busy", "true")
-    expect(panel.locator(".text")).to_contain_text(re.compile(rf"{PROMPT} \w+"))
-    early = panel.locator(".text").inner_text()
-    expect(panel.locator(".text")).not_to_have_text(early, use_inner_text=True)
-    panel.get_by_role("button", name="Stop").click()
-    expect(panel.get_by_role("status")).to_have_text("Stopped.")
+    page = visit(server.url).page
+    with server.slowed():
+        panel = begin(page, Most_tokens=LONG)
+        expect(panel.locator(".text")).to_contain_text(re.compile(rf"{PROMPT} \w+"))
+        expect(panel.locator(".result")).to_have_attribute("aria-busy", "true")
+        early = panel.locator(".text").inner_text()
+        expect(panel.locator(".text")).not_to_have_text(early, use_inner_text=True)
+        panel.get_by_role("button", name="Stop").click()
+        expect(panel.get_by_role("status")).to_have_text("Stopped.")
     expect(panel.locator(".result")).to_have_attribute("aria-busy", "false")
     stopped = panel.locator(".text").inner_text()
     assert stopped.startswith(early)
     deadline = time.monotonic() + 60
-    while load(server)["server_load"]:
+    # The server's word for a client that has left.
+    while not re.search(r"handler=/v1/completions status=499", server.log()):
         assert time.monotonic() < deadline, "the server goes on writing for nobody"
         time.sleep(0.05)
     assert panel.locator(".text").inner_text() == stopped
@@ -156,9 +152,10 @@ def test_streams_are_read_to_their_end_and_no_further(
 def test_a_server_that_goes_away_is_missed_and_what_came_stays(mini_bundle: Path, visit: Callable[..., Visit]) -> None:
     with serving(mini_bundle) as server:
         page = visit(server.url).page
-        panel = begin(page, Most_tokens=LONG)
-        expect(panel.locator(".text")).to_contain_text(re.compile(rf"{PROMPT} \w+"))
-        server.end()
+        with server.slowed():
+            panel = begin(page, Most_tokens=LONG)
+            expect(panel.locator(".text")).to_contain_text(re.compile(rf"{PROMPT} \w+"))
+            server.end()
         expect(panel.get_by_role("alert")).to_have_text("The connection broke before the end.")
         assert len(panel.locator(".text").inner_text()) > len(PROMPT)
         expect(page.locator("#load")).to_contain_text("The server does not answer.")
