@@ -47,19 +47,17 @@ async def _answer(job: str, call: Call) -> Mapping[str, object]:
 
 async def _answer_rows(call: Call, asked: Asked, rows: Sequence[Row]) -> list[tuple[Row, object]]:
     """Answers documents, each in a thread of its own: it takes and leaves its row of the model by itself."""
-    task = asked.adjusted
-    answering = RowAnswering(
-        task.task,
-        cancelled_by(call.service.model, call.cancel),
-        asked.reading,
-        task.completed,
-        batch_size=call.service.settings.max_rows,
-        free=task.free,
-    )
+    task, bounds = asked.adjusted, call.service.settings
+    model = cancelled_by(call.service.model, call.cancel)
 
     def answer(row: Row) -> tuple[Row, object]:
         try:
+            answering = RowAnswering(
+                task.task, model, asked.reading, task.completed, batch_size=bounds.max_rows, free=task.free
+            )
             return next(answering.answers([row], call.cancel))
+        except CancelledError as error:
+            return row, error
         except BaseException:
             # The request fails, so that nobody waits for its other documents.
             call.cancel.set()

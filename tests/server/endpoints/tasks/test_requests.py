@@ -73,6 +73,7 @@ def post(app: ASGIApp, job: str, **fields: object) -> Reply:
         ("answers", {"labels": ["yes", ""]}, "labels must be at least two different texts"),
         ("answers", {"labels": "yes"}, "labels must be a list of 1 to 256"),
         ("answers", {"labels": ["x" * 1001, "y"]}, r"labels\[0\] must have at most 1000 characters"),
+        ("answers", {"labels": ["x" * 999 + str(n) for n in range(9)]}, "labels must have at most 8000 characters"),
         ("descriptions", {"num_beams": 5}, "num_beams must be a whole number from 1 to 4"),
         ("descriptions", {"num_beams": 1.5}, "num_beams must be a whole number"),
         ("descriptions", {"max_new_tokens": 0}, "max_new_tokens must be a whole number of 1 or more"),
