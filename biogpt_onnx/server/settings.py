@@ -18,7 +18,7 @@ MAX_CHOICES = 256
 """Most texts of which an answer may be one."""
 MAX_CHOICE_LENGTH = 1000
 """Most characters of a choice."""
-MAX_CHOICES_LENGTH = 8000
+MAX_CHOICES_LENGTH = 4000
 """Most characters of all choices together: they are scored in one turn of the model, for which all others wait."""
 
 
