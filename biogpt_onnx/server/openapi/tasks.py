@@ -6,7 +6,7 @@ from typing import get_args
 
 from biogpt_onnx.server.endpoints.tasks.settings import MAX_TYPE_NAMES
 from biogpt_onnx.server.openapi import records, schemas
-from biogpt_onnx.server.openapi.common import MODEL_FIELD
+from biogpt_onnx.server.openapi.components import MODEL_FIELD
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import Schema, flag, many, number, one_of, text, whole
 from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, MAX_CHOICES_LENGTH, ServerSettings

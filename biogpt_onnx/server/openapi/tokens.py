@@ -1,7 +1,7 @@
 """The description of the addresses of tokens and of choices."""
 
 from biogpt_onnx.server.openapi import schemas
-from biogpt_onnx.server.openapi.common import MODEL_FIELD
+from biogpt_onnx.server.openapi.components import MODEL_FIELD
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import flag, many, number, one_of, text, whole
 from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, MAX_CHOICES_LENGTH, ServerSettings
