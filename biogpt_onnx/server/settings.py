@@ -17,7 +17,9 @@ MAX_BIASES = 1024
 MAX_CHOICES = 256
 """Most texts of which an answer may be one."""
 MAX_CHOICE_LENGTH = 1000
-"""Most characters of a choice, all of which are scored in one turn of the model."""
+"""Most characters of a choice."""
+MAX_CHOICES_LENGTH = 4000
+"""Most characters of all choices together: they are scored in one turn of the model, for which all others wait."""
 
 
 @dataclass(frozen=True)

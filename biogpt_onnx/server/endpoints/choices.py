@@ -8,7 +8,7 @@ from biogpt_onnx.server.endpoints.usage import usage_content
 from biogpt_onnx.server.http.call import Call
 from biogpt_onnx.server.http.errors import bad_field
 from biogpt_onnx.server.http.fields import Fields, checked_text
-from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES
+from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, MAX_CHOICES_LENGTH
 
 _SHOWN = ("text", "log_probability", "probability")
 
@@ -18,7 +18,7 @@ async def choose(call: Call) -> Mapping[str, object]:
     fields = await call.fields()
     check_model(call.service, fields.text("model"))
     prompts = _prompts(fields, call.service.settings.max_prompts)
-    choices = fields.items("choices", MAX_CHOICES, _choice)
+    choices = read_choices(fields, "choices")
     ends = fields.flag("ends") or False
     fields.done()
     call.outcome.num_sequences = len(prompts)
@@ -41,6 +41,23 @@ async def choose(call: Call) -> Mapping[str, object]:
         "results": [_result(index, each) for index, each in enumerate(found)],
         "usage": usage_content(Usage(sum(sizes))),
     }
+
+
+def read_choices(fields: Fields, name: str) -> list[str]:
+    """Returns a field that is a list of texts, all of which are scored behind a prompt.
+
+    Args:
+        fields: the request's fields.
+        name: name of the field.
+
+    Raises:
+        ApiError: it is missing, no list of strings, or too large.
+    """
+    choices = fields.items(name, MAX_CHOICES, _choice)
+    size = sum(map(len, choices))
+    if size > MAX_CHOICES_LENGTH:
+        raise bad_field(name, f"must have at most {MAX_CHOICES_LENGTH} characters together, not {size}")
+    return choices
 
 
 def _prompts(fields: Fields, most: int) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """The description of /v1/completions and of the address of chats."""
 
 from biogpt_onnx.server.openapi import schemas
-from biogpt_onnx.server.openapi.common import MODEL_FIELD, USAGE_EXAMPLE
+from biogpt_onnx.server.openapi.components import MODEL_FIELD, USAGE_EXAMPLE
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import Schema, flag, many, number, one_of, text, whole
 from biogpt_onnx.server.settings import (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.server.openapi import completions, state, tasks, tokens
-from biogpt_onnx.server.openapi.common import ERROR, HEADERS, REQUEST_ID, USAGE
+from biogpt_onnx.server.openapi.components import ERROR, HEADERS, REQUEST_ID, USAGE
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import Schema
 from biogpt_onnx.server.settings import ServerSettings

@@ -6,10 +6,10 @@ from typing import get_args
 
 from biogpt_onnx.server.endpoints.tasks.settings import MAX_TYPE_NAMES
 from biogpt_onnx.server.openapi import records, schemas
-from biogpt_onnx.server.openapi.common import MODEL_FIELD
+from biogpt_onnx.server.openapi.components import MODEL_FIELD
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import Schema, flag, many, number, one_of, text, whole
-from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, ServerSettings
+from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, MAX_CHOICES_LENGTH, ServerSettings
 from biogpt_onnx.tasks.prompts.building import LEAST_WINDOW, TooLong
 
 _TOKENS = {"prompt_tokens": 15, "new_tokens": 10, "dropped_tokens": 0}
@@ -136,7 +136,13 @@ def _labelled(what: str) -> dict[str, Schema]:
     label = text("a label", longest=MAX_CHOICE_LENGTH)
     return {
         "min_score": number(f"leave out {what} less probable than this", 0, 1),
-        "labels": many(label, "labels instead of the task's own", least=2, most=MAX_CHOICES) | {"uniqueItems": True},
+        "labels": many(
+            label,
+            f"labels instead of the task's own, of at most {MAX_CHOICES_LENGTH} characters together",
+            least=2,
+            most=MAX_CHOICES,
+        )
+        | {"uniqueItems": True},
     }
 
 

@@ -1,10 +1,10 @@
 """The description of the addresses of tokens and of choices."""
 
 from biogpt_onnx.server.openapi import schemas
-from biogpt_onnx.server.openapi.common import MODEL_FIELD
+from biogpt_onnx.server.openapi.components import MODEL_FIELD
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import flag, many, number, one_of, text, whole
-from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, ServerSettings
+from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, MAX_CHOICES_LENGTH, ServerSettings
 
 
 def tokenize() -> Operation:
@@ -102,7 +102,12 @@ def choices(settings: ServerSettings) -> Operation:
                 "prompt": schemas.either(
                     "the prompt, or several", prompt, many(prompt, "several", least=1, most=settings.max_prompts)
                 ),
-                "choices": many(choice, "different continuations, the same for all prompts", least=1, most=MAX_CHOICES),
+                "choices": many(
+                    choice,
+                    f"different continuations, of at most {MAX_CHOICES_LENGTH} characters together",
+                    least=1,
+                    most=MAX_CHOICES,
+                ),
             },
             {"model": MODEL_FIELD, "ends": flag("the text ends after the choice (default false)")},
         ),

@@ -61,6 +61,7 @@ def test_the_prompts_tokens_are_counted(app: ASGIApp, mini: biogpt_onnx.BioGPT) 
         ({"prompt": "x", "choices": ["a", " "]}, "choices"),
         ({"prompt": "x", "choices": ["a", {}]}, r"choices\[1\] must be a string"),
         ({"prompt": "x", "choices": ["a" * 1001]}, r"choices\[0\] must have at most 1000 characters"),
+        ({"prompt": "x", "choices": [f"{number:900}" for number in range(9)]}, "at most 4000 characters together"),
         ({"prompt": "x", "ends": "yes"}, "ends must be true or false"),
         ({"prompt": "x", "ranked": True}, "'ranked' is not known"),
         ({"prompt": "x", "model": "gpt"}, "no such model"),

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.openapi.document import openapi_document
 from biogpt_onnx.server.security.gate import OPEN_PATHS
+from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import Reply, ask
 
@@ -169,3 +171,20 @@ def test_each_field_of_a_request_is_known_to_the_server(
     assert more.json["error"]["code"] == "unknown_field"
     with pytest.raises(jsonschema.ValidationError):
         check(example | {"unknown": 1}, request_schema(operation))
+
+
+def test_it_is_for_those_with_a_key(mini: biogpt_onnx.BioGPT, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("a-key-that-is-long-enough\n", encoding="utf-8")
+    file.chmod(0o600)
+    service = make_service(mini, "biogpt", SETTINGS)
+    try:
+        guarded = create_app(service, ApiKeys(file))
+        for path in ("/openapi.json", "/v1/tasks"):
+            refused = asyncio.run(ask(guarded, "GET", path))
+            assert refused.status == 401
+            check(refused.json, DOCUMENT["components"]["schemas"]["Error"])
+            key = {"authorization": "Bearer a-key-that-is-long-enough"}
+            assert asyncio.run(ask(guarded, "GET", path, headers=key)).status == 200
+    finally:
+        service.close()

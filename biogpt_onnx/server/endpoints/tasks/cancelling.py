@@ -10,9 +10,10 @@ _COMPUTING = frozenset({"generate", "generate_ids", "choose", "choose_ids"})
 
 
 def cancelled_by(model: BioGPT, cancel: threading.Event) -> BioGPT:
-    """Returns a model that does the same, but whose calls end in a `CancelledError` when an event is set.
+    """Returns a model that does the same until an event is set; then, whatever it is used for is a `CancelledError`.
 
-    A generation that was cut off by the event would look like a result to a task.
+    A generation that was cut off by the event would look like a result to a task. Prompts are built with the model's
+    tokenizer, so that those of a long document end, too.
 
     Args:
         model: the model.
@@ -26,12 +27,12 @@ class _Cancelled:
         self._model, self._cancel = model, cancel
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the model has
+        self._check()
         found = getattr(self._model, name)
         if name not in _COMPUTING:
             return found
 
         def computing(*arguments: object, **settings: object) -> object:
-            self._check()
             results = found(*arguments, cancel=self._cancel, **settings)
             self._check()
             return results

@@ -46,27 +46,32 @@ async def _answer(job: str, call: Call) -> Mapping[str, object]:
 
 
 async def _answer_rows(call: Call, asked: Asked, rows: Sequence[Row]) -> list[tuple[Row, object]]:
-    """Answers documents, each in a thread of its own: it takes and leaves its row of the model by itself."""
-    task = asked.adjusted
-    answering = RowAnswering(
-        task.task,
-        cancelled_by(call.service.model, call.cancel),
-        asked.reading,
-        task.completed,
-        batch_size=call.service.settings.max_rows,
-        free=task.free,
-    )
+    """Answers documents, each in a thread of its own: it takes and leaves its row of the model by itself.
+
+    A few are prepared while as many as there are rows are answered; more would only make other requests wait.
+    """
+    task, max_rows = asked.adjusted, call.service.settings.max_rows
+    model = cancelled_by(call.service.model, call.cancel)
+    # The windows of a document are answered together as far as its request has rows for them.
+    batch_size = max(1, max_rows // len(rows))
+    turns = asyncio.Semaphore(2 * max_rows)
 
     def answer(row: Row) -> tuple[Row, object]:
         try:
+            answering = RowAnswering(
+                task.task, model, asked.reading, task.completed, batch_size=batch_size, free=task.free
+            )
             return next(answering.answers([row], call.cancel))
+        except CancelledError as error:
+            return row, error
         except BaseException:
             # The request fails, so that nobody waits for its other documents.
             call.cancel.set()
             raise
 
     async def answered(row: Row) -> tuple[Row, object]:
-        return await call.compute(lambda: answer(row), keeps_parts=True)
+        async with turns:
+            return await call.compute(lambda: answer(row), keeps_parts=True)
 
     found = await asyncio.gather(*map(answered, rows), return_exceptions=True)
     errors = [each for each in found if isinstance(each, BaseException)]

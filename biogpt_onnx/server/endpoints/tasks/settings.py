@@ -6,9 +6,10 @@ from typing import TypeVar, get_args
 
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.server.endpoints.choices import read_choices
 from biogpt_onnx.server.http.errors import bad_field
-from biogpt_onnx.server.http.fields import Fields, checked_text
-from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, MAX_CHOICES, ServerSettings
+from biogpt_onnx.server.http.fields import Fields
+from biogpt_onnx.server.settings import MAX_CHOICE_LENGTH, ServerSettings
 from biogpt_onnx.tasks import AnswerTask, ClassificationTask, DescriptionTask, Document, RelationTask
 from biogpt_onnx.tasks.definitions.own_labels import LabelledT, with_labels
 from biogpt_onnx.tasks.prompts.building import LEAST_WINDOW, WINDOW_TOKENS, Reading, TooLong
@@ -121,17 +122,13 @@ def _description(task: DescriptionTask, fields: Fields, bounds: ServerSettings) 
 def _with_own_labels(task: LabelledT, fields: Fields) -> LabelledT:
     if fields.value("labels") is None:
         return task
-    labels = [label.strip() for label in fields.items("labels", MAX_CHOICES, _label)]
+    labels = [label.strip() for label in read_choices(fields, "labels")]
     if len(labels) < _LEAST_LABELS or len(set(labels)) < len(labels) or not all(labels):
         raise bad_field("labels", "must be at least two different texts")
     try:
         return with_labels(task, labels)
     except ConfigError as error:
         raise bad_field("labels", f"cannot be used: {error}") from error
-
-
-def _label(name: str, value: object) -> str:
-    return checked_text(name, value, MAX_CHOICE_LENGTH)
 
 
 def _with_min_score(task: ScoredT, fields: Fields) -> ScoredT:

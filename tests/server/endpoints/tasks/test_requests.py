@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -73,6 +74,7 @@ def post(app: ASGIApp, job: str, **fields: object) -> Reply:
         ("answers", {"labels": ["yes", ""]}, "labels must be at least two different texts"),
         ("answers", {"labels": "yes"}, "labels must be a list of 1 to 256"),
         ("answers", {"labels": ["x" * 1001, "y"]}, r"labels\[0\] must have at most 1000 characters"),
+        ("answers", {"labels": ["x" * 999 + str(n) for n in range(9)]}, "labels must have at most 4000 characters"),
         ("descriptions", {"num_beams": 5}, "num_beams must be a whole number from 1 to 4"),
         ("descriptions", {"num_beams": 1.5}, "num_beams must be a whole number"),
         ("descriptions", {"max_new_tokens": 0}, "max_new_tokens must be a whole number of 1 or more"),
@@ -237,6 +239,42 @@ def test_documents_for_which_there_was_no_time_say_so_and_the_others_are_answere
     assert "relations" in done
     reply = post(app, "relations", task="bc5cdr", documents=[late])
     assert (reply.status, reply.json["error"]["code"]) == (503, "timeout")
+
+
+def test_a_request_puts_no_more_to_work_than_keeps_the_rows_busy(
+    make_app: Callable[..., ASGIApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(max_rows=2, max_prompts=12)
+    lock, at_work, counts, batches = threading.Lock(), set[str](), list[int](), list[int]()
+    answer = RelationTask.answer
+
+    def counted(task: RelationTask, model: BioGPT, prepared: Any, *, free: bool = False) -> Any:
+        name = str(prepared[0].document.id)
+        with lock:
+            at_work.add(name)
+            counts.append(len(at_work))
+            batches.append(len(prepared))
+        found = answer(task, model, prepared, free=free)
+        with lock:
+            at_work.discard(name)
+        return found
+
+    monkeypatch.setattr(RelationTask, "answer", counted)
+    documents = [DOCUMENT | {"id": str(number)} for number in range(12)]
+    records = post(app, "relations", task="bc5cdr", documents=documents).json["records"]
+    assert [record["id"] for record in records] == [document["id"] for document in documents]
+    assert len(counts) == 12
+    assert max(counts) <= 4
+    batches.clear()
+    # A document alone has all rows for its windows, one among others has its own.
+    long = {"text": "Cisplatin caused renal failure. " * 40}
+    fields = {"task": "bc5cdr", "too_long": "windows", "window_tokens": 128, "max_source_tokens": 100}
+    assert post(app, "relations", documents=[long], **fields).json["records"][0]["read"] > 1000
+    assert max(batches) == 2
+    batches.clear()
+    post(app, "relations", documents=[long, long], **fields)
+    assert len(batches) > 2
+    assert set(batches) == {1}
 
 
 def test_a_fault_of_the_server_ends_the_other_documents(

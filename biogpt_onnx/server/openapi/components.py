@@ -1,4 +1,4 @@
-"""Schemas and headers that several addresses share."""
+"""The components of the document, which several addresses share: schemas, headers and parameters."""
 
 from biogpt_onnx.server.openapi import schemas
 from biogpt_onnx.server.openapi.schemas import Schema
