@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest bench bench-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-clients bench bench-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
+	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make clean         remove environments and build outputs"
@@ -68,7 +69,7 @@ test-wheel: .venv/installed
 	.venv/bin/python -m build --outdir dist . >/dev/null
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/$(PIP_INSTALL) "pip>=25.1"
-	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors]" --group test
+	.venv-wheel/$(PIP_INSTALL) "$$(echo dist/*.whl)[cpu,export-safetensors,server]" --group test
 	mkdir -p build/wheel/checkpoints
 	cp -r tests examples pyproject.toml build/wheel/
 	cp -r $(MINI) build/wheel/checkpoints/
@@ -86,6 +87,12 @@ OLDEST := $(shell sed -n 's/^cpu = \["onnxruntime>=\([0-9.]*\)"\]$$/\1/p' pyproj
 
 test-oldest: .venv-oldest/installed
 	.venv-oldest/$(PYTEST) tests/bench tests/cli tests/export tests/quantize tests/runtime tests/tasks
+
+# Clients that others wrote, which call a server; none of them looks anything up elsewhere.
+test-clients: export HF_HUB_OFFLINE = 1
+test-clients: export HF_DATASETS_OFFLINE = 1
+test-clients: .venv-clients/installed
+	.venv-clients/bin/python -m pytest tests/server/clients
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
@@ -110,7 +117,13 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/$(PIP_INSTALL) "pip>=25.1"
-	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export]" --group dev
+	.venv/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,server]" --group dev
+	@touch $@
+
+.venv-clients/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/$(PIP_INSTALL) "pip>=25.1"
+	.venv-clients/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group test --group clients
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt
