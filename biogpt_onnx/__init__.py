@@ -11,6 +11,7 @@ from biogpt_onnx._version import __version__
 from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream
 from biogpt_onnx.runtime.classification.results import EntitySpan, TextClassification, TokenTag, TokenTags
 from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
+from biogpt_onnx.runtime.concurrency.pass_report import PassReport
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
@@ -65,6 +66,7 @@ __all__ = [
     "GenerationConfig",
     "Hypothesis",
     "ModelClosedError",
+    "PassReport",
     "PieceStream",
     "Prefix",
     "PromptError",

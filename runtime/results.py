@@ -22,6 +22,8 @@ class Timings(Result):
         steps: number of forward passes in `decode`; with drafts fewer than tokens.
         captured_steps: number of steps that were replayed from a CUDA graph. On a GPU all steps of greedy search, of
             sampling and of beams should be; passes that verify drafts are not.
+        queue: time that the prompt waited for others before it was begun; 0 unless calls share passes
+            (`BioGPT.concurrent`).
     """
 
     tokenize: float
@@ -29,6 +31,7 @@ class Timings(Result):
     decode: float
     steps: int
     captured_steps: int = 0
+    queue: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)

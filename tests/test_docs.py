@@ -20,7 +20,7 @@ from types import ModuleType
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import export, quantize, scores, tasks
+from biogpt_onnx import export, quantize, scores, server, tasks
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -31,7 +31,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
-PUBLIC = (biogpt_onnx, tasks, export, quantize, scores)
+PUBLIC = (biogpt_onnx, tasks, export, quantize, scores, server)
 README_LINES = 130
 ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
@@ -41,13 +41,16 @@ OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
     *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
     "--collect-submodules",
+    *("--network", "--secret", "--signal", "--stop-timeout"),
 }
-"""Options of pip and PyInstaller."""
+"""Options of pip, PyInstaller and podman."""
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`([^`\n]+)`")
-PATH = re.compile(r"(?:benchmarks|biogpt_onnx|checkpoints|docs|examples|export|quantize|runtime|tests)(?:/[\w.-]+)*/?")
+PATH = re.compile(
+    r"(?:benchmarks|biogpt_onnx|checkpoints|deploy|docs|examples|export|quantize|runtime|tests)(?:/[\w.-]+)*/?"
+)
 PROGRAM = re.compile(r"python -m (benchmarks(?:\.[a-z]\w*)*)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

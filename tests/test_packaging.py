@@ -23,6 +23,17 @@ def test_every_package_is_in_the_wheel() -> None:
     assert set(settings["packages"]) == found
 
 
+def test_every_file_beside_the_modules_is_in_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]
+    left_out = []
+    for package in settings["packages"]:
+        folder = ROOT.joinpath(*package.split("."))
+        files = (path for path in folder.iterdir() if path.is_file() and path.suffix != ".py")
+        left_out += [path for path in files if not any(path.match(pattern) for pattern in patterns.get(package, ()))]
+    assert [str(path.relative_to(ROOT)) for path in left_out] == []
+
+
 def test_every_folder_of_code_is_a_package() -> None:
     folders = {path.parent for room in (*ROOMS, "biogpt_onnx") for path in (ROOT / room).glob("**/*.py")}
     assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []

@@ -8,7 +8,7 @@ from typing import Any
 
 from biogpt_onnx.reporting.bootstrap import Resampling
 from biogpt_onnx.reporting.progress import Progress
-from biogpt_onnx.runtime.bundle import Manifest, read_manifest
+from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
@@ -20,7 +20,7 @@ from biogpt_onnx.scores.reports.task_report import TaskReport, calibrations, rep
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.entity_census import EntityCensus
 from biogpt_onnx.tasks.prompts.building import WINDOW_TOKENS, Reading, TooLong
-from biogpt_onnx.tasks.registry import TASK_SPECS, evaluated_specs, task_spec
+from biogpt_onnx.tasks.registry import evaluated_specs, spec_of_bundle, task_spec
 from biogpt_onnx.tasks.relations import RelationTask
 from biogpt_onnx.tasks.running import RunnableTask, check_task, combined, prompts_for
 from biogpt_onnx.tasks.spec import SpecifiedTask, TaskSpec
@@ -134,7 +134,7 @@ def evaluate_task(  # noqa: PLR0913 -- the bundles, the gold, and how documents 
         ProviderError: ONNX Runtime or the device is not available.
     """
     _check(last, batch_size, too_long, as_published=as_published)
-    spec = _spec(task, read_manifest(Path(bundle)))
+    spec = spec_of_bundle(read_manifest(Path(bundle)), evaluated_specs()) if task is None else task_spec(task)
     if as_published:
         check_published(spec.name)
     reading = Reading(too_long, normalize_punctuation, window_tokens, max_source_tokens)
@@ -220,23 +220,6 @@ def _check(last: int | None, batch_size: int | None, too_long: TooLong, *, as_pu
             "as_published (--as-published) counts one text of each document, and windows make several: cut the "
             "documents that are too long"
         )
-
-
-def _spec(task: str | PathLike[str] | SpecifiedTask | None, manifest: Manifest) -> TaskSpec:
-    known = {spec.name: spec for spec in evaluated_specs()}
-    if task is not None:
-        return task_spec(task)
-    name = manifest.task
-    if name is None:
-        raise ConfigError(f"the bundle does not say what it is for: say --task {' or --task '.join(known)}")
-    if name not in TASK_SPECS:
-        raise ConfigError(
-            f"the bundle is fine-tuned for {name}, which is not among the known tasks: define it in a TOML file and "
-            "say --task FILE.toml"
-        )
-    if name not in known:
-        raise ConfigError(f"{name} has no gold answers to be scored against: tasks that have are {', '.join(known)}")
-    return known[name]
 
 
 def _check_settings(spec: TaskSpec, *, training: str | Path | None, with_conclusion: bool) -> None:

@@ -16,14 +16,23 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.server.completions.endpoint import complete
 from biogpt_onnx.server.endpoints import health, models, tokens
 from biogpt_onnx.server.endpoints.chat import refuse_chat
+from biogpt_onnx.server.endpoints.choices import choose
+from biogpt_onnx.server.endpoints.description import describe
+from biogpt_onnx.server.endpoints.page import page_file
+from biogpt_onnx.server.endpoints.tasks.endpoint import job_endpoint
+from biogpt_onnx.server.endpoints.tasks.jobs import JOBS
+from biogpt_onnx.server.endpoints.tasks.listing import list_tasks
+from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.http.endpoint import Endpoint, Handler, error_content
 from biogpt_onnx.server.http.errors import ApiError
 from biogpt_onnx.server.observation.metrics import Metrics
+from biogpt_onnx.server.page.files import PAGE_FILES
 from biogpt_onnx.server.security.gate import OPEN_PATHS, Gate
 from biogpt_onnx.server.security.hosts import HostNames
 from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
 from biogpt_onnx.server.settings import ServerSettings
+from biogpt_onnx.tasks.spec import TaskSpec
 
 _ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("GET", "/health", health.health),
@@ -37,11 +46,15 @@ _ROUTES: Sequence[tuple[str, str, Handler]] = (
     ("POST", "/tokenize", tokens.tokenize),
     ("POST", "/detokenize", tokens.detokenize),
     ("GET", "/tokenizer_info", tokens.tokenizer_info),
+    ("POST", "/v1/choices", choose),
+    ("GET", "/v1/tasks", list_tasks),
+    *(("POST", f"/v1/tasks/{job}", job_endpoint(job)) for job in JOBS),
+    ("GET", "/openapi.json", describe),
 )
 
 
 def make_service(
-    model: BioGPT, name: str, settings: ServerSettings | None = None, tasks: Mapping[str, Any] | None = None
+    model: BioGPT, name: str, settings: ServerSettings | None = None, tasks: Mapping[str, TaskSpec] | None = None
 ) -> Service:
     """Puts a model to work for many: returns what the application needs, to be closed after it.
 
@@ -50,12 +63,17 @@ def make_service(
         name: name by which requests name it, unless the settings have another.
         settings: bounds and times; None for the defaults.
         tasks: tasks that are offered, by name; None for the built-in ones that the bundle can do.
+
+    Raises:
+        ConfigError: the bundle has a classification head, or the model is not on the CPU.
     """
     settings = settings or ServerSettings()
+    if tasks is None:
+        tasks = offered_tasks(model.manifest)
     name = settings.model_name or name
     metrics = Metrics(name)
-    concurrent = model.concurrent(settings.max_rows)
-    return Service(concurrent, name, settings, tasks or {}, metrics)
+    concurrent = model.concurrent(settings.max_rows, metrics.note_pass)
+    return Service(concurrent, name, settings, tasks, metrics)
 
 
 def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None = "127.0.0.1") -> ASGIApp:
@@ -66,11 +84,14 @@ def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None 
         keys: keys of clients; None to let everybody in.
         bound: address that the server listens on; None for a socket of the file system.
     """
+    pages = PAGE_FILES if service.settings.has_page else {}
+    handlers = [*_ROUTES, *(("GET", path, page_file(path)) for path in pages)]
     routes: list[BaseRoute] = [
-        Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in _ROUTES
+        Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in handlers
     ]
     app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
-    app = Gate(app, service, keys, HostNames(service.settings.allowed_hosts, bound), OPEN_PATHS)
+    hosts = HostNames(service.settings.allowed_hosts, bound)
+    app = Gate(app, service, keys, hosts, OPEN_PATHS.union(pages))
     if service.settings.allowed_origins:
         app = CORSMiddleware(
             app,

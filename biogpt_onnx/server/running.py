@@ -5,6 +5,7 @@ import contextlib
 import math
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.errors import BioGptError, ConfigError
 from biogpt_onnx.server.http.protocol import bounded_protocol
 from biogpt_onnx.server.observation.request_log import LOGGER
 from biogpt_onnx.server.security.keys import ApiKeys
@@ -36,6 +37,23 @@ class Certificate:
 
     certificate: Path
     key: Path
+
+    def __post_init__(self) -> None:
+        """Tries the files, before a model is loaded.
+
+        Raises:
+            ConfigError: they are no certificate and its key, or the key needs a password.
+            OSError: a file cannot be read.
+        """
+        for path in (self.certificate, self.key):
+            path.open("rb").close()
+        try:
+            # Without a password of our own, OpenSSL would ask for one at the terminal.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key, password=str)
+        except ssl.SSLError as error:
+            raise ConfigError(
+                f"{self.certificate} and {self.key} are no certificate and its key in PEM form, without a password"
+            ) from error
 
 
 def run_server(  # noqa: PLR0913 -- each is a thing of its own
@@ -127,7 +145,7 @@ class _Server(uvicorn.Server):
             self.exit_code, self.force_exit = _BY_SIGNAL + number, True
             self._service.cancel_all()
             return
-        LOGGER.info("ending: nothing new is let in, %d sequences are finished", admission.used)
+        LOGGER.info("ending: nothing new is let in, sequences that are finished first: %d", admission.used)
         admission.is_draining = self.should_exit = True
         asyncio.get_running_loop().call_later(self._service.settings.drain_seconds, self._service.cancel_all)
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
@@ -13,6 +12,7 @@ from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
 from biogpt_onnx.server.admission import Admission
 from biogpt_onnx.server.observation.metrics import Metrics
 from biogpt_onnx.server.settings import ServerSettings
+from biogpt_onnx.tasks.spec import TaskSpec
 
 _SPARE_WORKERS = 8
 
@@ -36,7 +36,12 @@ class Service:
     """
 
     def __init__(
-        self, model: ConcurrentBioGPT, name: str, settings: ServerSettings, tasks: Mapping[str, Any], metrics: Metrics
+        self,
+        model: ConcurrentBioGPT,
+        name: str,
+        settings: ServerSettings,
+        tasks: Mapping[str, TaskSpec],
+        metrics: Metrics,
     ) -> None:
         self.model, self.name, self.settings, self.tasks, self.metrics = model, name, settings, tasks, metrics
         self.admission = Admission(settings.capacity)

@@ -16,6 +16,8 @@ MAX_BIASES = 1024
 """Most tokens with a bias in a request."""
 MAX_CHOICES = 256
 """Most texts of which an answer may be one."""
+MAX_CHOICE_LENGTH = 1000
+"""Most characters of a choice, all of which are scored in one turn of the model."""
 
 
 @dataclass(frozen=True)

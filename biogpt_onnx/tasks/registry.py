@@ -1,12 +1,13 @@
 """The registry of tasks: the only place where a task is looked up by its name or by the file that defines it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.definitions.reading import SUFFIX, read_task
 from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
@@ -103,6 +104,32 @@ def resolved(task: GivenT | str | os.PathLike[str]) -> GivenT | Any:  # noqa: AN
         OSError: The file cannot be read.
     """
     return get(task) if isinstance(task, str | os.PathLike) else task
+
+
+def spec_of_bundle(manifest: Manifest, specs: Iterable[TaskSpec]) -> TaskSpec:
+    """Returns the specification of the task that a bundle is fine-tuned for; where it names none, the only one.
+
+    Args:
+        manifest: The bundle's manifest.
+        specs: The specifications to choose from.
+
+    Raises:
+        ConfigError: The bundle names no task and there are several, or it names one that is none of them.
+    """
+    known = {spec.name: spec for spec in specs}
+    wanted = manifest.task
+    if wanted is None and len(known) == 1:
+        (wanted,) = known
+    if wanted is None:
+        raise ConfigError(f"the bundle does not say what it is for: say --task {' or --task '.join(known)}")
+    if wanted not in TASK_SPECS:
+        raise ConfigError(
+            f"the bundle is fine-tuned for {wanted}, which is not among the known tasks: define it in a TOML file and "
+            "say --task FILE.toml"
+        )
+    if wanted not in known:
+        raise ConfigError(f"the bundle is fine-tuned for {wanted}, not for {' or '.join(known)}: use another bundle")
+    return known[wanted]
 
 
 def own_spec(task: SpecifiedTask) -> TaskSpec:

@@ -62,7 +62,7 @@ class GenerationConfig:
         min_length: number of tokens, those of the prompt included, before which no token of `eos_token_id` is selected;
             instead of `min_new_tokens`.
         max_time: seconds after which generation ends with the tokens so far; checked after each step, and between the
-            chunks of 512 tokens in which a prompt is read. None for no limit.
+            chunks of 128 tokens in which a prompt is read. None for no limit.
         eos_token_id: token that ends a sequence, or several of which each does; "model" for those of the model, which
             are `</s>` (2) unless its checkpoint has others; None to go on to `max_new_tokens`.
         stop_strings: strings at whose first appearance generation ends; the text ends before it. One string, or

@@ -56,7 +56,7 @@ def test_what_runs_is_finished_before_the_end(serve: Callable[..., Process]) -> 
     server = serve()
     with streaming(server) as reply:
         server.send(signal.SIGTERM)
-        server.wait_for("ending: nothing new is let in, 1 sequences are finished")
+        server.wait_for("sequences that are finished first: 1")
         lines = [line for line in reply.read().decode().split("\n\n") if line]
     assert lines[-1] == "data: [DONE]"
     assert json.loads(lines[-2].removeprefix("data: "))["choices"][0]["finish_reason"] == "length"
@@ -190,6 +190,7 @@ def test_slow_and_many_clients_are_cut_off(serve: Callable[..., Process]) -> Non
         (["--host", "0.0.0.0"], "give --api-key-file"),  # noqa: S104 -- it is refused
         (["--certificate", "none.pem"], "TLS needs both"),
         (["--certificate", "none.pem", "--key", "none.pem"], "none.pem: No such file"),
+        (["--certificate", __file__, "--key", __file__], "no certificate and its key"),
         (["--api-key-file", "none"], "cannot be read"),
         (["--max-rows", "0"], "max_rows"),
         (["--max-prompts", "100"], "max_prompts is 100"),

@@ -12,7 +12,7 @@ from biogpt_onnx.scores.gold.lexicon import Lexicon
 from biogpt_onnx.scores.reports.task_report import report_task
 from biogpt_onnx.tasks import TASK_SPECS, Document, TaskSpec, registry, task_spec
 from biogpt_onnx.tasks.published import PUBLISHED_SPECS
-from biogpt_onnx.tasks.registry import evaluated_specs, fine_tuned_names, tasks_of
+from biogpt_onnx.tasks.registry import evaluated_specs, fine_tuned_names, spec_of_bundle, tasks_of
 from biogpt_onnx.tasks.spec import OWN_EVALUATIONS, load_function
 from makers.scripted import scripted
 from makers.task_results import answer, classification, induced, relations
@@ -165,3 +165,16 @@ def test_a_report_has_the_metrics_and_the_title_of_its_specification(spec: TaskS
 def test_a_task_without_gold_answers_is_not_scored() -> None:
     with pytest.raises(ConfigError, match="the task description has no gold answers"):
         report_task("description", SCORED["hoc"][0], [None])
+
+
+def test_the_task_of_a_bundle_is_the_one_that_it_names_or_the_only_one(mini: BioGPT) -> None:
+    named = replace(mini.manifest, task="hoc")
+    assert spec_of_bundle(named, evaluated_specs()) is TASK_SPECS["hoc"]
+    assert spec_of_bundle(mini.manifest, [TASK_SPECS["pubmedqa"]]) is TASK_SPECS["pubmedqa"]
+    for manifest, specs, message in (
+        (mini.manifest, evaluated_specs(), "does not say what it is for: say --task bc5cdr or --task kd-dti"),
+        (named, [TASK_SPECS["bc5cdr"], TASK_SPECS["ddi"]], "fine-tuned for hoc, not for bc5cdr or ddi: use another"),
+        (replace(named, task="mine"), evaluated_specs(), "fine-tuned for mine, which is not among the known tasks"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            spec_of_bundle(manifest, specs)

@@ -21,12 +21,12 @@ from biogpt_onnx.tasks import (
     Reading,
     RunnableTask,
     SpecifiedTask,
-    TaskSpec,
     TooLong,
     check_task,
     task_spec,
 )
 from biogpt_onnx.tasks.prompts.building import WINDOW_TOKENS
+from biogpt_onnx.tasks.registry import spec_of_bundle
 from biogpt_onnx.tasks.spec import TaskKind
 
 TaskT = TypeVar("TaskT", bound=RunnableTask[Any])
@@ -263,36 +263,9 @@ def choose_task(task_type: type[SpecifiedT], asked: SpecifiedT | None, model: Bi
     Raises:
         ConfigError: Neither names the task, or the bundle is for another one.
     """
-    found = choose_spec([spec for spec in TASK_SPECS.values() if isinstance(spec.task, task_type)], asked, model)
-    return cast("SpecifiedT", found.task)
-
-
-def choose_spec(specs: Sequence[TaskSpec], asked: SpecifiedTask | None, model: BioGPT) -> TaskSpec:
-    """Returns the specification of the task that was asked for or, if none was, of that of the bundle.
-
-    Args:
-        specs: The specifications to choose from.
-        asked: The task that was asked for; None for none.
-        model: The bundle.
-
-    Raises:
-        ConfigError: Neither names the task, or the bundle is for another one.
-    """
-    known = {spec.name: spec for spec in specs}
-    if asked is not None:
-        check_task(asked, model)
-        return task_spec(asked)
-    wanted = model.manifest.task
-    if wanted is None and len(known) == 1:
-        (wanted,) = known
-    if wanted is None:
-        raise ConfigError(f"the bundle does not say what it is for: say --task {' or --task '.join(known)}")
-    if wanted not in TASK_SPECS:
-        raise ConfigError(
-            f"the bundle is fine-tuned for {wanted}, which is not among the known tasks: define it in a TOML file and "
-            "say --task FILE.toml"
-        )
-    if wanted not in known:
-        raise ConfigError(f"the bundle is fine-tuned for {wanted}, not for {' or '.join(known)}: use another bundle")
-    check_task(known[wanted].task, model)
-    return known[wanted]
+    task = asked
+    if task is None:
+        specs = [spec for spec in TASK_SPECS.values() if isinstance(spec.task, task_type)]
+        task = cast("SpecifiedT", spec_of_bundle(model.manifest, specs).task)
+    check_task(task, model)
+    return task

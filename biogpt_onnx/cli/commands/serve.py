@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.runtime.bundle import Architecture, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 
@@ -36,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help="pages of it may call; repeatable"
     )
     parser.add_argument("--model-name", metavar="NAME", help="the model's name (default: that of the bundle's folder)")
+    parser.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        metavar="TASK",
+        help="offer this task too, a TOML file that defines it; repeatable (the built-in ones that the bundle can do "
+        "are always there)",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of one step (default: one a core)")
     _add_bounds(parser)
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="form of the log (default text)")
@@ -48,12 +57,15 @@ def run(options: argparse.Namespace) -> int:
     if missing:
         raise ConfigError(f"{missing[0]} is not installed: pip install 'biogpt-onnx[cpu,server]'")
     from biogpt_onnx.server.app import create_app, make_service
+    from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
     from biogpt_onnx.server.observation.request_log import LOGGER, set_up_log
     from biogpt_onnx.server.running import run_server
     from biogpt_onnx.server.security.addresses import open_address, open_unix_socket
     from biogpt_onnx.server.security.keys import ApiKeys
 
     settings, certificate = _settings(options), _certificate(options)
+    # What cannot be served is refused before an address is taken and the model is loaded.
+    tasks = offered_tasks(read_manifest(options.bundle), options.task)
     keys = None if options.api_key_file is None else ApiKeys(options.api_key_file)
     if options.unix_socket is None:
         bound = open_address(options.host, options.port, has_keys=keys is not None)
@@ -61,13 +73,15 @@ def run(options: argparse.Namespace) -> int:
         bound = open_unix_socket(options.unix_socket)
     set_up_log(options.log_format)
     with bound, load(options.bundle, device="cpu", threads=options.threads) as model:
-        service = make_service(model, Path(os.path.abspath(options.bundle)).name, settings)  # noqa: PTH100 -- links stay
+        service = make_service(model, Path(os.path.abspath(options.bundle)).name, settings, tasks)  # noqa: PTH100 -- links stay
         app = create_app(service, keys, None if options.unix_socket else options.host)
 
         def say_started() -> None:
             scheme = "http" if certificate is None else "https"
             where = options.unix_socket or f"{scheme}://{_shown(options.host)}:{bound.getsockname()[1]}"
             LOGGER.info("%s is served at %s", service.name, where)
+            megabytes = _cache_bytes(model.manifest.architecture, service.settings.max_rows) / 1e6
+            LOGGER.info("the key-value cache of all rows takes at most %s MB beside the weights", f"{megabytes:,.0f}")
 
         try:
             return run_server(app, service, bound, keys=keys, certificate=certificate, on_started=say_started)
@@ -113,9 +127,12 @@ def _certificate(options: argparse.Namespace) -> "Certificate | None":
         return None
     if options.certificate is None or options.key is None:
         raise ConfigError("TLS needs both --certificate and --key: give the other one, too")
-    for path in (options.certificate, options.key):
-        path.open("rb").close()
     return Certificate(options.certificate, options.key)
+
+
+def _cache_bytes(shape: Architecture, rows: int) -> int:
+    """Returns the bytes of the keys and values of all positions of so many rows, in float32."""
+    return 2 * 4 * shape.num_layers * shape.hidden_size * shape.max_positions * rows
 
 
 def _shown(host: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TypeVar
 
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from biogpt_onnx.server.http.body import json_object, receive_body
@@ -53,6 +54,10 @@ class Call:
     def request_id(self) -> str:
         """Id of the request."""
         return self.outcome.request_id
+
+    def header(self, name: str) -> str | None:
+        """Returns a header of the request; None if it has none of this name."""
+        return Headers(scope=self._scope).get(name)
 
     @property
     def is_late(self) -> bool:

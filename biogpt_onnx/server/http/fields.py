@@ -7,7 +7,9 @@ from typing import TypeVar
 from biogpt_onnx.server.http.errors import ApiError, bad_field
 
 T = TypeVar("T")
-_LARGEST = 2**63 - 1
+
+LARGEST = 2**63 - 1
+"""Largest whole number that a request may hold."""
 
 
 class Fields:
@@ -65,7 +67,7 @@ class Fields:
             raise bad_field(self._prefix + name, f"must hold 1 to {most} strings")
         return [checked_text(self._prefix + name, item, most_characters) for item in items]
 
-    def integer(self, name: str, least: int = 0, most: int = _LARGEST) -> int | None:
+    def integer(self, name: str, least: int = 0, most: int = LARGEST) -> int | None:
         """Returns a whole number; None if it is not given."""
         value = self.value(name)
         if value is None:
@@ -73,7 +75,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
             raise bad_field(self._prefix + name, "must be a whole number")
         if not least <= value <= most:
-            bounds = f"from {least} to {most}" if most < _LARGEST else f"of {least} or more"
+            bounds = f"from {least} to {most}" if most < LARGEST else f"of {least} or more"
             raise bad_field(self._prefix + name, f"must be a whole number {bounds}")
         return int(value)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from biogpt_onnx.runtime.concurrency.pass_report import PassReport
 from biogpt_onnx.runtime.results import Timings
 from biogpt_onnx.server.observation.outcome import Outcome
 
@@ -68,7 +69,7 @@ class Metrics:
         self._prompt_tokens.labels(self._model).inc(prompt_tokens)
         self._prompt_size.labels(self._model).observe(prompt_tokens)
         if timings is not None:
-            self._queue.labels(self._model).observe(getattr(timings, "queue", 0))
+            self._queue.labels(self._model).observe(timings.queue)
             self._prefill.labels(self._model).observe(timings.prefill)
             self._decode.labels(self._model).observe(timings.decode)
 
@@ -78,9 +79,10 @@ class Metrics:
         self._answer_size.labels(self._model).observe(new_tokens)
         self._success.labels(self._model, finish_reason).inc()
 
-    def note_pass(self, tokens: int) -> None:
-        """Notes a pass of the model over so many tokens; may be called from any thread."""
-        self._iteration.labels(self._model).observe(tokens)
+    def note_pass(self, report: PassReport) -> None:
+        """Notes a pass of the model; may be called from any thread."""
+        if report.tokens:
+            self._iteration.labels(self._model).observe(report.tokens)
 
     def note_rejection(self, reason: str) -> None:
         """Notes a request that was refused because of the load."""

@@ -93,6 +93,16 @@ def test_a_bad_json_row_is_named_and_the_rest_goes_on(row: str, says: str) -> No
     assert items[2].document == Document("behind")
 
 
+@pytest.mark.parametrize("part", ["text", "type", "concept"])
+def test_half_of_a_surrogate_pair_in_an_entity_is_the_problem_of_its_row(part: str) -> None:
+    rows = [{"text": "X", "entities": [{"text": "Y"} | {part: "half \ud83d"}]}, {"text": "X", "entities": ["\udc00"]}]
+    content = "".join(f"{json.dumps(row)}\n" for row in rows)
+    found = list(read_documents(io.BytesIO(content.encode()), "jsonl", Columns(entities="entities")))
+    assert [row.document for row in found] == [None, None]
+    assert f"an entity's {part} holds half of a surrogate pair (character 6)" in str(found[0].problem)
+    assert "an entity's text holds half of a surrogate pair" in str(found[1].problem)
+
+
 def test_a_pair_of_surrogates_is_a_character() -> None:
     assert documents(read('{"text": "\\ud83d\\ude00"}', "jsonl")) == [Document("\U0001f600")]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from biogpt_onnx import BioGPT, CancelledError, ConfigError, Generation, PromptError
-from biogpt_onnx.runtime import engine
 from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES, most_cached_tokens
+from biogpt_onnx.runtime.engine import generating
 from makers.models import FakeModel
 
 TEXTS = ["Aspirin inhibits platelets.", "Insulin is", "The patient was treated with cisplatin for nine days and", "p"]
@@ -159,7 +159,7 @@ def test_a_thousand_prompts_take_the_memory_of_one_batch(fake: tuple[BioGPT, Fak
 
 def test_batches_are_small_where_memory_is(fake: tuple[BioGPT, FakeModel], monkeypatch: pytest.MonkeyPatch) -> None:
     model, computed = fake
-    monkeypatch.setattr(engine, "most_cached_tokens", lambda _: 30)
+    monkeypatch.setattr(generating, "most_cached_tokens", lambda _: 30)
     model.generate(words(20), max_new_tokens=3)
     assert max(len(cache.rows) * cache.capacity for cache in computed.caches) <= 30
     assert max(len(cache.rows) for cache in computed.caches) > 1

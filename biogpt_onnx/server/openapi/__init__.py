@@ -1,0 +1,1 @@
+"""The description of all addresses as an OpenAPI document, made of small pieces from the server's own bounds."""
