@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser bench bench-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients bench bench-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
 	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
+	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make clean         remove environments and build outputs"
@@ -92,6 +93,12 @@ test-oldest: .venv-oldest/installed
 test-browser: .venv-browser/installed
 	.venv-browser/$(PYTEST) tests/server/browser
 
+# Clients that others wrote, which call a server; none of them looks anything up elsewhere.
+test-clients: export HF_HUB_OFFLINE = 1
+test-clients: export HF_DATASETS_OFFLINE = 1
+test-clients: .venv-clients/installed
+	.venv-clients/bin/python -m pytest tests/server/clients
+
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
 bench: .venv/installed bench-peers
@@ -122,6 +129,12 @@ clean:
 	$(PYTHON) -m venv .venv-browser
 	.venv-browser/$(PIP_INSTALL) "pip>=25.1"
 	.venv-browser/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group browser
+	@touch $@
+
+.venv-clients/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/$(PIP_INSTALL) "pip>=25.1"
+	.venv-clients/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group test --group clients
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

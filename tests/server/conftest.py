@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from starlette.types import ASGIApp
@@ -7,6 +8,7 @@ import biogpt_onnx
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.service import Service
 from biogpt_onnx.server.settings import ServerSettings
+from makers.serving import Process
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +37,17 @@ def make_app(mini: biogpt_onnx.BioGPT) -> Iterator[Callable[..., ASGIApp]]:
     yield make
     for each in services:
         each.close()
+
+
+@pytest.fixture
+def serve(mini_bundle: Path) -> Iterator[Callable[..., Process]]:
+    """Starts servers, which are ended with the test."""
+    started: list[Process] = []
+
+    def start(*options: str) -> Process:
+        started.append(Process(mini_bundle, *options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from biogpt_onnx.runtime.results import TokenLogprob
+from biogpt_onnx.runtime.results import TokenLogprob, TopToken
 
 
 def openai_logprobs(tokens: Iterable[TokenLogprob], top: int, offset: int = 0) -> dict[str, list[object]]:
@@ -10,15 +10,15 @@ def openai_logprobs(tokens: Iterable[TokenLogprob], top: int, offset: int = 0) -
 
     Args:
         tokens: the tokens.
-        top: number of most probable tokens to list for each; the token itself is listed with them.
+        top: number of most probable tokens to list for each; the token itself is listed with them. Of several tokens
+            of the same text, the most probable one is listed by it and the others as "token_id:ID".
         offset: number of characters before the text that the tokens' places count from.
     """
     found: dict[str, list[object]] = empty_logprobs()
     for token in tokens:
-        listed = {one.text: one.logprob for one in token.top[:top]}
         found["tokens"].append(token.text)
         found["token_logprobs"].append(token.logprob)
-        found["top_logprobs"].append((listed | {token.text: token.logprob}) if top else None)
+        found["top_logprobs"].append(_listed(token, top) if top else None)
         found["text_offset"].append(offset + token.span[0])
     return found
 
@@ -48,3 +48,10 @@ def joined(first: dict[str, list[object]], second: dict[str, list[object]]) -> d
 def empty_logprobs() -> dict[str, list[object]]:
     """Returns the log-probabilities of no tokens."""
     return {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+
+
+def _listed(token: TokenLogprob, top: int) -> dict[str, float]:
+    listed: dict[str, float] = {}
+    for one in dict.fromkeys([*token.top[:top], TopToken(token.text, token.token_id, token.logprob)]):
+        listed[f"token_id:{one.token_id}" if one.text in listed else one.text] = one.logprob
+    return listed

@@ -9,15 +9,19 @@ from biogpt_onnx.server.http.fields import Fields
 
 
 async def tokenize(call: Call) -> Mapping[str, object]:
-    """Returns the token ids of a text."""
+    """Returns the token ids of a text.
+
+    With `add_special_tokens` false no token is put before it, and special tokens that the text itself spells out are
+    read as such: clients ask in this way for the ids of those that `tokenizer_info` names.
+    """
     fields = await call.fields()
     check_model(call.service, fields.text("model"))
     text = fields.required_text("prompt")
-    is_prompt = fields.flag("add_special_tokens")
+    spells_tokens = fields.flag("add_special_tokens") is False
     fields.done()
     model = call.service.model
-    ids = await call.compute(lambda: model.tokenizer.encode(text))
-    kept = ids if is_prompt in (None, True) else ids[1:]
+    ids = await call.compute(lambda: model.tokenizer.encode(text, special_tokens=spells_tokens))
+    kept = ids[1:] if spells_tokens else ids
     return {"count": len(kept), "max_model_len": model.manifest.architecture.max_positions, "tokens": kept}
 
 
