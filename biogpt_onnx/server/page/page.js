@@ -5,8 +5,6 @@
  * A place in a text: start and end in Unicode characters, the end excluded.
  * @typedef {[number, number]} Span
  *
- * @typedef {{text: string, label: string, finish: string | null, logProbability: number | null}} Column
- *
  * @typedef {object} Relation
  * @property {string} head
  * @property {string} relation
@@ -114,7 +112,6 @@ function draw(name, attributes, ...contents) {
  * @param {string} text
  */
 function visible(text) {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, " ");
 }
 
@@ -390,11 +387,7 @@ function showError(place, error) {
  */
 function field(form, name) {
   const found = form.elements.namedItem(name);
-  if (
-    found instanceof HTMLInputElement ||
-    found instanceof HTMLTextAreaElement ||
-    found instanceof HTMLSelectElement
-  ) {
+  if (found instanceof HTMLInputElement || found instanceof HTMLTextAreaElement || found instanceof HTMLSelectElement) {
     return found;
   }
   throw new Error(`the form has no field ${name}`);
@@ -763,10 +756,14 @@ class Drawing {
       const [from, to] = [head && this.rectangle(head), tail && this.rectangle(tail)];
       return head && tail && from && to ? [{ index, head, tail, from, to }] : [];
     });
-    const places = placesOf(placed.flatMap(({ head, tail, from, to }) => [
-      { key: String(head), rectangle: from },
-      { key: String(tail), rectangle: to },
-    ]), this.lineHeight(), this.top());
+    const places = placesOf(
+      placed.flatMap(({ head, tail, from, to }) => [
+        { key: String(head), rectangle: from },
+        { key: String(tail), rectangle: to },
+      ]),
+      this.lineHeight(),
+      this.top(),
+    );
     const links = placed.map(({ index }, i) =>
       linkOf(index, this.relations[index].relation, places[2 * i], places[2 * i + 1], this.element.clientWidth),
     );
@@ -815,7 +812,13 @@ class Drawing {
     const atSide = Math.max(3, SIDE_WIDTH - 6 - 5 * sideTrack);
     const x = side === "left" ? atSide : this.element.clientWidth - atSide;
     /** @type {[number, number][]} */
-    const corners = runs.length === 1 ? [] : [[x, height(first)], [x, height(last)]];
+    const corners =
+      runs.length === 1
+        ? []
+        : [
+            [x, height(first)],
+            [x, height(last)],
+          ];
     const course = pathOf([
       [head.x, from],
       [head.x, height(first)],
@@ -823,11 +826,7 @@ class Drawing {
       [tail.x, height(last)],
       [tail.x, down ? to - TIP + 1 : to + TIP - 1],
     ]);
-    const group = draw(
-      "g",
-      { class: this.lit.has(index) ? "link lit" : "link" },
-      draw("path", { d: course }),
-    );
+    const group = draw("g", { class: this.lit.has(index) ? "link lit" : "link" }, draw("path", { d: course }));
     for (const run of runs.filter(({ label }) => label)) {
       const text = { x: (run.from + run.to) / 2, y: height(run) + 4 };
       group.append(draw("text", text, run.label));
@@ -1037,6 +1036,12 @@ async function learn() {
   }
 }
 
+/** @type {Map<boolean | undefined, string>} */
+const INVARIANCE = new Map([
+  [true, "no"],
+  [false, "they may, in the last bits"],
+]);
+
 /**
  * Shows what the model is.
  * @param {Model} shown
@@ -1051,7 +1056,7 @@ function showModel(shown) {
     ["Recipe", shown.recipe],
     ["Longest text", shown.max_model_len === undefined ? null : `${shown.max_model_len} tokens`],
     ["Tasks", shown.tasks?.join(", ")],
-    ["Answers depend on who else asks", shown.batch_invariant === undefined ? null : shown.batch_invariant ? "no" : "they may, in the last bits"],
+    ["Answers depend on who else asks", INVARIANCE.get(shown.batch_invariant)],
   ];
   showFacts("model-facts", facts);
   byId("quality-note", HTMLElement).textContent = shown.quality
@@ -1071,6 +1076,11 @@ function showFacts(id, facts) {
   byId(id, HTMLElement).replaceChildren(...pairs);
 }
 
+const LIMITS = new Map([
+  [true, "kept"],
+  [false, "missed"],
+]);
+
 /**
  * Returns what a quality report says in short.
  * @param {Record<string, any>} report
@@ -1083,7 +1093,7 @@ function qualityFacts(report) {
     ["Change of perplexity", estimate(report.perplexity_increase, (value) => `${fixed(100 * value, 2)} %`)],
     ["Same most likely token", estimate(report.top_1_agreement, (value) => `${fixed(100 * value, 1)} %`)],
     ["Kullback–Leibler divergence", estimate(report.kl_divergence, (value) => value.toPrecision(2))],
-    ["Quality limit", typeof report.gate?.passed === "boolean" ? (report.gate.passed ? "kept" : "missed") : null],
+    ["Quality limit", LIMITS.get(report.gate?.passed) ?? null],
   ];
 }
 
