@@ -94,7 +94,7 @@ class Loop(Generic[RowCacheT]):
 
     def most_tokens(self) -> int:
         """Returns the most tokens of the next piece that is read."""
-        return self._piece_length.most_tokens(len(self._rows.stepping))
+        return self._piece_length.most_tokens(len(self._rows.stepping), self.num_waiting)
 
     def pause(self, tokens: int) -> None:
         """Lets the others take their turns after a piece that the running search has read.

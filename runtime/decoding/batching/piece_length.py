@@ -37,6 +37,10 @@ def _first_guess(num_rows: int) -> int:
 class PieceLength:
     """The length of the next piece of a prompt: one that takes at most 1.5 times as long as a step of the rows.
 
+    Where further prompts wait to be read, it is as many times longer as there are prompts to be read. They wait for
+    their first token as the running rows do for their next, and a prompt is read faster in few pieces: in short ones,
+    rows would join so slowly that hardly any ran together.
+
     It is told what pieces and steps took, and corrects a guess by a factor that it learns from the medians of a few.
     """
 
@@ -46,15 +50,16 @@ class PieceLength:
         self._steps: deque[float] = deque(maxlen=_SAMPLES)
         self._ratios: list[float] = []
 
-    def most_tokens(self, num_rows: int) -> int:
+    def most_tokens(self, num_rows: int, num_waiting: int = 0) -> int:
         """Returns the most tokens of the next piece.
 
         Args:
             num_rows: number of rows that are running, which wait for it.
+            num_waiting: number of prompts that wait to be read after the one that is read.
         """
         if not num_rows:
             return MOST_TOKENS
-        return round(self._length(num_rows))
+        return min(round(self._length(num_rows) * (1 + num_waiting)), MOST_TOKENS)
 
     def note_step(self, num_rows: int, seconds: float) -> None:
         """Notes the time of a step.
@@ -69,14 +74,14 @@ class PieceLength:
         self._steps.append(seconds)
 
     def note_piece(self, num_rows: int, tokens: int, seconds: float) -> None:
-        """Notes the time of a piece.
+        """Notes the time of a piece; of one that is longer than where nothing waits, nothing is learned.
 
         Args:
             num_rows: number of rows that were running meanwhile.
             tokens: number of its tokens.
             seconds: its time.
         """
-        if not num_rows or num_rows != self._num_rows:
+        if not num_rows or num_rows != self._num_rows or tokens > self.most_tokens(num_rows):
             return
         ratio = seconds / max(_LONGEST_IN_STEPS * median(self._steps), _TINY)
         # A piece that is shorter than asked for, as a prompt's last may be, says nothing of longer ones.

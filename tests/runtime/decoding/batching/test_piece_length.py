@@ -86,6 +86,15 @@ def test_the_short_end_of_a_prompt_does_not_make_pieces_longer() -> None:
     assert lengths.most_tokens(4) == 16
 
 
+def test_pieces_are_longer_the_more_prompts_wait_and_teach_nothing_then() -> None:
+    lengths = PieceLength()
+    assert [lengths.most_tokens(2, num_waiting) for num_waiting in (0, 1, 2, 5, 100)] == [10, 20, 30, 60, MOST_TOKENS]
+    for _ in range(30):
+        lengths.note_step(2, 1.0)
+        lengths.note_piece(2, lengths.most_tokens(2, 3), 100.0)
+    assert lengths.most_tokens(2) == 10
+
+
 def test_what_was_learned_with_few_rows_holds_for_many() -> None:
     lengths = PieceLength()
     read_prompts(lengths, 1, lambda tokens: 0.1 * tokens)
