@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.chunks import ends_in_a_single_token
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTree
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import read_all_but_the_last_chunk
@@ -66,12 +67,20 @@ def _scores(
     tokens = [*unread, *tree.tokens]
     # A node that follows the root has -1 for its parent, which here becomes the last unread token.
     parents = [*range(ROOT, before - 1), *(before + parent for parent in tree.parents)]
-    nodes = TokenTree(decoder, cache, len(tokens))
+    nodes = TokenTree(decoder, cache, len(tokens) + 1)
     scores: dict[tuple[int, int], float] = {}
-    passes = range(before + _NODES_PER_PASS, len(tokens), _NODES_PER_PASS)
+    first_end = before + _NODES_PER_PASS - ends_in_a_single_token(before)
+    passes = range(first_end, len(tokens), _NODES_PER_PASS)
     for start, end in pairwise([0, *passes, len(tokens)] if tokens else []):
         first = max(start, before - 1)
-        rows = nodes.append(tokens[start:end], parents[start:end], range(first - start, end - start))
+        # The last token is read twice where it would be a tile by itself, so that its scores are those of any other
+        # division into passes.
+        again = slice(end - ends_in_a_single_token(end - start), end)
+        rows = nodes.append(
+            [*tokens[start:end], *tokens[again]],
+            [*parents[start:end], *parents[again]],
+            range(first - start, end - start),
+        )
         for position, row in zip(range(first, end), rows, strict=True):
             scores |= _scored(tree, position - before, row)
     return scores
