@@ -92,6 +92,11 @@ def chunks(start: int, end: int) -> Iterator[slice]:
         start = chunk.stop
 
 
+def ends_in_a_single_token(length: int) -> bool:
+    """Returns True if a pass over so many tokens has a last tile of a single token, which another kernel computes."""
+    return length % _TILE_TOKENS == 1
+
+
 def read_chunk(decoder: Decoder[CacheT], ids: Sequence[int], chunk: slice, cache: CacheT) -> None:
     """Reads a chunk of a sequence of which no logits are wanted into a cache of one row."""
     decoder.forward(np.array([ids[chunk]], dtype=np.int64), cache, logits_indices=np.empty(0, dtype=np.int64))

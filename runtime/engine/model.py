@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from biogpt_onnx.runtime.concurrency.pass_report import OnPass
 
 
-class BioGPT(GeneratingModel, StreamingModel, ChoosingModel, ScoringModel, ClassifyingModel, EmbeddingModel):
+# In this order, documentation shows the methods from generation to embedding.
+class BioGPT(EmbeddingModel, ClassifyingModel, ScoringModel, ChoosingModel, StreamingModel, GeneratingModel):
     """A loaded bundle, which generates, streams, chooses, scores, classifies and embeds text.
 
     Calls from several threads are safe. A bundle with a classification head classifies and embeds text; all else needs

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Generic
 
 import numpy as np
@@ -178,7 +177,12 @@ class CpuBackend(Generic[TreeCacheT]):
             yield from logits_by_chunk(self, ids, self.new_cache(1, len(ids)), first=len(prompt_ids) - 1)
             return
         with one_prompt_read(self, prompt_ids, prefix, len(token_ids), Limits()) as (cache, scores):
-            yield from chain([scores.logits()], logits_by_chunk(self, ids, cache))
+            yield scores.logits()
+            if len(token_ids) == 2:  # noqa: PLR2004 -- a single one to read
+                # It would be computed by another kernel, which rounds differently: the last one is read with it.
+                yield next(logits_by_chunk(self, (*prompt_ids, *token_ids), cache))[:1]
+            else:
+                yield from logits_by_chunk(self, ids, cache)
 
     def _score_behind(
         self,

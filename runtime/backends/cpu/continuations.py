@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import chunks, requested_in
+from biogpt_onnx.runtime.backends.chunks import chunks, ends_in_a_single_token, requested_in
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTree
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import read_all_but_the_last_chunk
@@ -63,11 +63,14 @@ def _scores(
     tokens = [*unread, *tree.tokens]
     # A node that follows the root has -1 for its parent, which here becomes the last unread token.
     parents = [*range(ROOT, before - 1), *(before + parent for parent in tree.parents)]
-    nodes = TokenTree(decoder, cache, len(tokens))
+    nodes = TokenTree(decoder, cache, len(tokens) + 1)
     scores: dict[tuple[int, int], float] = {}
     for chunk in chunks(0, len(tokens)):
         requested = requested_in(chunk, before - 1).tolist()
-        rows = nodes.append(tokens[chunk], parents[chunk], requested)
+        # A token that is all there is to read is read twice, so that its scores are those of any other division into
+        # passes; see `next_chunk`.
+        again = slice(chunk.stop - ends_in_a_single_token(chunk.stop - chunk.start), chunk.stop)
+        rows = nodes.append([*tokens[chunk], *tokens[again]], [*parents[chunk], *parents[again]], requested)
         for place, row in zip(requested, rows, strict=True):
             scores |= _scored(tree, chunk.start + place - before, row)
     return scores
