@@ -82,6 +82,7 @@ def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None 
         keys: keys of clients; None to let everybody in.
         bound: address that the server listens on; None for a socket of the file system.
     """
+    service.needs_key = keys is not None
     routes: list[BaseRoute] = [
         Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in _ROUTES
     ]
