@@ -140,7 +140,7 @@ def _common() -> dict[str, Schema]:
 
 
 def _labelled(what: str) -> dict[str, Schema]:
-    label = text("a label", longest=MAX_CHOICE_LENGTH)
+    label = text("a label", longest=MAX_CHOICE_LENGTH) | {"pattern": r"\S"}
     return {
         "min_score": number(f"leave out {what} less probable than this", 0, 1),
         "labels": many(
