@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 import biogpt_onnx
@@ -17,6 +16,7 @@ from biogpt_onnx.server.openapi.document import openapi_document
 from biogpt_onnx.server.settings import ServerSettings
 from biogpt_onnx.tasks import ClassificationTask
 from biogpt_onnx.tasks.registry import TASK_SPECS, own_spec
+from makers.asgi import Reply, ask
 
 SETTINGS = ServerSettings(max_rows=4, max_waiting=8, max_prompts=4, answer_seconds=1.0, max_body_bytes=20_000)
 OFFERED = {name: TASK_SPECS[name] for name in ("bc5cdr", "kd-dti", "ddi", "pubmedqa", "description")}

@@ -53,7 +53,9 @@ REQUEST_ID: Schema = {
     "name": "X-Request-Id",
     "in": "header",
     "required": False,
-    "description": "id of the request, of at most 64 letters, digits and . _ -; else one is made up",
+    "description": (
+        "id of the request, of 1 to 64 letters, digits and ._-; one is made up if it is left out or has another form"
+    ),
     "schema": {"type": "string"},
 }
 """The header by which a client names its request."""

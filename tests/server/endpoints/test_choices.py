@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 import biogpt_onnx
 from biogpt_onnx.server.service import Service
+from makers.asgi import Reply, ask
 
 PROMPTS = ["Cisplatin caused renal", "The patients were treated with"]
 CHOICES = ["failure", "aspirin", "no"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 import biogpt_onnx
@@ -21,6 +20,7 @@ from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.settings import ServerSettings
 from biogpt_onnx.tasks import ClassificationTask
 from biogpt_onnx.tasks.registry import TASK_SPECS, own_spec
+from makers.asgi import Reply, ask
 
 validation = pytest.importorskip("openapi_spec_validator")
 jsonschema = pytest.importorskip("jsonschema")

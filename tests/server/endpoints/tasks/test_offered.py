@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers.asgi import ask
 
 import biogpt_onnx
 from biogpt_onnx import ConfigError
@@ -15,6 +14,7 @@ from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.tasks.registry import TASK_SPECS
+from makers.asgi import ask
 
 TRIAL = """
 kind = "classification"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 import biogpt_onnx
@@ -15,6 +14,7 @@ from biogpt_onnx.cli import main
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.settings import ServerSettings
+from makers.asgi import Reply, ask
 
 Written = Callable[[str, list[Any], list[str]], list[Any]]
 

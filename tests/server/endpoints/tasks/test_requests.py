@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from makers.asgi import Reply, ask
 from starlette.types import ASGIApp
 
 import biogpt_onnx
@@ -20,6 +19,7 @@ from biogpt_onnx.server.service import Service
 from biogpt_onnx.server.settings import ServerSettings
 from biogpt_onnx.tasks import BC5CDR, HOC, PUBMEDQA, Document, RelationTask
 from biogpt_onnx.tasks.registry import TASK_SPECS
+from makers.asgi import Reply, ask
 
 DOCUMENT = {"text": "Cisplatin caused renal failure."}
 
