@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -13,6 +14,13 @@ MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"
 
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 """Takes the name of a folder and what writes it; returns the folder, which the first process to ask has written."""
+
+
+# What is true of all examples is tried with the same ones each time, so that a change is what makes a test fail.
+# HYPOTHESIS=random looks for others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("random")
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
 
 def pytest_configure() -> None:

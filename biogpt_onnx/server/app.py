@@ -86,6 +86,7 @@ def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None 
     """
     pages = PAGE_FILES if service.settings.has_page else {}
     handlers = [*_ROUTES, *(("GET", path, page_file(path)) for path in pages)]
+    service.needs_key = keys is not None
     routes: list[BaseRoute] = [
         Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in handlers
     ]

@@ -27,6 +27,7 @@ class Service:
         tasks: the tasks that are offered, by name.
         admission: what is let in.
         metrics: what is measured.
+        needs_key: True if clients need keys, as the application sets it.
         workers: threads in which calls of the model wait for their passes; as many as may be let in.
         is_batch_invariant: True if no answer depends on what else is computed, to the last bit.
         created: time at which the service began, in seconds since 1970.
@@ -44,6 +45,7 @@ class Service:
         metrics: Metrics,
     ) -> None:
         self.model, self.name, self.settings, self.tasks, self.metrics = model, name, settings, tasks, metrics
+        self.needs_key = False
         self.admission = Admission(settings.capacity)
         self.workers = ThreadPoolExecutor(settings.capacity + _SPARE_WORKERS, thread_name_prefix="biogpt-call")
         self.is_batch_invariant = is_batch_invariant(model.manifest, has_avx512=_may_have_avx512())

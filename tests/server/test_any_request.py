@@ -12,17 +12,18 @@ from starlette.types import ASGIApp
 
 import biogpt_onnx
 from biogpt_onnx.server.app import create_app, make_service
-from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.openapi.document import openapi_document
 from biogpt_onnx.server.settings import ServerSettings
 from biogpt_onnx.tasks import ClassificationTask
-from biogpt_onnx.tasks.registry import own_spec
+from biogpt_onnx.tasks.registry import TASK_SPECS, own_spec
 from makers.asgi import Reply, ask
 
 SETTINGS = ServerSettings(max_rows=4, max_waiting=8, max_prompts=4, answer_seconds=1.0, max_body_bytes=20_000)
+OFFERED = {name: TASK_SPECS[name] for name in ("bc5cdr", "kd-dti", "ddi", "pubmedqa", "description")}
+TRIAL = own_spec(ClassificationTask("trial", "this is {label}.", ("a trial", "a review"), soft_prompt_size=None))
 POSTS: dict[str, dict[str, Any]] = {
     path: item["post"]["requestBody"]["content"]["application/json"]
-    for path, item in dict(openapi_document(SETTINGS)["paths"]).items()  # type: ignore[call-overload] # a mapping
+    for path, item in dict(openapi_document(SETTINGS, OFFERED | {"trial": TRIAL})["paths"]).items()  # type: ignore[call-overload] # a mapping
     if "post" in item
 }
 FIELDS = {path: sorted(content["schema"].get("properties", {"messages": {}})) for path, content in POSTS.items()}
@@ -43,8 +44,7 @@ ANY = st.recursive(
 @pytest.fixture(scope="module")
 def app(mini: biogpt_onnx.BioGPT) -> Iterator[ASGIApp]:
     """A server whose answers take no more than a second, with tasks of all kinds."""
-    trial = own_spec(ClassificationTask("trial", "this is {label}.", ("a trial", "a review"), soft_prompt_size=None))
-    service = make_service(mini, "mini", SETTINGS, offered_tasks(mini.manifest, [trial]))
+    service = make_service(mini, "mini", SETTINGS, OFFERED | {"trial": TRIAL})
     yield create_app(service)
     assert service.admission.used == 0
     service.close()

@@ -8,4 +8,5 @@ from biogpt_onnx.server.openapi.document import openapi_document
 
 async def describe(call: Call) -> Mapping[str, object]:
     """Returns the OpenAPI document."""
-    return openapi_document(call.service.settings)
+    service = call.service
+    return openapi_document(service.settings, service.tasks, service.model.manifest.task, needs_key=service.needs_key)

@@ -3,19 +3,31 @@
 from collections.abc import Mapping
 
 from biogpt_onnx._version import __version__
+from biogpt_onnx.server.endpoints.tasks.jobs import JOBS, default_task, tasks_of_job
 from biogpt_onnx.server.openapi import completions, state, tasks, tokens
 from biogpt_onnx.server.openapi.components import ERROR, HEADERS, REQUEST_ID, USAGE
 from biogpt_onnx.server.openapi.operations import Operation
 from biogpt_onnx.server.openapi.schemas import Schema
 from biogpt_onnx.server.settings import ServerSettings
+from biogpt_onnx.tasks.spec import TaskSpec
 
 
-def openapi_document(settings: ServerSettings) -> Schema:
+def openapi_document(
+    settings: ServerSettings,
+    offered: Mapping[str, TaskSpec],
+    recorded: str | None = None,
+    *,
+    needs_key: bool = False,
+) -> Schema:
     """Returns the OpenAPI 3.1 document that describes a server.
 
     Args:
         settings: the server's bounds.
+        offered: the tasks that it offers, by name.
+        recorded: the task that its bundle was fine-tuned for; None if it does not say.
+        needs_key: True if clients need keys.
     """
+    operations = _operations(settings) | _jobs(settings, offered, recorded)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -25,10 +37,10 @@ def openapi_document(settings: ServerSettings) -> Schema:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"key": []}],
+        "security": [{"key": []}] if needs_key else [],
         "paths": {
             path: {"parameters": [REQUEST_ID], operation.method: operation.as_json()}
-            for path, operation in _operations(settings).items()
+            for path, operation in operations.items()
         },
         "components": {
             "schemas": {"Error": ERROR, "Usage": USAGE},
@@ -44,7 +56,15 @@ def openapi_document(settings: ServerSettings) -> Schema:
     }
 
 
-def _operations(settings: ServerSettings) -> Mapping[str, Operation]:
+def _jobs(settings: ServerSettings, offered: Mapping[str, TaskSpec], recorded: str | None) -> dict[str, Operation]:
+    found = {}
+    for job in JOBS:
+        known = tasks_of_job(job, offered)
+        found[f"/v1/tasks/{job}"] = tasks.job_operation(job, settings, list(known), default_task(known, recorded))
+    return found
+
+
+def _operations(settings: ServerSettings) -> dict[str, Operation]:
     return {
         "/health": state.health(),
         "/ready": state.ready(),
@@ -59,9 +79,5 @@ def _operations(settings: ServerSettings) -> Mapping[str, Operation]:
         "/tokenizer_info": tokens.tokenizer_info(),
         "/v1/choices": tokens.choices(settings),
         "/v1/tasks": tasks.list_operation(),
-        "/v1/tasks/relations": tasks.job_operation("relations", settings),
-        "/v1/tasks/answers": tasks.job_operation("answers", settings),
-        "/v1/tasks/classifications": tasks.job_operation("classifications", settings),
-        "/v1/tasks/descriptions": tasks.job_operation("descriptions", settings),
         "/openapi.json": state.openapi(),
     }

@@ -30,7 +30,8 @@ def document_schema(*, with_question: bool, with_entities: bool) -> Schema:
         fields["conclusion"] = schemas.or_null(text("conclusion of the text, read with with_conclusion alone"))
     if with_entities:
         fields["entities"] = many(_entity(), "what the text names, read with given_entities alone")
-    return {"type": "object", "required": ["text"], "properties": fields}
+    described: Schema = {"type": "object", "required": ["text"], "properties": fields}
+    return schemas.either("a document; the record of anything else is an error", described, {})
 
 
 def relations_record() -> Schema:

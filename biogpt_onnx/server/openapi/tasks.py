@@ -1,6 +1,6 @@
 """The description of the addresses of tasks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -42,22 +42,30 @@ class _Job:
     has_entities: bool = False
 
 
-def job_operation(job: str, settings: ServerSettings) -> Operation:
+def job_operation(job: str, settings: ServerSettings, names: Sequence[str], default: str | None) -> Operation:
     """Returns the operation of a job.
 
     Args:
         job: name of the job.
         settings: bounds of the server.
+        names: names of its tasks that are offered.
+        default: name of the task that is meant where a request names none; None if it must.
     """
     told = _jobs(settings)[job]
+    task = default or next(iter(names), told.task_example)
+    named = {"task": one_of("name of the task", list(names)) if names else text("name of the task")}
+    is_needed = len(names) > 1 and default is None
     document = records.document_schema(with_question=told.has_question, with_entities=told.has_entities)
     documents = many(document, "the documents", least=1, most=settings.max_prompts)
     return Operation(
         method="post",
         name=job,
         summary=f"{told.summary} The records are those that the command writes; one may be an error.",
-        request=schemas.request({"documents": documents}, _common() | dict(told.settings)),
-        request_example={"documents": [_SENTENCE]} | told.request_example,
+        request=schemas.request(
+            {"documents": documents} | (named if is_needed else {}),
+            _common() | dict(told.settings) | ({} if is_needed else named),
+        ),
+        request_example={"task": task, "documents": [_SENTENCE]} | told.request_example,
         answers=schemas.answer(
             {
                 "object": one_of("what this is", ["list"]),
@@ -69,7 +77,7 @@ def job_operation(job: str, settings: ServerSettings) -> Operation:
         ),
         example={
             "object": "list",
-            "task": told.task_example,
+            "task": task,
             "model": "biogpt",
             "records": [_PLACE | told.record_example | {"usage": _TOKENS}],
             "usage": {"prompt_tokens": 15, "completion_tokens": 10, "total_tokens": 25},
@@ -123,7 +131,6 @@ def list_operation() -> Operation:
 def _common() -> dict[str, Schema]:
     return {
         "model": MODEL_FIELD,
-        "task": text("name of the task; may be left out where only one can be meant"),
         "free": flag("let the model generate any text"),
         "too_long": one_of("what becomes of documents that are too long (default error)", get_args(TooLong)),
         "window_tokens": whole("most tokens of a window's prompt", LEAST_WINDOW),
@@ -133,7 +140,7 @@ def _common() -> dict[str, Schema]:
 
 
 def _labelled(what: str) -> dict[str, Schema]:
-    label = text("a label", longest=MAX_CHOICE_LENGTH)
+    label = text("a label", longest=MAX_CHOICE_LENGTH) | {"pattern": r"\S"}
     return {
         "min_score": number(f"leave out {what} less probable than this", 0, 1),
         "labels": many(
@@ -187,7 +194,6 @@ def _jobs(settings: ServerSettings) -> Mapping[str, _Job]:
             },
             "bc5cdr",
             settings=_labelled("relations") | _relation_settings(),
-            request_example={"task": "bc5cdr"},
             has_entities=True,
         ),
         "answers": _Job(

@@ -78,7 +78,7 @@ def tokenizer_info() -> Operation:
 
 def choices(settings: ServerSettings) -> Operation:
     """Returns the operation that scores given continuations."""
-    prompt, choice = text("a prompt"), text("a continuation", longest=MAX_CHOICE_LENGTH)
+    prompt, choice = text("a prompt"), text("a continuation", longest=MAX_CHOICE_LENGTH) | {"pattern": r"\S"}
     scored = schemas.answer(
         {
             "text": text("the choice"),
@@ -107,7 +107,8 @@ def choices(settings: ServerSettings) -> Operation:
                     f"different continuations, of at most {MAX_CHOICES_LENGTH} characters together",
                     least=1,
                     most=MAX_CHOICES,
-                ),
+                )
+                | {"uniqueItems": True},
             },
             {"model": MODEL_FIELD, "ends": flag("the text ends after the choice (default false)")},
         ),

@@ -18,13 +18,17 @@ from biogpt_onnx.server.openapi.document import openapi_document
 from biogpt_onnx.server.security.gate import OPEN_PATHS
 from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.settings import ServerSettings
+from biogpt_onnx.tasks import ClassificationTask
+from biogpt_onnx.tasks.registry import TASK_SPECS, own_spec
 from makers.asgi import Reply, ask
 
 validation = pytest.importorskip("openapi_spec_validator")
 jsonschema = pytest.importorskip("jsonschema")
 
 SETTINGS = ServerSettings(max_prompts=5, max_rows=3)
-DOCUMENT: dict[str, Any] = openapi_document(SETTINGS)
+TRIAL = own_spec(ClassificationTask("trial", "this is {label}.", ("a trial", "a review"), soft_prompt_size=None))
+OFFERED = {name: TASK_SPECS[name] for name in ("bc5cdr", "kd-dti", "ddi", "pubmedqa", "description")}
+DOCUMENT: dict[str, Any] = openapi_document(SETTINGS, OFFERED | {"trial": TRIAL})
 OPERATIONS = [
     (path, method, operation)
     for path, item in DOCUMENT["paths"].items()
@@ -36,20 +40,12 @@ WITH_ANSWERS = [
     for path, method, operation in OPERATIONS
     if "application/json" in operation["responses"].get("200", {}).get("content", {})
 ]
-TRIAL = """
-kind = "classification"
-name = "trial"
-sentence = "this study is {label}."
-labels = ["a trial", "a review"]
-"""
 
 
 @pytest.fixture(scope="module")
-def app(mini: biogpt_onnx.BioGPT, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
+def app(mini: biogpt_onnx.BioGPT) -> Iterator[ASGIApp]:
     """A server named biogpt, as in the examples, with a task of each kind."""
-    trial = tmp_path_factory.mktemp("tasks") / "trial.toml"
-    trial.write_text(TRIAL, encoding="utf-8")
-    service = make_service(mini, "biogpt", SETTINGS, offered_tasks(mini.manifest, [trial]))
+    service = make_service(mini, "biogpt", SETTINGS, offered_tasks(mini.manifest, [TRIAL]))
     yield create_app(service)
     service.close()
 
@@ -107,6 +103,22 @@ def test_what_may_be_refused_is_told(path: str, method: str, operation: dict[str
         if status != "200":
             assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
             assert ("Retry-After" in response["headers"]) == (status in {"429", "503"})
+
+
+def test_a_task_must_be_named_where_several_can_be_meant() -> None:
+    relations = request_schema(DOCUMENT["paths"]["/v1/tasks/relations"]["post"])
+    assert relations["required"] == ["documents", "task"]
+    assert relations["properties"]["task"]["enum"] == ["bc5cdr", "kd-dti", "ddi"]
+    answers = request_schema(DOCUMENT["paths"]["/v1/tasks/answers"]["post"])
+    assert answers["required"] == ["documents"]
+    assert answers["properties"]["task"]["enum"] == ["pubmedqa", None]
+    own: Any = openapi_document(SETTINGS, OFFERED, "ddi")
+    assert request_schema(own["paths"]["/v1/tasks/relations"]["post"])["required"] == ["documents"]
+
+
+def test_a_key_is_asked_for_where_one_is_needed() -> None:
+    assert DOCUMENT["security"] == []
+    assert openapi_document(SETTINGS, OFFERED, needs_key=True)["security"] == [{"key": []}]
 
 
 def test_streams_are_told_of() -> None:
@@ -186,5 +198,6 @@ def test_it_is_for_those_with_a_key(mini: biogpt_onnx.BioGPT, tmp_path: Path) ->
             check(refused.json, DOCUMENT["components"]["schemas"]["Error"])
             key = {"authorization": "Bearer a-key-that-is-long-enough"}
             assert asyncio.run(ask(guarded, "GET", path, headers=key)).status == 200
+        assert asyncio.run(ask(guarded, "GET", "/openapi.json", headers=key)).json["security"] == [{"key": []}]
     finally:
         service.close()

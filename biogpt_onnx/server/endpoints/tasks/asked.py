@@ -7,7 +7,7 @@ from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.fields import FieldRow, rows_of_fields
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.server.endpoints.models import check_model
-from biogpt_onnx.server.endpoints.tasks.jobs import JOBS, job_of
+from biogpt_onnx.server.endpoints.tasks.jobs import default_task, job_of, tasks_of_job
 from biogpt_onnx.server.endpoints.tasks.settings import Adjusted, adjusted, read_reading
 from biogpt_onnx.server.http.errors import ApiError, bad_field
 from biogpt_onnx.server.http.fields import Fields
@@ -61,14 +61,13 @@ def read_asked(job: str, fields: Fields, service: Service) -> Asked:
 
 def _spec(job: str, name: str | None, service: Service) -> TaskSpec:
     """Returns the task that a request names or, if it names none, the only one that it can mean."""
-    known = {each: spec for each, spec in service.tasks.items() if isinstance(spec.task, JOBS[job])}
+    known = tasks_of_job(job, service.tasks)
     if not known:
         raise ApiError(
             404, f"the model does no {job}: the address /v1/tasks lists what it does", code="task_not_offered"
         )
     if name is None:
-        recorded = service.model.manifest.task
-        name = recorded if recorded in known else next(iter(known)) if len(known) == 1 else None
+        name = default_task(known, service.model.manifest.task)
     if name is None:
         raise bad_field("task", f"is missing: give one of {', '.join(known)}")
     if name in known:

@@ -1,7 +1,7 @@
 """Beams in rows of their own find what beams in a tree find."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,21 @@ def test_a_few_of_the_likeliest_or_what_is_allowed_is_enough_without_other_rules
     assert brought(num_beams=(SELECTED + 1) // 2) == (False, False, True)
 
 
+def score_of(
+    tokens: Sequence[int],
+    prompt: Sequence[int],
+    answer: Callable[[list[int]], npt.NDArray[np.float32]],
+    allowed: Callable[[Sequence[int]], set[int]],
+) -> float:
+    """The log-probability of a text, each token of which must be allowed."""
+    score = 0.0
+    for number, token in enumerate(tokens):
+        assert token in allowed(tokens[:number])
+        logits = answer([*prompt, *tokens[:number]]).astype(np.float64)
+        score += float(logits[token] - np.log(np.sum(np.exp(logits))))
+    return score
+
+
 some_tokens = st.sets(st.integers(0, VOCAB - 1), min_size=1, max_size=3)
 
 
@@ -128,9 +143,12 @@ def test_beams_of_what_is_allowed_are_those_in_a_tree(sets: list[set[int]], step
         in_a_tree(FakeModel(answer, VOCAB), config, allowed=allowed),
     )
     if steps_of:
-        # Many texts are equally likely, and the last bit of a sum decides between them.
-        for mine, other in zip(ours, theirs, strict=True):
-            assert [state.score for state in mine] == pytest.approx([state.score for state in other], abs=1e-5)
+        # Many beginnings are equally likely: the last bit of a sum decides which go on, and so which texts are found.
+        for found in (ours, theirs):
+            for prompt, states in zip(PROMPTS, found, strict=True):
+                assert [state.score for state in states] == pytest.approx(
+                    [score_of(state.token_ids, prompt, answer, allowed) for state in states], abs=1e-4
+                )
     else:
         assert_same(ours, theirs)
     assert model.brought == 0
