@@ -12,6 +12,13 @@ _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n%s"
 )
+_MALFORMED = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+)
+_MALFORMED_BODY = (
+    b'{"error":{"message":"this is no HTTP request that can be read","type":"invalid_request_error","param":null,'
+    b'"code":"malformed_request"}}'
+)
 _BUSY_BODY = (
     b'{"error":{"message":"too many connections: try again later","type":"server_error","param":null,'
     b'"code":"too_many_connections"}}'
@@ -21,7 +28,8 @@ _BUSY_BODY = (
 def bounded_protocol(settings: ServerSettings) -> type[asyncio.Protocol]:
     """Returns the protocol of a server's connections.
 
-    A connection over which no request has come, with all its headers, within `receive_seconds` is closed.
+    A connection over which no request has come, with all its headers, within `receive_seconds` is closed, and so is one
+    over which a body still comes as long after its answer. What is no HTTP request is an error in OpenAI's form.
     """
 
     class BoundedProtocol(H11Protocol):
@@ -41,10 +49,24 @@ def bounded_protocol(settings: ServerSettings) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.conn.their_state is not h11.IDLE:
+            if self.conn.their_state is not h11.IDLE and not self._is_answered_early():
                 self._end_timer()
             elif self._timer is None and not self.transport.is_closing():
                 self._begin_timer()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._is_answered_early() and self._timer is None:
+                self._begin_timer()
+
+        def send_400_response(self, _msg: str) -> None:
+            # Behind an answer that has begun, another one can't follow.
+            if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+                self.transport.write(_MALFORMED % (len(_MALFORMED_BODY), _MALFORMED_BODY))
+            self.transport.close()
+
+        def _is_answered_early(self) -> bool:
+            return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
 
         def _begin_timer(self) -> None:
             self._timer = self.loop.call_later(settings.receive_seconds, self.transport.close)

@@ -73,7 +73,17 @@ class Gate:
                 "the server is not called by this name: start it with --allow-host NAME to allow one",
                 code="host_not_allowed",
             )
-        if self._keys is None or path in self._open_paths or self._keys.accepts(headers.get("authorization")):
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # A proxy before the server may end the body elsewhere, and what follows would be a request of somebody's.
+            return ApiError(
+                400,
+                "the request has both a Content-Length and a Transfer-Encoding: send one of them",
+                code="malformed_request",
+                headers={"Connection": "close"},
+            )
+        given = headers.getlist("authorization")
+        # Of several, it can't be told which one a proxy before the server has checked.
+        if self._keys is None or path in self._open_paths or (len(given) == 1 and self._keys.accepts(given[0])):
             return None
         return ApiError(
             401,
