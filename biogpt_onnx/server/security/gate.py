@@ -19,6 +19,8 @@ OPEN_PATHS = frozenset({"/health", "/ready"})
 """Paths that need no key, beside those of the page, whose files hold nothing of anybody."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Of any other word that a client may send for a method, there would be a metric each.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _SECURITY_HEADERS: Mapping[str, str] = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
@@ -44,7 +46,8 @@ class Gate:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        outcome = Outcome(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex, scope["method"])
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        outcome = Outcome(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex, method)
         scope.setdefault("state", {})["outcome"] = outcome
 
         async def send_noted(message: Message) -> None:

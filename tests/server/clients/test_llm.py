@@ -34,9 +34,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("how", [[], ["--no-stream"]], ids=["streamed", "whole"])
-def test_a_prompt_is_continued(
-    server: Process, mini: biogpt_onnx.BioGPT, tmp_path: Path, how: list[str]
-) -> None:
+def test_a_prompt_is_continued(server: Process, mini: biogpt_onnx.BioGPT, tmp_path: Path, how: list[str]) -> None:
     (tmp_path / "extra-openai-models.yaml").write_text(MODELS.format(url=server.url), encoding="utf-8")
     settings = ["-o", "temperature", "0", "-o", "max_tokens", "12", "-o", "logprobs", "2"]
     found = run(tmp_path, "prompt", "-m", "biogpt", PROMPT, *settings, *how)
