@@ -14,13 +14,13 @@ from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import Reply, ask
 
-FIRST_TOKEN = ".001 .005 .01 .02 .04 .06 .08 .1 .25 .5 .75 1 2.5 5 7.5 10 20 40 80"
-BETWEEN_TOKENS = ".0025 .005 .01 .025 .05 .075 .1 .15 .2 .3 .4 .5 .75 1 2.5 5"
+TO_FIRST = ".001 .005 .01 .02 .04 .06 .08 .1 .25 .5 .75 1 2.5 5 7.5 10 20 40 80"
+BETWEEN = ".0025 .005 .01 .025 .05 .075 .1 .15 .2 .3 .4 .5 .75 1 2.5 5"
 REQUEST = ".3 .5 .8 1 1.5 2 2.5 5 10 15 20 30 40 50 60 120 240 480"
 TOKENS = "1 2 5 10 20 50 100 200 500 1000"
 HISTOGRAMS = {
-    "time_to_first_token_seconds": FIRST_TOKEN,
-    "inter_token_latency_seconds": BETWEEN_TOKENS,
+    "time_to_first_token_seconds": TO_FIRST,
+    "inter_token_latency_seconds": BETWEEN,
     "e2e_request_latency_seconds": REQUEST,
     "request_queue_time_seconds": REQUEST,
     "request_prefill_time_seconds": REQUEST,
@@ -31,7 +31,7 @@ HISTOGRAMS = {
 }
 GAUGES = ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc")
 COUNTERS = ("prompt_tokens", "generation_tokens", "request_success", "requests_rejected", "http_requests")
-SECRET = "zzsecretzz"
+MADE_UP = "zzsecretzz"
 
 
 @pytest.fixture
@@ -124,16 +124,16 @@ def test_they_count_what_was_refused(app: ASGIApp) -> None:
 @pytest.mark.parametrize(
     "send",
     [
-        lambda app: complete(app, prompt=SECRET),
-        lambda app: complete(app, prompt="Aspirin", stop=SECRET, model=SECRET),
-        lambda app: complete(app, prompt="Aspirin", **{SECRET: 1}),
-        lambda app: asyncio.run(ask(app, "GET", f"/{SECRET}?{SECRET}")),
-        lambda app: asyncio.run(ask(app, "GET", f"/v1/models/{SECRET}")),
-        lambda app: asyncio.run(ask(app, SECRET, "/health")),
-        lambda app: asyncio.run(ask(app, "GET", "/health", headers={"x-request-id": SECRET, "user-agent": SECRET})),
-        lambda app: asyncio.run(ask(app, "GET", "/health", headers={"host": SECRET})),
+        lambda app: complete(app, prompt=MADE_UP),
+        lambda app: complete(app, prompt="Aspirin", stop=MADE_UP, model=MADE_UP),
+        lambda app: complete(app, prompt="Aspirin", **{MADE_UP: 1}),
+        lambda app: asyncio.run(ask(app, "GET", f"/{MADE_UP}?{MADE_UP}")),
+        lambda app: asyncio.run(ask(app, "GET", f"/v1/models/{MADE_UP}")),
+        lambda app: asyncio.run(ask(app, MADE_UP, "/health")),
+        lambda app: asyncio.run(ask(app, "GET", "/health", headers={"x-request-id": MADE_UP, "user-agent": MADE_UP})),
+        lambda app: asyncio.run(ask(app, "GET", "/health", headers={"host": MADE_UP})),
     ],
 )
 def test_nothing_that_a_client_made_up_is_in_them(app: ASGIApp, send: Callable[[ASGIApp], Reply]) -> None:
     assert send(app).status < 500
-    assert SECRET not in asyncio.run(ask(app, "GET", "/metrics")).body.decode()
+    assert MADE_UP not in asyncio.run(ask(app, "GET", "/metrics")).body.decode()
