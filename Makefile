@@ -97,7 +97,7 @@ test-browser: .venv-browser/installed
 test-clients: export HF_HUB_OFFLINE = 1
 test-clients: export HF_DATASETS_OFFLINE = 1
 test-clients: .venv-clients/installed
-	.venv-clients/bin/python -m pytest tests/server/clients
+	.venv-clients/$(PYTEST) tests/server/clients
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results

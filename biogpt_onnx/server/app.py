@@ -90,9 +90,11 @@ def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None 
     routes: list[BaseRoute] = [
         Route(path, _Noting(path, Endpoint(service, handler)), methods=[method]) for method, path, handler in handlers
     ]
-    app: ASGIApp = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+    # A redirection would name the address as this server knows it, which is not how clients of a proxy reach it.
+    inner.router.redirect_slashes = False
     hosts = HostNames(service.settings.allowed_hosts, bound)
-    app = Gate(app, service, keys, hosts, OPEN_PATHS.union(pages))
+    app: ASGIApp = Gate(inner, service, keys, hosts, OPEN_PATHS.union(pages))
     if service.settings.allowed_origins:
         app = CORSMiddleware(
             app,
@@ -124,5 +126,5 @@ async def _no_such_path(_request: Request, error: Exception) -> Response:
     else:
         api_error = ApiError(404, "there is no such address: /openapi.json lists them", code="not_found")
     content = error_content(api_error)
-    headers = dict(getattr(error, "headers", None) or {})
+    headers = {"Cache-Control": "no-store"} | dict(getattr(error, "headers", None) or {})
     return Response(content.body, status, headers, content.content_type)

@@ -14,7 +14,7 @@ class Outcome:
 
     Attributes:
         request_id: id of the request.
-        method: HTTP method.
+        method: HTTP method; "other" if it is none that is known.
         handler: pattern of the path that answered; "none" if there is no such path.
         status: HTTP status of the answer; 0 before it begins.
         has_left: True if the client left before the answer's end.

@@ -19,6 +19,8 @@ OPEN_PATHS = frozenset({"/health", "/ready"})
 """Paths that need no key, beside those of the page, whose files hold nothing of anybody."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Of any other word that a client may send for a method, there would be a metric each.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _SECURITY_HEADERS: Mapping[str, str] = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
@@ -44,7 +46,8 @@ class Gate:
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        outcome = Outcome(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex, scope["method"])
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        outcome = Outcome(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex, method)
         scope.setdefault("state", {})["outcome"] = outcome
 
         async def send_noted(message: Message) -> None:
@@ -67,16 +70,19 @@ class Gate:
             log_request(outcome)
 
     def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
-        most = self._service.settings.max_header_bytes
-        if _header_bytes(scope) > most:
-            return ApiError(431, f"the request's line and headers have more than {most:,} bytes", code="large_headers")
+        malformed = _malformed(scope, headers, self._service.settings.max_header_bytes)
+        if malformed is not None:
+            return malformed
         if not self._hosts.accepts(headers.get("host")):
             return ApiError(
                 400,
                 "the server is not called by this name: start it with --allow-host NAME to allow one",
                 code="host_not_allowed",
             )
-        if self._keys is None or scope["path"] in self._open_paths or self._keys.accepts(headers.get("authorization")):
+        given = headers.getlist("authorization")
+        # Of several, it can't be told which one a proxy before the server has checked.
+        is_known = self._keys is None or (len(given) == 1 and self._keys.accepts(given[0]))
+        if is_known or scope["path"] in self._open_paths:
             return None
         return ApiError(
             401,
@@ -84,6 +90,22 @@ class Gate:
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
+
+
+def _malformed(scope: Scope, headers: Headers, most_bytes: int) -> ApiError | None:
+    if _header_bytes(scope) > most_bytes:
+        return ApiError(
+            431, f"the request's line and headers have more than {most_bytes:,} bytes", code="large_headers"
+        )
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # A proxy before the server may end the body elsewhere, and what follows would be a request of somebody's.
+        return ApiError(
+            400,
+            "the request has both a Content-Length and a Transfer-Encoding: send one of them",
+            code="malformed_request",
+            headers={"Connection": "close"},
+        )
+    return None
 
 
 def _header_bytes(scope: Scope) -> int:

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,18 @@ Samples = list[dict[str, Any]]
 
 
 def evaluate(
-    server: Process, folder: Path, settings: Mapping[str, object], *tasks: str
+    server: Process, folder: Path, settings: dict[str, object], *tasks: str
 ) -> tuple[dict[str, Samples], dict[str, Any]]:
     """Runs lm-eval's command as people do.
 
     Returns:
         The samples of each task in the order of its documents, and the results.
     """
-    arguments = {"model": "mini", "base_url": f"{server.url}/v1/completions", "max_length": 1024} | settings
+    arguments: dict[str, object] = {
+        "model": "mini",
+        "base_url": f"{server.url}/v1/completions",
+        "max_length": 1024,
+    } | settings
     batch_size = arguments.pop("batch_size", 1)
     command = [
         *(sys.executable, "-m", "lm_eval", "--model", "local-completions"),

@@ -67,7 +67,7 @@ def test_completions_are_those_of_the_library(  # noqa: PLR0913, PLR0917 -- what
     prompts: list[Any],
     stream: bool,  # noqa: FBT001
 ) -> None:
-    answer = client.completions.create(prompt=prompts, stream=stream, **GREEDY | asked)
+    answer = client.completions.create(prompt=prompts, stream=stream, **{**GREEDY, **asked})
     texts = ["" for _ in prompts]
     for chunk in answer if stream else [answer]:
         assert (chunk.model, chunk.object) == ("mini", "text_completion")

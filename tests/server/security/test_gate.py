@@ -1,0 +1,224 @@
+"""The gate: who is let in, by which name and path, and what every answer carries."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.types import ASGIApp
+
+from biogpt_onnx.server.app import create_app
+from biogpt_onnx.server.security.keys import ApiKeys
+from biogpt_onnx.server.service import Service
+from biogpt_onnx.server.settings import ServerSettings
+from makers.asgi import Reply, ask
+from makers.serving import Process
+
+KEY = "a-key-of-the-tests-0123"
+BEARER = {"authorization": f"Bearer {KEY}"}
+ORIGIN = "https://intranet.example"
+PREFLIGHT = {
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,content-type",
+}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> ApiKeys:
+    path = tmp_path / "keys"
+    path.touch(mode=0o600)
+    path.write_text(KEY)
+    return ApiKeys(path)
+
+
+@pytest.fixture
+def locked(service: Service, keys: ApiKeys) -> ASGIApp:
+    """An application that asks for a key."""
+    return create_app(service, keys)
+
+
+def get(app: ASGIApp, path: str, **headers: str) -> Reply:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return asyncio.run(ask(app, "GET", path, headers=sent))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//health",
+        "/health/",
+        "/HEALTH",
+        "/health/../v1/models",
+        "/health/..%2fv1/models",
+        "/ready/../metrics",
+        "/./health",
+        "/health;x",
+        "/health\\..\\metrics",
+        "/health\x00",
+        "/v1/models/../../health",
+        "http://localhost/health",
+        "",
+        "*",
+        "/page.js/../v1/models",
+        "/openapi.json",
+        "/docs",
+    ],
+)
+def test_no_way_of_writing_a_path_gets_past_the_key(locked: ASGIApp, path: str) -> None:
+    reply = get(locked, path)
+    assert (reply.status, reply.json["error"]["type"]) == (401, "authentication_error")
+    assert get(locked, path, **BEARER).status in {200, 404}
+
+
+def test_a_percent_encoded_path_is_the_path_that_it_means(serve_locked: Process) -> None:
+    for path, status in {
+        "/%68ealth": 200,
+        "/health%2f": 401,
+        "/health/..%2fv1/models": 401,
+        "/%2e%2e/health": 401,
+        "/health%00": 401,
+        "/v1%2fmodels": 401,
+        "/health%3fx": 401,
+        "/%ff%fe": 401,
+        "/health?/v1/models": 200,
+    }.items():
+        assert serve_locked.ask("GET", path)[0] == status, path
+    for path, status in {"/v1/models": 200, "/v1/%6dodels": 200, "/health/..%2fv1/models": 404}.items():
+        assert serve_locked.ask("GET", path, Authorization=BEARER["authorization"])[0] == status, path
+
+
+@pytest.fixture
+def serve_locked(serve: Callable[..., Process], tmp_path: Path, keys: ApiKeys) -> Process:  # noqa: ARG001 -- its file
+    return serve("--api-key-file", str(tmp_path / "keys"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        KEY,
+        f"Basic {KEY}",
+        f"Bearer {KEY}x",
+        f"Bearer {KEY[:-1]}",
+        f"Bearer {KEY} {KEY}",
+        f"Bearer {KEY}, Bearer {KEY}",
+        "Bearer \xff\xfe",
+    ],
+)
+def test_what_is_not_exactly_the_key_is_refused(locked: ASGIApp, given: str | None) -> None:
+    reply = get(locked, "/v1/models", **({} if given is None else {"authorization": given}))
+    assert (reply.status, reply.json["error"]["code"]) == (401, "invalid_api_key")
+    assert reply.headers["www-authenticate"] == "Bearer"
+
+
+def test_two_keys_are_none(serve_locked: Process) -> None:
+    for second in ("Bearer wrong-key-0123456789", BEARER["authorization"]):
+        connection = serve_locked.connect()
+        connection.putrequest("GET", "/v1/models")
+        connection.putheader("Authorization", BEARER["authorization"])
+        connection.putheader("Authorization", second)
+        connection.endheaders()
+        assert connection.getresponse().status == 401
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/metrics", "/none", "/openapi.json", "/"])
+@pytest.mark.parametrize("headers", [{}, BEARER, {"host": "evil.example"}])
+def test_every_answer_has_its_id_and_the_headers_of_safety(locked: ASGIApp, path: str, headers: dict[str, str]) -> None:
+    reply = get(locked, path, **headers)
+    assert len(reply.headers["x-request-id"]) == 32
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["referrer-policy"] == "no-referrer"
+    assert "server" not in reply.headers
+    assert "access-control-allow-origin" not in reply.headers
+    if path != "/" or reply.status != 200:
+        assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("given", ["a", "0", "id-1", "A.b_c-9", "x" * 64])
+def test_a_request_keeps_the_id_that_it_brings(app: ASGIApp, given: str) -> None:
+    assert get(app, "/health", x_request_id=given).headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", " ", "x" * 65, "a b", "a\tb", "a\r\nSet-Cookie: b", "a;b", "<script>", "../../etc", "ä", "\x00", 'a"b', "a\n"],
+)
+def test_an_id_that_could_do_harm_is_replaced(app: ASGIApp, given: str) -> None:
+    found = get(app, "/health", x_request_id=given).headers["x-request-id"]
+    assert len(found) == 32
+    assert found.isalnum()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/none", 404, "not_found"),
+        ("POST", "/v1", 404, "not_found"),
+        ("GET", "/v1/completions", 405, "method_not_allowed"),
+        ("DELETE", "/v1/models/mini", 405, "method_not_allowed"),
+        ("PUT", "/health", 405, "method_not_allowed"),
+        ("TRACE", "/health", 405, "method_not_allowed"),
+        ("HEAD", "/v1/completions", 405, "method_not_allowed"),
+        ("BREW", "/tokenize", 405, "method_not_allowed"),
+        ("OPTIONS", "/v1/completions", 405, "method_not_allowed"),
+    ],
+)
+def test_wrong_addresses_and_methods_are_errors_of_openais_form(
+    app: ASGIApp, method: str, path: str, status: int, code: str
+) -> None:
+    reply = asyncio.run(ask(app, method, path))
+    assert reply.status == status
+    error = reply.json["error"]
+    assert (error["code"], error["type"], error["param"]) == (code, "invalid_request_error", None)
+    assert "/openapi.json" in error["message"]
+    assert reply.headers["content-type"] == "application/json"
+    if status == 405:
+        assert set(reply.headers["allow"].split(", ")) <= {"GET", "HEAD", "POST"}
+
+
+@pytest.fixture
+def open_to_a_page(service: Service, keys: ApiKeys) -> ASGIApp:
+    """An application that a page of another origin may call."""
+    settings = ServerSettings(max_rows=4, max_waiting=8, max_prompts=8, allowed_origins=(ORIGIN,))
+    return create_app(Service(service.model, "mini", settings, service.tasks, service.metrics), keys)
+
+
+def test_a_page_of_an_allowed_origin_may_ask_before_it_sends_its_key(open_to_a_page: ASGIApp) -> None:
+    reply = asyncio.run(ask(open_to_a_page, "OPTIONS", "/v1/completions", headers=PREFLIGHT | {"origin": ORIGIN}))
+    assert reply.status == 200
+    assert reply.headers["access-control-allow-origin"] == ORIGIN
+    assert "POST" in reply.headers["access-control-allow-methods"]
+    assert "authorization" in reply.headers["access-control-allow-headers"].lower()
+    assert "access-control-allow-credentials" not in reply.headers
+
+
+@pytest.mark.parametrize(("headers", "status"), [(BEARER, 200), ({}, 401), (BEARER | {"host": "evil.example"}, 400)])
+def test_a_page_of_an_allowed_origin_may_read_answers_and_errors(
+    open_to_a_page: ASGIApp, headers: dict[str, str], status: int
+) -> None:
+    reply = get(open_to_a_page, "/v1/models", origin=ORIGIN, **headers)
+    assert reply.status == status
+    assert reply.headers["access-control-allow-origin"] == ORIGIN
+    assert "X-Request-Id" in reply.headers["access-control-expose-headers"]
+    assert "Origin" in reply.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://intranet.example"]
+)
+def test_pages_of_other_origins_may_not(open_to_a_page: ASGIApp, origin: str) -> None:
+    refused = asyncio.run(ask(open_to_a_page, "OPTIONS", "/v1/completions", headers=PREFLIGHT | {"origin": origin}))
+    assert refused.status == 400
+    assert "access-control-allow-origin" not in refused.headers
+    assert "access-control-allow-origin" not in get(open_to_a_page, "/v1/models", origin=origin, **BEARER).headers
+
+
+def test_no_page_of_elsewhere_may_call_unless_named(app: ASGIApp) -> None:
+    asked = asyncio.run(ask(app, "OPTIONS", "/v1/completions", headers=PREFLIGHT | {"origin": ORIGIN}))
+    assert asked.status == 405
+    assert "access-control-allow-origin" not in asked.headers
+    assert "access-control-allow-origin" not in get(app, "/v1/models", origin=ORIGIN).headers
