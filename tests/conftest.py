@@ -17,9 +17,10 @@ MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 # What is true of all examples is tried with the same ones each time, so that a change is what makes a test fail.
-# HYPOTHESIS=random looks for others.
-hypothesis.settings.register_profile("same", derandomize=True)
-hypothesis.settings.register_profile("random")
+# HYPOTHESIS=random looks for others. No time is asserted.
+_RANDOM = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("random", _RANDOM)
+hypothesis.settings.register_profile("same", _RANDOM, derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
 

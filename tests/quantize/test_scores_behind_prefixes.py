@@ -12,7 +12,7 @@ from biogpt_onnx.quantize import quantize_bundle
 
 # Around the 128 tokens that attention takes at a time, and so short that a single token is left to read.
 LENGTHS = (1, 2, 5, 125, 126, 127, 128, 129, 255)
-TREES = {
+TREES: dict[str, list[tuple[int, ...]]] = {
     "nothing to read": [(5,), (9,)],
     "one token to read": [(5, 6), (5, 7)],
     "two": [(5, 6), (7, 8)],
