@@ -1,4 +1,4 @@
-"""The client of servers that speak OpenAI's /v1/completions, a process of its own: `python -m benchmarks.server.client`.
+"""The client of servers that speak OpenAI's /v1/completions, in a process of its own.
 
 It shares the server's cores, as a client on the same machine does, so it is kept light, and says what it took.
 """
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.server.http_exchange import Exchange
-from benchmarks.server.load import Ask, RequestError, Tick, run_beside_reading, run_load
+from benchmarks.server.load import Ask, RequestError, Tick, run_all, run_beside_reading, run_load
 from benchmarks.server.workload import Request
 from benchmarks.serving import Handlers, serve
 
@@ -56,13 +56,16 @@ def _load() -> tuple[Mapping[str, object], Handlers]:
     def load(port: int, fields: Mapping[str, object], load: dict[str, Any]) -> Mapping[str, object]:
         return asyncio.run(run_load(completions(port, fields), load))
 
+    def all_of(port: int, fields: Mapping[str, object], **settings: Any) -> Mapping[str, object]:  # noqa: ANN401 -- of run_all
+        return asyncio.run(run_all(completions(port, fields), **settings))
+
     def beside_reading(port: int, fields: Mapping[str, object], **settings: int) -> Mapping[str, object]:
         return asyncio.run(run_beside_reading(completions(port, fields), **settings))
 
     def model(port: int) -> Mapping[str, object]:
         return {"model": asyncio.run(_first_model(port))}
 
-    return {}, {"load": load, "beside_reading": beside_reading, "model": model}
+    return {}, {"load": load, "all_of": all_of, "beside_reading": beside_reading, "model": model}
 
 
 async def _first_model(port: int) -> str:

@@ -152,6 +152,26 @@ async def run_load(ask: Ask, load: dict[str, Any]) -> dict[str, Any]:
     return await Loading(Load(**load), ask).run()
 
 
+async def run_all(ask: Ask, kind: str, count: int, clients: int) -> dict[str, Any]:
+    """Sends the first requests of a kind, by so many clients, and returns the `seconds` until all are answered.
+
+    Raises:
+        RequestError: one was not answered as it should be.
+    """
+    some = itertools.islice(requests(KINDS[kind]), count)
+    began = time.perf_counter()
+
+    async def client() -> None:
+        for request in some:
+            if await ask(request, lambda _count: None) != request.new_tokens:
+                raise RequestError("other number of tokens")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(client())
+    return {"seconds": time.perf_counter() - began}
+
+
 async def run_beside_reading(ask: Ask, writers: int, rounds: int, tokens_before: int) -> dict[str, Any]:
     """Takes the times between a text's tokens, while nobody's and while somebody's long prompt is read.
 
@@ -197,8 +217,6 @@ async def _beside_reading(ask: Ask, writers: int, number: int, tokens_before: in
         begin = time.perf_counter()
         await ask(long_prompt(number), lambda _count: None)
         end = time.perf_counter()
-        # What comes behind is as ordinary as what came before.
-        await asyncio.sleep(0)
     finally:
         await _give_up(writing)
     return _gaps(moments, begin, end)

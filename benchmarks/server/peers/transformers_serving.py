@@ -36,7 +36,8 @@ class TransformersBatching:
     def __init__(self, model: Any, rows: int) -> None:  # noqa: ANN401 -- of a library that is imported late
         from transformers import ContinuousBatchingConfig, GenerationConfig
 
-        settings = GenerationConfig(do_sample=False, eos_token_id=_NO_TOKEN, pad_token_id=PAD_ID)
+        generation: Any = GenerationConfig
+        settings = generation(do_sample=False, eos_token_id=_NO_TOKEN, pad_token_id=PAD_ID)
         batching = ContinuousBatchingConfig(
             page_size=_PAGE_TOKENS,
             # By default it takes nearly all memory that is free, and fills it before it starts.

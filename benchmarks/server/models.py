@@ -1,0 +1,71 @@
+"""Models that the servers load, all of the same weights: made once and kept."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compare.models import BIOGPT, made_once, open_models
+from benchmarks.full_size import PRESET
+from benchmarks.processes import CHECKOUT, checkout_environment
+
+RECIPE = "int8"
+
+_LAST_WORDS = 300
+
+
+class Models:
+    """Models in one folder.
+
+    Args:
+        folder: where they lie.
+        bundle: our bundle in 8 bits, if there is one; otherwise it is made, too.
+    """
+
+    def __init__(self, folder: Path, bundle: Path | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._bundle = folder, bundle
+        self._made = open_models(folder, CHECKOUT / "checkpoints" / "mini", PRESET)
+
+    def checkpoint(self) -> Path:
+        """Returns the Hugging Face folder in float32."""
+        return self._made.checkpoint(BIOGPT)
+
+    def bundle(self) -> Path:
+        """Returns our bundle in 8 bits."""
+        return self._bundle or self._made.bundle(BIOGPT, RECIPE)
+
+    def llama(self, python: str) -> Path:
+        """Returns the file of llama-server, which the python of its environment makes.
+
+        Raises:
+            RuntimeError: it cannot be made.
+        """
+        from benchmarks.server.peers.llama_server import FILE_NAME
+
+        module = "benchmarks.server.peers.llama_server"
+        target = self._folder / "server-llama-q8_0"
+        command = [python, "-m", module, str(self.checkpoint())]
+        return made_once(target, lambda path: _run([*command, str(path)])) / FILE_NAME
+
+    def openvino(self, python: str) -> Path:
+        """Returns the folder of OpenVINO, which the python of optimum-intel's environment makes.
+
+        Raises:
+            RuntimeError: it cannot be made.
+        """
+        module = "benchmarks.compare.peers.openvino_peer"
+        target = self._folder / "server-openvino-int8"
+        command = [python, "-m", module, "prepare", str(self.checkpoint())]
+        return made_once(target, lambda path: _run([*command, str(path), "--variant", "int8"]))
+
+
+def _run(command: list[str]) -> None:
+    from os import environ
+
+    variables: dict[str, Any] = {**environ, **checkout_environment()}
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False, env=variables
+    )
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise RuntimeError((lines or ["no reason given"])[-1][:_LAST_WORDS])
