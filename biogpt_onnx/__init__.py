@@ -11,6 +11,7 @@ from biogpt_onnx._version import __version__
 from biogpt_onnx.runtime.asynchronous import AsyncBatchStream, AsyncTextStream
 from biogpt_onnx.runtime.classification.results import EntitySpan, TextClassification, TokenTag, TokenTags
 from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
+from biogpt_onnx.runtime.concurrency.pass_report import PassReport
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.constraints import TokenTrie
@@ -35,12 +36,13 @@ from biogpt_onnx.runtime.results import (
     Generation,
     Hypothesis,
     Score,
+    TextPiece,
     Timings,
     TokenLogprob,
     TopToken,
     Usage,
 )
-from biogpt_onnx.runtime.stream import BatchStream, TextStream
+from biogpt_onnx.runtime.stream import BatchStream, PieceStream, TextStream
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer, TokenSpan
 
 __all__ = [
@@ -64,12 +66,15 @@ __all__ = [
     "GenerationConfig",
     "Hypothesis",
     "ModelClosedError",
+    "PassReport",
+    "PieceStream",
     "Prefix",
     "PromptError",
     "ProviderError",
     "Score",
     "Settings",
     "TextClassification",
+    "TextPiece",
     "TextStream",
     "Timings",
     "TokenLogprob",

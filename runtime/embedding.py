@@ -44,8 +44,10 @@ def pooled(reader: HiddenStateReader, ids: Sequence[int], pooling: Pooling, *, n
         normalize: True to divide the vector by its Euclidean norm.
     """
     first = len(ids) - 1 if pooling == "last" else 0
-    # In double precision, so that the mean of a long text loses nothing.
-    total = np.sum([part.sum(axis=0, dtype=np.float64) for part in reader.hidden_states(ids, first)], axis=0)
+    states = np.concatenate(list(reader.hidden_states(ids, first)))
+    # In double precision, so that the mean of a long text loses nothing; and all at once, so that it does not depend on
+    # the chunks in which the text was read.
+    total = states.sum(axis=0, dtype=np.float64)
     vector = total / (len(ids) - first)
     if normalize:
         norm = np.linalg.norm(vector)

@@ -21,15 +21,17 @@ from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
 from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.bulk.answering import Work, one_by_one
 from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
-from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel, iterable_of
+from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel, iterable_of, named
 from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
 from biogpt_onnx.runtime.bundle.classification_head import HeadKind
 from biogpt_onnx.runtime.classification.entities import AggregationStrategy, check_strategy
 from biogpt_onnx.runtime.classification.heads import classify, label_logits, tag
 from biogpt_onnx.runtime.classification.results import TextClassification, TokenTags
+from biogpt_onnx.runtime.concurrency.pass_report import OnPass
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import MODEL, GenerationConfig, check_logprobs
 from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.plain_values import Array
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
@@ -43,6 +45,7 @@ from biogpt_onnx.runtime.generation_defaults import config_with_defaults, defaul
 from biogpt_onnx.runtime.prompt_checks import (
     TRUNCATE,
     Truncation,
+    as_ids,
     as_prompt,
     as_text,
     check_choices,
@@ -51,19 +54,20 @@ from biogpt_onnx.runtime.prompt_checks import (
     check_truncation,
     fit,
     fit_text,
+    is_row,
 )
 from biogpt_onnx.runtime.request_building import (
     Allowed,
     allowed_rules,
     build_generation,
     build_request,
-    continuation_text,
     room_for_new_tokens,
     seeds,
 )
 from biogpt_onnx.runtime.results import Choices, Generation, Score
-from biogpt_onnx.runtime.stream import BatchStream, StreamedRow, TextStream
-from biogpt_onnx.runtime.token_logprobs import score_text
+from biogpt_onnx.runtime.stream import BatchStream, PieceStream, TextStream
+from biogpt_onnx.runtime.streamed_sequences import streamed_prompt
+from biogpt_onnx.runtime.token_logprobs import decoded_spans, score_tokens, text_spans
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.spans import TokenSpan
 
@@ -164,7 +168,7 @@ class BioGPT:
         self._is_closed = True
         self._opened.close()
 
-    def concurrent(self, max_rows: int = 8) -> ConcurrentBioGPT:
+    def concurrent(self, max_rows: int = 8, on_pass: OnPass | None = None) -> ConcurrentBioGPT:
         """Returns a model that does the same for callers in many threads, who share its passes.
 
         Sequences of all callers are continued in one batch, which they join and leave, so that together they take far
@@ -174,10 +178,13 @@ class BioGPT:
         Args:
             max_rows: most sequences that are continued at a time; further ones wait. Their key-value caches have room
                 for all positions of the model, and take memory as they are filled.
+            on_pass: function that is called with a `PassReport` after each pass of the model, in the thread that
+                computes them all, which waits for it meanwhile. If it raises an exception, no request ends: the
+                exception is handed to `threading.excepthook`, which prints it, and later passes are not reported.
 
         Raises:
-            ConfigError: `max_rows` is no whole number of 1 or more, the device is no CPU, or the bundle has a
-                classification head.
+            ConfigError: `max_rows` is no whole number of 1 or more, `on_pass` is no function, the device is no CPU, or
+                the bundle has a classification head.
         """
         # The class is one of this one's.
         from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT  # noqa: PLC0415 -- see above
@@ -185,7 +192,9 @@ class BioGPT:
         checks.whole_number(1)("max_rows", max_rows)
         if self.device != "cpu":
             raise ConfigError(f"passes are shared on the CPU only so far, the device is {self.device}: load with cpu")
-        return ConcurrentBioGPT(self, max_rows)
+        if on_pass is not None and not callable(on_pass):
+            raise ConfigError(f"on_pass is of type {type(on_pass).__name__}: give a function that takes a PassReport")
+        return ConcurrentBioGPT(self, max_rows, on_pass)
 
     @property
     def device(self) -> str:
@@ -434,6 +443,44 @@ class BioGPT:
             For one prompt the pieces of its text, for several pairs of a prompt's index and a piece of its text.
         """
         return self._streamed(prompt, self._configure(config, settings), prefix, allowed, cancel)
+
+    def stream_pieces(
+        self,
+        prompts: Iterable[Prompt | TokenIds],
+        config: GenerationConfig | None = None,
+        *,
+        prefix: Prefix[Any] | None = None,
+        allowed: Allowed = None,
+        cancel: threading.Event | None = None,
+        **settings: Unpack[Settings],
+    ) -> PieceStream:
+        """Continues prompts, and yields the new text of every sequence with its tokens, for programs that pass it on.
+
+        Settings and errors are those of `generate`; errors are raised at the call, not at the first piece. With
+        `num_return_sequences` each sequence has pieces of its own: beams best first, samples as they are drawn. With
+        `logprobs` a piece holds the tokens whose characters have become certain, as its text does.
+
+        Args:
+            prompts: texts, prefixes and rows of token ids, which may stand side by side; a row is continued as it is,
+                and should start with `</s>` (2).
+            config: settings of the generation; by default the bundle's own.
+            prefix: a prefix that was read before, which prompts may begin with.
+            allowed: constraint on the new text, see `generate`.
+            cancel: event that ends the generation when it is set.
+            **settings: fields of the configuration to replace.
+
+        Returns:
+            The pieces: one for each sequence after each pass of the model that gave it a token, its text empty where no
+            more of it is certain. Closing the stream ends the generation.
+        """
+        config = self._configure(config, settings)
+
+        def encode(prompt: object) -> _Encoded:
+            if isinstance(prompt, str | Prefix):
+                return self._encode_prompt(prompt, config, prefix)
+            return check_ids(as_ids(prompt), self.tokenizer.vocab_size), prefix
+
+        return self._pieces(iterable_of("prompts", prompts), encode, config, prefix, allowed, cancel)
 
     @overload
     def astream(  # type: ignore[overload-overlap]  # a string is a sequence of strings, but here one prompt
@@ -756,11 +803,108 @@ class BioGPT:
             return read, ids
 
         def scored(ready: tuple[str, tuple[int, ...]]) -> Score:
-            return self._in_turn(lambda: score_text(backend, self.tokenizer, before, *ready, config))
+            read, ids = ready
+            spans, count = partial(text_spans, self.tokenizer, read, config), config.logprobs or 0
+            return self._in_turn(lambda: score_tokens(backend, self.tokenizer, before, ids, spans, count))
 
         call = BulkCall[Score]("texts", text, (str,), on_error=on_error, progress=progress, cancel=cancel)
         found = call.results(one_by_one(targets, scored))
         return found[0] if call.is_single else found
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Sequence[WholeNumber],
+        *,
+        logprobs: int | None = 0,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Score: ...
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Iterable[TokenIds],
+        *,
+        logprobs: int | None = 0,
+        on_error: Literal["raise"] = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Score]: ...
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Iterable[TokenIds],
+        *,
+        logprobs: int | None = 0,
+        on_error: OnError,
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> list[Score | BioGptError]: ...
+
+    @overload
+    def score_ids(
+        self,
+        token_ids: Array,
+        *,
+        logprobs: int | None = 0,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any: ...
+
+    def score_ids(
+        self,
+        token_ids: TokenIds | TokenRows | Iterable[TokenIds],
+        *,
+        logprobs: int | None = 0,
+        on_error: OnError = "raise",
+        progress: Progress = False,
+        cancel: threading.Event | None = None,
+    ) -> Any:
+        """Scores a row of token ids, or each of any number, by the log-probability of each id given those before it.
+
+        The first id of a row, which should be that of `</s>` (2), is read and not scored.
+
+        Args:
+            token_ids: a row of ids, or an iterable of rows of any lengths.
+            logprobs: number of most probable tokens that the result holds for the place of each token, whose `span` is
+                that in `tokenizer.decode(row)`; see `Score.logprobs`. 0 or None for none.
+            on_error: "raise" to raise the error of a row without a score, "return" to return it in the score's place.
+            progress: True to show the progress on a terminal, or a function that takes the number of rows that are done
+                and the number of all, None if it is not known.
+            cancel: event after which no further row is scored; those left have a `CancelledError`.
+
+        Returns:
+            A `Score`; a list of them, in order, for several rows.
+
+        Raises:
+            PromptError: no rows, one of fewer than two ids or of more than the model's positions, or ids outside the
+                vocabulary; the message names its index if there are several.
+            ConfigError: `logprobs` is no whole number of 0 or more, or larger than the vocabulary.
+        """
+        backend, count = self._backend, check_logprobs(logprobs, self.tokenizer.vocab_size)
+
+        def read(row: object) -> tuple[int, ...]:
+            ids = check_ids(row, self.tokenizer.vocab_size)
+            if len(ids) == 1:
+                raise PromptError("a sequence of token ids holds one id, which is only read: give at least two")
+            advice, what = "give fewer tokens", "a sequence of token ids"
+            return fit(ids, backend.max_positions, GenerationConfig(), advice, what)
+
+        def scored(ids: tuple[int, ...]) -> Score:
+            def spans() -> list[tuple[int, int]]:
+                return decoded_spans(self.tokenizer, ids)[1:]
+
+            return self._in_turn(lambda: score_tokens(backend, self.tokenizer, (ids[:1], None), ids[1:], spans, count))
+
+        is_single = is_row(token_ids)
+        rows = [token_ids] if is_single else token_ids
+        call = BulkCall[Score]("token_ids", rows, on_error=on_error, progress=progress, cancel=cancel)
+        found = call.results(one_by_one(read, scored))
+        return found[0] if is_single else found
 
     @overload
     def classify_texts(  # type: ignore[overload-overlap]  # a string is an iterable of strings, but here one text
@@ -1156,30 +1300,45 @@ class BioGPT:
         allowed: Allowed,
         cancel: threading.Event | None,
     ) -> TextStream | BatchStream:
-        start = perf_counter()
         if config.do_sample and config.num_return_sequences > 1:
             raise ConfigError(
                 f"num_return_sequences is {config.num_return_sequences}, but a stream is one text for each prompt: set "
-                "it to 1, or use generate"
+                "it to 1, or use stream_pieces or generate"
             )
+        is_single = isinstance(prompts, str | Prefix)
+        items = [prompts] if is_single else iterable_of("prompts", prompts)
+        pieces = self._pieces(
+            items, lambda prompt: self._encode_prompt(prompt, config, prefix), config, prefix, allowed, cancel
+        )
+        return TextStream(BatchStream(pieces)) if is_single else BatchStream(pieces)
+
+    def _pieces(  # noqa: PLR0913, PLR0917 -- what a call of `stream` says
+        self,
+        prompts: Iterable[Any],
+        encode: Callable[[Any], _Encoded],
+        config: GenerationConfig,
+        prefix: Prefix[Any] | None,
+        allowed: Allowed,
+        cancel: threading.Event | None,
+    ) -> PieceStream:
+        start = perf_counter()
         limits = Limits(config.max_time, cancel)
         self._check_prefix(prefix)
-        items = [prompts] if isinstance(prompts, str | Prefix) else list(iterable_of("prompts", prompts))
+        items = list(prompts)
         if not items:
             raise PromptError("the list of prompts is empty: give at least one")
         settled = zip(items, self._rules(allowed, len(items), config), seeds(config, len(items)), strict=True)
-        requests = [
-            self._request(self._ready(lambda each: self._encode_prompt(each, config, prefix), *one), config)
-            for one in ((prompt, config, rule, seed) for prompt, rule, seed in settled)
-        ]
+        requests = []
+        for index, (prompt, rule, seed) in enumerate(settled):
+            try:
+                requests.append(self._request(self._ready(encode, prompt, config, rule, seed), config))
+            except BioGptError as error:
+                raise error if len(items) == 1 else named(error, f"prompts[{index}]") from None
         finish = partial(self._built, config=config, tokenize_seconds=perf_counter() - start)
-        rows = []
-        for request in requests:
-            prompt_ids = request.states[0].prompt_ids
-            text = continuation_text(self.tokenizer, prompt_ids, config) if config.num_beams == 1 else None
-            rows.append(StreamedRow(request, text, finish))
-        batch = BatchStream(self._search(requests, config, limits), rows, limits)
-        return TextStream(batch) if isinstance(prompts, str | Prefix) else batch
+        streamed = [
+            streamed_prompt(index, request, self.tokenizer, config, finish) for index, request in enumerate(requests)
+        ]
+        return PieceStream(self._search(requests, config, limits), streamed, limits)
 
     def _answer(  # noqa: PLR0913 -- what a call of `generate` says
         self,

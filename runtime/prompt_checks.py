@@ -26,6 +26,17 @@ def as_prompt(prompt: object) -> str | Prefix[Any]:
     return prompt
 
 
+def as_ids(prompt: object) -> object:
+    """Returns a prompt that is no text after checking that it is a row of token ids.
+
+    Raises:
+        PromptError: it is neither.
+    """
+    if plain_sequence(prompt) is None:
+        raise PromptError(f"a prompt is of type {type(prompt).__name__}: give a text, or a list of token ids")
+    return prompt
+
+
 def as_text(text: object) -> str:
     """Returns a text after checking that it is a string.
 
@@ -80,6 +91,12 @@ def check_ids(ids: object, vocab_size: int) -> tuple[int, ...]:
     if not tokens:
         raise PromptError("a sequence of token ids is empty: it must hold at least the starting token, 2")
     return tuple(_check_id(token, vocab_size) for token in tokens)
+
+
+def is_row(ids: object) -> bool:
+    """Returns True for one row of token ids; False for several rows, and for anything else."""
+    tokens = plain_sequence(ids)
+    return tokens is not None and len(tokens) > 0 and plain_sequence(tokens[0]) is None
 
 
 def _check_id(token: object, vocab_size: int) -> int:

@@ -147,7 +147,9 @@ def build_generation(
     """Returns the answer to a request whose search has ended."""
     hypotheses = [_hypothesis(backend, tokenizer, state, config) for state in request.states]
     hypotheses.sort(key=lambda hypothesis: -hypothesis.score)
-    timings = Timings(tokenize_seconds, request.prefill, request.decode, request.steps, request.captured_steps)
+    timings = Timings(
+        tokenize_seconds, request.prefill, request.decode, request.steps, request.captured_steps, request.queue
+    )
     new_tokens = sum(state.num_new_tokens for state in request.states)
     usage = Usage(len(request.states[0].prompt_ids), new_tokens, request.dropped_tokens)
     return Generation.of(tuple(hypotheses), timings, usage)

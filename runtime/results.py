@@ -22,6 +22,8 @@ class Timings(Result):
         steps: number of forward passes in `decode`; with drafts fewer than tokens.
         captured_steps: number of steps that were replayed from a CUDA graph. On a GPU all steps of greedy search, of
             sampling and of beams should be; passes that verify drafts are not.
+        queue: time that the prompt waited for others before it was begun; 0 unless calls share passes
+            (`BioGPT.concurrent`).
     """
 
     tokenize: float
@@ -29,6 +31,7 @@ class Timings(Result):
     decode: float
     steps: int
     captured_steps: int = 0
+    queue: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,6 +127,28 @@ class Hypothesis(Result, shown=("text", "finish_reason", "score"), optional=("lo
     log_probabilities: tuple[float, ...]
     finish_reason: FinishReason
     logprobs: tuple[TokenLogprob, ...] | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class TextPiece(Result, optional=("logprobs",)):
+    """New text and new tokens of one sequence of a stream; see `BioGPT.stream_pieces`.
+
+    Attributes:
+        prompt: index of the prompt.
+        sequence: index of the sequence among those of its prompt: 0 unless `num_return_sequences` asks for several.
+        text: text that no later token can change, since the last piece of the sequence; may be empty.
+        token_ids: new tokens since the last piece of the sequence, including the one that ended it.
+        logprobs: each of these tokens with the most probable ones at its place, and its characters in the sequence's
+            new text; None unless asked for.
+        finish_reason: reason why the sequence ended, see `Hypothesis`; None unless the piece is its last.
+    """
+
+    prompt: int
+    sequence: int
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[TokenLogprob, ...] | None
+    finish_reason: FinishReason | None
 
 
 @dataclass(frozen=True, repr=False)

@@ -20,7 +20,7 @@ from types import ModuleType
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import export, quantize, scores, tasks
+from biogpt_onnx import export, quantize, scores, server, tasks
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -31,7 +31,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
-PUBLIC = (biogpt_onnx, tasks, export, quantize, scores)
+PUBLIC = (biogpt_onnx, tasks, export, quantize, scores, server)
 README_LINES = 130
 ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),

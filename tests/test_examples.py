@@ -1,5 +1,6 @@
 import http.client
 import json
+import os
 import re
 import runpy
 import signal
@@ -121,6 +122,44 @@ def test_the_endpoint_writes_texts_and_ends_that_of_a_client_who_leaves(
     program.send_signal(signal.SIGINT)
     _, errors = program.communicate(timeout=60)
     assert (program.returncode, errors) == (0, "")
+
+
+@pytest.fixture
+def server(mini_bundle: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a server of the embedded checkpoint, and a file with the key that it wants."""
+    for name in ("starlette", "uvicorn", "h11", "prometheus_client"):
+        pytest.importorskip(name)
+    key_file = tmp_path / "key"
+    key_file.touch(mode=0o600)
+    key_file.write_text("a-key-of-this-test-alone\n", encoding="utf-8")
+    options = ["--port", "0", "--api-key-file", str(key_file), "--threads", "1"]
+    command = [sys.executable, "-m", "biogpt_onnx", "serve", str(mini_bundle), *options]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as program:
+        assert program.stderr is not None
+        # The server says where it listens; lines before it may warn of the machine.
+        found = (re.search(r"http://\S+:\d+", line) for line in program.stderr)
+        yield next(match[0] for match in found if match), key_file
+        program.terminate()
+        program.communicate(timeout=60)
+        assert program.returncode == 0
+
+
+def test_client_prints_what_the_server_streams(run: Run, mini: BioGPT, server: tuple[str, Path]) -> None:
+    url, key_file = server
+    text, about = run("client", "Aspirin inhibits", "--url", url, "--key-file", key_file)
+    expected = mini.generate("Aspirin inhibits", max_new_tokens=48, no_repeat_ngram_size=3)
+    assert text == "Aspirin inhibits" + expected.text
+    reason = {"eos": "stop", "length": "length"}[expected.finish_reason]
+    assert about == f"{len(expected.token_ids)} tokens, ended by {reason}"
+
+
+def test_client_says_what_the_server_refuses(
+    run: Run, server: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"error: a valid key is missing.* \(status 401\)"):
+        run("client", "Aspirin inhibits", "--url", server[0])
+    assert capsys.readouterr().out == ""
 
 
 def test_beams_prints_different_texts_the_best_first(run: Run, mini_bundle: Path) -> None:

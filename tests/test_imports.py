@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "onnx", "onnx_ir", "safetensors", "huggingface_hub", "optimum")
+HEAVY = (
+    "torch",
+    "transformers",
+    "onnx",
+    "onnx_ir",
+    "safetensors",
+    "huggingface_hub",
+    "optimum",
+    "starlette",
+    "uvicorn",
+    "prometheus_client",
+)
 
 
 def loaded_after(program: str, *arguments: str) -> set[str]:
@@ -24,7 +35,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_after("import biogpt_onnx") == set()
 
 
-@pytest.mark.parametrize("room", ["export", "quantize", "scores", "tasks", "runtime"])
+@pytest.mark.parametrize("room", ["export", "quantize", "scores", "server", "tasks", "runtime"])
 def test_importing_a_room_loads_nothing_heavy(room: str) -> None:
     assert loaded_after(f"import biogpt_onnx.{room}") == set()
 

@@ -17,7 +17,7 @@ from biogpt_onnx.scores import evaluate_task
 from makers.checkpoints import SEQUENCE, tiny_architecture, write_huggingface
 
 TEXTS = ["Aspirin inhibits platelets in patients with stroke.", "Lithium caused tremor in two of nine patients."]
-ROOMS = ("biogpt_onnx.export", "biogpt_onnx.quantize", "biogpt_onnx.scores")
+ROOMS = ("biogpt_onnx.export", "biogpt_onnx.quantize", "biogpt_onnx.scores", "biogpt_onnx.server")
 
 
 @pytest.fixture(scope="module")

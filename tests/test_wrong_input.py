@@ -1,9 +1,11 @@
 """Whatever a public function is given, it gives a result or a `BioGptError`, and no other error."""
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Iterator
-from itertools import islice
+from dataclasses import replace
+from itertools import filterfalse, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,42 @@ OF_TASKS = [
     *("run", "stream", "check_task", "prepare_for", "prompts_for", "answer_document", "combined"),
     *("get", "task_spec"),
 ]
-CLASSES = [tasks.Document, tasks.NamedEntity, tasks.Reading]
+CLASSES = [
+    *(tasks.Document, tasks.NamedEntity, tasks.Reading, tasks.PromptTemplate, tasks.Source, tasks.Source.of),
+    *(tasks.TaskSpec, tasks.Evaluation),
+]
+# Results and prompts are made by the package itself, and the others are types alone.
+NOT_CONSTRUCTED = {
+    *(tasks.Answer, tasks.Classification, tasks.Description, tasks.Relation, tasks.Relations, tasks.TaskResult),
+    *(tasks.Prepared, tasks.StreamItem, tasks.RunnableTask, tasks.CombiningTask),
+}
+KINDS: dict[type, dict[str, Any]] = {
+    tasks.Task: {"name": "own", "parse": lambda text, _: text},
+    tasks.RelationTask: {
+        "name": "own",
+        "statement": "that {head} is the {relation} of {tail}",
+        "labels": ("cause", "cure"),
+    },
+    tasks.AnswerTask: {"name": "own", "sentence": "it is {label}.", "labels": ("a", "b"), "needs_question": False},
+    tasks.ClassificationTask: {"name": "own", "sentence": "it is {label}.", "labels": ("a", "b")},
+    tasks.DescriptionTask: {},
+}
+RESULTS: list[tasks.TaskResult] = [
+    tasks.Relations((tasks.Relation("A", "cause", "text", (0, 1), (2, 6), -0.5),), (), "", 7, complete=True),
+    tasks.Answer("a", {"a": 0.75, "b": 0.25}, -0.5, "it is a.", 7),
+    tasks.Classification(("a",), {"a": 0.75, "b": 0.25}, (), "it is a.", 7),
+]
+BRIEF: dict[str, Any] = {"soft_prompt_size": None, "config": GenerationConfig(max_new_tokens=3)}
+METHODS_OF_TASKS = [
+    *((kind, "answer") for kind in KINDS),
+    *((kind, "combine") for kind in (tasks.RelationTask, tasks.AnswerTask, tasks.ClassificationTask)),
+    *((tasks.RelationTask, "constraint"), (tasks.Task, "source")),
+]
 
 # What decides which texts are allowed is the caller's own code, or a setting with tests of its own.
 LEFT_OUT = {"allowed", "eos_token_id"}
+# A class is a function too: what it raises when it is called is the caller's own error.
+FUNCTIONS = {"parse", "source"}
 
 
 class Unknown:
@@ -65,6 +99,10 @@ def good(mini: BioGPT) -> dict[str, Any]:
         "model": mini,
         "results": ["a"],
         "batch_size": 2,
+        "origins": (0, 1, None),
+        "pieces": [("a", 0), ("b", None)],
+        "metrics": ("F1",),
+        "title": "A title",
     }
 
 
@@ -80,7 +118,7 @@ def faults(function: Callable[..., Any], good: dict[str, Any], **more: Any) -> I
     for name, parameter in parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD or name in LEFT_OUT:
             continue
-        for value in WRONG:
+        for value in filterfalse(callable, WRONG) if name in FUNCTIONS else WRONG:
             try:
                 found = function(**{**more, **required, name: value})
                 if inspect.iscoroutine(found):
@@ -113,16 +151,79 @@ def test_functions_of_tasks(mini: BioGPT, good: dict[str, Any], name: str) -> No
     assert list(faults(getattr(tasks, name), {**good, "prompts": [prepared]})) == []
 
 
-@pytest.mark.parametrize("path", [None, 5, b"x", [], Unknown()])
+@pytest.mark.parametrize("path", [None, 5, b"x", [], Unknown(), "\0", "\0.toml"])
 def test_the_file_of_a_task(path: Any) -> None:
     # A path that leads nowhere is an OSError, as everywhere.
-    with pytest.raises(BioGptError, match="give the path of a TOML file"):
+    with pytest.raises(BioGptError, match=r"give the path of a TOML file|no path of a file"):
         tasks.load(path)
 
 
-@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_documents_and_their_reading(good: dict[str, Any], kind: Callable[..., Any]) -> None:
-    assert list(faults(kind, good)) == []
+def test_registering() -> None:
+    assert list(faults(tasks.register, {})) == []
+
+
+@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_setting_that_a_task_takes_is_one_that_it_works_with(mini: BioGPT, kind: type, free: bool) -> None:  # noqa: FBT001
+    @functools.wraps(kind, updated=())
+    def answering(**settings: Any) -> list[Any]:
+        return tasks.run(kind(**settings), mini, ["Lithium led to tremor."], free=free)
+
+    assert list(faults(answering, {}, **BRIEF, **KINDS[kind])) == []
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS_OF_TASKS, ids=lambda each: getattr(each, "__name__", each))
+def test_methods_of_tasks(mini: BioGPT, kind: type, method: str) -> None:
+    task = kind(**BRIEF, **KINDS[kind])
+    prepared = tasks.prepare_for(task, mini, "Lithium led to tremor.")
+    arguments = {
+        "model": mini,
+        "prepared": [prepared] if method == "answer" else prepared,
+        "tokenizer": mini.tokenizer,
+        "results": [],
+        "document": tasks.Document("a"),
+    }
+    assert list(faults(getattr(task, method), arguments)) == []
+
+
+def test_results_of_another_task_are_not_combined(mini: BioGPT) -> None:
+    settings = {**BRIEF, **KINDS[tasks.ClassificationTask]}
+    found = tasks.run(tasks.ClassificationTask(**{**settings, "labels": ("a", "c")}), mini, ["Lithium led to tremor."])
+    with pytest.raises(BioGptError, match="a result has no probability of 'b': give results of the same task"):
+        tasks.ClassificationTask(**settings).combine(found)
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+def test_rows_of_results(result: tasks.TaskResult) -> None:
+    assert list(faults(result.to_records, {})) == []
+    known = replace(result, document=tasks.Document("A text.", title="A title"))
+    assert "A text." in known._repr_html_()
+
+
+def test_a_source_of_the_callers_own_returns_a_source(mini: BioGPT) -> None:
+    def own(document: tasks.Document) -> Any:
+        return document.text
+
+    task = tasks.AnswerTask(**BRIEF, **KINDS[tasks.AnswerTask], source=own)
+    with pytest.raises(BioGptError, match="the task's source gave a str: let it return a Source"):
+        tasks.prepare_for(task, mini, "A text.")
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__qualname__)
+def test_documents_prompts_and_specifications(good: dict[str, Any], kind: Callable[..., Any]) -> None:
+    own = tasks.RelationTask(**KINDS[tasks.RelationTask])
+    arguments = {**good, "task": own, "gold_reader": "a:b", "report": "a:b"}
+    assert list(faults(kind, arguments)) == []
+
+
+def test_every_class_of_tasks_is_tried() -> None:
+    classes = {value for name in tasks.__all__ if inspect.isclass(value := getattr(tasks, name))}
+    assert classes - NOT_CONSTRUCTED == {*KINDS, *filter(inspect.isclass, CLASSES)}
+    methods = {
+        (kind, name) for kind in KINDS for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"
+    }
+    # The attribute of the others, which `test_a_setting_that_a_task_takes_is_one_that_it_works_with` tries.
+    assert methods - {(kind, "source") for kind in KINDS if kind is not tasks.Task} == {*METHODS_OF_TASKS}
 
 
 def test_loading(mini_bundle: Path, tmp_path: Path) -> None:

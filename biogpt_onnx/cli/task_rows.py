@@ -6,7 +6,6 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from biogpt_onnx.cli.arguments.inputs import Input, task_input
 from biogpt_onnx.cli.arguments.outputs import output_file
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.files.answering import RowAnswering
 from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.opening.source import is_stream
 from biogpt_onnx.files.output import Results, open_results
@@ -23,15 +23,13 @@ from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat, WholeFile
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
-from biogpt_onnx.runtime.bulk.answering import Outcome, answer_all
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import BioGptError, DocumentError
+from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.tasks import Document, Reading, RunnableTask
 from biogpt_onnx.tasks.definitions.identity import task_identity
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
-from biogpt_onnx.tasks.streaming.work import work_on_documents
 
 _READ = ("file", "bundle", "labels", "lexicon")
 """The options that name what is read."""
@@ -77,7 +75,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
     rows = _rows(source)
     if from_stream:
         rows = iter(counted(rows))
-    runner = _Runner(options, task, model, reading, completed)
+    runner = _Runner(RowAnswering(task, model, reading, completed, batch_size=options.batch_size, free=options.free))
     with (
         open_results(
             output_file(options),
@@ -133,25 +131,15 @@ class _Runner:
         failed: Number of rows without a result so far.
     """
 
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        task: RunnableTask[Any],
-        model: BioGPT,
-        reading: Reading,
-        completed: Callable[[Document], Document],
-    ) -> None:
+    def __init__(self, answering: RowAnswering) -> None:
         self.done, self.failed = 0, 0
-        self._completed = completed
-        self._work = work_on_documents(
-            task, model, self._document_of, reading, batch_size=options.batch_size, free=options.free
-        )
+        self._answering = answering
 
     def blocks(self, rows: Iterable[Row]) -> Iterator[list[tuple[Row, object]]]:
         """Yields blocks of rows, each row with a result, an error, or None for a bad row."""
-        outcomes = answer_all(self._work, rows, lambda _, __, error: error)
-        while block := list(islice(outcomes, self._work.limits.window)):
-            yield [self._answered(outcome) for outcome in block]
+        answers = self._answering.answers(rows)
+        while block := list(islice(answers, self._answering.window)):
+            yield block
 
     def report(self, block: Sequence[tuple[Row, object]]) -> None:
         """Counts the rows that are written, and names those without a result on standard error."""
@@ -162,19 +150,6 @@ class _Runner:
                 self.failed += 1
                 with suppress(OSError):
                     print(f"warning: line {row.line}: {problem}", file=sys.stderr, flush=True)
-
-    def _document_of(self, row: Row) -> Document:
-        if row.document is None:
-            raise DocumentError(str(row.problem))
-        return self._completed(row.document)
-
-    def _answered(self, outcome: Outcome[Row, object]) -> tuple[Row, object]:
-        row = outcome.item
-        if row.document is None:
-            return row, None
-        # Outputs that show the question show the one that was asked.
-        asked = replace(row.document, question=self._completed(row.document).question)
-        return replace(row, document=asked), outcome.result if outcome.error is None else outcome.error
 
 
 def _identity(

@@ -66,10 +66,17 @@ def checked_row(line: int, document: Document, passages: tuple[Passage, ...] = (
     if size > MAX_CHARACTERS:
         raise RowError(f"the document has {size:,} characters, of which {MAX_CHARACTERS:,} are read at most: divide it")
     for name in ("id", "title", "text", "question", "conclusion"):
-        try:
-            (getattr(document, name) or "").encode()
-        except UnicodeEncodeError as error:
-            raise RowError(
-                f"the {name} holds half of a surrogate pair (character {error.start + 1}): write it as UTF-8"
-            ) from error
+        _check_unicode(f"the {name}", getattr(document, name) or "")
+    for entity in document.entities or ():
+        for name in ("text", "type", "concept"):
+            _check_unicode(f"an entity's {name}", getattr(entity, name))
     return Row(line, document, None, passages)
+
+
+def _check_unicode(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RowError(
+            f"{name} holds half of a surrogate pair (character {error.start + 1}): write it as UTF-8"
+        ) from error

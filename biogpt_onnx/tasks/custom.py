@@ -8,8 +8,10 @@ from typing import Generic, TypeVar
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks.definitions.checks import check_settings, owner_of
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.checks import check_answering
 from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.prompts.template import PromptTemplate
 
@@ -32,7 +34,7 @@ class Task(Generic[ResultT]):
         least_new_tokens: Number of positions that a prompt must leave for the answer.
 
     Raises:
-        ConfigError: The template has other fields, or {text} not once.
+        ConfigError: The template has other fields, or {text} not once, or a setting is of another type.
     """
 
     name: str
@@ -44,21 +46,30 @@ class Task(Generic[ResultT]):
     least_new_tokens: int = 128
 
     def __post_init__(self) -> None:
+        check_settings(owner_of(self), self)
         try:
             _ = self._prompt
         except ConfigError as error:
             raise ConfigError(f"task {self.name}: {error}") from error
 
     def source(self, document: Document) -> Source:
-        """Returns the template filled with a document."""
+        """Returns the template filled with a document.
+
+        Raises:
+            PromptError: It is of another type.
+        """
         return self._prompt(document)
 
     @cached_property
     def _prompt(self) -> PromptTemplate:
         return PromptTemplate(self.template, self.lower)
 
-    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[ResultT]:  # noqa: ARG002 -- nothing is constrained
-        """Generates a text for each document and returns the parsed results; they are decoded together."""
+    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[ResultT]:
+        """Generates a text for each document and returns the parsed results; they are decoded together.
+
+        Nothing is constrained.
+        """
+        check_answering(model, prepared, free=free)
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
         pairs = zip(prepared, generations, strict=True)
         return [self.parse(generation.text.strip(), one.document) for one, generation in pairs]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
+from biogpt_onnx.tasks.definitions.checks import check_settings, owner_of
 from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.checks import check_answering
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, full_text
 from biogpt_onnx.tasks.results import Description
 
@@ -23,6 +25,9 @@ class DescriptionTask:
         source: Makes the source text from the document.
         config: The decoding; by default five beams of at least 100 tokens, as in Microsoft's script.
         least_new_tokens: Number of positions that a prompt must leave for the description.
+
+    Raises:
+        ConfigError: A setting is of another type.
     """
 
     name: str = "description"
@@ -31,8 +36,12 @@ class DescriptionTask:
     config: GenerationConfig = _CONFIG
     least_new_tokens: int = 128
 
-    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[Description]:  # noqa: ARG002 -- nothing is constrained
-        """Returns a description of each term; they are decoded together."""
+    def __post_init__(self) -> None:
+        check_settings(owner_of(self), self)
+
+    def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = True) -> list[Description]:
+        """Returns a description of each term; they are decoded together, and nothing is constrained."""
+        check_answering(model, prepared, free=free)
         generations = model.generate_ids([one.prompt_ids for one in prepared], self.config)
         return [
             Description(

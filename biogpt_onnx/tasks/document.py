@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.errors import DocumentError, PromptError
 
 Span = tuple[int, int]
 """Start and end of some characters of `Document.full_text`, the end excluded."""
@@ -88,6 +88,17 @@ class Document:
     def full_text(self) -> str:
         """Title and text with one space between, as PubTator counts characters; results' spans index this string."""
         return f"{self.title} {self.text}" if self.title else self.text
+
+
+def as_document(document: object) -> Document:
+    """Returns a document; a string is a document's text.
+
+    Raises:
+        PromptError: It is of another type.
+    """
+    if not isinstance(document, Document | str):
+        raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
+    return Document(document) if isinstance(document, str) else document
 
 
 def _text_of(name: str, value: object, *, with_numbers: bool = True) -> str:

@@ -11,9 +11,10 @@ from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.results import Choice, Choices, Generation, Usage
-from biogpt_onnx.tasks.definitions.checks import check_min_score
+from biogpt_onnx.tasks.definitions.checks import check_settings, owner_of
 from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.checks import check_answering, check_results
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, ended_sentence, question_and_context
 from biogpt_onnx.tasks.results import Answer, Classification
 
@@ -55,8 +56,8 @@ class AnswerTask:
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
+        check_settings(owner_of(self), self)
         _check(self.name, self.sentence, self.labels)
-        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Answer]:
         """Answers questions, with the probability of each label.
@@ -72,6 +73,7 @@ class AnswerTask:
         Raises:
             PromptError: A question is empty, and the task needs one.
         """
+        check_answering(model, prepared, free=free)
         for one in prepared:
             if self.needs_question and not one.document.question.strip():
                 raise PromptError("the question is empty: give a question for each context")
@@ -84,8 +86,12 @@ class AnswerTask:
         """Returns the answer of the window that is most certain of it, from those of a document's windows in order.
 
         Most windows of a long text do not speak of the question; the one that does tends to be the most certain.
+
+        Raises:
+            ConfigError: There are no results, or they are of another type.
         """
-        best = max(results, key=lambda answer: max(answer.probabilities.values()))
+        check_results(results, Answer)
+        best = max(results, key=lambda answer: max(answer.probabilities.values(), default=0.0))
         usage = Usage.total(answer.usage for answer in results)
         return replace(best, read=max(answer.read for answer in results), usage=usage)
 
@@ -161,6 +167,7 @@ class ClassificationTask:
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
+        check_settings(owner_of(self), self)
         _check(self.name, self.sentence, self.labels)
         unknown = next((label for label in self.alone if label not in self.labels), None)
         if unknown is not None:
@@ -168,7 +175,6 @@ class ClassificationTask:
                 f"task {self.name}: {unknown!r} of `alone` is no label{did_you_mean(unknown, self.labels)}: known are "
                 f"{', '.join(self.labels)}"
             )
-        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Classification]:
         """Classifies documents, with the probability of each label to be the first one.
@@ -186,6 +192,7 @@ class ClassificationTask:
         Raises:
             ConfigError: `min_score` is set, and decoding is free, where labels have no probability of their own.
         """
+        check_answering(model, prepared, free=free)
         if free and self.min_score:
             raise ConfigError(
                 f"task {self.name}: min_score is {self.min_score}, but labels that are written freely have no "
@@ -202,7 +209,11 @@ class ClassificationTask:
 
         A label that one window has is the document's; one that excludes all others only if no window has another. The
         probabilities are the means, by which the labels are ordered.
+
+        Raises:
+            ConfigError: There are no results, or they are of another type or task.
         """
+        check_results(results, Classification, self.labels)
         means = {label: fsum(result.probabilities[label] for result in results) / len(results) for label in self.labels}
         found = {label for result in results for label in result.labels}
         found = (found - set(self.alone)) or found

@@ -5,20 +5,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, log
 
+from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.request_building import room_for_new_tokens
 from biogpt_onnx.runtime.results import Generation, Usage
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
-from biogpt_onnx.tasks.definitions.checks import check_min_score
+from biogpt_onnx.tasks.definitions.checks import check_settings, owner_of
 from biogpt_onnx.tasks.definitions.suggestions import did_you_mean
 from biogpt_onnx.tasks.entity_types import TypeNames
 from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.checks import check_answering, check_prompt, check_results, check_tokenizer
 from biogpt_onnx.tasks.prompts.source import SourceBuilder, title_and_abstract
 from biogpt_onnx.tasks.results import Relation, Relations
 from biogpt_onnx.tasks.statements.constraint import Slot, StatementConstraint
-from biogpt_onnx.tasks.statements.distinct import excluding_parts
 from biogpt_onnx.tasks.statements.given_entities import GivenEntities, Mention
 from biogpt_onnx.tasks.statements.mentions import MentionFinder, compared, is_part
 from biogpt_onnx.tasks.statements.reading import Statement, read_constrained, read_free
@@ -52,6 +53,9 @@ class RelationTask:
         least_new_tokens: Number of positions that a prompt must leave for the answer.
         distinct: True to leave out relations of an entity with itself or with a part of itself. Two given entities are
             distinct if they have different names and different concepts, even if one's name is a part of the other's.
+            Such statements are left out after decoding, which does not exclude them: a model that is kept from relating
+            an entity with itself states another relation in its place, one that it held for less likely, where it had
+            nothing to state.
         min_score: The least probability of a relation, which is the exponential of its score; less probable ones are
             left out.
 
@@ -76,6 +80,7 @@ class RelationTask:
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
+        check_settings(owner_of(self), self)
         if (RELATION in self._template.slots) == bool(self.relation):
             raise ConfigError(
                 f"task {self.name}: either the statement holds {{relation}}, or `relation` says what it is called"
@@ -95,7 +100,6 @@ class RelationTask:
                 f"task {self.name}: {unknown!r} of `type_names` is no type of the task{did_you_mean(unknown, types)}: "
                 f"known are {known}"
             )
-        check_min_score(self.name, self.min_score)
 
     def answer(self, model: BioGPT, prepared: Sequence[Prepared], *, free: bool = False) -> list[Relations]:
         """Extracts the relations of documents, which are decoded together; no result depends on the other documents.
@@ -116,6 +120,7 @@ class RelationTask:
             ConfigError: The task has no labels to keep to.
             PromptError: A document names an entity where it holds something else.
         """
+        check_answering(model, prepared, free=free)
         finders = [_EntityFinder(self, model.tokenizer, one) for one in prepared]
         rooms = [self._room(model, one) for one in prepared]
         rows = zip(prepared, finders, rooms, strict=True)
@@ -132,7 +137,11 @@ class RelationTask:
         """Combines the relations of a document's windows, in order.
 
         A relation that several windows state is one, with the best of their scores.
+
+        Raises:
+            ConfigError: There are no results, or they are of another type.
         """
+        check_results(results, Relations)
         stated: dict[tuple[str | None, ...], list[Relation]] = {}
         for relation in (relation for result in results for relation in result.relations):
             stated.setdefault(_key(relation), []).append(relation)
@@ -158,7 +167,6 @@ class RelationTask:
         prepared: Prepared,
         *,
         max_new_tokens: int | None = None,
-        distinct: bool = False,
     ) -> StatementConstraint:
         """Returns the constraint that keeps relations to a document's own words, for `generate_ids(..., allowed=...)`.
 
@@ -167,17 +175,20 @@ class RelationTask:
             prepared: The document with its prompt.
             max_new_tokens: The most tokens that the answer may have: no statement is begun or continued that could not
                 be completed within them. None for any number.
-            distinct: Excludes a tail that equals its head or is a part of it.
 
         Raises:
-            ConfigError: The task has no labels to keep to, or words that the vocabulary lacks.
+            ConfigError: The task has no labels to keep to, or words that the vocabulary lacks; or an argument is of
+                another type.
             PromptError: The document names an entity where it holds something else.
         """
+        check_tokenizer(tokenizer)
+        check_prompt(prepared)
+        most = None if max_new_tokens is None else checks.whole_number(1)("max_new_tokens", max_new_tokens)
         finder = _EntityFinder(self, tokenizer, prepared)
-        return self._constraint(prepared, finder, max_new_tokens, distinct=distinct)
+        return self._constraint(prepared, finder, most)
 
     def _constraint(
-        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None, *, distinct: bool = False
+        self, prepared: Prepared, finder: "_EntityFinder", max_new_tokens: int | None
     ) -> StatementConstraint:
         tokenizer = finder.tokenizer
         entities = finder.segments(prepared)
@@ -188,8 +199,7 @@ class RelationTask:
             slots += [("", FixedTokens(self._ids(tokenizer, literal)))] if literal.strip() else []
         (separator,) = self._ids(tokenizer, ";")
         ending = [*self._ids(tokenizer, "."), tokenizer.eos_id]
-        excludes = excluding_parts(tokenizer) if distinct else None
-        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens, excludes=excludes)
+        return StatementConstraint(slots, separator, ending, max_new_tokens=max_new_tokens)
 
     def _labels(self, tokenizer: BioGptTokenizer) -> OneOf:
         if not self.labels:

@@ -7,15 +7,16 @@ from typing import Any, Protocol, TypeAlias, TypeVar, overload, runtime_checkabl
 
 from biogpt_onnx.runtime.bulk.call import iterable_of
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.bundle_check import check_bundle
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, as_document
 from biogpt_onnx.tasks.prompts.building import (
     Prepared,
     PromptBuilder,
     Reading,
     build_prompt,
 )
+from biogpt_onnx.tasks.prompts.checks import check_model, check_prompt
 from biogpt_onnx.tasks.prompts.source import Source
 from biogpt_onnx.tasks.prompts.windows import build_prompts
 from biogpt_onnx.tasks.registry import resolved
@@ -100,8 +101,7 @@ def answer_document(
     batches, results = iter(prompts), list[ResultT]()
     while batch := list(islice(batches, batch_size)):
         for prompt in batch:
-            if not isinstance(prompt, Prepared):
-                raise PromptError(f"a prompt is of type {type(prompt).__name__}: give what prompts_for returns")
+            check_prompt(prompt)
         if len(results) + len(batch) > 1:
             # Before any work is done.
             _check_combining(task)
@@ -195,17 +195,6 @@ def prompts_for(
     return build_prompts(_builder(resolved(task), model, document, reading))
 
 
-def as_document(document: object) -> Document:
-    """Returns a document; a string is a document's text.
-
-    Raises:
-        PromptError: It is of another type.
-    """
-    if not isinstance(document, Document | str):
-        raise PromptError(f"a document is of type {type(document).__name__}: give a Document or a string")
-    return Document(document) if isinstance(document, str) else document
-
-
 def _builder(task: RunnableTask[object], model: BioGPT, document: Document | str, reading: Reading) -> PromptBuilder:
     _check_arguments(task, model)
     if not isinstance(reading, Reading):
@@ -231,8 +220,7 @@ def check_batch_size(batch_size: object) -> None:
 
 
 def _check_arguments(task: object, model: object) -> None:
-    # Not by class: a task of one's own has the members of `RunnableTask`, and a test's model those that it needs.
+    # Not by class: a task of one's own has the members of `RunnableTask`.
     if not all(hasattr(task, name) for name in ("name", "source", "answer")) or isinstance(task, type):
         raise ConfigError(f"task is of type {type(task).__name__}: give a task, such as tasks.BC5CDR")
-    if not hasattr(model, "manifest") or not hasattr(model, "tokenizer"):
-        raise ConfigError(f"model is of type {type(model).__name__}: give what biogpt_onnx.load returns")
+    check_model(model)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.tasks.definitions.checks import check_settings
 from biogpt_onnx.tasks.description import DescriptionTask
 from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
 from biogpt_onnx.tasks.relations import RelationTask
@@ -41,6 +43,9 @@ class Evaluation:
             that predict labels also `labels` and `training` (gold answers in which the majority is counted, or None).
         gold_entities: True if the gold file gives the documents' entities with the ids of their concepts.
         gold_conclusions: True if the gold file gives the documents' conclusions, which a model may be shown.
+
+    Raises:
+        ConfigError: A value is of another type.
     """
 
     metrics: tuple[str, ...]
@@ -48,6 +53,9 @@ class Evaluation:
     report: str
     gold_entities: bool = False
     gold_conclusions: bool = False
+
+    def __post_init__(self) -> None:
+        check_settings("the evaluation", self)
 
 
 OWN_EVALUATIONS: Mapping[type, Evaluation] = {
@@ -83,6 +91,9 @@ class TaskSpec:
         known_by_soft_prompt: True if a checkpoint with the task's size of soft prompt is of no other task.
         fine_tuned: True if the task needs a checkpoint that was fine-tuned for it.
         evaluation: The evaluation against gold answers; None for none.
+
+    Raises:
+        ConfigError: A value is of another type.
     """
 
     task: SpecifiedTask
@@ -91,6 +102,19 @@ class TaskSpec:
     known_by_soft_prompt: bool = False
     fine_tuned: bool = True
     evaluation: Evaluation | None = None
+
+    def __post_init__(self) -> None:
+        task: object = self.task
+        if not isinstance(task, SpecifiedTask):
+            raise ConfigError(
+                f"a task of class {type(task).__name__} has no specification: give a RelationTask, AnswerTask, "
+                "ClassificationTask or DescriptionTask"
+            )
+        owner = f"the specification of task {self.name}"
+        check_settings(owner, self)
+        evaluation: object = self.evaluation
+        if evaluation is not None and not isinstance(evaluation, Evaluation):
+            raise ConfigError(f"{owner}: evaluation is of type {type(evaluation).__name__}: give an Evaluation")
 
     @property
     def name(self) -> str:

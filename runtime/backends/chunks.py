@@ -1,40 +1,95 @@
-"""Chunks of long sequences, read one by one so that memory stays bounded."""
+"""Chunks of sequences, read one by one so that memory stays bounded and others may take passes between them."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.protocol import CacheT, Decoder
 
-CHUNK_TOKENS = 512
-"""Most tokens of a chunk. Attention's scores grow with chunk x sequence, and longer chunks are hardly faster."""
+CHUNK_TOKENS = 128
+"""Most tokens of a chunk. Attention's scores grow with chunk x sequence, and longer chunks are no faster."""
 
 _TILE_TOKENS = 128
 """Tokens that ONNX Runtime's CPU attention takes at a time, with the head size of BioGPT."""
 
 _SPLIT_OFF = 64
-"""Tokens that the next chunk takes from a chunk whose last tile would be a single token."""
+"""Most tokens that the next chunk takes from one that would leave a single token."""
 
 
-def chunks(start: int, end: int, most: int = CHUNK_TOKENS) -> Iterator[slice]:
-    """Yields the chunks in which tokens from number `start` to `end` (exclusive) are read.
+class Pace(Protocol):
+    """The pace at which sequences are read in a thread that serves others, too."""
+
+    def most_tokens(self) -> int:
+        """Returns the most tokens of the next chunk, at least 3."""
+        ...
+
+    def pause(self, tokens: int) -> None:
+        """Is called after each chunk but the last of a sequence, with its number of tokens.
+
+        An error that it raises ends the reading.
+        """
+        ...
+
+
+_current_pace: ContextVar[Pace | None] = ContextVar("pace", default=None)
+
+
+@contextmanager
+def at_pace(pace: Pace | None) -> Iterator[None]:
+    """Has all sequences that are read in the `with` block, by this thread, be read at a pace; None for whole chunks."""
+    token = _current_pace.set(pace)
+    try:
+        yield
+    finally:
+        _current_pace.reset(token)
+
+
+def next_chunk(start: int, end: int, most: int = CHUNK_TOKENS) -> slice:
+    """Returns the chunk that is read next of the tokens from number `start` to `end` (exclusive).
 
     No chunk is a single token, or has a last tile of a single token: these are computed by another kernel, which rounds
-    differently. So the logits after a sequence do not depend on how much of it was read before. The exception is a
-    sequence of one token.
+    differently. So the logits after a sequence do not depend on where it was cut. The exception is a sequence of one
+    token.
+
+    Args:
+        start: number of the first token, before `end`.
+        end: number of tokens up to the last one.
+        most: most tokens of the chunk, at least 3.
+    """
+    if most < 3:  # noqa: PLR2004 -- 4 tokens can be cut into chunks of at most 3, but 3 tokens not of at most 2
+        raise ValueError(f"chunks of at most {most} tokens cannot be cut without single tokens: allow 3 or more")
+    rest = end - start
+    length = min(most, rest)
+    if rest > 1 and not _can_be_cut(length, rest):
+        shorter = range(length - min(_SPLIT_OFF, length // 2), 1, -1)
+        length = next(length for length in shorter if _can_be_cut(length, rest))
+    return slice(start, start + length)
+
+
+def _can_be_cut(length: int, rest: int) -> bool:
+    return length % _TILE_TOKENS != 1 and rest - length != 1
+
+
+def chunks(start: int, end: int) -> Iterator[slice]:
+    """Yields the chunks in which tokens from number `start` to `end` (exclusive) are read; see `next_chunk`.
+
+    Each is to be read before the next is asked for, as others may take passes between them; see `at_pace`.
 
     Args:
         start: number of the first token.
         end: number of tokens up to the last one.
-        most: most tokens of a chunk.
     """
+    pace = _current_pace.get()
     while start < end:
-        length = min(most, end - start)
-        if length > _SPLIT_OFF and (length % _TILE_TOKENS == 1 or end - start - length == 1):
-            length -= _SPLIT_OFF
-        yield slice(start, start + length)
-        start += length
+        chunk = next_chunk(start, end, CHUNK_TOKENS if pace is None else min(CHUNK_TOKENS, pace.most_tokens()))
+        yield chunk
+        if pace is not None and chunk.stop < end:
+            pace.pause(chunk.stop - chunk.start)
+        start = chunk.stop
 
 
 def read_chunk(decoder: Decoder[CacheT], ids: Sequence[int], chunk: slice, cache: CacheT) -> None:
@@ -51,6 +106,10 @@ def logits_by_chunk(
     """
     rows = np.array([ids], dtype=np.int64)
     for chunk in chunks(int(cache.lengths[0]), len(ids)):
-        length = chunk.stop - chunk.start
-        requested = np.arange(min(max(0, first - chunk.start), length), length)
-        yield decoder.forward(rows[:, chunk], cache, logits_indices=requested)
+        yield decoder.forward(rows[:, chunk], cache, logits_indices=requested_in(chunk, first))
+
+
+def requested_in(chunk: slice, first: int) -> npt.NDArray[np.int64]:
+    """Returns the places within a chunk of the tokens from number `first` of the sequence on, [tokens]."""
+    length = chunk.stop - chunk.start
+    return np.arange(min(max(0, first - chunk.start), length), length)

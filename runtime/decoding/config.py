@@ -88,6 +88,10 @@ class GenerationConfig:
         epsilon_cutoff: least probability of the tokens to sample from; 0 for all.
         eta_cutoff: least probability of the tokens to sample from, lowered where the distribution is flat; 0 for all.
         repetition_penalty: factor that makes tokens that have appeared, in the prompt too, less likely; 1 for none.
+        presence_penalty: number that is subtracted from the logit of each token that is among a sequence's new ones, as
+            OpenAI defines it; from -2 to 2. 0 for none.
+        frequency_penalty: number that is subtracted from the logit of each token as often as it is among a sequence's
+            new ones, as OpenAI defines it; from -2 to 2. 0 for none.
         no_repeat_ngram_size: length of the sequences of tokens that may not appear twice, the prompt included; 0 for no
             such rule.
         bad_words_ids: sequences of tokens that are never completed.
@@ -135,6 +139,8 @@ class GenerationConfig:
     epsilon_cutoff: float = 0.0
     eta_cutoff: float = 0.0
     repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     no_repeat_ngram_size: int = 0
     bad_words_ids: Sequence[Sequence[int]] = ()
     sequence_bias: Mapping[tuple[int, ...], float] | Sequence[tuple[Sequence[int], float]] = ()
@@ -259,6 +265,8 @@ _CHECKS: dict[str, Check] = {
     "epsilon_cutoff": checks.number(least=0, below=1),
     "eta_cutoff": checks.number(least=0, below=1),
     "repetition_penalty": checks.number(above=0),
+    "presence_penalty": checks.number(least=-2, most=2),
+    "frequency_penalty": checks.number(least=-2, most=2),
     "no_repeat_ngram_size": checks.whole_number(0),
     "bad_words_ids": checks.token_sequences,
     "sequence_bias": checks.biases,

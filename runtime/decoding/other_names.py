@@ -104,7 +104,6 @@ OF_VLLM = (
     _refused("allowed_token_ids", "give `allowed`, a function of the new ids"),
     _refused("structured_outputs guided_decoding", "give `allowed`, the texts or a function of allowed tokens"),
     _refused("logit_bias", "give `sequence_bias`, whose keys are tuples of ids"),
-    _refused("presence_penalty frequency_penalty", "give `repetition_penalty`", off=(0, 0.0)),
     _refused("prompt_logprobs", "call `score(text, logprobs=N)`"),
     _refused("truncate_prompt_tokens", 'give `truncation="left"`'),
     _refused("include_stop_str_in_output", "the text ends before a stop string", off=(False,)),

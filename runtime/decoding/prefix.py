@@ -8,7 +8,6 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import chunks, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -27,19 +26,18 @@ class Prefix(Generic[CacheT]):
         ids: token ids of the prefix.
     """
 
-    def __init__(self, backend: Backend[CacheT], ids: Sequence[int], *, read_later: bool = False) -> None:
+    def __init__(self, backend: Backend[CacheT], ids: Sequence[int]) -> None:
         """Takes the beginning, and reads it if the backend reads prefixes ahead.
 
         Args:
             backend: the backend that runs the model.
             ids: token ids, at least one.
-            read_later: True to leave the reading to `read_in_pieces`, or to the first use.
         """
         self.ids = tuple(ids)
         self._backend = backend
         self._held: tuple[CacheT, npt.NDArray[np.float32]] | None = None
         self._being_read, self._in_use = threading.Lock(), threading.Lock()
-        if backend.reads_prefixes_ahead and not read_later:
+        if backend.reads_prefixes_ahead:
             self._read()
 
     def __len__(self) -> int:
@@ -59,18 +57,6 @@ class Prefix(Generic[CacheT]):
         pairs = enumerate(zip(ids, self.ids, strict=False))
         common = next((at for at, (one, other) in pairs if one != other), min(len(ids), len(self.ids)))
         return max(0, min(common, len(ids) - _LEAST_TOKENS_READ))
-
-    def read_in_pieces(self, most: int) -> Iterator[None]:
-        """Reads the prefix, at most so many tokens at a time; yields after each piece."""
-        cache = self._backend.new_cache(1, self._backend.prefix_capacity)
-        *first, _ = chunks(0, len(self.ids), most)
-        for piece in first:
-            read_chunk(self._backend, self.ids, piece, cache)
-            yield
-        logits = self._backend.read(self.ids, cache, Limits()).logits()
-        with self._being_read:
-            self._held = cache, logits
-        yield
 
     def read_into(self, cache: CacheT, ids: Sequence[int], limits: Limits) -> TokenScores:
         """Reads a prompt into an empty cache of one row, copying the tokens that it shares with the prefix.

@@ -35,6 +35,7 @@ class Request:
         captured_steps: number of steps that were replayed from a CUDA graph; known when the search has ended.
         has_ended: True once its search is over and its results stay as they are.
         dropped_tokens: number of the prompt's tokens that were left out because it is too long.
+        queue: seconds that it waited before it was begun.
     """
 
     states: list[SequenceState]
@@ -44,3 +45,4 @@ class Request:
     captured_steps: int = 0
     has_ended: bool = False
     dropped_tokens: int = 0
+    queue: float = 0.0

@@ -48,6 +48,8 @@ class Settings(TypedDict, total=False):
     epsilon_cutoff: Number | None
     eta_cutoff: Number | None
     repetition_penalty: Number | None
+    presence_penalty: Number | None
+    frequency_penalty: Number | None
     no_repeat_ngram_size: WholeNumber | None
     bad_words_ids: TokenRows | None
     sequence_bias: Mapping[tuple[int, ...], Number] | Sequence[tuple[TokenIds, Number]] | None

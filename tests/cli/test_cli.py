@@ -261,10 +261,10 @@ def test_an_interrupted_run_on_prompts_says_which_are_answered(
     mini_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Prompts(io.BytesIO):
-        """Standard input during which Ctrl-C is pressed before the third line that is read."""
+        """Standard input of a line at a time, during which Ctrl-C is pressed before one of them."""
 
-        def __next__(self) -> bytes:
-            line = super().__next__()
+        def read1(self, _size: int | None = -1, /) -> bytes:
+            line = self.readline()
             if line == b"Lithium\n":
                 raise KeyboardInterrupt
             return line
@@ -285,7 +285,7 @@ def test_the_progress_of_prompts_is_shown_on_a_terminal(
 ) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    assert main(["generate", str(mini_bundle), "Aspirin", "Insulin", "--max-new-tokens", "1"]) == 0
+    assert main(["generate", str(mini_bundle), "Aspirin", "Insulin", "--max-new-tokens=1", "--batch-size=1"]) == 0
     assert "\rprompts:  50 %" in terminal.getvalue()
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"Aspirin\nInsulin\n"), isatty=lambda: False))
     assert main(["generate", str(mini_bundle), "--max-new-tokens", "1"]) == 0

@@ -125,7 +125,7 @@ def test_a_device_without_hidden_states_is_refused(mini: BioGPT) -> None:
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", [3.5, 2.5]), ("last", [6, 5])])
 def test_a_text_is_read_in_chunks(monkeypatch: pytest.MonkeyPatch, pooling: Pooling, expected: list[float]) -> None:
-    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.backend.CHUNK_TOKENS", 4)
+    monkeypatch.setattr("biogpt_onnx.runtime.backends.chunks.CHUNK_TOKENS", 4)
     model = FakeModel(lambda _: 5)
     assert pooled(model.backend, [1, 2, 3, 4, 5, 6], pooling, normalize=False).tolist() == expected
     assert model.shapes == [(1, 4), (1, 2)]

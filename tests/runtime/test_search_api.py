@@ -1,6 +1,7 @@
 """What a caller can ask of a loaded model beyond greedy text: beams, samples, choices, prefixes, rules, streams."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +340,31 @@ def test_a_setting_that_does_not_fit_the_call_is_refused_by_name(
 ) -> None:
     with pytest.raises(ConfigError, match=named):
         mini.generate(PROMPT, **settings)
+
+
+def openai_penalties(
+    prompt_length: int, presence: float, frequency: float
+) -> Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+    def penalised(ids: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        counts = np.bincount(ids[prompt_length:], minlength=len(logits))
+        return np.asarray(logits - presence * (counts > 0) - frequency * counts, dtype=np.float32)
+
+    return penalised
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"num_beams": 3}, {"prompt_lookup_num_tokens": 6}, {"do_sample": True, "seed": 3, "top_k": 9}],
+    ids=["greedy", "beams", "drafts", "samples"],
+)
+@pytest.mark.parametrize(("presence", "frequency"), [(1.5, 0.0), (0.0, 0.8), (-0.5, 1.5)])
+def test_tokens_of_the_new_text_are_penalised_as_openai_defines_it(
+    mini: BioGPT, settings: dict[str, Any], presence: float, frequency: float
+) -> None:
+    prompt = mini.tokenizer.encode(PROMPT)
+    rule = openai_penalties(len(prompt), presence, frequency)
+    settings = {"max_new_tokens": 24, "eos_token_id": None, **settings}
+    (found,) = mini.generate_ids([prompt], presence_penalty=presence, frequency_penalty=frequency, **settings)
+    (expected,) = mini.generate_ids([prompt], logits_processors=rule, **settings)
+    assert found.token_ids == expected.token_ids
+    assert found.token_ids != mini.generate_ids([prompt], **settings)[0].token_ids

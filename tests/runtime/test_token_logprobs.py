@@ -166,6 +166,56 @@ def test_several_texts_are_scored_as_each_alone(mini: BioGPT) -> None:
         mini.score(["Aspirin", 5])  # type: ignore[list-item]
 
 
+def test_rows_of_ids_are_scored_as_their_text(mini: BioGPT) -> None:
+    texts = ["Aspirin inhibits platelets.", 'Lithium (5 mg) isn\'t "new".']
+    rows = [mini.tokenizer.encode(text) for text in texts]
+    assert mini.score_ids(rows) == mini.score(texts)
+    for text, row, score in zip(texts, rows, mini.score_ids(rows, logprobs=3), strict=True):
+        assert score == mini.score_ids(np.array(row), logprobs=3)
+        expected = mini.score(text, logprobs=3)
+        assert score.log_probabilities == expected.log_probabilities
+        assert score.logprobs is not None
+        assert expected.logprobs is not None
+        assert [token.top for token in score.logprobs] == [token.top for token in expected.logprobs]
+        check_spans(mini.tokenizer.decode(row), score.logprobs)
+
+
+def test_the_first_id_of_a_row_is_read_and_not_scored(mini: BioGPT) -> None:
+    row = mini.tokenizer.encode("The patient was treated")[1:]
+    score = mini.score_ids(row, logprobs=2)
+    assert score.token_ids == tuple(row[1:])
+    assert score.logprobs is not None
+    check_against_logits(mini, row[:1], score.logprobs, 2)
+    assert [token.span for token in score.logprobs] == [(3, 11), (11, 15), (15, 23)]
+    assert mini.score_ids(np.array([row])) == [mini.score_ids(tuple(row))]
+    assert mini.score_ids(iter([row])) == [mini.score_ids(row)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "list of token_ids is empty"),
+        ("Aspirin", "token_ids are of type str"),
+        ([2], "holds one id, which is only read"),
+        ([[2, 30], [2]], r"token_ids\[1\]: a sequence of token ids holds one id"),
+        ([[2, 30], []], r"token_ids\[1\]: a sequence of token ids is empty"),
+        ([2, 10**6], "^token id 1000000 is outside the vocabulary"),
+        ([2, 3.5], "token id 3.5 is not a whole number"),
+        ([[2, 30], 5], r"token_ids\[1\]: token ids are of type int"),
+        ([2] * 1025, "a sequence of token ids has 1,025 tokens, the model 1,024 positions: give fewer tokens"),
+    ],
+)
+def test_rows_that_cannot_be_scored_are_refused_by_their_index(mini: BioGPT, rows: Any, said: str) -> None:
+    with pytest.raises(PromptError, match=said):
+        mini.score_ids(rows)
+
+
+def test_a_row_without_a_score_leaves_the_others_theirs(mini: BioGPT) -> None:
+    first, second, third = mini.score_ids([[2, 30], [2], [2, 31]], on_error="return")
+    assert isinstance(second, PromptError)
+    assert [first, third] == mini.score_ids([[2, 30], [2, 31]])
+
+
 @pytest.mark.parametrize("off", [0, None])
 def test_nothing_is_recorded_unless_it_is_asked_for(mini: BioGPT, off: int | None) -> None:
     answer = mini.generate(PROMPT, max_new_tokens=2, logprobs=off)
@@ -180,6 +230,8 @@ def test_a_bad_number_is_an_error_that_names_the_setting(mini: BioGPT, bad: Any)
         mini.generate(PROMPT, logprobs=bad)
     with pytest.raises(ConfigError, match="logprobs is"):
         mini.score("Aspirin", logprobs=bad)
+    with pytest.raises(ConfigError, match="logprobs is"):
+        mini.score_ids([2, 30], logprobs=bad)
 
 
 def test_the_whole_vocabulary_may_be_asked_for(mini: BioGPT) -> None:

@@ -23,6 +23,8 @@ _NUMBERS: dict[str, tuple[type, str, str]] = {
     "epsilon_cutoff": (float, "P", "sampling: from tokens of at least this probability (default 0, all)"),
     "eta_cutoff": (float, "P", "sampling: the same, lower where much is possible (default 0, all)"),
     "repetition_penalty": (float, "X", "above 1 makes tokens that have appeared less likely (default 1)"),
+    "presence_penalty": (float, "X", "above 0 makes tokens of the new text less likely; -2 to 2 (default 0)"),
+    "frequency_penalty": (float, "X", "the same for each time that they appeared; -2 to 2 (default 0)"),
     "no_repeat_ngram_size": (int, "N", "no N tokens appear twice in the same order (default 0, no such rule)"),
     "prompt_lookup_num_tokens": (
         int,

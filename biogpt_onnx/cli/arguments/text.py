@@ -5,10 +5,20 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from biogpt_onnx.runtime.errors import PromptError
 
 _STANDARD_INPUT = "-"
+_READ_AT_ONCE = 1 << 16
+
+
+class BinaryStream(Protocol):
+    """A buffered stream of bytes."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Returns up to `size` bytes of at most one read of what is beneath; none at the end."""
+        ...
 
 
 def share(text: str) -> float:
@@ -56,13 +66,13 @@ def text_lines(file: Iterable[bytes], name: str) -> Iterator[str]:
         yield text
 
 
-def numbered_lines(file: Iterable[bytes], name: str) -> Iterator[tuple[int, str]]:
-    """Yields the numbers, from 1, and the texts of the lines that `text_lines` yields.
+def numbered_lines(file: Iterable[bytes], name: str, first: int = 1) -> Iterator[tuple[int, str]]:
+    """Yields the numbers, from `first`, and the texts of the lines that `text_lines` yields.
 
     Raises:
         PromptError: A line is not UTF-8.
     """
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(file, start=first):
         try:
             # Some editors begin a file with a byte order mark, which is no part of its text; files may be joined.
             text = line.decode("utf-8-sig")
@@ -70,3 +80,45 @@ def numbered_lines(file: Iterable[bytes], name: str) -> Iterator[tuple[int, str]
             raise PromptError(f"line {number} of {name} is not UTF-8 (byte {error.start})") from error
         if text.strip():
             yield number, text.rstrip("\r\n")
+
+
+def numbered_blocks(file: BinaryStream, name: str, size: int) -> Iterator[list[tuple[int, str]]]:
+    """Yields the numbered lines that `numbered_lines` yields, in blocks of those that are there already.
+
+    A program that writes a line and waits for its answer before the next gets that line as a block of one: nothing is
+    waited for while a whole line is held back.
+
+    Args:
+        file: The stream.
+        name: Its name in errors.
+        size: The most lines of a block.
+
+    Raises:
+        PromptError: A line is not UTF-8; the lines before it have been yielded.
+    """
+    first = 1
+    for lines in _lines_at_hand(file):
+        found: list[tuple[int, str]] = []
+        problem = None
+        try:
+            for pair in numbered_lines(lines, name, first):
+                found.append(pair)  # noqa: PERF402 -- a bad line must not lose those before it
+        except PromptError as error:
+            problem = error
+        yield from (found[start : start + size] for start in range(0, len(found), size))
+        if problem is not None:
+            raise problem
+        first += len(lines)
+
+
+def _lines_at_hand(file: BinaryStream) -> Iterator[list[bytes]]:
+    """Yields the whole lines of each read, which returns what is there and waits only if there is nothing."""
+    begun = bytearray()
+    while read := file.read1(_READ_AT_ONCE):
+        begun += read
+        if b"\n" in read:
+            *lines, rest = begun.split(b"\n")
+            begun = bytearray(rest)
+            yield [bytes(line) for line in lines]
+    if begun:
+        yield [bytes(begun)]

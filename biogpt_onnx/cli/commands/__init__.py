@@ -17,6 +17,7 @@ COMMANDS = {
     "tag": "Labels the tokens of documents, and finds entities.",
     "embed": "Turns documents into vectors.",
     "describe": "Describes terms.",
+    "serve": "Answers requests over HTTP, as OpenAI's clients send them.",
     "evaluate-task": "Scores what a bundle answers on documents whose answers are known.",
     "info": "Says what a bundle is.",
 }

@@ -1,7 +1,6 @@
 """The command `classify`: classifies documents."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
@@ -24,6 +23,7 @@ from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import ClassificationTask
+from biogpt_onnx.tasks.definitions.own_labels import with_labels
 from biogpt_onnx.tasks.heads import TextClassificationTask, check_head
 from biogpt_onnx.tasks.registry import tasks_of
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         return _classify_by_head(options, model)
     task = with_settings(choose_task(ClassificationTask, asked, model), options)
     if labels is not None:
-        task = replace(task, labels=labels, alone=tuple(label for label in task.alone if label in labels))
+        task = with_labels(task, labels)
     return answer_rows(options, task, model, reading_settings(options, "error"), drawing_or(JsonLines(), options))
 
 

@@ -5,19 +5,23 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from typing import cast
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_settings
-from biogpt_onnx.cli.arguments.text import numbered_lines
+from biogpt_onnx.cli.arguments.text import BinaryStream, numbered_blocks
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import ConfigError, PromptError
+from biogpt_onnx.runtime.errors import BioGptError, ConfigError, PromptError
 from biogpt_onnx.runtime.generation_defaults import config_with_defaults, default_settings
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.results import Generation
+
+_Prompt = tuple[int | None, str]
+"""A prompt with its line of standard input; None for an argument."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print a JSON object a line: text, tokens, score, why it ended, number of tokens, timings",
     )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="prompts that are continued together, of those that are there (default 8, on a GPU 32; one on a terminal "
+        "and with --timings or --max-time)",
+    )
     parser.add_argument("--timings", action="store_true", help="say on standard error how fast each answer was")
     parser.add_argument(
         "--prepack",
@@ -60,13 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; prints the answers in the order of the prompts, each as soon as it is there."""
+    """Runs the command; prints the answers in the order of the prompts, those of a batch as soon as it is done."""
     defaults = {} if options.ignore_generation_config else default_settings(read_manifest(options.bundle))
     config = config_with_defaults(defaults, generation_settings(options))
     if not options.prompts and sys.stdin.isatty():
         raise PromptError("no prompt: give one as an argument, or lines on standard input")
     if config.logprobs and not options.json:
         raise ConfigError("--logprobs is shown in JSON alone: add --json, or leave it out")
+    _check_batch_size(options, config)
     prepack = options.prepack
     if prepack is None:
         prepack = options.share_weights or config.num_beams > 1 or config.prompt_lookup_num_tokens > 0
@@ -78,32 +90,56 @@ def run(options: argparse.Namespace) -> int:
         share_weights=options.share_weights,
         warm_up=False,
     )
+    size = _batch_size(options, config, model)
     if options.prompts:
-        _answer_all(model, options, config, ((None, prompt) for prompt in options.prompts), len(options.prompts))
+        _answer_all(model, options, config, _arguments(options.prompts, size), len(options.prompts))
     else:
-        _answer_all(model, options, config, _lines())
+        _answer_all(model, options, config, _lines(size))
     return 0
+
+
+def _check_batch_size(options: argparse.Namespace, config: GenerationConfig) -> None:
+    size = options.batch_size
+    if size is None:
+        return
+    if size < 1:
+        raise ConfigError(f"--batch-size is {size}: give a whole number of 1 or more")
+    for option, given in (("--timings", options.timings), ("--max-time", config.max_time is not None)):
+        if given and size > 1:
+            raise ConfigError(f"{option} is about one answer at a time: leave it out, or --batch-size {size}")
+
+
+def _batch_size(options: argparse.Namespace, config: GenerationConfig, model: BioGPT) -> int:
+    """Returns the most prompts that are continued together."""
+    if options.batch_size is not None:
+        return int(options.batch_size)
+    # The prompts of a batch share their time.
+    one_at_a_time = sys.stdout.isatty() or options.timings or config.max_time is not None
+    return 1 if one_at_a_time else model.default_batch_size
 
 
 def _answer_all(
     model: BioGPT,
     options: argparse.Namespace,
     config: GenerationConfig,
-    prompts: Iterable[tuple[int | None, str]],
+    batches: Iterable[list[_Prompt]],
     total: int | None = None,
 ) -> None:
-    """Prints the answer to each prompt, which comes with its line of standard input; None for an argument."""
+    """Prints the answer to each prompt."""
     on_terminal = sys.stdout.isatty()
+    streams = on_terminal and config.num_return_sequences == 1 and not (options.json or options.timings)
+    done = 0
     answered: list[int | None] = [None]
     # Answers on the terminal, and their timings, show the progress themselves.
     shown = None if on_terminal or options.timings else Progress("prompts", estimate=True)
     with noting_interruption(lambda: _last_answered(answered[-1])), shown or nullcontext():
-        for done, (line, prompt) in enumerate(prompts, start=1):
-            if on_terminal and config.num_return_sequences == 1 and not (options.json or options.timings):
-                _stream(model, prompt, config, options.allowed)
+        for batch in batches:
+            if streams and len(batch) == 1:
+                _stream(model, batch[0][1], config, options.allowed)
             else:
-                _print(model, prompt, config, options)
-            answered[-1] = line
+                _print_all(model, [prompt for _, prompt in batch], config, options)
+            done += len(batch)
+            answered[-1] = batch[-1][0]
             if shown is not None:
                 shown(done, total)
 
@@ -112,8 +148,16 @@ def _last_answered(line: int | None) -> str | None:
     return None if line is None else f"the prompts up to line {line:,} of standard input are answered"
 
 
-def _print(model: BioGPT, prompt: str, config: GenerationConfig, options: argparse.Namespace) -> None:
-    generation = model.generate(prompt, config, allowed=options.allowed)
+def _print_all(model: BioGPT, prompts: list[str], config: GenerationConfig, options: argparse.Namespace) -> None:
+    answers = model.generate(prompts, config, allowed=options.allowed, on_error="return")
+    for prompt, answer in zip(prompts, answers, strict=True):
+        # The answers before a prompt without one are not lost.
+        if isinstance(answer, BioGptError):
+            raise answer
+        _print(model, prompt, answer, options)
+
+
+def _print(model: BioGPT, prompt: str, generation: Generation, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"prompt": prompt} | generation.to_dict(), ensure_ascii=False), flush=True)
     else:
@@ -124,11 +168,16 @@ def _print(model: BioGPT, prompt: str, config: GenerationConfig, options: argpar
         print(_speed(generation, model.device), file=sys.stderr, flush=True)
 
 
-def _lines() -> Iterator[tuple[int, str]]:
+def _arguments(prompts: list[str], size: int) -> Iterator[list[_Prompt]]:
+    for start in range(0, len(prompts), size):
+        yield [(None, prompt) for prompt in prompts[start : start + size]]
+
+
+def _lines(size: int) -> Iterator[list[_Prompt]]:
     found = False
-    for number, text in numbered_lines(sys.stdin.buffer, "standard input"):
+    for block in numbered_blocks(cast("BinaryStream", sys.stdin.buffer), "standard input", size):
         found = True
-        yield number, text
+        yield [*block]
     if not found:
         raise PromptError("no prompt: standard input holds no text")
 

@@ -69,7 +69,7 @@ def read_table(path: Path) -> Table:
     """Reads a TOML file.
 
     Raises:
-        ConfigError: The file is not UTF-8 or not TOML.
+        ConfigError: The file is not UTF-8 or not TOML, or the path has a zero character.
         OSError: The file cannot be read.
     """
     try:
@@ -78,6 +78,9 @@ def read_table(path: Path) -> Table:
         raise ConfigError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    except ValueError as error:
+        # Before anything is read.
+        raise ConfigError(f"{str(path)!r} is no path of a file: {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is not TOML that can be read: it is nested too deeply") from error
 

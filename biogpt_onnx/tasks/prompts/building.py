@@ -19,7 +19,9 @@ TooLong = Literal["error", "cut", "windows"]
 WINDOW_TOKENS = 384
 """The most tokens of a window's prompt by default; most abstracts have fewer."""
 
-_LEAST_WINDOW = 64
+LEAST_WINDOW = 64
+"""The least value of `Reading.window_tokens`."""
+
 _MAX_CHARACTERS_A_TOKEN = 16
 
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s+(?=[\"'(\[]*[A-Z])")
@@ -55,8 +57,8 @@ class Reading:
         too_long: object = self.too_long
         if not isinstance(too_long, str) or too_long not in get_args(TooLong):
             raise ConfigError(f"too_long is {too_long!r}: give one of {', '.join(get_args(TooLong))}")
-        if type(self.window_tokens) is not int or self.window_tokens < _LEAST_WINDOW:
-            raise ConfigError(f"window_tokens is {self.window_tokens}: give a whole number of {_LEAST_WINDOW} or more")
+        if type(self.window_tokens) is not int or self.window_tokens < LEAST_WINDOW:
+            raise ConfigError(f"window_tokens is {self.window_tokens}: give a whole number of {LEAST_WINDOW} or more")
         most = self.max_source_tokens
         if most is not None and (type(most) is not int or most < 1):
             raise ConfigError(f"max_source_tokens is {most}: give a whole number of 1 or more, or None")
@@ -143,12 +145,18 @@ class PromptBuilder:
         tokenizer, document = self.model.tokenizer, self.document
         is_whole = (start, end) == (0, len(document.text))
         text = document.text if is_whole else document.text[start:end].rstrip()
-        source = self.source_of(replace(document, text=text)).moved(_start_of_text(document), start)
+        source = self._source(replace(document, text=text)).moved(_start_of_text(document), start)
         symbols = tokenizer.tokenize(source.text, normalize_punctuation=self.reading.normalize_punctuation)
         source_ids = tuple(map(tokenizer.symbol_to_id, symbols))
         prompt_ids = (tokenizer.eos_id, *source_ids, *self._soft_prompt_ids)
         read = _start_of_text(document) + start + len(text)
         return Prepared(document, source, tuple(symbols), source_ids, prompt_ids, read)
+
+    def _source(self, document: Document) -> Source:
+        source: object = self.source_of(document)
+        if not isinstance(source, Source):
+            raise ConfigError(f"the task's source gave a {type(source).__name__}: let it return a Source")
+        return source
 
     def fits(self, prepared: Prepared) -> bool:
         """Returns True if a prompt leaves room for the answer."""

@@ -1,14 +1,19 @@
 """Source texts: the part of a prompt that comes from the document, with the origin of each character."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from biogpt_onnx.runtime.bulk.call import iterable_of
+from biogpt_onnx.runtime.decoding import checks
+from biogpt_onnx.runtime.decoding.plain_values import shown
+from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks.document import Document
 
 SourceBuilder = Callable[[Document], "Source"]
 """Makes the source text of a prompt from a document."""
 
+_TYPES_OF_ORIGINS = {int, type(None)}
 _NEEDS_NO_FULL_STOP = re.compile(r"\W\Z")
 
 
@@ -20,10 +25,26 @@ class Source:
         text: The text as the model reads it.
         origins: For each character of the text its index in `Document.full_text`; None for characters that the
             prompt's form adds.
+
+    Raises:
+        ConfigError: The text is no string, or the origins are not one for each of its characters.
     """
 
     text: str
     origins: tuple[int | None, ...]
+
+    def __post_init__(self) -> None:
+        text: object = self.text
+        if not isinstance(text, str):
+            raise ConfigError(f"the text of a source is of type {type(text).__name__}: give a string")
+        origins: object = self.origins
+        if not isinstance(origins, Sequence) or not {*map(type, origins)} <= _TYPES_OF_ORIGINS:
+            raise ConfigError(f"the origins of a source are {shown(origins)}: give whole numbers or None")
+        if len(origins) != len(text):
+            raise ConfigError(
+                f"a source has {len(text):,} characters and {len(origins):,} origins: give one for each character"
+            )
+        object.__setattr__(self, "origins", tuple(origins))
 
     @classmethod
     def of(cls, pieces: Iterable[tuple[str, int | None]], *, lower: bool = False) -> "Source":
@@ -36,9 +57,13 @@ class Source:
 
         Returns:
             The joined source text.
+
+        Raises:
+            ConfigError: A piece is something else, or `lower` is no flag.
         """
+        checks.flag("lower", lower)
         texts, origins = [], []
-        for piece, start in pieces:
+        for piece, start in map(_checked_piece, iterable_of("pieces", pieces)):
             text, places = _lowered(piece) if lower else (piece, range(len(piece)))
             texts.append(text)
             origins += [None if start is None else start + place for place in places]
@@ -105,6 +130,14 @@ def full_text(document: Document) -> Source:
 
 def _start_of_text(document: Document) -> int:
     return len(document.full_text) - len(document.text)
+
+
+def _checked_piece(piece: object) -> tuple[str, int | None]:
+    if isinstance(piece, tuple | list) and len(piece) == 2:  # noqa: PLR2004 -- a text and where it begins
+        text, start = piece
+        if isinstance(text, str) and (start is None or type(start) is int):
+            return text, start
+    raise ConfigError(f"a piece of a source is {shown(piece)}: give a string and the index where it begins, or None")
 
 
 def _lowered(text: str) -> tuple[str, Iterable[int]]:

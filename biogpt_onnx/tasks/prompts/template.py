@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.definitions.checks import check_settings
+from biogpt_onnx.tasks.document import Document, as_document
 from biogpt_onnx.tasks.prompts.source import Source
 
 _TEXT, _TITLE, _QUESTION = "text", "title", "question"
@@ -21,13 +22,14 @@ class PromptTemplate:
         lower: Converts the source text to lower case.
 
     Raises:
-        ConfigError: The template has other places, or {text} not once.
+        ConfigError: The template has other places, or {text} not once, or a setting is of another type.
     """
 
     template: str = "{text}"
     lower: bool = False
 
     def __post_init__(self) -> None:
+        check_settings("the prompt", self)
         found = [match[1] for match in _PLACE.finditer(self.template) if not match[2]]
         if None in found or not {*found} <= {_TEXT, _TITLE, _QUESTION}:
             raise ConfigError(f"the template is {self.template!r}: use {{text}}, {{title}} and {{question}} alone")
@@ -40,7 +42,12 @@ class PromptTemplate:
         return any(match[1] == _QUESTION for match in _PLACE.finditer(self.template))
 
     def __call__(self, document: Document) -> Source:
-        """Returns the template filled with a document; text and title are traced to the document's full text."""
+        """Returns the template filled with a document; text and title are traced to the document's full text.
+
+        Raises:
+            PromptError: The document is of another type.
+        """
+        document = as_document(document)
         parts: dict[str, tuple[str, int | None]] = {
             _TEXT: (document.text, len(document.full_text) - len(document.text)),
             _TITLE: (document.title, 0),

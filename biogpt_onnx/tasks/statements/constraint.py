@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice, pairwise
 from typing import Any, NamedTuple
 
-from biogpt_onnx.tasks.statements.distinct import DistinctPair, Excludes
 from biogpt_onnx.tasks.statements.segments import FixedTokens, Segment, fewest_tokens
-from biogpt_onnx.tasks.statements.template import HEAD, TAIL
 
 _KEPT = 64
 """Prefixes of which the states are kept."""
@@ -60,7 +58,6 @@ class StatementConstraint:
         separator: The token between two statements.
         ending: The tokens behind the last statement; the last of them ends the text.
         max_new_tokens: The most tokens that the text may have; None for any number.
-        excludes: Returns True if the tokens of {head} exclude those of {tail} from a statement; None if none do.
     """
 
     def __init__(
@@ -70,11 +67,10 @@ class StatementConstraint:
         ending: Sequence[int],
         *,
         max_new_tokens: int | None = None,
-        excludes: Excludes | None = None,
     ) -> None:
         end = FixedTokens(ending)
-        self._slots, self._excludes = tuple(slots), excludes
-        segments = [segment for _, segment in slots] if excludes is None else _with_distinct_pair(slots, excludes)
+        self._slots = tuple(slots)
+        segments = [segment for _, segment in slots]
         self._segments = [*segments, FixedTokens([separator]), end]
         self._separator, self._ending = len(segments), len(segments) + 1
         self._end_token = ending[-1]
@@ -131,7 +127,7 @@ class StatementConstraint:
         bounds = [*((start, end - 1) for start, end in pairwise(starts)), (starts[-1], len(text) - num_ending)]
         ends = (*starts[1:], len(generated))
         statements = [
-            StatementTokens(text[start:stop], end, tuple(filter(self._is_allowed, self._readings(text[start:stop]))))
+            StatementTokens(text[start:stop], end, tuple(self._readings(text[start:stop])))
             for (start, stop), end in zip(bounds, ends, strict=True)
         ]
         return statements if text else []
@@ -150,9 +146,6 @@ class StatementConstraint:
         for size in reversed(_sizes(tokens, segment)):
             filled = {name: tokens[:size]} if name else {}
             yield from ({**filled, **rest} for rest in self._readings(tokens[size:], index + 1))
-
-    def _is_allowed(self, reading: Reading) -> bool:
-        return self._excludes is None or not self._excludes(reading[HEAD], reading[TAIL])
 
     def _fewest_tokens(self, generated: tuple[int, ...]) -> dict[int, int]:
         """Returns for each token that may follow the fewest tokens, itself included, to the end of the text."""
@@ -219,15 +212,3 @@ def _sizes(tokens: tuple[int, ...], segment: Segment[Any]) -> list[int]:
         state, may_end = segment.advance(state, token)
         sizes += [size] if may_end else []
     return sizes
-
-
-def _with_distinct_pair(slots: Sequence[Slot], excludes: Excludes) -> list[Segment[Any]]:
-    """Returns the segments of some slots, with one segment from {head} to {tail}."""
-    names = [name for name, _ in slots]
-    first, last = sorted((names.index(HEAD), names.index(TAIL)))
-    segments = [segment for _, segment in slots]
-
-    def excluded(earlier: tuple[int, ...], later: tuple[int, ...]) -> bool:
-        return excludes(earlier, later) if names[first] == HEAD else excludes(later, earlier)
-
-    return [*segments[:first], DistinctPair(segments[first : last + 1], excluded), *segments[last + 1 :]]

@@ -21,10 +21,10 @@ from biogpt_onnx.runtime.bulk.call import (
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError, PromptError
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, as_document
 from biogpt_onnx.tasks.prompts.building import WINDOW_TOKENS, Reading, TooLong
 from biogpt_onnx.tasks.registry import resolved
-from biogpt_onnx.tasks.running import RunnableTask, TaskName, as_document, check_batch_size, check_task
+from biogpt_onnx.tasks.running import RunnableTask, TaskName, check_batch_size, check_task
 from biogpt_onnx.tasks.streaming.work import work_on_documents
 
 ResultT = TypeVar("ResultT")

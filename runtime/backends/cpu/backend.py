@@ -8,7 +8,7 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, logits_by_chunk
+from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk, requested_in
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT
 from biogpt_onnx.runtime.backends.cpu.continuations import (
     score_in_tree,
@@ -166,10 +166,8 @@ class CpuBackend(Generic[TreeCacheT]):
             BundleError: the bundle's graph does not output hidden states.
         """
         cache, row = self.new_cache(1, len(ids)), np.array([ids], dtype=np.int64)
-        for start in range(0, len(ids), CHUNK_TOKENS):
-            chunk = row[:, start : start + CHUNK_TOKENS]
-            requested = np.arange(min(max(0, first - start), chunk.shape[1]), chunk.shape[1])
-            yield self._decoder.hidden_states(chunk, cache, requested)
+        for chunk in chunks(0, len(ids)):
+            yield self._decoder.hidden_states(row[:, chunk], cache, requested_in(chunk, first))
 
     def _logits_before_each(
         self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]

@@ -1,11 +1,11 @@
 """Log-probabilities of continuations of a prompt, read as branches of one tree."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.chunks import chunks, requested_in
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTree
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import read_all_but_the_last_chunk
@@ -13,9 +13,6 @@ from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
-
-_NODES_PER_PASS = 128
-"""Most nodes that are read in a pass, which bounds the logits that are in memory at once."""
 
 
 def score_in_tree(
@@ -68,12 +65,11 @@ def _scores(
     parents = [*range(ROOT, before - 1), *(before + parent for parent in tree.parents)]
     nodes = TokenTree(decoder, cache, len(tokens))
     scores: dict[tuple[int, int], float] = {}
-    passes = range(before + _NODES_PER_PASS, len(tokens), _NODES_PER_PASS)
-    for start, end in pairwise([0, *passes, len(tokens)] if tokens else []):
-        first = max(start, before - 1)
-        rows = nodes.append(tokens[start:end], parents[start:end], range(first - start, end - start))
-        for position, row in zip(range(first, end), rows, strict=True):
-            scores |= _scored(tree, position - before, row)
+    for chunk in chunks(0, len(tokens)):
+        requested = requested_in(chunk, before - 1).tolist()
+        rows = nodes.append(tokens[chunk], parents[chunk], requested)
+        for place, row in zip(requested, rows, strict=True):
+            scores |= _scored(tree, chunk.start + place - before, row)
     return scores
 
 

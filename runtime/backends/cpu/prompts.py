@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks, read_chunk
+from biogpt_onnx.runtime.backends.chunks import chunks, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, CacheT, Decoder, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -41,12 +41,12 @@ def read_all_but_the_last_chunk(
     Raises:
         Interrupted: a limit was reached.
     """
-    *first, last = chunks(int(cache.lengths[0]), len(prompt_ids), CHUNK_TOKENS)
-    for chunk in first:
+    for chunk in chunks(int(cache.lengths[0]), len(prompt_ids)):
         limits.check()
+        if chunk.stop == len(prompt_ids):
+            return prompt_ids[chunk]
         read_chunk(decoder, prompt_ids, chunk, cache)
-    limits.check()
-    return prompt_ids[last]
+    raise ValueError("the cache holds the whole prompt already")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
 from biogpt_onnx.runtime.backends.cuda.continuations import score_in_rows
 from biogpt_onnx.runtime.backends.cuda.decoder import RowDecoder
 from biogpt_onnx.runtime.backends.protocol import CacheT, TokenScores
@@ -18,6 +17,9 @@ from biogpt_onnx.runtime.decoding.state import SequenceState
 _MAX_BEAM_ROWS = 64
 """Most beams of several prompts that are searched together. Each needs memory for a whole sequence, and for its copy
 when beams part."""
+
+_SCORED_TOKENS = 512
+"""Most tokens of a text that are scored in a pass, which bounds the logits that are in memory at once."""
 
 
 class CudaBackend(Generic[CacheT]):
@@ -161,8 +163,8 @@ class CudaBackend(Generic[CacheT]):
         before_first = len(prompt_ids) - 1
         cache = self.new_cache(1, len(ids))
         # In chunks, because a token's logits take far more memory than its keys and values.
-        for start in range(0, len(ids), CHUNK_TOKENS):
-            chunk = ids[start : start + CHUNK_TOKENS]
+        for start in range(0, len(ids), _SCORED_TOKENS):
+            chunk = ids[start : start + _SCORED_TOKENS]
             scores = self._decoder.forward_row(chunk, cache)
             skipped = max(0, before_first - start)
             if skipped < len(chunk):

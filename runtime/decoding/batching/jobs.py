@@ -27,6 +27,7 @@ class RowJob:
     request: Request
     rows: Sequence[Row]
     on_pass: Callable[[], None] = _nobody
+    _came: float = field(default_factory=perf_counter, init=False)
     _began: float = field(default=0.0, init=False)
     _first_token: float | None = field(default=None, init=False)
 
@@ -56,9 +57,11 @@ class RowJob:
     def begin(self) -> None:
         """Notes the time at which its prompt is the next to be read."""
         self._began = perf_counter()
+        self.request.queue = self._began - self._came
 
     def end_unbegun(self) -> None:
         """Tells that it ended before it began."""
+        self.begin()
         self.request.has_ended = True
         self.on_pass()
 
@@ -82,17 +85,25 @@ class SearchJob:
     Attributes:
         passes: takes a pass at each step, and checks the limits of the search.
         on_pass: called after each pass.
+        limits: limits that are checked between the pieces of what it reads.
+        ends_with_pass: True if its last step takes a pass, False if that only finds that it has ended.
         error: what ended it too early; None if nothing did.
         is_finished: True if it has ended.
     """
 
     passes: Iterator[None]
     on_pass: Callable[[], None] = _nobody
+    limits: Limits = field(default_factory=Limits)
+    ends_with_pass: bool = False
     error: Exception | None = None
     is_finished: bool = False
 
-    def advance(self) -> None:
-        """Takes a pass; an error in it ends this search alone."""
+    def advance(self) -> bool:
+        """Takes a pass, or finds that it has ended; an error in that ends this search alone.
+
+        Returns:
+            True if it took a pass.
+        """
         try:
             next(self.passes)
         except StopIteration:
@@ -100,3 +111,4 @@ class SearchJob:
         except Exception as error:  # noqa: BLE001 -- rules may be the caller's own functions
             self.error, self.is_finished = error, True
         self.on_pass()
+        return self.ends_with_pass or not self.is_finished

@@ -1,30 +1,64 @@
 """The loop that serves many requests with one model: what waits, what runs, and one pass after the other."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Generic
 
+from biogpt_onnx.runtime.backends.chunks import at_pace
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
+from biogpt_onnx.runtime.decoding.batching.piece_length import PieceLength
 from biogpt_onnx.runtime.decoding.batching.rows import RowCacheT, Rows
 from biogpt_onnx.runtime.decoding.batching.scheduling import Action, View, next_action
+
+Job = RowJob | SearchJob
+
+OnPass = Callable[[Action, int, float], None]
+"""Takes what a pass of the model was (`READ`, `STEP` or `SEARCH`), the number of its tokens, and its seconds.
+
+The tokens are those that were read, or the rows that got one; 0 for a search.
+"""
+
+
+def _none() -> Iterable[Job]:
+    return ()
+
+
+def _not_told(action: Action, tokens: int, seconds: float) -> None:
+    """Tells nobody."""
 
 
 class Loop(Generic[RowCacheT]):
     """The requests of one model: they wait, begin, and take turns, as `next_action` decides.
 
-    All calls must come from one thread; the numbers may be read from any.
+    All calls must come from one thread; the numbers may be read from any. The loop is also the pace at which searches
+    read (see `at_pace`): what they read is divided into pieces, between which the rows take their turns.
+
+    Attributes:
+        num_cached_tokens: number of tokens that the rows hold in their cache.
 
     Args:
         rows: the running batch.
+        arrivals: returns the requests that have come since it was called last.
+        on_pass: called after each pass of the model.
     """
 
-    def __init__(self, rows: Rows[RowCacheT]) -> None:
-        self._rows = rows
+    def __init__(
+        self,
+        rows: Rows[RowCacheT],
+        arrivals: Callable[[], Iterable[Job]] = _none,
+        on_pass: OnPass = _not_told,
+    ) -> None:
+        self._rows, self._arrivals, self._on_pass = rows, arrivals, on_pass
         self._waiting: deque[RowJob] = deque()
         self._waiting_searches: deque[SearchJob] = deque()
         self._searches: deque[SearchJob] = deque()
         self._running: list[RowJob] = []
         self._last = self._last_beside_steps = Action.WAIT
+        self._piece_length = PieceLength()
+        self._pass_began = 0.0
+        self._failure: Exception | None = None
+        self.num_cached_tokens = 0
 
     @property
     def num_waiting(self) -> int:
@@ -36,7 +70,7 @@ class Loop(Generic[RowCacheT]):
         """Number of requests that have begun and not ended."""
         return len(self._running) + len(self._searches)
 
-    def submit(self, job: RowJob | SearchJob) -> None:
+    def submit(self, job: Job) -> None:
         """Adds a request behind those that wait.
 
         Raises:
@@ -50,31 +84,63 @@ class Loop(Generic[RowCacheT]):
             self._waiting.append(job)
 
     def advance(self) -> Action:
-        """Does what is next, at most one pass of the model; returns what it was."""
+        """Does what is next, at most one pass of the model; returns what it was.
+
+        A search that reads a long text takes several passes, and others take theirs between them.
+        """
+        action = self._next_action()
+        self._do(action)
+        return action
+
+    def most_tokens(self) -> int:
+        """Returns the most tokens of the next piece that is read."""
+        return self._piece_length.most_tokens(len(self._rows.stepping))
+
+    def pause(self, tokens: int) -> None:
+        """Lets the others take their turns after a piece that the running search has read.
+
+        Raises:
+            Interrupted: a limit of the search was reached.
+        """
+        seconds = self._note_pass(Action.SEARCH)
+        self._piece_length.note_piece(len(self._rows.stepping), tokens, seconds)
+        search = self._searches[0]
+        # The rows' own prompts are read as the loop decides, not at the pace of a search.
+        with at_pace(None):
+            self._do_all_before_the_search()
+        search.limits.check()
+        self._pass_began = perf_counter()
+
+    def _do_all_before_the_search(self) -> None:
+        try:
+            while (action := self._next_action()) is not Action.SEARCH:
+                self._do(action)
+        except Exception as error:
+            # The search, through which it goes, must not take it for its own.
+            self._failure = error
+            raise
+
+    def _next_action(self) -> Action:
+        for job in self._arrivals():
+            self.submit(job)
         self._end_waiting()
-        action = next_action(self._view())
+        return next_action(self._view())
+
+    def _do(self, action: Action) -> None:
+        self._pass_began = perf_counter()
         match action:
             case Action.BEGIN_ROWS:
                 self._begin()
             case Action.BEGIN_SEARCH:
                 self._searches.append(self._waiting_searches.popleft())
             case Action.READ:
-                reading = self._rows.reading
-                self._rows.read()
-                self._note(job for job in self._running if job.rows[0] in reading)
+                self._read()
             case Action.STEP:
-                stepping = list(self._rows.stepping)
-                self._rows.step()
-                self._note(job for job in self._running if any(row in stepping for row in job.rows))
+                self._step()
             case Action.SEARCH:
                 self._search()
             case Action.WAIT:
                 pass
-        if action in {Action.READ, Action.STEP, Action.SEARCH}:
-            self._last = action
-            if action is not Action.STEP:
-                self._last_beside_steps = action
-        return action
 
     def _view(self) -> View:
         return View(
@@ -94,18 +160,49 @@ class Loop(Generic[RowCacheT]):
         job.begin()
         self._rows.begin(job.rows)
 
-    def _note(self, jobs: Iterable[RowJob]) -> None:
-        for job in jobs:
-            job.note_pass()
-        self._running = [job for job in self._running if not job.is_finished]
+    def _read(self) -> None:
+        reading, num_stepping = self._rows.reading, len(self._rows.stepping)
+        self._rows.read(self.most_tokens())
+        tokens = self._rows.tokens_of_pass
+        seconds = self._note_pass(Action.READ, tokens, took_pass=tokens > 0)
+        self._piece_length.note_piece(num_stepping, tokens, seconds)
+        self._tell(job for job in self._running if job.rows[0] in reading)
+
+    def _step(self) -> None:
+        stepping = list(self._rows.stepping)
+        self._rows.step()
+        tokens = self._rows.tokens_of_pass
+        seconds = self._note_pass(Action.STEP, tokens, took_pass=tokens > 0)
+        self._piece_length.note_step(tokens, seconds)
+        self._tell(job for job in self._running if any(row in stepping for row in job.rows))
 
     def _search(self) -> None:
         # Other threads may count the searches meanwhile.
-        self._searches[0].advance()
+        with at_pace(self):
+            took_pass = self._searches[0].advance()
+        if self._failure is not None:
+            raise self._failure
+        self._note_pass(Action.SEARCH, took_pass=took_pass)
         if self._searches[0].is_finished:
             self._searches.popleft()
         else:
             self._searches.rotate(-1)
+
+    def _note_pass(self, action: Action, tokens: int = 0, *, took_pass: bool = True) -> float:
+        """Notes what was done last, and tells of it if that took a pass of the model; returns its seconds."""
+        seconds = perf_counter() - self._pass_began
+        self.num_cached_tokens = self._rows.num_cached_tokens
+        self._last = action
+        if action is not Action.STEP:
+            self._last_beside_steps = action
+        if took_pass:
+            self._on_pass(action, tokens, seconds)
+        return seconds
+
+    def _tell(self, jobs: Iterable[RowJob]) -> None:
+        for job in jobs:
+            job.note_pass()
+        self._running = [job for job in self._running if not job.is_finished]
 
     def _end_waiting(self) -> None:
         """Lets requests go whose limits were reached, or that were finished, before they began."""

@@ -5,17 +5,11 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from biogpt_onnx.runtime.backends.chunks import chunks, read_chunk
+from biogpt_onnx.runtime.backends.chunks import next_chunk, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import Backend, Cache, TokenScores
 from biogpt_onnx.runtime.decoding.batching.row import Row
 from biogpt_onnx.runtime.decoding.limits import Limits
-
-PIECE_TOKENS = 128
-"""Most tokens of a prompt that are read in a pass, between two steps of the rows that are running.
-
-Where a prompt is cut changes no bit of its logits; see `chunks`.
-"""
 
 
 class RowCache(Cache, Protocol):
@@ -43,16 +37,23 @@ class _Reading(Generic[RowCacheT]):
         self.rows, self.slot = rows, slot
         cache.truncate(0)
         self._shared = 0 if self._state.prefix is None else self._state.prefix.copy_into(cache, self._state.prompt_ids)
-        pieces = chunks(self._shared, len(self._state.prompt_ids), PIECE_TOKENS)
-        # The last piece is read together with the scores after it.
-        self._pieces = list(pieces)[:-1]
+        self.num_read = self._shared
 
-    def read(self) -> TokenScores | None:
-        """Reads a piece; returns the scores after the prompt if it was the last."""
+    @property
+    def num_unread(self) -> int:
+        """Number of the prompt's tokens that are not read yet."""
+        return len(self._state.prompt_ids) - self.num_read
+
+    def read(self, most: int) -> TokenScores | None:
+        """Reads a piece of at most so many tokens; returns the scores after the prompt if it was the last."""
         ids, limits = self._state.prompt_ids, Limits()
-        if self._pieces:
-            read_chunk(self._backend, ids, self._pieces.pop(0), self._cache)
-            return None
+        if self.num_unread:
+            piece = next_chunk(self.num_read, len(ids), most)
+            self.num_read = piece.stop
+            if self.num_unread:
+                read_chunk(self._backend, ids, piece, self._cache)
+                return None
+        # The last piece is read together with the scores after it.
         if self._state.prefix is not None:
             return self._state.prefix.read_rest(self._cache, ids, self._shared, limits)
         return self._backend.read(ids, self._cache, limits)
@@ -67,6 +68,7 @@ class Rows(Generic[RowCacheT]):
     Attributes:
         max_rows: most rows.
         stepping: rows that get a token at the next step; not to be changed.
+        tokens_of_pass: number of tokens that the last `read` or `step` computed; 0 if it took no pass of the model.
 
     Args:
         backend: the backend that runs the model; its caches are `RowCache`s.
@@ -81,6 +83,7 @@ class Rows(Generic[RowCacheT]):
         self._reading: _Reading[RowCacheT] | None = None
         self.max_rows = max_rows
         self.stepping: list[Row] = []
+        self.tokens_of_pass = 0
 
     @property
     def reading(self) -> Sequence[Row]:
@@ -91,6 +94,12 @@ class Rows(Generic[RowCacheT]):
     def num_free(self) -> int:
         """Number of rows that may begin."""
         return self.max_rows - len(self.stepping) - len(self.reading)
+
+    @property
+    def num_cached_tokens(self) -> int:
+        """Number of tokens that the rows hold in the cache."""
+        num_read = 0 if self._reading is None else self._reading.num_read
+        return int(self._cache.lengths[: len(self.stepping)].sum()) + num_read
 
     def begin(self, rows: Sequence[Row]) -> None:
         """Begins rows that continue the same prompt, which is read once.
@@ -106,20 +115,23 @@ class Rows(Generic[RowCacheT]):
         slot = len(self.stepping)
         self._reading = _Reading(self._backend, rows, slot, self._cache.row(slot))
 
-    def read(self) -> Sequence[Row]:
+    def read(self, most: int) -> Sequence[Row]:
         """Reads a piece of the prompt that is being read; after the last, its rows get their first token and join.
 
         If all its rows have ended, it is read no further. An error of the model ends them.
 
+        Args:
+            most: most tokens of the piece, at least 3. Where a prompt is cut changes no bit of its logits.
+
         Returns:
             The rows that have ended.
         """
-        reading = self._reading
+        reading, self.tokens_of_pass = self._reading, 0
         if reading is None:
             return ()
         for row in reading.rows:
             row.check_limits()
-        if not all(row.is_finished for row in reading.rows) and not self._read_piece(reading):
+        if not all(row.is_finished for row in reading.rows) and not self._read_piece(reading, most):
             return ()
         self._reading = None
         self._join(reading)
@@ -134,17 +146,20 @@ class Rows(Generic[RowCacheT]):
         for row in self.stepping:
             row.check_limits()
         ended = self._leave()
+        self.tokens_of_pass = len(self.stepping)
         if self.stepping:
             self._step()
         return [*ended, *self._leave()]
 
-    def _read_piece(self, reading: _Reading[RowCacheT]) -> bool:
+    def _read_piece(self, reading: _Reading[RowCacheT], most: int) -> bool:
         """Reads a piece; returns True if nothing is left to be read."""
+        unread = reading.num_unread
         try:
-            scores = reading.read()
+            scores = reading.read(most)
         except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
             _fail(reading.rows, error)
             return True
+        self.tokens_of_pass = unread - reading.num_unread
         if scores is None:
             return False
         for row in reading.rows:

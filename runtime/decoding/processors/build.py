@@ -8,7 +8,7 @@ from biogpt_onnx.runtime.decoding.processors.bias import SequenceBias, bad_words
 from biogpt_onnx.runtime.decoding.processors.custom import CustomRule
 from biogpt_onnx.runtime.decoding.processors.ending import ForcedBos, ForcedEos, MinLength, MinNewTokens
 from biogpt_onnx.runtime.decoding.processors.protocol import LogitsProcessor
-from biogpt_onnx.runtime.decoding.processors.repetition import NoRepeatNgram, RepetitionPenalty
+from biogpt_onnx.runtime.decoding.processors.repetition import NoRepeatNgram, OccurrencePenalty, RepetitionPenalty
 from biogpt_onnx.runtime.decoding.processors.suppression import BeginSuppressTokens, SuppressTokens
 
 
@@ -36,6 +36,8 @@ def _context_rules(config: GenerationConfig) -> Iterator[LogitsProcessor]:
         yield RepetitionPenalty(config.repetition_penalty)
     if config.no_repeat_ngram_size:
         yield NoRepeatNgram(config.no_repeat_ngram_size)
+    if config.presence_penalty or config.frequency_penalty:
+        yield OccurrencePenalty(config.presence_penalty, config.frequency_penalty)
     if config.bad_words_ids:
         yield bad_words(config.bad_words_ids, config.end_token_ids)
     if config.min_length and config.end_token_ids:

@@ -54,3 +54,22 @@ class NoRepeatNgram:
         for offset, token in enumerate(begun.tolist()):
             alike &= ids[offset : offset + ngrams] == token
         return ids[self.size - 1 :][alike]
+
+
+@dataclass(frozen=True)
+class OccurrencePenalty:
+    """A rule that makes tokens less likely that are among the new ones, the more often the less.
+
+    From their logits is subtracted `presence`, and `frequency` for each time; numbers below 0 make them likelier. The
+    prompt does not count. Source: OpenAI's reference of the completions API, "Frequency and presence penalties".
+    """
+
+    needs_all_logits: ClassVar[bool] = True
+    presence: float
+    frequency: float
+
+    def __call__(self, states: Sequence[SequenceState], logits: npt.NDArray[np.float32], /) -> None:
+        """Applies the rule to logits [rows, vocab] in place; see `LogitsProcessor`."""
+        for state, row in zip(states, logits, strict=True):
+            tokens, counts = np.unique(state.ids[len(state.prompt_ids) :], return_counts=True)
+            row[tokens] -= (self.presence + self.frequency * counts).astype(np.float32)

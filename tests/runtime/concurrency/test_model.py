@@ -1,10 +1,11 @@
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from biogpt_onnx import BioGPT, ConfigError, ModelClosedError
+from biogpt_onnx import BioGPT, ConfigError, GenerationConfig, ModelClosedError, PassReport
 from biogpt_onnx.tasks import BC5CDR, Document, run
 
 LONG = " ".join(["The patient was given lithium and had a tremor."] * 20)
@@ -27,6 +28,7 @@ CALLS: list[Callable[[BioGPT], object]] = [
     lambda model: model.generate("The answer is", allowed=["yes", "no"]).text,
     lambda model: model.choose("Aspirin is", ["a drug", "a disease"]).best,
     lambda model: model.score("Aspirin inhibits platelets.", logprobs=2).logprobs,
+    lambda model: model.score_ids([2, 30, 40, 50], logprobs=2),
     lambda model: model.embed("Aspirin inhibits platelets.").tolist(),
     lambda model: model.logits([2, 30, 40]).tolist(),
     lambda model: run(BC5CDR, model, [Document("Two patients given lithium had tremor.")])[0].text,
@@ -81,3 +83,61 @@ def test_rows_that_wait_take_part_later(mini: BioGPT) -> None:
     with mini.concurrent(max_rows=1) as model, ThreadPoolExecutor(5) as pool:
         found = list(pool.map(lambda prompt: model.generate(prompt, max_new_tokens=6).token_ids, PROMPTS))
     assert found == [mini.generate(prompt, max_new_tokens=6).token_ids for prompt in PROMPTS]
+
+
+def test_passes_are_reported_as_results(mini: BioGPT) -> None:
+    reports: list[PassReport] = []
+    with mini.concurrent(on_pass=reports.append) as model:
+        model.generate("Aspirin inhibits", max_new_tokens=3, eos_token_id=None)
+    length = len(mini.tokenizer.encode("Aspirin inhibits"))
+    assert [(report.kind, report.tokens) for report in reports] == [("read", length), ("step", 1), ("step", 1)]
+    assert list(reports[0].to_dict()) == ["kind", "tokens", "seconds"]
+
+
+@pytest.mark.parametrize("bad", [5, "print", [print]])
+def test_what_cannot_be_called_after_a_pass_is_an_error(mini: BioGPT, bad: Any) -> None:
+    with pytest.raises(ConfigError, match=r"on_pass is of type .*: give a function"):
+        mini.concurrent(on_pass=bad)
+
+
+def test_the_time_in_the_queue_is_part_of_the_timings(mini: BioGPT, shared: BioGPT) -> None:
+    for config in (GenerationConfig(), GenerationConfig(num_beams=2), GenerationConfig(prompt_lookup_num_tokens=2)):
+        timings = shared.generate("Aspirin", config, max_new_tokens=3).timings
+        assert timings.queue > 0
+        assert list(timings.to_dict())[-2:] == ["captured_steps", "queue"]
+        assert mini.generate("Aspirin", config, max_new_tokens=3).timings.queue == 0
+
+
+def test_the_cache_is_in_use_while_something_runs(mini: BioGPT) -> None:
+    with mini.concurrent(max_rows=2) as model:
+        assert model.cache_usage == 0
+        with model.stream("Aspirin inhibits", max_new_tokens=100, eos_token_id=None) as stream:
+            next(stream)
+            assert 0 < model.cache_usage < 0.5
+        while model.num_running:
+            time.sleep(0.001)
+        assert model.cache_usage == 0
+
+
+def test_closing_with_cancel_gives_the_text_so_far(mini: BioGPT) -> None:
+    model = mini.concurrent(max_rows=2)
+    stream = model.stream("Aspirin inhibits", max_new_tokens=400, eos_token_id=None)
+    text = next(stream)
+    model.close(cancel=True)
+    text += "".join(stream)
+    assert stream.generation is not None
+    assert stream.generation.text == text
+    assert stream.generation.finish_reason == "cancelled"
+    with pytest.raises(ModelClosedError):
+        model.generate("Aspirin")
+    assert mini.generate("Aspirin", max_new_tokens=2).token_ids
+
+
+def test_a_rule_that_calls_the_model_is_an_error_and_no_deadlock(shared: BioGPT) -> None:
+    def rule(_: object) -> list[int]:
+        shared.generate("Insulin", max_new_tokens=1)
+        return [30]
+
+    with pytest.raises(ConfigError, match="would wait for itself"):
+        shared.generate("Aspirin", allowed=rule, max_new_tokens=3)
+    assert shared.generate("Aspirin", max_new_tokens=1).token_ids

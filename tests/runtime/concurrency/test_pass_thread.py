@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
+from biogpt_onnx.runtime.concurrency.pass_report import PassReport
 from biogpt_onnx.runtime.concurrency.pass_thread import PassThread
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -16,7 +18,7 @@ from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.errors import BioGptError, ConfigError
+from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, ModelClosedError
 from makers.models import FakeModel
 
 EOS, VOCAB, POSITIONS = 2, 12, 400
@@ -159,3 +161,229 @@ def test_closing_lets_what_runs_end_and_refuses_what_comes_later() -> None:
     assert len(finished(search, request)[0]) == 50
     with pytest.raises(BioGptError, match="was closed"):
         thread.call(lambda: 1)
+
+
+LONG: dict[str, Any] = {"max_new_tokens": 300, "min_new_tokens": 300}
+
+
+@pytest.mark.parametrize("settings", [*SETTINGS, {"prompt_lookup_num_tokens": 3, "suppress_tokens": [4]}])
+def test_closing_may_cancel_what_runs(settings: dict[str, Any]) -> None:
+    thread = PassThread(backend_of(), max_rows=3)
+    config = GenerationConfig(**settings | LONG)
+    request = request_of([EOS, 3], config)
+    search = thread.search([request], config, Limits())
+    next(search)
+    thread.close(cancel=True)
+    tokens = finished(search, request)
+    assert {state.finish_reason for state in request.states} == {"cancelled"}
+    assert all(len(each) < 300 for each in tokens)
+    assert any(tokens)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_closing_may_cancel_what_waits(settings: dict[str, Any]) -> None:
+    thread = PassThread(backend_of(), max_rows=3)
+    config = GenerationConfig(**LONG, do_sample=True, num_return_sequences=3)
+    running = request_of([EOS, 3], config)
+    busy = thread.search([running], config, Limits())
+    next(busy)
+    beams = GenerationConfig(**LONG, num_beams=2)
+    next(searching := thread.search([request_of([EOS, 3], beams)], beams, Limits()))
+    asked = GenerationConfig(**settings)
+    waiting = request_of([EOS, 4], asked)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(finished, thread.search([waiting], asked, Limits()), waiting)
+        while not thread.num_waiting:
+            time.sleep(0.001)
+        thread.close(cancel=True)
+        assert not any(answer.result(timeout=30))
+    assert {state.finish_reason for state in waiting.states} == {"cancelled"}
+    assert waiting.queue > 0
+    for search in (busy, searching):
+        search.close()  # type: ignore[attr-defined]  # a generator
+
+
+def test_other_work_that_is_cancelled_has_no_result() -> None:
+    backend = backend_of()
+    thread, began = PassThread(backend, max_rows=3), threading.Event()
+
+    def read() -> None:
+        began.set()
+        while True:
+            list(backend.score_tokens([EOS], None, [5] * 300))
+
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(thread.call, read)
+        began.wait(30)
+        waiting = pool.submit(thread.call, lambda: 5)
+        while not thread.num_waiting:
+            time.sleep(0.001)
+        thread.close(cancel=True)
+        for call in (running, waiting):
+            with pytest.raises(CancelledError, match="the model was closed"):
+                call.result(timeout=30)
+    with pytest.raises(ModelClosedError):
+        thread.call(lambda: 5)
+
+
+def test_other_work_that_its_caller_leaves_goes_on_no_longer_than_a_piece(
+    thread: PassThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, began, ended = backend_of(), threading.Event(), threading.Event()
+
+    def read() -> None:
+        began.set()
+        try:
+            while True:
+                list(backend.score_tokens([EOS], None, [5] * 300))
+        finally:
+            ended.set()
+
+    class Interrupted(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            del timeout
+            began.wait(30)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("biogpt_onnx.runtime.concurrency.pass_thread.threading.Event", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            thread.call(read)
+    assert ended.wait(30)
+    assert thread.call(lambda: 5) == 5
+
+
+def test_long_work_lets_others_go_on(thread: PassThread) -> None:
+    backend, config = backend_of(), GenerationConfig(max_new_tokens=30, min_new_tokens=30)
+    request, counts = request_of([EOS, 3], config), list[int]()
+
+    def read() -> None:
+        counts.append(request.states[0].num_new_tokens)
+        list(backend.score_tokens([EOS], None, [5] * 300))
+        counts.append(request.states[0].num_new_tokens)
+
+    search = thread.search([request], config, Limits())
+    next(search)
+    thread.call(read)
+    assert counts[1] - counts[0] >= 2 or counts[1] == 30
+    finished(search, request)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_after"), [(SETTINGS[0], False), (SETTINGS[2], False), (SETTINGS[0], True), (SETTINGS[3], True)]
+)
+def test_a_failure_of_the_thread_is_told_to_all_who_wait_and_come(
+    settings: dict[str, Any], *, is_after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = PassThread(backend_of(), max_rows=1)
+    config = GenerationConfig(**settings | LONG)
+    searches = []
+    if not is_after:
+        searches = [thread.search([request_of([EOS, 3], config)], config, Limits()) for _ in range(3)]
+        next(searches[0])
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a bug of the loop")
+
+    def fails(search: Iterator[None]) -> None:
+        with pytest.raises(AssertionError, match="a bug of the loop"):
+            for _ in search:
+                pass
+
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(fails, search) for search in searches]
+        while not is_after and thread.num_waiting < 2:
+            time.sleep(0.001)
+        monkeypatch.setattr("biogpt_onnx.runtime.decoding.batching.loop.next_action", fail)
+        for one in waiting:
+            one.result(timeout=30)
+    for _ in range(2):
+        fails(thread.search([request_of([EOS, 3], config)], config, Limits()))
+        with pytest.raises(AssertionError, match="a bug of the loop"):
+            thread.call(lambda: 5)
+    thread.close()
+    thread.close(cancel=True)
+
+
+def test_what_is_no_error_ends_the_thread_and_not_its_callers(thread: PassThread) -> None:
+    with pytest.raises(RuntimeError, match="was ended by SystemExit: 3"):
+        thread.call(lambda: sys.exit(3))
+
+
+def test_nobody_waits_for_a_thread_that_does_not_run(thread: PassThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("biogpt_onnx.runtime.concurrency.pass_thread._SECONDS_BETWEEN_CHECKS", 0.01)
+    # So it is in a process that was forked, which has none of the threads.
+    monkeypatch.setattr(thread, "_thread", threading.Thread())
+    monkeypatch.setattr(thread, "_submit", lambda *_: None)
+    with pytest.raises(RuntimeError, match=r"does not run.*in the process that uses it"):
+        thread.call(lambda: 5)
+    monkeypatch.undo()
+
+
+def test_a_function_that_the_thread_calls_cannot_wait_for_the_thread(thread: PassThread) -> None:
+    with pytest.raises(ConfigError, match="would wait for itself"):
+        thread.call(lambda: thread.call(lambda: 5))
+    assert thread.call(lambda: 5) == 5
+
+
+def test_each_pass_is_reported_in_the_thread_that_computes_it() -> None:
+    fake, reports, names = FakeModel(random_logits, VOCAB, POSITIONS), list[PassReport](), set[str]()
+
+    def note(report: PassReport) -> None:
+        reports.append(report)
+        names.add(threading.current_thread().name)
+
+    thread = PassThread(fake.backend, max_rows=3, on_pass=note)
+    for settings in SETTINGS:
+        config = GenerationConfig(**settings)
+        finished(thread.search([request := request_of([EOS, *range(3, 9)], config)], config, Limits()), request)
+    thread.call(lambda: list(fake.backend.score_tokens([EOS], None, [5] * 200)))
+    thread.close()
+    assert names == {"biogpt-passes"}
+    assert len(reports) == len(fake.shapes)
+    rows = [
+        number
+        for number, settings in enumerate(SETTINGS)
+        if not settings.keys() & {"num_beams", "prompt_lookup_num_tokens"}
+    ]
+    assert sum(report.tokens for report in reports if report.kind == "read") == 7 * len(rows)
+    assert {report.kind for report in reports} == {"read", "step", "search"}
+    assert all(report.seconds >= 0 for report in reports)
+    assert {report.tokens for report in reports if report.kind == "search"} == {0}
+
+
+def test_an_error_of_who_watches_ends_no_request_and_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = list[threading.ExceptHookArgs]()
+    monkeypatch.setattr(threading, "excepthook", shown.append)
+
+    def fail(_: PassReport) -> None:
+        raise ValueError("no such metric")
+
+    thread, config = PassThread(backend_of(), max_rows=3, on_pass=fail), GenerationConfig(**LONG)
+    assert len(finished(thread.search([request := request_of([EOS, 3], config)], config, Limits()), request)[0]) == 300
+    thread.close()
+    ((kind, error, _, where),) = shown
+    assert kind is ValueError
+    assert str(error) == "no such metric"
+    assert where is not None
+    assert where.name == "biogpt-passes"
+
+
+def test_the_usage_of_the_cache_is_that_of_its_rows() -> None:
+    usages = list[float]()
+    passes = PassThread(backend_of(), max_rows=2, on_pass=lambda _: usages.append(passes.cache_usage))
+    assert passes.cache_usage == 0
+    config = GenerationConfig(max_new_tokens=200, min_new_tokens=200)
+    finished(passes.search([request := request_of([EOS] + [5] * 199, config)], config, Limits()), request)
+    passes.close()
+    assert passes.cache_usage == 0
+    # Of twice 400 positions: the prompt in two pieces, and each new token but the last, with which the row leaves.
+    assert usages == [number / 800 for number in [128, *range(200, 399), 0]]
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_the_time_in_the_queue_is_known_of_every_request(thread: PassThread, settings: dict[str, Any]) -> None:
+    config = GenerationConfig(**settings)
+    finished(thread.search([request := request_of([EOS, 3], config)], config, Limits()), request)
+    assert request.queue > 0
+    assert request.prefill > 0

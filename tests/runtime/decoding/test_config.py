@@ -30,6 +30,8 @@ NUMBERS = [
     "epsilon_cutoff",
     "eta_cutoff",
     "repetition_penalty",
+    "presence_penalty",
+    "frequency_penalty",
 ]
 TOKENS = ["eos_token_id", "forced_bos_token_id", "forced_eos_token_id"]
 TOKEN_LISTS = ["suppress_tokens", "begin_suppress_tokens"]
@@ -78,6 +80,7 @@ BAD_VALUES: list[tuple[str, object]] = [
     ("eta_cutoff", 1),
     ("repetition_penalty", 0),
     ("repetition_penalty", -1),
+    *((name, value) for name in ("presence_penalty", "frequency_penalty") for value in (-2.01, 2.01)),
     ("bad_words_ids", [3]),
     ("bad_words_ids", [[]]),
     ("bad_words_ids", [[3], "45"]),
@@ -138,6 +141,7 @@ AT_THE_LIMIT: list[dict[str, Any]] = [
     {"max_new_tokens": 3, "min_new_tokens": 3},
     {"num_beams": 3, "num_return_sequences": 3, "length_penalty": -1, "early_stopping": "never"},
     {"do_sample": True, "num_return_sequences": 9},
+    {"presence_penalty": -2, "frequency_penalty": 2},
     {"do_sample": True, "top_p": 1, "typical_p": 1, "min_p": 1, "epsilon_cutoff": 0.99, "eta_cutoff": 0.99},
     {"do_sample": True, "top_k": 0, "min_p": 0, "epsilon_cutoff": 0, "eta_cutoff": 0, "seed": 0},
     {"prompt_lookup_num_tokens": 4, "max_matching_ngram_size": 1},
@@ -173,7 +177,7 @@ def test_none_is_the_default_of_every_setting() -> None:
 def test_the_types_of_keyword_arguments_are_those_of_the_fields() -> None:
     assert list(Settings.__annotations__) == list(GenerationConfig.__dataclass_fields__)
     assert Settings.__total__ is False
-    for method in ("generate", "agenerate", "generate_ids", "stream", "astream"):
+    for method in ("generate", "agenerate", "generate_ids", "stream", "stream_pieces", "astream"):
         signature = inspect.signature(getattr(biogpt_onnx.BioGPT, method))
         assert signature.parameters["settings"].annotation == "Unpack[Settings]", method
         assert len(str(signature)) < 400, "an editor shows it in a few lines"

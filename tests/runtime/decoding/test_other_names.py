@@ -27,7 +27,7 @@ ALL = (*OF_TRANSFORMERS, *OF_VLLM, *OF_LLAMA_CPP)
         ({"output_scores": True}, "output_scores is True: set logprobs"),
         ({"input_ids": [[2, 3]]}, "input_ids is not a setting: call generate_ids"),
         ({"stream": True}, "stream is True: call stream"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty is 0.5: give repetition_penalty"),
+        ({"best_of": 3}, "best_of is not a setting: give num_return_sequences"),
     ],
 )
 def test_what_is_no_setting_is_answered_with_what_is(settings: dict[str, Any], said: str) -> None:

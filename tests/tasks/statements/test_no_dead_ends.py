@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from biogpt_onnx import BioGPT, ConfigError, GenerationConfig
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.bpe import END_OF_WORD
-from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID, SPECIAL_TOKENS
+from biogpt_onnx.runtime.tokenizer.vocabulary import SPECIAL_TOKENS
 from biogpt_onnx.tasks import BC5CDR, DDI, KD_DTI, Document, NamedEntity, RelationTask, prepare_for, run
 from biogpt_onnx.tasks.prompts.source import full_text
-from biogpt_onnx.tasks.statements.distinct import excluding_parts
+from biogpt_onnx.tasks.statements.mentions import is_part
 from makers.models import FakeModel
 
 OWN = (
@@ -109,26 +109,28 @@ def test_every_walk_ends_with_statements_of_the_documents_own_words(  # noqa: PL
 
 @settings(max_examples=40, deadline=None)
 @given(
-    text=TEXTS,
+    texts=st.lists(TEXTS, min_size=1, max_size=3),
     task=st.sampled_from(TASKS),
-    named=st.none() | st.lists(WORDS, max_size=4),
-    room=st.none() | st.integers(1, 60),
+    named=st.none() | st.lists(WORDS, max_size=3),
+    room=st.sampled_from([12, 30, 60, 400]),
     seed=st.integers(0, 2**32),
 )
-def test_no_walk_of_distinct_entities_states_a_part_of_its_head(  # noqa: PLR0913, PLR0917 -- what is drawn
-    mini: BioGPT, text: str, task: RelationTask, named: list[str] | None, room: int | None, seed: int
+def test_whatever_is_stated_of_a_batch_relates_nothing_with_itself_or_a_part_of_itself(  # noqa: PLR0913, PLR0917 -- what is drawn
+    mini: BioGPT, texts: list[str], task: RelationTask, named: list[str] | None, room: int, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311 -- a test
-    document = Document(f"x {text}", entities=None if named is None else tuple(map(NamedEntity, named)))
-    constraint = task.constraint(mini.tokenizer, prepare_for(task, mini, document), max_new_tokens=room, distinct=True)
-    ids: list[int] = []
-    while allowed := constraint(ids):
-        going_on = [token for token in allowed if token != EOS_ID] if not ids else allowed
-        ids.append(chance.choice(going_on or allowed))
-    assert ids[-1] == EOS_ID
-    assert room is None or len(ids) <= room
-    excludes = excluding_parts(mini.tokenizer)
-    for statement in constraint.read(ids):
-        assert statement.readings
-        for reading in statement.readings:
-            assert not excludes(reading["head"], reading["tail"])
+    entities = None if named is None else tuple(map(NamedEntity, named))
+    # The first has a single candidate, which can be related with nothing else.
+    documents = [Document("lithium"), *(Document(f"x {text}", entities=entities) for text in texts)]
+    task = replace(task, least_new_tokens=1, config=GenerationConfig(max_new_tokens=room))
+    model = walking(mini, seed, 2000)
+    together = run(task, model, documents, batch_size=len(documents))
+    everything = run(replace(task, distinct=False), model, documents, batch_size=len(documents))
+    assert together[0].relations == ()
+    for document, found, unfiltered in zip(documents, together, everything, strict=True):
+        assert run(task, model, [document]) == [found]
+        assert (found.text, found.unparsed, found.complete) == (unfiltered.text, (), unfiltered.complete)
+        for relation in found.relations:
+            is_part_of_other = is_part(relation.head, relation.tail) or is_part(relation.tail, relation.head)
+            assert relation.in_source
+            assert not is_part_of_other or document.entities is not None
+            assert relation.head.lower() != relation.tail.lower()

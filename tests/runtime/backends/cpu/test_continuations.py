@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.backends.cpu import continuations, prompts
+from biogpt_onnx.runtime.backends import chunks
 from biogpt_onnx.runtime.backends.cpu.continuations import score_in_tree, score_with_prompt
 from biogpt_onnx.runtime.decoding.limits import Limits
 from makers.models import FakeModel
@@ -58,12 +58,12 @@ def test_single_tokens_take_no_pass_at_all() -> None:
 
 
 def test_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(continuations, "_NODES_PER_PASS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_TOKENS", 4)
     sequences = [[first, second, 5] for first in range(4) for second in range(2)]
     model = random_model()
     for found, sequence in zip(scored(model, sequences), sequences, strict=True):
         assert found == pytest.approx(one_by_one(sequence), abs=1e-5)
-    assert max(tokens for _, tokens in model.shapes) == 3
+    assert max(tokens for _, tokens in model.shapes) == 4
 
 
 def scored_with_the_prompt(
@@ -86,11 +86,10 @@ def test_the_prompt_and_all_sequences_take_one_pass(sequences: list[list[int]]) 
 
 
 def test_a_long_prompt_and_many_branches_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(continuations, "_NODES_PER_PASS", 3)
-    monkeypatch.setattr(prompts, "CHUNK_TOKENS", 4)
+    monkeypatch.setattr(chunks, "CHUNK_TOKENS", 4)
     sequences = [[first, second, 5] for first in range(4) for second in range(2)]
     prompt = [2, *range(10, 19)]
     model, whole = random_model(), random_model()
     logits = whole.forward(np.array([prompt]), cache := whole.new_cache(1, 500))
     assert scored_with_the_prompt(model, sequences, prompt) == score_in_tree(whole, cache, logits, sequences)
-    assert [tokens for _, tokens in model.shapes] == [4, 4, 2 + 3, 3, 3, 3]
+    assert [tokens for _, tokens in model.shapes] == [4, 4, 2 + 2, 4, 4, 2]

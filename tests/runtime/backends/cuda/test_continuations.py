@@ -93,8 +93,8 @@ def test_on_a_device_choices_of_all_prompts_are_asked_for_at_once_and_bring_no_l
 def test_a_text_is_read_in_pieces_on_a_device_and_brings_no_logits(
     monkeypatch: pytest.MonkeyPatch, prompt: tuple[int, ...]
 ) -> None:
-    for module in (chunks, cuda_backend):
-        monkeypatch.setattr(module, "CHUNK_TOKENS", 4)
+    monkeypatch.setattr(cuda_backend, "_SCORED_TOKENS", 4)
+    monkeypatch.setattr(chunks, "CHUNK_TOKENS", 4)
     model, cpu = Counting(), FakeModel(logits_after, VOCAB, max_positions=60)
     text = (4, 5, 6, 7, 9)
     found, expected = (list(one.backend.score_tokens(prompt, None, text)) for one in (model, cpu))

@@ -1,5 +1,6 @@
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biogpt_onnx.runtime.decoding.batching import loop as loop_module
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
 from biogpt_onnx.runtime.decoding.batching.loop import Loop
 from biogpt_onnx.runtime.decoding.batching.rows import Rows
 from biogpt_onnx.runtime.decoding.batching.scheduling import Action
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
-from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
 from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
@@ -144,35 +146,163 @@ def test_every_request_gets_the_tokens_that_it_gets_alone(all_asked: list[Asked]
             assert asked.cancelled_after is not None
 
 
-@dataclass
-class Watched:
-    """How many other passes came between two tokens of a row."""
+class TimedModel(FakeModel):
+    """A model whose passes take made-up times: of reading, so much for each token.
 
-    tokens: int = 0
-    others: int = 0
-    most: int = 0
+    Attributes:
+        now: the time in milliseconds.
+        ends: what each pass was, and the time at its end.
+    """
+
+    def __init__(self, of_token: float = 1.2) -> None:
+        super().__init__(random_logits, VOCAB, 1000)
+        self.now, self.of_token, self.ends = 0.0, of_token, list[tuple[Action, int, float]]()
+
+    def forward(self, input_ids: npt.NDArray[np.int64], *arguments: Any, **more: Any) -> npt.NDArray[np.float32]:
+        rows, tokens = input_ids.shape
+        self.now += 17.2 + 2.8 * rows if tokens == 1 else 18 + self.of_token * tokens
+        return super().forward(input_ids, *arguments, **more)
+
+    def note(self, action: Action, tokens: int, _: float) -> None:
+        self.ends.append((action, tokens, self.now))
 
 
-def test_no_row_waits_longer_than_a_pass_for_its_next_token() -> None:
-    fake = model()
-    loop = Loop(Rows(fake.backend, 4, POSITIONS))
-    first = job_of(Asked([EOS, 3], {"max_new_tokens": 40, "eos_token_id": None, "min_new_tokens": 40}), fake)[1]
-    assert isinstance(first, RowJob)
-    loop.submit(first)
+def scores(fake: FakeModel, length: int) -> SearchJob:
+    """A pass of its own that reads a text, as `score` takes it."""
+
+    def passes() -> Iterator[None]:
+        list(fake.backend.score_tokens([EOS], None, [5] * length))
+        yield from ()
+
+    return SearchJob(passes(), ends_with_pass=True)
+
+
+LONG = [EOS] + [5] * 380
+
+WHO_READS: dict[str, Callable[[FakeModel], SearchJob | RowJob]] = {
+    "row": lambda fake: job_of(Asked(LONG, {"max_new_tokens": 1}), fake)[1],
+    "beams": lambda fake: job_of(Asked(LONG, {"max_new_tokens": 2, "num_beams": 2}), fake)[1],
+    "drafts": lambda fake: job_of(Asked(LONG, {"max_new_tokens": 2, "prompt_lookup_num_tokens": 2}), fake)[1],
+    "scores": lambda fake: scores(fake, 380),
+}
+
+
+@pytest.mark.parametrize("of_token", [1.2, 2.5, 0.05])
+@pytest.mark.parametrize("readers", [[name] for name in WHO_READS] + [list(WHO_READS)])
+def test_a_step_is_at_most_two_and_a_half_times_longer_while_others_read(
+    readers: list[str], of_token: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = TimedModel(of_token)
+    monkeypatch.setattr(loop_module, "perf_counter", lambda: fake.now)
+    loop = Loop(Rows(fake.backend, 4, 1000), on_pass=fake.note)
+    running = job_of(Asked([EOS, 3], {"max_new_tokens": 600, "min_new_tokens": 600}), fake)[1]
+    loop.submit(running)
     for _ in range(3):
         loop.advance()
-    loop.submit(job_of(Asked([EOS] + [5] * 380, {"max_new_tokens": 1}), fake)[1])
-    loop.submit(job_of(Asked([EOS, 5], {"max_new_tokens": 6, "num_beams": 2}), fake)[1])
-    watched, state = Watched(), first.rows[0].state
-    watched.tokens = state.num_new_tokens
-    while not first.is_finished:
-        action = loop.advance()
-        if state.num_new_tokens > watched.tokens:
-            watched.tokens, watched.others = state.num_new_tokens, 0
-        elif action in {Action.READ, Action.SEARCH}:
-            watched.others += 1
-            watched.most = max(watched.most, watched.others)
-    assert watched.most == 1
+    for name in readers:
+        loop.submit(WHO_READS[name](fake))
+    fake.ends.clear()
+    fake.shapes.clear()
+    while not running.is_finished:
+        loop.advance()
+    steps = [number for number, (action, _, _) in enumerate(fake.ends) if action is Action.STEP]
+    # At most one other pass is between two steps.
+    assert max(after - before for before, after in itertools.pairwise(steps)) == 2
+    between = [fake.ends[after][2] - fake.ends[before][2] for before, after in itertools.pairwise(steps)]
+    learned = between if of_token == 1.2 else between[12:]
+    assert max(learned) <= 2.5 * (17.2 + 2.8)
+    # All was read, and in far more pieces than where nobody waits.
+    pieces = [tokens for rows, tokens in fake.shapes if rows == 1 and tokens > 1]
+    assert sum(pieces) >= 380 * len(readers)
+    assert len(pieces) > 6 * len(readers)
+
+
+def test_where_nobody_waits_texts_are_read_in_long_pieces() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 2, POSITIONS))
+    loop.submit(WHO_READS["row"](fake))
+    loop.submit(scores(fake, 300))
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert sorted(fake.shapes) == sorted([(1, 128), (1, 128), (1, 125), (1, 128), (1, 128), (1, 44)])
+
+
+def test_each_pass_is_told_of_once_with_its_tokens_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, told = TimedModel(), list[tuple[Action, int, float]]()
+    monkeypatch.setattr(loop_module, "perf_counter", lambda: fake.now)
+    loop = Loop(Rows(fake.backend, 4, POSITIONS), on_pass=lambda *report: told.append(report))
+    loop.submit(job_of(Asked([EOS, 3, 4], {"max_new_tokens": 4, "min_new_tokens": 4}), fake)[1])
+    loop.submit(job_of(Asked([EOS, 3, 4, 5], {"max_new_tokens": 3, "min_new_tokens": 3}), fake)[1])
+    for name in ("beams", "scores"):
+        loop.submit(WHO_READS[name](fake))
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert len(told) == len(fake.shapes)
+    assert sum(seconds for _, _, seconds in told) == pytest.approx(fake.now)
+    assert sum(tokens for action, tokens, _ in told if action is Action.READ) == 3 + 4
+    assert sum(tokens for action, tokens, _ in told if action is Action.STEP) == 3 + 2
+    assert {tokens for action, tokens, _ in told if action is Action.SEARCH} == {0}
+
+
+def test_who_comes_while_a_search_reads_begins_at_once() -> None:
+    fake, arrived = model(), list[RowJob | SearchJob]()
+    loop = Loop(Rows(fake.backend, 2, POSITIONS), lambda: [arrived.pop() for _ in arrived[:]])
+    late = job_of(Asked([EOS, 3], {"max_new_tokens": 1}), fake)[1]
+    answer = fake.answer
+
+    def arrive(past: list[int]) -> int | npt.NDArray[np.float32]:
+        if len(past) == 100:
+            arrived.append(late)
+        return answer(past)
+
+    fake.answer = arrive
+    loop.submit(search := scores(fake, 380))
+    for _ in range(2):
+        loop.advance()
+    assert search.is_finished
+    assert late.is_finished
+    assert fake.shapes[:3] == [(1, 128), (1, 2), (1, 128)]
+
+
+def test_a_search_that_reads_is_ended_between_its_pieces() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 2, POSITIONS))
+    loop.submit(search := scores(fake, 380))
+    search.limits.cancel()
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert isinstance(search.error, Interrupted)
+    assert fake.shapes == [(1, 128)]
+
+
+def test_a_failure_of_the_loop_itself_is_not_taken_for_one_of_the_search_in_which_it_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = model()
+    loop = Loop(rows := Rows(fake.backend, 2, POSITIONS))
+    loop.submit(job_of(Asked([EOS, 3], {"max_new_tokens": 9}), fake)[1])
+    for _ in range(2):
+        loop.advance()
+    loop.submit(scores(fake, 380))
+
+    def fail() -> None:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(rows, "_leave", fail)
+    with pytest.raises(AssertionError, match="a bug"):
+        all(loop.advance() for _ in range(5))
+
+
+def test_the_cache_holds_the_tokens_of_rows_that_are_read_and_continued() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 2, POSITIONS))
+    assert loop.num_cached_tokens == 0
+    loop.submit(job_of(Asked([EOS, 3, 4], {"max_new_tokens": 3, "min_new_tokens": 3}), fake)[1])
+    seen = []
+    while loop.advance() is not Action.WAIT:
+        seen.append(loop.num_cached_tokens)
+    # Begun, read, two steps: the last token is never read, and who has ended holds none.
+    assert seen == [0, 3, 4, 0]
 
 
 def test_requests_that_need_several_rows_are_not_overtaken_for_ever() -> None:
@@ -233,3 +363,28 @@ def test_times_are_of_the_request_alone() -> None:
     assert request.steps == 4
     assert request.prefill > 0
     assert request.decode > 0
+
+
+def test_the_time_in_the_queue_is_that_before_the_prompt_is_read() -> None:
+    fake = model()
+    loop = Loop(Rows(fake.backend, 1, POSITIONS))
+    jobs = [job_of(Asked([EOS, 3], {"max_new_tokens": 5}), fake) for _ in range(3)]
+    for _, job in jobs:
+        loop.submit(job)
+    while loop.advance() is not Action.WAIT:
+        pass
+    first, second, third = (request for request, _ in jobs)
+    assert first.queue > 0
+    assert second.queue > first.prefill + first.decode
+    assert third.queue > second.prefill + second.decode
+
+
+def test_who_is_taken_back_while_he_waits_has_waited_all_the_time() -> None:
+    fake, asked = model(), Asked([EOS, 3], {"max_new_tokens": 5})
+    loop = Loop(Rows(fake.backend, 1, POSITIONS))
+    request, job = job_of(asked, fake)
+    loop.submit(job)
+    asked.cancel.set()
+    loop.advance()
+    assert request.queue > 0
+    assert request.prefill == 0

@@ -1,7 +1,8 @@
 import pytest
 
+from biogpt_onnx.runtime.decoding.batching.piece_length import MOST_TOKENS
 from biogpt_onnx.runtime.decoding.batching.row import Row
-from biogpt_onnx.runtime.decoding.batching.rows import PIECE_TOKENS, Rows
+from biogpt_onnx.runtime.decoding.batching.rows import Rows
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
@@ -27,7 +28,7 @@ def row_of(prompt: list[int], **settings: object) -> Row:
 def read_whole(rows: Rows[FakeCache], *group: Row) -> None:
     rows.begin(group)
     while rows.reading:
-        rows.read()
+        rows.read(MOST_TOKENS)
 
 
 def test_rows_join_and_leave_while_others_run() -> None:
@@ -52,12 +53,12 @@ def test_the_last_row_takes_the_place_of_one_that_leaves_while_a_prompt_is_read(
     leaving, staying = row_of([EOS, 8]), row_of([EOS, 3])
     read_whole(rows, leaving)
     read_whole(rows, staying)
-    joining = row_of([EOS] + [30] * 2 * PIECE_TOKENS + [4])
+    joining = row_of([EOS] + [30] * 2 * MOST_TOKENS + [4])
     rows.begin([joining])
-    rows.read()
+    rows.read(MOST_TOKENS)
     assert list(rows.step()) == [leaving]
     while rows.reading or rows.stepping:
-        rows.read()
+        rows.read(MOST_TOKENS)
         rows.step()
     assert staying.state.token_ids == [4, 5, 6, 7, 8, 9, 2]
     assert joining.state.token_ids == [5, 6, 7, 8, 9, 2]
@@ -66,10 +67,10 @@ def test_the_last_row_takes_the_place_of_one_that_leaves_while_a_prompt_is_read(
 def test_a_prompt_is_read_in_pieces_and_once_for_all_its_rows() -> None:
     model = FakeModel(count_up, max_positions=400)
     rows = Rows(model.backend, max_rows=3, capacity=400)
-    group = [row_of([EOS] + [30] * 2 * PIECE_TOKENS + [7]) for _ in range(3)]
+    group = [row_of([EOS] + [30] * 2 * MOST_TOKENS + [7]) for _ in range(3)]
     read_whole(rows, *group)
     assert len(model.shapes) == 3
-    assert all(shape[0] == 1 and 1 < shape[1] <= PIECE_TOKENS for shape in model.shapes)
+    assert all(shape[0] == 1 and 1 < shape[1] <= MOST_TOKENS for shape in model.shapes)
     while rows.stepping:
         rows.step()
     assert [row.state.token_ids for row in group] == [[8, 9, 2]] * 3
@@ -120,11 +121,11 @@ def test_a_limit_ends_its_own_row_alone() -> None:
 def test_a_prompt_whose_rows_are_cancelled_is_read_no_further() -> None:
     model = FakeModel(count_up, max_positions=400)
     rows = Rows(model.backend, max_rows=2, capacity=400)
-    row = row_of([EOS] + [30] * 3 * PIECE_TOKENS)
+    row = row_of([EOS] + [30] * 3 * MOST_TOKENS)
     rows.begin([row])
-    rows.read()
+    rows.read(MOST_TOKENS)
     row.limits.cancel()
-    assert list(rows.read()) == [row]
+    assert list(rows.read(MOST_TOKENS)) == [row]
     assert len(model.shapes) == 1
     assert rows.num_free == 2
 

@@ -12,6 +12,8 @@ from makers.states import sequence_state
 EVERYTHING: dict[str, object] = {
     "sequence_bias": {(3,): 1.0},
     "repetition_penalty": 1.2,
+    "presence_penalty": 0.5,
+    "frequency_penalty": -0.5,
     "no_repeat_ngram_size": 2,
     "bad_words_ids": [[4]],
     "min_new_tokens": 1,
@@ -58,6 +60,7 @@ def test_plain_greedy_search_costs_nothing() -> None:
         {"do_sample": True, "eta_cutoff": 0.0},
         {"do_sample": True, "temperature": 1},
         {"no_repeat_ngram_size": 0, "repetition_penalty": 1, "bad_words_ids": [], "sequence_bias": {}},
+        {"presence_penalty": 0, "frequency_penalty": 0.0},
         {"suppress_tokens": [], "begin_suppress_tokens": []},
     ],
 )
@@ -70,6 +73,7 @@ def test_the_rules_stand_in_their_order() -> None:
         "SequenceBias",
         "RepetitionPenalty",
         "NoRepeatNgram",
+        "OccurrencePenalty",
         "SequenceBias",
         "MinNewTokens",
         "OnlyTokenOne",

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.decoding.processors.repetition import NoRepeatNgram, RepetitionPenalty
+from biogpt_onnx.runtime.decoding.processors.repetition import NoRepeatNgram, OccurrencePenalty, RepetitionPenalty
 from makers.states import sequence_state
 
 
@@ -57,3 +59,30 @@ def test_rows_are_judged_by_their_own_text() -> None:
     logits = np.zeros((2, 6), dtype=np.float32)
     NoRepeatNgram(2)([sequence_state([1, 2, 1]), sequence_state([1], new=[3, 4, 1])], logits)
     assert [np.flatnonzero(np.isneginf(row)).tolist() for row in logits] == [[2], [3]]
+
+
+penalties = st.floats(-2, 2, width=16)
+rows = st.lists(
+    st.tuples(st.lists(st.integers(0, 7), min_size=1), st.lists(st.integers(0, 7), max_size=12)), min_size=1
+)
+
+
+@given(rows=rows, presence=penalties, frequency=penalties, seed=st.integers(0, 99))
+def test_occurrences_are_penalised_as_the_formula_says(
+    rows: list[tuple[list[int], list[int]]], presence: float, frequency: float, seed: int
+) -> None:
+    before = np.random.default_rng(seed).normal(size=(len(rows), 8)).astype(np.float32)
+    logits = before.copy()
+    states = [sequence_state([9, *prompt], new=new, max_new_tokens=20) for prompt, new in rows]
+    OccurrencePenalty(presence, frequency)(states, logits)
+    for (_, new), row, was in zip(rows, logits, before, strict=True):
+        counts = np.bincount(np.array(new, dtype=np.int64), minlength=8)
+        expected = was - presence * (counts > 0) - frequency * counts
+        np.testing.assert_allclose(row, expected, rtol=1e-6, atol=1e-5)
+        assert (row[counts == 0] == was[counts == 0]).all()
+
+
+def test_what_is_excluded_stays_excluded_whatever_its_occurrences() -> None:
+    logits = np.full((1, 3), -np.inf, dtype=np.float32)
+    OccurrencePenalty(-2.0, -2.0)([sequence_state([0], new=[1, 1])], logits)
+    assert np.isneginf(logits).all()

@@ -1,0 +1,102 @@
+"""The length of the pieces in which a prompt is read between the steps of running rows, learned from what they took."""
+
+import math
+from collections import deque
+from statistics import median
+
+MOST_TOKENS = 128
+"""Most tokens of a piece, which is the length of all pieces while no rows are running."""
+
+LEAST_TOKENS = 4
+"""Fewest tokens of a piece, unless the prompt has fewer left."""
+
+_LONGEST_IN_STEPS = 1.5
+"""Time of a piece in steps. A token that waits for a piece and a step then comes after 2.5 times that of a step."""
+
+_WELL_BELOW = 0.8
+"""Share of the longest time up to which pieces are clearly shorter, so that longer ones are tried."""
+
+_SAMPLES = 3
+"""Number of pieces, and of steps, whose median counts: one that was held up by something else changes nothing."""
+
+_MOST_GROWTH, _MOST_SHRINKAGE = 1.25, 0.5
+"""Bounds of the change of the length at a time. What is too long is felt by all, so that it is corrected faster."""
+
+
+_TINY = 1e-9
+"""Stands for a time or a ratio of 0, as a coarse clock may measure it."""
+
+
+def _first_guess(num_rows: int) -> int:
+    """Returns the tokens of a piece that takes about 1.5 steps, as measured on two cores with 1 to 8 rows."""
+    return 4 + 3 * num_rows
+
+
+class PieceLength:
+    """The length of the next piece of a prompt: one that takes at most 1.5 times as long as a step of the rows.
+
+    It is told what pieces and steps took, and corrects a guess by a factor that it learns from the medians of a few.
+    """
+
+    def __init__(self) -> None:
+        self._factor = 1.0
+        self._num_rows = 0
+        self._steps: deque[float] = deque(maxlen=_SAMPLES)
+        self._ratios: list[float] = []
+
+    def most_tokens(self, num_rows: int) -> int:
+        """Returns the most tokens of the next piece.
+
+        Args:
+            num_rows: number of rows that are running, which wait for it.
+        """
+        if not num_rows:
+            return MOST_TOKENS
+        return round(self._length(num_rows))
+
+    def note_step(self, num_rows: int, seconds: float) -> None:
+        """Notes the time of a step.
+
+        Args:
+            num_rows: number of rows that got a token.
+            seconds: its time.
+        """
+        if num_rows != self._num_rows:
+            self._num_rows = num_rows
+            self._steps.clear()
+        self._steps.append(seconds)
+
+    def note_piece(self, num_rows: int, tokens: int, seconds: float) -> None:
+        """Notes the time of a piece.
+
+        Args:
+            num_rows: number of rows that were running meanwhile.
+            tokens: number of its tokens.
+            seconds: its time.
+        """
+        if not num_rows or num_rows != self._num_rows:
+            return
+        ratio = seconds / max(_LONGEST_IN_STEPS * median(self._steps), _TINY)
+        # A piece that is shorter than asked for, as a prompt's last may be, says nothing of longer ones.
+        if tokens < self.most_tokens(num_rows) and ratio < 1:
+            return
+        self._ratios.append(ratio)
+        if len(self._ratios) == _SAMPLES:
+            self._learn(num_rows, median(self._ratios))
+            self._ratios.clear()
+
+    def _length(self, num_rows: int) -> float:
+        return _within_bounds(self._factor * _first_guess(num_rows))
+
+    def _learn(self, num_rows: int, ratio: float) -> None:
+        """Changes the factor by the time of the last pieces, divided by the longest that they may take."""
+        if _WELL_BELOW <= ratio <= 1:
+            return
+        # Aims between the two. Growth is cautious, by the root: too long a piece is worse than one that is too short.
+        change = (1 + _WELL_BELOW) / 2 / max(ratio, _TINY)
+        change = max(_MOST_SHRINKAGE, change) if ratio > 1 else min(math.sqrt(change), _MOST_GROWTH)
+        self._factor = _within_bounds(self._length(num_rows) * change) / _first_guess(num_rows)
+
+
+def _within_bounds(length: float) -> float:
+    return min(max(LEAST_TOKENS, length), MOST_TOKENS)

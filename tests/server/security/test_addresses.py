@@ -1,0 +1,59 @@
+"""Addresses that others reach need keys, and what cannot be bound is one clear line."""
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.server.security.addresses import open_address, open_unix_socket
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 -- it is refused
+def test_other_addresses_need_keys(host: str) -> None:
+    with pytest.raises(ConfigError, match="can be reached from other machines: give --api-key-file"):
+        open_address(host, 0, has_keys=False)
+
+
+def test_all_addresses_are_bound_with_keys() -> None:
+    with open_address("0.0.0.0", 0, has_keys=True) as bound:  # noqa: S104 -- for a moment
+        assert bound.getsockname()[1] > 0
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    with open_address("127.0.0.1", 0, has_keys=False) as bound:
+        port = bound.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port}: Address already in use: give another --port"):
+            open_address("127.0.0.1", port, has_keys=False)
+
+
+@pytest.mark.parametrize("host", ["no-such-name.invalid", "300.1.1.1", "", "a" * 100])
+def test_a_name_that_is_no_address_is_an_error(host: str) -> None:
+    with pytest.raises(ConfigError, match="--host"):
+        open_address(host, 0, has_keys=False)
+
+
+def test_a_socket_is_for_owner_and_group(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with open_unix_socket(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with pytest.raises(ConfigError, match="another server listens on it"):
+            open_unix_socket(path)
+    # It was left behind: the next server takes its place.
+    with open_unix_socket(path), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+
+
+def test_another_file_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("content")
+    with pytest.raises(ConfigError, match="is another file"):
+        open_unix_socket(path)
+    assert path.read_text() == "content"
+
+
+def test_a_path_that_cannot_be_bound_is_an_error(tmp_path: Path) -> None:
+    for path in (tmp_path / "none" / "socket", tmp_path / ("x" * 200)):
+        with pytest.raises(ConfigError, match="--unix-socket"):
+            open_unix_socket(path)
