@@ -7,6 +7,7 @@ an interrupted run goes on where it was. The other servers need `make bench-serv
 """
 
 import argparse
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ from benchmarks.full_size import PRESET, THREADS
 from benchmarks.processes import CHECKOUT
 from benchmarks.server.contenders import OURS, SERVERS, Setup
 from benchmarks.server.measuring import Times
-from benchmarks.server.models import RECIPE, Models
+from benchmarks.server.models import MINI, RECIPE, Models
 from benchmarks.server.parts import Choice
 from benchmarks.server.results import ServerResults
 from benchmarks.server.running import Run
@@ -31,15 +32,18 @@ RATES = (20, 40)
 DEFAULT_SERVERS = ("ours", "llama", "openvino", "transformers")
 
 _BAD_INPUT = 2
+_ENDED = 143
 
 
 def main() -> int:
     """Measures and writes the results; returns 1 where a server failed, 2 where what was asked cannot be done."""
     options = _parser().parse_args()
+    # Ended by a signal, it ends the servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_ENDED))
     choice = Choice(options.servers, options.measures, options.kinds, options.clients, options.rates, options.rounds)
     times = Times(options.warm, options.seconds, options.open_seconds, options.patience)
     settings = {
-        "model": PRESET,
+        "model": MINI if options.mini else PRESET,
         "recipe": RECIPE,
         "threads": THREADS,
         "rows": options.rows,
@@ -50,7 +54,7 @@ def main() -> int:
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(TemporaryDirectory()))
             logs.mkdir(parents=True, exist_ok=True)
-            setup = Setup(Models(options.work, options.bundle), options.environments, THREADS, options.rows)
+            setup = Setup(Models(options.work, options.bundle, mini=options.mini), options.environments, THREADS, options.rows)
             failed = Run(setup, results, logs, stack).measure(choice, times)
     except (BioGptError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -74,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--open-seconds", type=float, default=20, metavar="S", help="of an open loop that count (default 20)")
     add("--patience", type=float, default=20, metavar="S", help="of an open loop for late answers (default 20)")
     add("--bundle", type=Path, metavar="DIR", help="our bundle, instead of one that is made")
+    add("--mini", action="store_true", help="the embedded checkpoint instead of BioGPT's size, to try this out")
     work = CHECKOUT / "build" / "bench"
     add("--work", type=Path, default=work, metavar="DIR", help="keeps the models")
     add("--environments", type=Path, default=ENVIRONMENTS, metavar="DIR", help="of the other servers")
