@@ -22,7 +22,7 @@ from benchmarks.server.models import MINI, RECIPE, Models
 from benchmarks.server.parts import Choice
 from benchmarks.server.results import ServerResults
 from benchmarks.server.running import Run
-from benchmarks.server.workload import KINDS
+from benchmarks.server.loading.workload import KINDS
 from biogpt_onnx.runtime.errors import BioGptError
 
 ROWS = 8
@@ -54,7 +54,8 @@ def main() -> int:
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(TemporaryDirectory()))
             logs.mkdir(parents=True, exist_ok=True)
-            setup = Setup(Models(options.work, options.bundle, mini=options.mini), options.environments, THREADS, options.rows)
+            models = Models(options.work, options.bundle, mini=options.mini)
+            setup = Setup(models, options.environments, THREADS, options.rows)
             failed = Run(setup, results, logs, stack).measure(choice, times)
     except (BioGptError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from benchmarks.compare.peers.catalogue import FAILED, INSTALLED
 from benchmarks.processes import checkout_environment, started
-from benchmarks.server.load import Load
+from benchmarks.server.loading.load import Load
 from benchmarks.server.models import Models
 from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
@@ -236,7 +236,7 @@ class Contender:
 @contextmanager
 def client_process(threads: int) -> Iterator[PinnedProcess]:
     """Runs the client of servers that speak HTTP, on the servers' own cores."""
-    with started("server.client", threads=threads) as process:
+    with started("server.loading.client", threads=threads) as process:
         yield process
 
 

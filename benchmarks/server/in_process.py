@@ -12,7 +12,7 @@ from pathlib import Path
 
 import biogpt_onnx
 from benchmarks.server.process_usage import usage
-from benchmarks.server.workload import KINDS, requests
+from benchmarks.server.loading.workload import KINDS, requests
 from benchmarks.serving import Handlers, serve
 from biogpt_onnx.runtime.engine import BioGPT
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.server.workload import KINDS
+from benchmarks.server.loading.workload import KINDS
 
 Measure = Literal["closed", "open", "reading", "cost"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.compare.peers.protocol import versions
 from benchmarks.server.peers.engine import Engine, serve_engine
-from benchmarks.server.workload import Request
+from benchmarks.server.loading.workload import Request
 
 _CACHE_GIGABYTES = 2
 _TOKENS_A_PASS = 512

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compare.peers.protocol import PAD_ID, versions
-from benchmarks.server.load import Ask, RequestError, Tick
+from benchmarks.server.loading.load import Ask, RequestError, Tick
 from benchmarks.server.peers.engine import Engine, Stepper, handlers
-from benchmarks.server.workload import Request
+from benchmarks.server.loading.workload import Request
 from benchmarks.serving import Handlers, serve
 
 _PAGE_TOKENS = 256

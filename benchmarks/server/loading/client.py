@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.server.http_exchange import Exchange
-from benchmarks.server.load import Ask, RequestError, Tick, run_all, run_beside_reading, run_load
-from benchmarks.server.workload import Request
+from benchmarks.server.loading.http_exchange import Exchange
+from benchmarks.server.loading.load import Ask, RequestError, Tick, run_all, run_beside_reading, run_load
+from benchmarks.server.loading.workload import Request
 from benchmarks.serving import Handlers, serve
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.server.load import RequestError
+from benchmarks.server.loading.load import RequestError
 
 _EVENT = b"data:"
 _END = b"[DONE]"

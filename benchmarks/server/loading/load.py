@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.server.workload import KINDS, Request, long_prompt, poisson_arrivals, requests
+from benchmarks.server.loading.workload import KINDS, Request, long_prompt, poisson_arrivals, requests
 
 Tick = Callable[[int], None]
 """Is told of new tokens that have come together."""

@@ -1,0 +1,314 @@
+"""Thousands of requests to our server, good and bad: `python -m benchmarks.server.endurance --output FILE`.
+
+Clients ask for short texts of the embedded checkpoint, leave before, during and after their answer, send bad bodies and
+wrong keys, and come in bursts that there is no room for. Held is that no error comes that was not asked for, that every
+whole answer is that of the same request alone, and that memory, threads and open files do not grow.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.full_size import THREADS
+from benchmarks.processes import CHECKOUT, checkout_environment
+from benchmarks.results_file import stamp, write_results
+from benchmarks.server import misbehaviour
+from benchmarks.server.loading.load import RequestError
+from benchmarks.server.misbehaviour import Answer, Outcome, Target
+from biogpt_onnx.bench.machine import usable_cores
+from biogpt_onnx.bench.measuring.process import PinnedProcess
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+
+WORKERS = 12
+ROWS = 8
+WAITING = 16
+BURST = 48
+BODIES = 60
+
+_WARM_SHARE = 0.2
+_SAMPLES = 100
+_MOST_GROWTH = 0.03
+_FIRST_WRONG = 20
+_SETTLE_SECONDS = 30.0
+_KEY = "endurance-key"
+
+Usage = Callable[[], Mapping[str, float]]
+
+_SHARES = {
+    "whole": 30,
+    "streamed": 25,
+    "leaves before": 10,
+    "leaves during": 12,
+    "leaves after": 5,
+    "bad body": 10,
+    "wrong key": 4,
+    "wrong place": 3,
+    "burst": 1,
+}
+
+
+@dataclass
+class Tally:
+    """What was seen of all requests.
+
+    Attributes:
+        counts: requests by kind.
+        statuses: by kind, how often each status came; "none" stands for an answer that nobody waited for.
+        wrong: what should not have been: the first ones in words.
+        num_wrong: how many there were.
+        compared: whole answers that were compared.
+        different: those of them that were another.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    statuses: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    wrong: list[str] = field(default_factory=list)
+    num_wrong: int = 0
+    compared: int = 0
+    different: int = 0
+
+    def add(self, kind: str, outcome: Outcome) -> None:
+        """Adds what became of a request."""
+        self.counts[kind] += 1
+        self.statuses[kind][str(outcome.status or "none")] += 1
+        self.compared += outcome.is_compared
+        if outcome.wrong is not None:
+            self.num_wrong += 1
+            self.different += outcome.is_compared
+            if len(self.wrong) < _FIRST_WRONG:
+                self.wrong.append(f"{kind}: {outcome.wrong}")
+
+
+class Endurance:
+    """A run against a server.
+
+    Args:
+        port: of the server, on this machine.
+        key: that it lets in.
+        usage: returns what its process uses.
+        requests: how many there are in all.
+        seed: equal seeds ask for the same.
+        burst_size: requests of a burst.
+    """
+
+    def __init__(
+        self, port: int, key: str, usage: Usage, requests: int, seed: int = 0, burst_size: int = BURST
+    ) -> None:
+        self._target = Target(port, key, lambda: self._bursts > 0)
+        self._usage, self._left, self._all, self._burst_size = usage, requests, requests, burst_size
+        self._numbers = random.Random(seed)  # noqa: S311 -- not for secrets
+        self._bursts = 0
+        self._asked: list[tuple[dict[str, Any], Answer]] = []
+        self._samples: list[dict[str, float]] = []
+        self.tally = Tally()
+
+    async def run(self, bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Asks for each text alone, then sends everything, and returns counts, samples and checks.
+
+        Args:
+            bodies: of the good requests.
+
+        Raises:
+            RequestError: a request alone is not answered.
+        """
+        for body in bodies:
+            status, answer = await misbehaviour.ask_whole(self._target, body, stream=False)
+            if answer is None:
+                raise RequestError(f"status {status} for a good request alone")
+            self._asked.append((body, answer))
+        began = time.perf_counter()
+        await self._send(int(self._all * _WARM_SHARE))
+        await self._sample(await self._settled())
+        await self._send(self._left)
+        seconds = time.perf_counter() - began
+        await self._sample(await self._settled())
+        return self._found(seconds, await self._left_over())
+
+    async def _send(self, count: int) -> None:
+        budget = [count]
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self._worker(budget))
+
+    async def _worker(self, budget: list[int]) -> None:
+        while budget[0] > 0:
+            kind = self._numbers.choices(list(_SHARES), list(_SHARES.values()))[0]
+            if kind == "burst" and budget[0] >= self._burst_size:
+                self._take(budget, self._burst_size)
+                await self._burst()
+                continue
+            self._take(budget, 1)
+            if self._left % max(1, self._all // _SAMPLES) == 0:
+                await self._sample(await asyncio.to_thread(self._usage))
+            kind = "whole" if kind == "burst" else kind
+            try:
+                outcome = await self._request(kind)
+            except RequestError as error:
+                outcome = Outcome(None, str(error))
+            self.tally.add(kind, outcome)
+
+    def _take(self, budget: list[int], count: int) -> None:
+        budget[0] -= count
+        self._left -= count
+
+    def _request(self, kind: str) -> Awaitable[Outcome]:
+        body, alone = self._numbers.choice(self._asked)
+        target, numbers = self._target, self._numbers
+        match kind:
+            case "leaves before":
+                return misbehaviour.leave_before(target, body, numbers)
+            case "leaves during":
+                return misbehaviour.leave_during(target, body, numbers)
+            case "leaves after":
+                return misbehaviour.leave_after(target, body, alone)
+            case "bad body":
+                return misbehaviour.bad_body(target, numbers)
+            case "wrong key":
+                return misbehaviour.wrong_key(target, numbers)
+            case "wrong place":
+                return misbehaviour.wrong_place(target, numbers)
+            case _:
+                return misbehaviour.whole(target, body, alone, stream=kind == "streamed")
+
+    async def _burst(self) -> None:
+        self._bursts += 1
+        try:
+            asked: list[tuple[Mapping[str, object], Answer]] = list(
+                self._numbers.choices(self._asked, k=self._burst_size)
+            )
+            for outcome in await misbehaviour.burst(self._target, asked):
+                self.tally.add("burst", outcome)
+        finally:
+            # What it left in the queue may still keep others out.
+            await asyncio.sleep(0.5)
+            self._bursts -= 1
+
+    async def _sample(self, usage: Mapping[str, float]) -> None:
+        self._samples.append({"requests": self._all - self._left, **usage})
+
+    async def _settled(self) -> Mapping[str, float]:
+        """Returns what the server uses once its connections and idle threads are gone."""
+        began = time.perf_counter()
+        before = await asyncio.to_thread(self._usage)
+        while time.perf_counter() - began < _SETTLE_SECONDS:
+            await asyncio.sleep(1)
+            after = await asyncio.to_thread(self._usage)
+            same = all(after[name] == before[name] for name in ("threads", "open_files"))
+            if same and after["cpu_seconds"] - before["cpu_seconds"] < 0.1:  # noqa: PLR2004 -- a tenth of a core
+                return after
+            before = after
+        return before
+
+    async def _left_over(self) -> dict[str, Any]:
+        async with self._target.exchange(None, method="GET", path="/load") as exchange:
+            found: dict[str, Any] = await exchange.json()
+        return found
+
+    def _found(self, seconds: float, load: Mapping[str, Any]) -> dict[str, Any]:
+        tally = self.tally
+        growth = growth_of(self._samples, self._all * _WARM_SHARE)
+        checks = {
+            "no_error_that_was_not_asked_for": tally.num_wrong == 0,
+            "answers_equal_those_alone": tally.compared > 0 and tally.different == 0,
+            "overload_was_refused": tally.statuses["burst"]["429"] > 0,
+            "nothing_is_left": load["running"] == 0 and load["waiting"] == 0,
+            "memory_is_flat": growth["resident_share"] <= _MOST_GROWTH,
+            "threads_do_not_grow": growth["threads"] <= 0,
+            "open_files_do_not_grow": growth["open_files"] <= 0,
+        }
+        return {
+            "requests": sum(tally.counts.values()),
+            "seconds": seconds,
+            "counts": dict(tally.counts),
+            "statuses": {kind: dict(each) for kind, each in tally.statuses.items()},
+            "compared": tally.compared,
+            "different": tally.different,
+            "num_wrong": tally.num_wrong,
+            "wrong": tally.wrong,
+            "growth": growth,
+            "load_after": dict(load),
+            "checks": checks,
+            "passed": all(checks.values()),
+            "samples": self._samples,
+        }
+
+
+def growth_of(samples: Sequence[Mapping[str, float]], warm: float) -> dict[str, float]:
+    """Returns how a process has grown, of samples of what it uses.
+
+    Args:
+        samples: each with the number of `requests` until then; the last one of the warm-up and the last one of all are
+            of an idle process.
+        warm: requests of the warm-up, which do not count.
+
+    Returns:
+        `resident_bytes_per_thousand` requests (the slope of a straight line by least squares), `resident_share` (what
+        this adds up to over all that counts, beside the memory at its beginning), and by how many `threads` and
+        `open_files` the idle process has grown.
+    """
+    counted = [sample for sample in samples if sample["requests"] >= warm]
+    numbers = np.array([sample["requests"] for sample in counted])
+    resident = np.array([sample["resident_bytes"] for sample in counted])
+    spread = float(np.ptp(numbers)) if len(counted) else 0.0
+    slope = float(np.polyfit(numbers, resident, 1)[0]) if spread else 0.0
+    return {
+        "resident_bytes_per_thousand": slope * 1000,
+        "resident_share": slope * spread / float(resident[0]) if len(counted) else 0.0,
+        "threads": counted[-1]["threads"] - counted[0]["threads"] if counted else 0.0,
+        "open_files": counted[-1]["open_files"] - counted[0]["open_files"] if counted else 0.0,
+    }
+
+
+def main() -> int:
+    """Runs it and writes the results; returns 1 where a check fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the results, as JSON")
+    parser.add_argument("--requests", type=int, default=10_000, metavar="N", help="default 10,000")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is asked")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: the embedded checkpoint in float32")
+    options = parser.parse_args()
+    results = stamp()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bundle = options.bundle or folder / "bundle"
+        if options.bundle is None:
+            export_bundle(open_checkpoint(str(CHECKOUT / "checkpoints" / "mini")), bundle)
+        key_file = folder / "keys"
+        key_file.touch(mode=0o600)
+        key_file.write_text(f"{_KEY}\n", encoding="utf-8")
+        with PinnedProcess(
+            _command(bundle, key_file, folder), usable_cores()[:THREADS], folder / "log", checkout_environment()
+        ) as server:
+            run = Endurance(
+                server.hello["port"], _KEY, lambda: server.ask({"usage": {}}), options.requests, options.seed
+            )
+            found = asyncio.run(run.run(misbehaviour.good_bodies(BODIES, options.seed)))
+    settings = {"threads": THREADS, "rows": ROWS, "waiting": WAITING, "workers": WORKERS, "burst": BURST}
+    write_results(options.output, results | {"settings": {**settings, "seed": options.seed}} | found)
+    for name, passed in found["checks"].items():
+        print(f"{'yes' if passed else 'NO ':3}  {name.replace('_', ' ')}")
+    for line in found["wrong"]:
+        print(line)
+    return 0 if found["passed"] else 1
+
+
+def _command(bundle: Path, key_file: Path, folder: Path) -> list[str]:
+    host = [sys.executable, "-m", "benchmarks.server.hosted", "--ready", "/ready", "--log", str(folder / "output")]
+    serve = [sys.executable, "-m", "biogpt_onnx", "serve", str(bundle), "--port", "{port}", "--threads", str(THREADS)]
+    bounds = ["--max-rows", str(ROWS), "--max-waiting", str(WAITING), "--max-prompts", str(ROWS)]
+    return [*host, "--", *serve, *bounds, "--api-key-file", str(key_file)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
