@@ -17,12 +17,12 @@ from benchmarks.compare.peers.catalogue import ENVIRONMENTS
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.processes import CHECKOUT
 from benchmarks.server.contenders import OURS, SERVERS, Setup
+from benchmarks.server.loading.workload import KINDS
 from benchmarks.server.measuring import Times
 from benchmarks.server.models import MINI, RECIPE, Models
 from benchmarks.server.parts import Choice
 from benchmarks.server.results import ServerResults
 from benchmarks.server.running import Run
-from benchmarks.server.loading.workload import KINDS
 from biogpt_onnx.runtime.errors import BioGptError
 
 ROWS = 8

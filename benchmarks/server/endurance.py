@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.process import PinnedProcess
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.runtime.errors import BioGptError
 
 WORKERS = 12
 ROWS = 8
@@ -40,8 +41,9 @@ _WARM_SHARE = 0.2
 _SAMPLES = 100
 _MOST_GROWTH = 0.03
 _FIRST_WRONG = 20
+_BAD_INPUT = 2
 _SETTLE_SECONDS = 30.0
-_KEY = "endurance-key"
+_KEY = "a-key-for-the-endurance-run"
 
 Usage = Callable[[], Mapping[str, float]]
 
@@ -94,18 +96,15 @@ class Endurance:
     """A run against a server.
 
     Args:
-        port: of the server, on this machine.
-        key: that it lets in.
+        target: the server.
         usage: returns what its process uses.
         requests: how many there are in all.
         seed: equal seeds ask for the same.
         burst_size: requests of a burst.
     """
 
-    def __init__(
-        self, port: int, key: str, usage: Usage, requests: int, seed: int = 0, burst_size: int = BURST
-    ) -> None:
-        self._target = Target(port, key, lambda: self._bursts > 0)
+    def __init__(self, target: Target, usage: Usage, requests: int, seed: int = 0, burst_size: int = BURST) -> None:
+        self._target = replace(target, may_be_busy=lambda: self._bursts > 0)
         self._usage, self._left, self._all, self._burst_size = usage, requests, requests, burst_size
         self._numbers = random.Random(seed)  # noqa: S311 -- not for secrets
         self._bursts = 0
@@ -165,21 +164,17 @@ class Endurance:
     def _request(self, kind: str) -> Awaitable[Outcome]:
         body, alone = self._numbers.choice(self._asked)
         target, numbers = self._target, self._numbers
-        match kind:
-            case "leaves before":
-                return misbehaviour.leave_before(target, body, numbers)
-            case "leaves during":
-                return misbehaviour.leave_during(target, body, numbers)
-            case "leaves after":
-                return misbehaviour.leave_after(target, body, alone)
-            case "bad body":
-                return misbehaviour.bad_body(target, numbers)
-            case "wrong key":
-                return misbehaviour.wrong_key(target, numbers)
-            case "wrong place":
-                return misbehaviour.wrong_place(target, numbers)
-            case _:
-                return misbehaviour.whole(target, body, alone, stream=kind == "streamed")
+        ways: dict[str, Callable[[], Awaitable[Outcome]]] = {
+            "whole": lambda: misbehaviour.whole(target, body, alone, stream=False),
+            "streamed": lambda: misbehaviour.whole(target, body, alone, stream=True),
+            "leaves before": lambda: misbehaviour.leave_before(target, body, numbers),
+            "leaves during": lambda: misbehaviour.leave_during(target, body, numbers),
+            "leaves after": lambda: misbehaviour.leave_after(target, body, alone),
+            "bad body": lambda: misbehaviour.bad_body(target, numbers),
+            "wrong key": lambda: misbehaviour.wrong_key(target, numbers),
+            "wrong place": lambda: misbehaviour.wrong_place(target, numbers),
+        }
+        return ways[kind]()
 
     async def _burst(self) -> None:
         self._bursts += 1
@@ -260,11 +255,11 @@ def growth_of(samples: Sequence[Mapping[str, float]], warm: float) -> dict[str, 
     counted = [sample for sample in samples if sample["requests"] >= warm]
     numbers = np.array([sample["requests"] for sample in counted])
     resident = np.array([sample["resident_bytes"] for sample in counted])
-    spread = float(np.ptp(numbers)) if len(counted) else 0.0
+    spread = float(np.ptp(numbers)) if counted else 0.0
     slope = float(np.polyfit(numbers, resident, 1)[0]) if spread else 0.0
     return {
         "resident_bytes_per_thousand": slope * 1000,
-        "resident_share": slope * spread / float(resident[0]) if len(counted) else 0.0,
+        "resident_share": slope * spread / float(resident[0]) if counted else 0.0,
         "threads": counted[-1]["threads"] - counted[0]["threads"] if counted else 0.0,
         "open_files": counted[-1]["open_files"] - counted[0]["open_files"] if counted else 0.0,
     }
@@ -279,21 +274,11 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: the embedded checkpoint in float32")
     options = parser.parse_args()
     results = stamp()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        bundle = options.bundle or folder / "bundle"
-        if options.bundle is None:
-            export_bundle(open_checkpoint(str(CHECKOUT / "checkpoints" / "mini")), bundle)
-        key_file = folder / "keys"
-        key_file.touch(mode=0o600)
-        key_file.write_text(f"{_KEY}\n", encoding="utf-8")
-        with PinnedProcess(
-            _command(bundle, key_file, folder), usable_cores()[:THREADS], folder / "log", checkout_environment()
-        ) as server:
-            run = Endurance(
-                server.hello["port"], _KEY, lambda: server.ask({"usage": {}}), options.requests, options.seed
-            )
-            found = asyncio.run(run.run(misbehaviour.good_bodies(BODIES, options.seed)))
+    try:
+        found = _run(options.bundle, options.requests, options.seed)
+    except (BioGptError, RequestError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _BAD_INPUT
     settings = {"threads": THREADS, "rows": ROWS, "waiting": WAITING, "workers": WORKERS, "burst": BURST}
     write_results(options.output, results | {"settings": {**settings, "seed": options.seed}} | found)
     for name, passed in found["checks"].items():
@@ -301,6 +286,23 @@ def main() -> int:
     for line in found["wrong"]:
         print(line)
     return 0 if found["passed"] else 1
+
+
+def _run(given: Path | None, requests: int, seed: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bundle = given or folder / "bundle"
+        if given is None:
+            export_bundle(open_checkpoint(str(CHECKOUT / "checkpoints" / "mini")), bundle)
+        key_file = folder / "keys"
+        key_file.touch(mode=0o600)
+        key_file.write_text(f"{_KEY}\n", encoding="utf-8")
+        with PinnedProcess(
+            _command(bundle, key_file, folder), usable_cores()[:THREADS], folder / "log", checkout_environment()
+        ) as server:
+            target = Target(server.hello["port"], _KEY)
+            run = Endurance(target, lambda: server.ask({"usage": {}}), requests, seed)
+            return asyncio.run(run.run(misbehaviour.good_bodies(BODIES, seed)))
 
 
 def _command(bundle: Path, key_file: Path, folder: Path) -> list[str]:

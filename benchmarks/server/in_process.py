@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import biogpt_onnx
-from benchmarks.server.process_usage import usage
 from benchmarks.server.loading.workload import KINDS, requests
+from benchmarks.server.process_usage import usage
 from benchmarks.serving import Handlers, serve
 from biogpt_onnx.runtime.engine import BioGPT
 

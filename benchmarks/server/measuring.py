@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks.server.contenders import Contender
 from benchmarks.server.loading.load import Load
-from benchmarks.server.parts import Part
 from benchmarks.server.loading.summary import percentiles, summarize, summarize_arrivals
 from benchmarks.server.loading.workload import KINDS
+from benchmarks.server.parts import Part
 from biogpt_onnx.bench.measuring.process import PinnedProcess
 
 _READING_ROUNDS = 4

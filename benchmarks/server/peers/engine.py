@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from benchmarks.server.loading.load import Ask, RequestError, Tick, run_beside_reading, run_load
-from benchmarks.server.process_usage import usage
 from benchmarks.server.loading.workload import Request
+from benchmarks.server.process_usage import usage
 from benchmarks.serving import Handlers, serve
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.compare.peers.protocol import versions
-from benchmarks.server.peers.engine import Engine, serve_engine
 from benchmarks.server.loading.workload import Request
+from benchmarks.server.peers.engine import Engine, serve_engine
 
 _CACHE_GIGABYTES = 2
 _TOKENS_A_PASS = 512

@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmarks.compare.peers.protocol import PAD_ID, versions
 from benchmarks.server.loading.load import Ask, RequestError, Tick
-from benchmarks.server.peers.engine import Engine, Stepper, handlers
 from benchmarks.server.loading.workload import Request
+from benchmarks.server.peers.engine import Engine, Stepper, handlers
 from benchmarks.serving import Handlers, serve
 
 _PAGE_TOKENS = 256
