@@ -43,6 +43,7 @@ _MOST_GROWTH = 0.03
 _FIRST_WRONG = 20
 _BAD_INPUT = 2
 _SETTLE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120
 _KEY = "a-key-for-the-endurance-run"
 
 Usage = Callable[[], Mapping[str, float]]
@@ -103,11 +104,13 @@ class Endurance:
         burst_size: requests of a burst.
     """
 
-    def __init__(self, target: Target, usage: Usage, requests: int, seed: int = 0, burst_size: int = BURST) -> None:
+    def __init__(self, target: Target, usage: Usage, requests: int, seed: int, burst_size: int) -> None:
         self._target = replace(target, may_be_busy=lambda: self._bursts > 0)
         self._usage, self._left, self._all, self._burst_size = usage, requests, requests, burst_size
+        self._warm = max(int(requests * _WARM_SHARE), burst_size)
         self._numbers = random.Random(seed)  # noqa: S311 -- not for secrets
         self._bursts = 0
+        self._asking = asyncio.Lock()
         self._asked: list[tuple[dict[str, Any], Answer]] = []
         self._samples: list[dict[str, float]] = []
         self.tally = Tally()
@@ -127,7 +130,10 @@ class Endurance:
                 raise RequestError(f"status {status} for a good request alone")
             self._asked.append((body, answer))
         began = time.perf_counter()
-        await self._send(int(self._all * _WARM_SHARE))
+        await self._send(max(0, self._warm - self._burst_size))
+        # The largest crowd comes once before anything is held against it.
+        self._left -= self._burst_size
+        await self._burst()
         await self._sample(await self._settled())
         await self._send(self._left)
         seconds = time.perf_counter() - began
@@ -149,12 +155,15 @@ class Endurance:
                 continue
             self._take(budget, 1)
             if self._left % max(1, self._all // _SAMPLES) == 0:
-                await self._sample(await asyncio.to_thread(self._usage))
+                await self._sample(await self._used())
             kind = "whole" if kind == "burst" else kind
             try:
-                outcome = await self._request(kind)
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    outcome = await self._request(kind)
             except RequestError as error:
                 outcome = Outcome(None, str(error))
+            except TimeoutError:
+                outcome = Outcome(None, f"no answer within {_PATIENCE_SECONDS} seconds")
             self.tally.add(kind, outcome)
 
     def _take(self, budget: list[int], count: int) -> None:
@@ -192,13 +201,17 @@ class Endurance:
     async def _sample(self, usage: Mapping[str, float]) -> None:
         self._samples.append({"requests": self._all - self._left, **usage})
 
+    async def _used(self) -> Mapping[str, float]:
+        async with self._asking:  # the process answers one at a time
+            return await asyncio.to_thread(self._usage)
+
     async def _settled(self) -> Mapping[str, float]:
         """Returns what the server uses once its connections and idle threads are gone."""
         began = time.perf_counter()
-        before = await asyncio.to_thread(self._usage)
+        before = await self._used()
         while time.perf_counter() - began < _SETTLE_SECONDS:
             await asyncio.sleep(1)
-            after = await asyncio.to_thread(self._usage)
+            after = await self._used()
             same = all(after[name] == before[name] for name in ("threads", "open_files"))
             if same and after["cpu_seconds"] - before["cpu_seconds"] < 0.1:  # noqa: PLR2004 -- a tenth of a core
                 return after
@@ -212,7 +225,7 @@ class Endurance:
 
     def _found(self, seconds: float, load: Mapping[str, Any]) -> dict[str, Any]:
         tally = self.tally
-        growth = growth_of(self._samples, self._all * _WARM_SHARE)
+        growth = growth_of(self._samples, self._warm)
         checks = {
             "no_error_that_was_not_asked_for": tally.num_wrong == 0,
             "answers_equal_those_alone": tally.compared > 0 and tally.different == 0,
@@ -301,7 +314,7 @@ def _run(given: Path | None, requests: int, seed: int) -> dict[str, Any]:
             _command(bundle, key_file, folder), usable_cores()[:THREADS], folder / "log", checkout_environment()
         ) as server:
             target = Target(server.hello["port"], _KEY)
-            run = Endurance(target, lambda: server.ask({"usage": {}}), requests, seed)
+            run = Endurance(target, lambda: server.ask({"usage": {}}), requests, seed, BURST)
             return asyncio.run(run.run(misbehaviour.good_bodies(BODIES, seed)))
 
 
