@@ -14,17 +14,17 @@ PAUSE = 0.002
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        method, path, _ = head.split(" ", 2)
+        method = head.split(" ", 1)[0]
         length = next((int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("Content-Length")), 0)
         body = json.loads(await reader.readexactly(length) or b"{}")
-        await reply(method, path, body, writer)
+        await reply(method, body, writer)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
         writer.close()
 
 
-async def reply(method: str, path: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+async def reply(method: str, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     if method == "GET":
         found: dict[str, Any] = {"data": [{"id": "fake"}], "running": 0, "waiting": 0}
         return write_json(writer, 200, found)
