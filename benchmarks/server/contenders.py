@@ -4,16 +4,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from benchmarks.compare.peers.catalogue import FAILED, INSTALLED
 from benchmarks.processes import checkout_environment, started
 from benchmarks.server.loading.load import Load
 from benchmarks.server.models import Models
+from benchmarks.server.peers import llama_server
 from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 
@@ -57,6 +57,7 @@ class Server:
         ready: the path that such a one answers with 200 once it is ready; None for a library with a driver of ours.
         fields: of each request, besides prompt, number of tokens and streaming.
         remark: what a fair reader must know of it.
+        version: what was built, where the server's process cannot say it.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Server:
     ready: str | None
     fields: Mapping[str, object]
     remark: str
+    version: str | None = None
 
 
 def _ours(setup: Setup) -> list[str]:
@@ -112,6 +114,7 @@ SERVERS: dict[str, Server] = {
         "/health",
         {**_IGNORES_END, "cache_prompt": False},
         "as a GPT-2, whose GELU is the tanh form",
+        llama_server.version(),
     ),
     "openvino": Server(
         "OpenVINO GenAI's continuous batching, int8",
@@ -158,14 +161,14 @@ class Contender:
     Args:
         server: of `SERVERS`.
         process: the server's, or what hosts it.
-        client: the process of the client; the server's own for a library.
+        client: the process of its client; None for a library, which is loaded from its own process.
     """
 
-    def __init__(self, server: Server, process: PinnedProcess, client: PinnedProcess) -> None:
+    def __init__(self, server: Server, process: PinnedProcess, client: PinnedProcess | None) -> None:
         self.server = server
-        self._process, self._client = process, client
+        self._process, self._client = process, client or process
         self._target: dict[str, object] = {}
-        if server.ready is not None:
+        if client is not None:
             port = process.hello["port"]
             model = client.ask({"model": {"port": port}})["model"]
             self._target = {"port": port, "fields": {**server.fields, "model": model}}
@@ -222,31 +225,14 @@ class Contender:
         """Ends it."""
         self._process.close()
 
-    def __enter__(self) -> Self:
-        """Returns the contender itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Ends it."""
-        self.close()
-
 
 @contextmanager
-def client_process(threads: int) -> Iterator[PinnedProcess]:
-    """Runs the client of servers that speak HTTP, on the servers' own cores."""
-    with started("server.loading.client", threads=threads) as process:
-        yield process
-
-
-def start(server: Server, setup: Setup, client: PinnedProcess, logs: Path) -> Contender:
-    """Makes a server's model if need be, and starts it.
+def running(server: Server, setup: Setup, logs: Path) -> Iterator[Contender]:
+    """Makes a server's model if need be, and runs it, with a client on its own cores if it speaks HTTP.
 
     Args:
         server: of `SERVERS`.
         setup: what it is started with.
-        client: loads those that speak HTTP.
         logs: a folder for what it prints.
 
     Raises:
@@ -261,9 +247,11 @@ def start(server: Server, setup: Setup, client: PinnedProcess, logs: Path) -> Co
         host = [sys.executable, "-m", "benchmarks.server.hosted", "--ready", server.ready]
         command = [*host, "--log", str(logs / f"{name}.output"), "--", *command]
     variables = {**checkout_environment(), "OMP_NUM_THREADS": str(setup.threads)}
-    process = PinnedProcess(command, usable_cores()[: setup.threads], logs / f"{name}.log", variables)
-    try:
-        return Contender(server, process, process if server.ready is None else client)
-    except BaseException:
-        process.close()
-        raise
+    with ExitStack() as stack:
+        process = stack.enter_context(
+            PinnedProcess(command, usable_cores()[: setup.threads], logs / f"{name}.log", variables)
+        )
+        client = None
+        if server.ready is not None:
+            client = stack.enter_context(started("server.loading.client", threads=setup.threads))
+        yield Contender(server, process, client)

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.compare.models import BIOGPT, PLAIN, made_once, open_models
 from benchmarks.full_size import PRESET
 from benchmarks.processes import CHECKOUT, checkout_environment
+from benchmarks.server.peers.llama_server import FILE_NAME
 
 RECIPE = "int8"
 MINI = "checkpoints/mini"
@@ -42,8 +43,6 @@ class Models:
         Raises:
             RuntimeError: it cannot be made.
         """
-        from benchmarks.server.peers.llama_server import FILE_NAME
-
         module = "benchmarks.server.peers.llama_server"
         target = self._folder / f"server-llama-q8_0-{self._model}"
         command = [python, "-m", module, str(self.checkpoint())]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import started
-from benchmarks.server.contenders import OURS, SERVERS, Contender, Setup, client_process, start, unavailable
+from benchmarks.server.contenders import OURS, SERVERS, Contender, Setup, running, unavailable
 from benchmarks.server.measuring import Times, measure_cost, measure_load, measure_reading
 from benchmarks.server.parts import Choice, Part, plan
 from benchmarks.server.results import ServerResults
@@ -25,7 +25,6 @@ class Run:
 
     def __init__(self, setup: Setup, results: ServerResults, logs: Path, stack: ExitStack) -> None:
         self._setup, self._results, self._logs, self._stack = setup, results, logs, stack
-        self._client: PinnedProcess | None = None
         self._runtime: PinnedProcess | None = None
         self._running: dict[str, Contender] = {}
         self._failed: set[str] = set()
@@ -67,11 +66,9 @@ class Run:
             reason = unavailable(server, self._setup.environments)
             if reason is not None:
                 raise ContenderError(reason)
-            if self._client is None:
-                self._client = self._stack.enter_context(client_process(self._setup.threads))
-            contender = self._stack.enter_context(start(server, self._setup, self._client, self._logs))
+            contender = self._stack.enter_context(running(server, self._setup, self._logs))
             self._running[name] = contender
-            known = {"title": server.title, "remark": server.remark, "failed": None}
+            known = {"title": server.title, "remark": server.remark, "version": server.version, "failed": None}
             self._results.add_server(name, {**known, **contender.hello, "after_start": contender.usage()})
         return self._running[name]
 
