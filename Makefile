@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients bench bench-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
+	@echo "make bench-server-peers  the environments of the servers that ours is compared with"
 	@echo "make clean         remove environments and build outputs"
 
 # The commands are shown, to be tried again with other texts. The model is small: rules keep it from repeating itself.
@@ -108,6 +109,10 @@ bench: .venv/installed bench-peers
 # Each peer in an environment of its own, .venv-peers/PACKAGE; what cannot be installed says so there.
 bench-peers:
 	$(PYTHON) -m benchmarks.compare.peers.environments
+
+# The same for benchmarks.server, which shares some of them; llama.cpp's server is compiled.
+bench-server-peers:
+	$(PYTHON) -m benchmarks.server.peers.environments
 
 clean:
 	rm -rf .venv .venv-* .cache build dist bundles *.egg-info

@@ -51,9 +51,9 @@ class MadeModels:
         """Returns a Hugging Face folder in float32: of `BIOGPT`, or the embedded checkpoint `PLAIN` or `OUTLIERS`."""
         target = self.folder / f"checkpoint-{_slug(model)}-{self.digest}"
         if model == OUTLIERS:
-            return _made_once(target, lambda path: write_outlier_twin(self.mini, path, _TWIN_FACTOR, _TWIN_CHANNELS))
+            return made_once(target, lambda path: write_outlier_twin(self.mini, path, _TWIN_FACTOR, _TWIN_CHANNELS))
         source = self.preset if model == BIOGPT else str(self.mini)
-        return _made_once(target, lambda path: write_safetensors(open_checkpoint(source), path, "float32"))
+        return made_once(target, lambda path: write_safetensors(open_checkpoint(source), path, "float32"))
 
     def bundle(self, model: str, recipe: str) -> Path:
         """Returns our bundle of a model, made by a recipe, or in `FLOAT32`."""
@@ -74,7 +74,7 @@ class MadeModels:
         """
         checkpoint = self.checkpoint(model)
         target = self.folder / f"peer-{_slug(peer.name)}-{_slug(model)}-{_peer_digest(peer)}-{self.digest}"
-        return _made_once(target, lambda path: _prepare(peer, checkpoint, path))
+        return made_once(target, lambda path: _prepare(peer, checkpoint, path))
 
 
 def open_models(folder: Path, mini: Path, preset: str) -> MadeModels:
@@ -106,7 +106,13 @@ def _prepare(peer: Peer, checkpoint: Path, target: Path) -> None:
         raise PreparationError(f"it could not be prepared: {(lines or ['no reason given'])[-1][:_LAST_WORDS]}")
 
 
-def _made_once(target: Path, make: Callable[[Path], object]) -> Path:
+def made_once(target: Path, make: Callable[[Path], object]) -> Path:
+    """Returns a target, after making it under another name if it is not there; so it is there whole or not at all.
+
+    Args:
+        target: a file or folder.
+        make: makes it where it is told.
+    """
     if target.exists():
         return target
     unfinished = target.with_name(f"{target.name}.unfinished")

@@ -13,6 +13,7 @@ from benchmarks.report.recipe_tables import automatic_recipe_table, recipe_quali
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table
 from benchmarks.report.search_table import search_table
+from benchmarks.report.server_tables import endurance_table, server_load_table
 from benchmarks.report.task_tables import (
     task_quality_table,
     task_speed_elsewhere,
@@ -87,6 +88,8 @@ BENCHMARKS = Page(
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
         "shared numbers": Table("shared_weights.json", shared_weights_table),
         "concurrency numbers": Table("concurrency.json", concurrency_table),
+        "server load": Table("server_load.json", server_load_table),
+        "server endurance": Table("endurance.json", endurance_table),
         "quality numbers": Table("quality.json", recipe_quality_table),
         "task speed numbers": Table("task_speed.json", task_speed_table),
         "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),

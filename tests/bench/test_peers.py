@@ -194,9 +194,9 @@ def test_an_unknown_package_is_refused_with_the_known_ones(
 
 def test_the_reason_of_a_failure_is_what_was_wrong_and_not_what_pip_says_of_it_last(environments: Any) -> None:
     output = "  CMake Error: no C compiler\nnote: not a problem with pip\nERROR: Failed to build it\n"
-    assert environments._reason(output, 1) == "CMake Error: no C compiler"
-    assert environments._reason("ERROR: no such version\nnotice: new pip\n", 1) == "ERROR: no such version"
-    assert environments._reason("", 7) == "pip ended with 7"
+    assert environments.reason_of(output, 1) == "CMake Error: no C compiler"
+    assert environments.reason_of("ERROR: no such version\nnotice: new pip\n", 1) == "ERROR: no such version"
+    assert environments.reason_of("", 7) == "pip ended with 7"
 
 
 # The protocol.

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.compare.peers.catalogue import ENVIRONMENTS, FAILED, INSTALLED, REQUIREMENTS, ROOT
@@ -24,15 +25,30 @@ _UNWANTED = ("torchvision",)
 _BUILD = {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}
 
 
-def make(package: str) -> bool:
-    """Makes one environment unless it is there and as new as its requirements; returns false if that fails."""
-    folder = ENVIRONMENTS / package
-    requirements = REQUIREMENTS / f"{package}.txt"
+def make(
+    package: str,
+    requirements_folder: Path | None = None,
+    environments: Path | None = None,
+    build: Callable[[Path, Path], str | None] | None = None,
+) -> bool:
+    """Makes one environment unless it is there and as new as its requirements; returns false if that fails.
+
+    Args:
+        package: name of the environment, and of its file of requirements.
+        requirements_folder: where that file lies; `REQUIREMENTS` by default.
+        environments: where the environment belongs; `ENVIRONMENTS` by default.
+        build: what is made in the environment besides, given its folder and the file of requirements; returns None, or
+            in one line why it failed.
+    """
+    folder = (environments or ENVIRONMENTS) / package
+    requirements = (requirements_folder or REQUIREMENTS) / f"{package}.txt"
     if _up_to_date(folder / INSTALLED, requirements):
         return True
     print(f"installing {package} into {folder}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     reason = _install(folder, requirements)
+    if reason is None and build is not None:
+        reason = build(folder, requirements)
     mark = INSTALLED if reason is None else FAILED
     (folder / mark).write_text("" if reason is None else f"{reason}\n", encoding="utf-8")
     if reason is not None:
@@ -58,12 +74,12 @@ def _install(folder: Path, requirements: Path) -> str | None:
     for command in (install, remove):
         result = subprocess.run(command, env=_BUILD | os.environ, capture_output=True, text=True, check=False)
         if result.returncode != 0:
-            return _reason(result.stderr, result.returncode)
+            return reason_of(result.stderr, result.returncode)
     return None
 
 
-def _reason(output: str, code: int) -> str:
-    """Returns the line of pip's output that says what was wrong: its last error but for what only points to it."""
+def reason_of(output: str, code: int) -> str:
+    """Returns the line of pip's or CMake's output that says what was wrong, but for lines that only point to it."""
     lines = [line.strip() for line in output.splitlines()]
     errors = [line for line in lines if line.lower().startswith("error:")]
     fatal = [line for line in lines if "CMake Error" in line or "fatal error" in line]

@@ -1,6 +1,6 @@
 """GGUF file of a BioGPT as llama.cpp's GPT-2, which differs from it in nothing but the GELU's form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.compare.peers.checkpoint import Checkpoint
+from benchmarks.compare.peers.protocol import EOS_ID
 
 # Both fairseq and transformers compute with it, whatever `layer_norm_eps` says.
 _LAYER_NORM_EPSILON = 1e-5
@@ -21,8 +22,14 @@ _LAYER_TENSORS = {
 }
 
 
-def write_gguf(source: Checkpoint, path: Path) -> None:
-    """Writes all weights in float32, without a vocabulary: token ids go in and logits come out."""
+def write_gguf(source: Checkpoint, path: Path, symbols: Sequence[str] = ()) -> None:
+    """Writes all weights in float32.
+
+    Args:
+        source: the weights.
+        path: the file to write.
+        symbols: a text for each token, for programs that must write texts; without, token ids go in and logits out.
+    """
     import gguf
 
     writer: Any = gguf.GGUFWriter(path, "gpt2")
@@ -34,7 +41,10 @@ def write_gguf(source: Checkpoint, path: Path) -> None:
     writer.add_head_count(config["num_attention_heads"])
     writer.add_layer_norm_eps(_LAYER_NORM_EPSILON)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    writer.add_tokenizer_model("no_vocab")
+    if symbols:
+        _add_vocabulary(writer, symbols)
+    else:
+        writer.add_tokenizer_model("no_vocab")
     writer.add_vocab_size(len(source.embedding))
     for name, tensor in _tensors(source):
         writer.add_tensor(name, np.ascontiguousarray(tensor))
@@ -42,6 +52,16 @@ def write_gguf(source: Checkpoint, path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _add_vocabulary(writer: Any, symbols: Sequence[str]) -> None:  # noqa: ANN401 -- the library has no types
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(symbols)
+    writer.add_token_merges([f"{symbols[-2]} {symbols[-1]}"])
+    writer.add_bos_token_id(EOS_ID)  # a prompt of BioGPT starts with it
+    writer.add_eos_token_id(EOS_ID)
+    writer.add_add_bos_token(False)  # noqa: FBT003 -- the library's own way
 
 
 def _tensors(source: Checkpoint) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:

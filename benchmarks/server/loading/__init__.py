@@ -1,0 +1,1 @@
+"""Loads: requests and arrivals, the client that sends them, and measures of what it saw."""
