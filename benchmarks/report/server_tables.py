@@ -22,9 +22,8 @@ def server_load_table(run: Run) -> str:
     settings = run["settings"]
     model = "BioGPT's size, random weights" if settings["model"] == PRESET else "the embedded checkpoint"
     caption = (
-        f"Servers on {settings['threads']} threads of an {processor(run)}, each with {model}, in the precision that its "
-        f"name says, and up to {settings['rows']} requests at once; all are loaded and take "
-        f"turns, and the client shares their cores. {_rounds(run)}"
+        f"Servers on {settings['threads']} threads of an {processor(run)}, each with {model}, in the precision that "
+        f"its name says, and up to {settings['rows']} requests at once; all are loaded and take turns, and the client shares their cores. {_rounds(run)}"
     )
     tables = [captioned(f"{caption} {_remarks(run)}".strip(), *_memory(run), run)]
     for kind in _kinds(run, "closed"):

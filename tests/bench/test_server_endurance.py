@@ -93,7 +93,7 @@ def test_a_full_queue_is_an_error_unless_a_burst_has_filled_it(benchmarks: Scrip
     assert outcome(benchmarks, ask, may_be_busy=True).wrong is None
 
 
-def test_a_bad_body_is_held_to_its_status_even_where_there_is_no_room(benchmarks: Scripts) -> None:
+def test_a_bad_body_is_held_to_its_status_unless_a_burst_has_filled_the_queue(benchmarks: Scripts) -> None:
     module = benchmarks("server.misbehaviour")
     names = {name for name, _, _ in module.BAD_BODIES}
     assert len(names) == len(module.BAD_BODIES)
