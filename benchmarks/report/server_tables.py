@@ -23,7 +23,8 @@ def server_load_table(run: Run) -> str:
     model = "BioGPT's size, random weights" if settings["model"] == PRESET else "the embedded checkpoint"
     caption = (
         f"Servers on {settings['threads']} threads of an {processor(run)}, each with {model}, in the precision that "
-        f"its name says, and up to {settings['rows']} requests at once; all are loaded and take turns, and the client shares their cores. {_rounds(run)}"
+        f"its name says, and up to {settings['rows']} requests at once; all are loaded and take turns, and the client "
+        f"shares their cores. {_rounds(run)}"
     )
     tables = [captioned(f"{caption} {_remarks(run)}".strip(), *_memory(run), run)]
     for kind in _kinds(run, "closed"):
