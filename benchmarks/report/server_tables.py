@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from benchmarks.full_size import PRESET
 from benchmarks.report.captions import captioned
 from benchmarks.report.runs import Run, processor
 from biogpt_onnx.reporting.markdown import table
@@ -19,10 +20,11 @@ Part = Mapping[str, Any]
 def server_load_table(run: Run) -> str:
     """Makes the tables of servers under load: of clients, of arrivals, of steps while a prompt is read, of our cost."""
     settings = run["settings"]
+    model = "BioGPT's size, random weights" if settings["model"] == PRESET else "the embedded checkpoint"
     caption = (
-        f"Servers on {settings['threads']} threads of an {processor(run)}, each with BioGPT's size in the precision "
-        f"that its name says, random weights and up to {settings['rows']} requests at once; all are loaded and take "
-        f"turns, and the client shares their cores. {_rounds(run)}"
+        f"Servers on {settings['threads']} threads of an {processor(run)}, each with {model}, in the precision that "
+        f"its name says, and up to {settings['rows']} requests at once; all are loaded and take turns, and the client "
+        f"shares their cores. {_rounds(run)}"
     )
     tables = [captioned(f"{caption} {_remarks(run)}".strip(), *_memory(run), run)]
     for kind in _kinds(run, "closed"):

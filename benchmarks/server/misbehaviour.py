@@ -201,7 +201,12 @@ async def leave_after(target: Target, body: Mapping[str, object], alone: Answer)
 async def bad_body(target: Target, numbers: random.Random) -> Outcome:
     """Sends a body that asks for an error."""
     name, body, expected = numbers.choice(BAD_BODIES)
-    return await _refused(target.exchange(body), expected, name)
+    may_be_busy = target.may_be_busy()
+    outcome = await _refused(target.exchange(body), expected, name)
+    # Room is looked for before a prompt is.
+    if outcome.status == _BUSY and (may_be_busy or target.may_be_busy()):
+        return Outcome(_BUSY)
+    return outcome
 
 
 async def wrong_key(target: Target, numbers: random.Random) -> Outcome:

@@ -93,6 +93,23 @@ def test_a_full_queue_is_an_error_unless_a_burst_has_filled_it(benchmarks: Scrip
     assert outcome(benchmarks, ask, may_be_busy=True).wrong is None
 
 
+def test_a_bad_body_is_held_to_its_status_unless_a_burst_has_filled_the_queue(benchmarks: Scripts) -> None:
+    module = benchmarks("server.misbehaviour")
+    names = {name for name, _, _ in module.BAD_BODIES}
+    assert len(names) == len(module.BAD_BODIES)
+
+    class Always(random.Random):
+        def choice(self, _: Any) -> Any:
+            return ("busy", {**BODY, "behaviour": "busy"}, 400)
+
+    def ask(module: Any, target: Any) -> Awaitable[Any]:
+        answer: Awaitable[Any] = module.bad_body(target, Always())
+        return answer
+
+    assert outcome(benchmarks, ask).wrong == "busy: status 429 instead of 400"
+    assert outcome(benchmarks, ask, may_be_busy=True).wrong is None
+
+
 def test_a_request_that_is_let_in_with_a_wrong_key_is_wrong(benchmarks: Scripts) -> None:
     numbers = random.Random(0)  # noqa: S311 -- not for secrets
     found = outcome(benchmarks, lambda module, target: module.wrong_key(target, numbers))

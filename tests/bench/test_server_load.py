@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import sys
+import tarfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -349,3 +350,55 @@ def test_a_library_is_stepped_for_all_who_ask_and_told_of_those_who_left(benchma
     assert asyncio.run(run()) == [3, 5]
     assert engine.cancelled == [0]
     assert not engine.left
+
+
+# llama.cpp's server.
+
+
+@pytest.fixture
+def compiler(benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands for pip and CMake: notes the programs that are run, and leaves what they would."""
+    module = benchmarks("server.peers.llama_server")
+    said: list[str] = []
+
+    def run(command: list[str], _folder: Path) -> str | None:
+        said.append(" ".join(command))
+        if "download" in command:
+            work = Path(command[command.index("--dest") + 1])
+            source = work / "unpacked" / "llama_cpp_python-1" / "vendor" / "llama.cpp"
+            source.mkdir(parents=True)
+            (source / "CMakeLists.txt").touch()
+            with tarfile.open(work / "llama_cpp_python-1.tar.gz", "w:gz") as archive:
+                archive.add(work / "unpacked" / "llama_cpp_python-1", "llama_cpp_python-1")
+        elif "--build" in command:
+            built = Path(command[command.index("--build") + 1]) / "bin"
+            built.mkdir(parents=True)
+            for program in ("llama-server", "llama-quantize"):
+                (built / program).write_text(program, encoding="utf-8")
+        return None
+
+    monkeypatch.setattr(module, "_run", run)
+    return said
+
+
+def test_llama_server_is_built_from_the_source_of_the_package_that_is_compared(
+    benchmarks: Scripts, compiler: list[str], tmp_path: Path
+) -> None:
+    module = benchmarks("server.peers.llama_server")
+    (tmp_path / "bin").mkdir()
+    assert module.build(tmp_path, tmp_path / "unused") is None
+    assert {path.name for path in (tmp_path / "bin").iterdir()} == {"llama-server", "llama-quantize"}
+    assert [path.name for path in tmp_path.iterdir()] == ["bin"]
+    requirement = module.version()
+    assert requirement in (ROOT / "benchmarks/compare/peers/requirements/llama-cpp.txt").read_text(encoding="utf-8")
+    assert compiler[0].endswith(requirement)
+    assert compiler[1].startswith("cmake -S ")
+
+
+def test_a_build_that_fails_says_why_and_leaves_nothing(
+    benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = benchmarks("server.peers.llama_server")
+    monkeypatch.setattr(module, "_run", lambda command, _: "no network" if "download" in command else None)
+    assert module.build(tmp_path, tmp_path / "unused") == "no network"
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,6 @@
 """BioGPT in what `transformers serve` runs: `generate` for one request at a time, or its continuous batching.
 
-The server itself cannot be loaded: its /v1/completions takes texts and no token ids, and ends a text at its end token.
+The server itself cannot be loaded: its /v1/completions takes texts and no token ids.
 """
 
 import argparse
