@@ -221,7 +221,8 @@ def test_a_hosted_server_says_its_port_and_what_it_uses_and_ends_with_its_host(
     ask = benchmarks("server.loading.client").completions(port, {})
     load = {"kind": "text", "warm_seconds": 0.0, "seconds": 0.1, "clients": 1}
     found = asyncio.run(benchmarks("server.loading.load").run_load(ask, load))
-    assert {one["error"] for one in found["requests"]} == {"connection refused"}
+    # The first may find it in its last moment.
+    assert found["requests"][-1]["error"] == "connection refused"
 
 
 def test_a_server_that_does_not_start_is_told_with_what_it_said(benchmarks: Scripts, tmp_path: Path) -> None:

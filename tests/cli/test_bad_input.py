@@ -56,6 +56,7 @@ FORMS = {
     "tag": Form("tag {tagger} {text} -o {output}", "{tagger}", text="{text}", output="{output}"),
     "embed": Form("embed {bundle} {text} -o {output}", text="{text}", output="{output}"),
     "describe": Form("describe {bundle} {text} -o {output}", text="{text}", output="{output}"),
+    "serve": Form("serve {bundle} --port 0"),
     "evaluate-task": Form("evaluate-task {bundle} --gold {gold} --task bc5cdr", text="{gold}"),
     "info": Form("info {bundle}"),
 }

@@ -37,7 +37,7 @@ def error_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("function", [os.mkdir, os.system, eval, exec, __import__, getattr, torch.load, Path.mkdir])
+@pytest.mark.parametrize("function", [os.mkdir, os.system, eval, exec, __import__, setattr, torch.load, Path.mkdir])
 def test_a_call_is_refused_and_not_made(tmp_path: Path, function: Callable[..., object], *, zipped: bool) -> None:
     trace = tmp_path / "trace"
     argument = {os.system: f"mkdir {trace}", eval: f"__import__('os').mkdir({str(trace)!r})"}.get(function, str(trace))

@@ -105,6 +105,17 @@ def test_a_checkpoint_with_omegaconf_objects_is_read_without_omegaconf(
     assert_holds(checkpoint, replace(ARCHITECTURE, scale_embedding=False))
 
 
+def test_a_member_of_an_enumeration_is_read_as_early_pythons_wrote_it(
+    tmp_path: Path, foreign: types.ModuleType
+) -> None:
+    class Written:
+        def __reduce__(self) -> tuple[object, ...]:
+            return getattr, (foreign.Choice, "gelu")
+
+    args = Namespace(decoder_attention_heads=3, activation_fn=Written())
+    assert_holds(open_checkpoint(write_fairseq(tmp_path, ARCHITECTURE, args=args)), ARCHITECTURE)
+
+
 def test_training_state_of_many_kinds_does_no_harm(tmp_path: Path, foreign: types.ModuleType) -> None:
     counts = defaultdict(list)
     counts["steps"].append(1)
