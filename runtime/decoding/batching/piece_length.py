@@ -17,6 +17,9 @@ _LONGEST_IN_STEPS = 1.3
 seldom takes more than 2.5 times where single passes take longer than most.
 """
 
+_MANY, _TOKENS_WHERE_MANY_WAIT = 2, 64
+"""Number of further prompts that are many, and fewest tokens of a piece then: short ones cost half as much again."""
+
 _WELL_BELOW = 0.8
 """Share of the longest time up to which pieces are clearly shorter, so that longer ones are tried."""
 
@@ -39,9 +42,9 @@ def _first_guess(num_rows: int) -> int:
 class PieceLength:
     """The length of the next piece of a prompt: one that takes at most 1.3 times as long as a step of the rows.
 
-    Where further prompts wait to be read, it is as many times longer as there are prompts to be read. They wait for
-    their first token as the running rows do for their next, and a prompt is read faster in few pieces: in short ones,
-    rows would join so slowly that hardly any ran together.
+    Where further prompts wait to be read, it is as many times longer as there are prompts to be read, and not short if
+    they are many. They wait for their first token as the running rows do for their next, and a prompt is read faster in
+    few pieces: in short ones, rows would join so slowly that hardly any ran together.
 
     It is told what pieces and steps took, and corrects a guess by a factor that it learns from the medians of a few.
     """
@@ -61,7 +64,8 @@ class PieceLength:
         """
         if not num_rows:
             return MOST_TOKENS
-        return min(round(self._length(num_rows) * (1 + num_waiting)), MOST_TOKENS)
+        length = round(self._length(num_rows) * (1 + num_waiting))
+        return min(length if num_waiting < _MANY else max(length, _TOKENS_WHERE_MANY_WAIT), MOST_TOKENS)
 
     def note_step(self, num_rows: int, seconds: float) -> None:
         """Notes the time of a step.

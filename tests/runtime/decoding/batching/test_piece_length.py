@@ -88,7 +88,7 @@ def test_the_short_end_of_a_prompt_does_not_make_pieces_longer() -> None:
 
 def test_pieces_are_longer_the_more_prompts_wait_and_teach_nothing_then() -> None:
     lengths = PieceLength()
-    assert [lengths.most_tokens(2, num_waiting) for num_waiting in (0, 1, 2, 5, 100)] == [9, 18, 27, 54, MOST_TOKENS]
+    assert [lengths.most_tokens(2, num_waiting) for num_waiting in (0, 1, 2, 7, 100)] == [9, 18, 64, 72, MOST_TOKENS]
     for _ in range(30):
         lengths.note_step(2, 1.0)
         lengths.note_piece(2, lengths.most_tokens(2, 3), 100.0)
