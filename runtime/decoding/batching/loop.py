@@ -55,7 +55,7 @@ class Loop(Generic[RowCacheT]):
         self._searches: deque[SearchJob] = deque()
         self._running: list[RowJob] = []
         self._last = self._last_beside_steps = Action.WAIT
-        self._piece_length = PieceLength()
+        self._piece_length = PieceLength(rows.max_rows)
         self._pass_began = 0.0
         self._failure: Exception | None = None
         self.num_cached_tokens = 0

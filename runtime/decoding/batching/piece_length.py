@@ -13,9 +13,14 @@ LEAST_TOKENS = 4
 """Fewest tokens of a piece, unless the prompt has fewer left."""
 
 _LONGEST_IN_STEPS = 1.3
-"""Time of a piece in steps. A token that waits for a piece and a step comes after 2.3 times that of a step, so that it
-seldom takes more than 2.5 times where single passes take longer than most.
+"""Time of a piece in steps of a full batch.
+
+A token that waits for a piece and such a step comes after 2.3 times that of the step, so that it seldom takes more than
+2.5 times where single passes take longer than most.
 """
+
+_ROWS_OF_WEIGHTS = 6
+"""Number of rows that would take as long as what a step takes whatever its rows: to read the weights."""
 
 _MANY, _TOKENS_WHERE_MANY_WAIT = 2, 64
 """Number of further prompts that are many, and fewest tokens of a piece then: short ones cost half as much again."""
@@ -34,22 +39,29 @@ _TINY = 1e-9
 """Stands for a time or a ratio of 0, as a coarse clock may measure it."""
 
 
-def _first_guess(num_rows: int) -> int:
-    """Returns the tokens of a piece that takes about 1.3 steps, as measured on two cores with 1 to 8 rows."""
-    return 3 + 3 * num_rows
+def _first_guess(max_rows: int) -> int:
+    """Returns the tokens of a piece that takes about 1.3 steps of so many rows, as measured on two cores."""
+    return 3 + 3 * max_rows
 
 
 class PieceLength:
-    """The length of the next piece of a prompt: one that takes at most 1.3 times as long as a step of the rows.
+    """The length of the next piece of a prompt: one that takes at most 1.3 times as long as a step of a full batch.
+
+    It is a full batch's step that those who run must expect in any case. Measured against the short step of a single
+    row, pieces would be so short that two callers together would be slower than one after the other.
 
     Where further prompts wait to be read, it is as many times longer as there are prompts to be read, and not short if
     they are many. They wait for their first token as the running rows do for their next, and a prompt is read faster in
     few pieces: in short ones, rows would join so slowly that hardly any ran together.
 
     It is told what pieces and steps took, and corrects a guess by a factor that it learns from the medians of a few.
+
+    Args:
+        max_rows: number of rows of a full batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_rows: int) -> None:
+        self._max_rows = max_rows
         self._factor = 1.0
         self._num_rows = 0
         self._steps: deque[float] = deque(maxlen=_SAMPLES)
@@ -64,7 +76,7 @@ class PieceLength:
         """
         if not num_rows:
             return MOST_TOKENS
-        length = round(self._length(num_rows) * (1 + num_waiting))
+        length = round(self._length() * (1 + num_waiting))
         return min(length if num_waiting < _MANY else max(length, _TOKENS_WHERE_MANY_WAIT), MOST_TOKENS)
 
     def note_step(self, num_rows: int, seconds: float) -> None:
@@ -89,26 +101,27 @@ class PieceLength:
         """
         if not num_rows or num_rows != self._num_rows or tokens > self.most_tokens(num_rows):
             return
-        ratio = seconds / max(_LONGEST_IN_STEPS * median(self._steps), _TINY)
+        full = (_ROWS_OF_WEIGHTS + self._max_rows) / (_ROWS_OF_WEIGHTS + num_rows) * median(self._steps)
+        ratio = seconds / max(_LONGEST_IN_STEPS * full, _TINY)
         # A piece that is shorter than asked for, as a prompt's last may be, says nothing of longer ones.
         if tokens < self.most_tokens(num_rows) and ratio < 1:
             return
         self._ratios.append(ratio)
         if len(self._ratios) == _SAMPLES:
-            self._learn(num_rows, median(self._ratios))
+            self._learn(median(self._ratios))
             self._ratios.clear()
 
-    def _length(self, num_rows: int) -> float:
-        return _within_bounds(self._factor * _first_guess(num_rows))
+    def _length(self) -> float:
+        return _within_bounds(self._factor * _first_guess(self._max_rows))
 
-    def _learn(self, num_rows: int, ratio: float) -> None:
+    def _learn(self, ratio: float) -> None:
         """Changes the factor by the time of the last pieces, divided by the longest that they may take."""
         if _WELL_BELOW <= ratio <= 1:
             return
         # Aims between the two. Growth is cautious, by the root: too long a piece is worse than one that is too short.
         change = (1 + _WELL_BELOW) / 2 / max(ratio, _TINY)
         change = max(_MOST_SHRINKAGE, change) if ratio > 1 else min(math.sqrt(change), _MOST_GROWTH)
-        self._factor = _within_bounds(self._length(num_rows) * change) / _first_guess(num_rows)
+        self._factor = _within_bounds(self._length() * change) / _first_guess(self._max_rows)
 
 
 def _within_bounds(length: float) -> float:

@@ -24,17 +24,25 @@ def read_prompts(
 
 @pytest.mark.parametrize(("num_rows", "tokens"), [(1, 6), (2, 9), (4, 15), (8, 27)])
 def test_it_begins_with_about_one_and_a_half_steps_of_a_common_machine(num_rows: int, tokens: int) -> None:
-    assert PieceLength().most_tokens(num_rows) == tokens
+    assert PieceLength(num_rows).most_tokens(num_rows) == tokens
+
+
+def test_pieces_are_measured_against_the_step_of_a_full_batch() -> None:
+    assert {PieceLength(8).most_tokens(rows) for rows in range(1, 9)} == {27}
+    for rows in (1, 4, 8):
+        # A step of all eight rows takes 2, of one row 1.
+        found = read_prompts(PieceLength(8), rows, lambda tokens: 0.1 * tokens, step=(6 + rows) / 7)
+        assert 0.8 * 1.3 * 2 <= 0.1 * found[-1] <= 1.3 * 2
 
 
 def test_where_nobody_waits_pieces_are_as_long_as_they_may_be() -> None:
-    lengths = PieceLength()
+    lengths = PieceLength(1)
     read_prompts(lengths, 1, lambda _: 100.0)
     assert lengths.most_tokens(0) == MOST_TOKENS
 
 
 def test_a_machine_as_it_was_measured_keeps_the_first_lengths() -> None:
-    lengths = PieceLength()
+    lengths = PieceLength(1)
     assert set(read_prompts(lengths, 1, lambda tokens: 18.5 + 1.15 * tokens, step=19.9)) == {6}
 
 
@@ -44,7 +52,7 @@ def test_a_machine_as_it_was_measured_keeps_the_first_lengths() -> None:
 def test_on_every_machine_a_piece_comes_to_take_at_most_one_and_a_half_steps(
     num_rows: int, cost: float, fixed: float
 ) -> None:
-    found = read_prompts(PieceLength(), num_rows, lambda tokens: fixed + cost * tokens)
+    found = read_prompts(PieceLength(num_rows), num_rows, lambda tokens: fixed + cost * tokens)
     last = found[-1]
     assert fixed + cost * last <= 1.3 or last == LEAST_TOKENS
     # Nor are they much shorter than need be.
@@ -53,13 +61,13 @@ def test_on_every_machine_a_piece_comes_to_take_at_most_one_and_a_half_steps(
 
 
 def test_pieces_that_take_far_too_long_are_short_soon() -> None:
-    found = read_prompts(PieceLength(), 8, lambda tokens: 0.3 * tokens, pieces=10)
+    found = read_prompts(PieceLength(8), 8, lambda tokens: 0.3 * tokens, pieces=10)
     assert found[-1] <= 5
 
 
 @given(outlier=st.floats(0, 1e9), at=st.integers(3, 50))
 def test_one_outlier_changes_nothing(outlier: float, at: int) -> None:
-    undisturbed, disturbed = PieceLength(), PieceLength()
+    undisturbed, disturbed = PieceLength(2), PieceLength(2)
     for number in range(60):
         for lengths in (undisturbed, disturbed):
             is_outlier = number == at and lengths is disturbed
@@ -71,15 +79,15 @@ def test_one_outlier_changes_nothing(outlier: float, at: int) -> None:
 
 @given(outlier=st.floats(0, 1e9), at=st.integers(3, 50))
 def test_nor_does_a_single_step_that_was_held_up(outlier: float, at: int) -> None:
-    lengths = PieceLength()
+    lengths = PieceLength(2)
     for number in range(60):
         lengths.note_step(2, outlier if number == at else 1.0)
         lengths.note_piece(2, lengths.most_tokens(2), 1.2)
-    assert lengths.most_tokens(2) == PieceLength().most_tokens(2)
+    assert lengths.most_tokens(2) == PieceLength(2).most_tokens(2)
 
 
 def test_the_short_end_of_a_prompt_does_not_make_pieces_longer() -> None:
-    lengths = PieceLength()
+    lengths = PieceLength(4)
     for _ in range(30):
         lengths.note_step(4, 1.0)
         lengths.note_piece(4, 3, 0.1)
@@ -87,7 +95,7 @@ def test_the_short_end_of_a_prompt_does_not_make_pieces_longer() -> None:
 
 
 def test_pieces_are_longer_the_more_prompts_wait_and_teach_nothing_then() -> None:
-    lengths = PieceLength()
+    lengths = PieceLength(2)
     assert [lengths.most_tokens(2, num_waiting) for num_waiting in (0, 1, 2, 7, 100)] == [9, 18, 64, 72, MOST_TOKENS]
     for _ in range(30):
         lengths.note_step(2, 1.0)
@@ -96,9 +104,9 @@ def test_pieces_are_longer_the_more_prompts_wait_and_teach_nothing_then() -> Non
 
 
 def test_what_was_learned_with_few_rows_holds_for_many() -> None:
-    lengths = PieceLength()
-    read_prompts(lengths, 1, lambda tokens: 0.1 * tokens)
-    assert lengths.most_tokens(8) > PieceLength().most_tokens(8)
+    lengths = PieceLength(8)
+    read_prompts(lengths, 1, lambda tokens: 0.05 * tokens)
+    assert lengths.most_tokens(8) > PieceLength(8).most_tokens(8)
 
 
 @given(
@@ -108,7 +116,7 @@ def test_what_was_learned_with_few_rows_holds_for_many() -> None:
 def test_a_length_is_always_within_its_bounds_and_changes_smoothly(
     noted: list[tuple[int, float, int | None]], rows: int
 ) -> None:
-    lengths = PieceLength()
+    lengths = PieceLength(32)
     for num_rows, seconds, tokens in noted:
         before = lengths.most_tokens(rows)
         if tokens is None:
