@@ -17,6 +17,7 @@ COMMANDS = {
     "tag": "Labels the tokens of documents, and finds entities.",
     "embed": "Turns documents into vectors.",
     "describe": "Describes terms.",
+    "corpus": "Does a task on any number of documents, by any number of processes and machines.",
     "serve": "Answers requests over HTTP, as OpenAI's clients send them.",
     "evaluate-task": "Scores what a bundle answers on documents whose answers are known.",
     "info": "Says what a bundle is.",
@@ -37,5 +38,7 @@ class Command(Protocol):
 
 
 def load_command(name: str) -> Command:
-    """Imports the module of a command."""
-    return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))
+    """Imports the module of a command; of a part of a command, such as "corpus.merge", that of the part."""
+    folder, _, part = name.rpartition(".")
+    package = f"biogpt_onnx.cli.{folder}" if folder else __name__
+    return cast("Command", import_module(f"{package}.{part.replace('-', '_')}"))

@@ -1,0 +1,1 @@
+"""The parts of the command `corpus`, each of which is a command by itself."""
