@@ -52,7 +52,7 @@ def test_larger_batches_need_more_memory(mini: biogpt_onnx.BioGPT) -> None:
 @pytest.mark.parametrize("name", ["workers", "threads"])
 def test_numbers_below_one_are_refused(mini: biogpt_onnx.BioGPT, name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} is 0"):
-        choose_capacity(mini.manifest, **{name: 0})  # type: ignore[arg-type] # by name
+        choose_capacity(mini.manifest, **{name: 0})
 
 
 def test_free_memory_is_within_the_limit_of_the_container(tmp_path: Path) -> None:

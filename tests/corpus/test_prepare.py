@@ -2,6 +2,7 @@ import gzip
 import json
 import re
 import tracemalloc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from biogpt_onnx.corpus.run import Run
 from biogpt_onnx.corpus.units import UnitRow, read_unit
 from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.tasks import Document, NamedEntity
 from makers.corpora import documents, write_json_lines
 
@@ -87,7 +89,12 @@ def test_a_document_in_a_unit_is_the_one_that_was_read(tmp_path: Path) -> None:
 
 
 def test_of_documents_with_one_id_the_last_counts(tmp_path: Path) -> None:
-    rows = [*documents(3), {"id": "d1", "text": "Newer."}, {"text": "No id."}, {"text": "No id."}]
+    rows: list[Mapping[str, object]] = [
+        *documents(3),
+        {"id": "d1", "text": "Newer."},
+        {"text": "No id."},
+        {"text": "No id."},
+    ]
     source = write_json_lines(tmp_path / "in.jsonl", rows)
     made = corpus.prepare([source], tmp_path / "run", "bc5cdr")
     assert (made.documents, made.superseded) == (5, 1)
@@ -275,7 +282,7 @@ def test_bad_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_json_lines(tmp_path / "in.jsonl", documents(2))
-    digest = reading.hash_file
+    digest = hash_file
 
     def changing(path: Path) -> str:
         found = digest(path)

@@ -3,7 +3,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -74,7 +74,11 @@ def test_a_name_in_gz_is_compressed_and_equal_runs_give_equal_files(run: Path, m
 def test_pubtator_holds_the_documents_and_calls_those_without_an_id_by_their_numbers(
     mini: BioGPT, tmp_path: Path
 ) -> None:
-    rows = [*documents(2), {"text": "Lithium caused tremor."}, {"id": "t", "title": "Ataxia.", "text": "Seen."}]
+    rows: list[Mapping[str, object]] = [
+        *documents(2),
+        {"text": "Lithium caused tremor."},
+        {"id": "t", "title": "Ataxia.", "text": "Seen."},
+    ]
     sources = [write_json_lines(tmp_path / f"{name}.jsonl", rows) for name in "ab"]
     corpus.prepare(sources, tmp_path / "run", "bc5cdr", keep_duplicates=True, unit_documents=3)
     answer_run(tmp_path / "run", mini)

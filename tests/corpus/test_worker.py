@@ -11,7 +11,7 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx import BioGPT, CancelledError, ConfigError, DocumentError, corpus
-from biogpt_onnx.corpus import results
+from biogpt_onnx.corpus import publishing, results
 from biogpt_onnx.corpus.results import error_kind, read_result
 from biogpt_onnx.corpus.run import Run, Unit
 from biogpt_onnx.corpus.units import UnitRow
@@ -208,7 +208,7 @@ def test_inputs_may_change_once_a_run_is_prepared(
 def test_a_full_disk_ends_the_work_and_leaves_no_half_of_a_result(
     run: Path, mini: BioGPT, expected: bytes, merged: Merged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish = results.publish
+    publish = publishing.publish
 
     def full(path: Path, lines: Any) -> bool:
         if path.name == "000003.jsonl":
