@@ -1,4 +1,4 @@
-"""The commands. Each is a module of this package, which is imported when the command runs, so that all start fast."""
+"""The commands. Each is a module or a folder of this package, which is imported when the command runs, so that all start fast."""
 
 import argparse
 from importlib import import_module
@@ -39,6 +39,4 @@ class Command(Protocol):
 
 def load_command(name: str) -> Command:
     """Imports the module of a command; of a part of a command, such as "corpus.merge", that of the part."""
-    folder, _, part = name.rpartition(".")
-    package = f"biogpt_onnx.cli.{folder}" if folder else __name__
-    return cast("Command", import_module(f"{package}.{part.replace('-', '_')}"))
+    return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))

@@ -1,4 +1,7 @@
-"""The command `corpus`: any number of documents, by any number of processes and machines."""
+"""The command `corpus`: any number of documents, by any number of processes and machines.
+
+Each of its parts is a command by itself, and a module of this package.
+"""
 
 import argparse
 from typing import Any, cast
