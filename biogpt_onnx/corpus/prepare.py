@@ -10,7 +10,7 @@ from typing import Any
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.corpus.preparing.cutting import cut, write_units
-from biogpt_onnx.corpus.preparing.inputs import FoundInputs, check_formats, find_inputs
+from biogpt_onnx.corpus.preparing.inputs import FoundInputs, check_formats, find_inputs, written_name
 from biogpt_onnx.corpus.preparing.reading import RowCounts, read_rows
 from biogpt_onnx.corpus.run import (
     FOLDERS,
@@ -149,7 +149,7 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
             "units": num_units,
             "units_sha256": digest_of(folder / INDEX_FILE),
             "inputs": read.inputs,
-            "skipped": [str(path) for path in found.skipped],
+            "skipped": [written_name(path) for path in found.skipped],
         }
         _write(folder / RUN_FILE, description)
     return _preparation(run, num_units, counts, found)

@@ -1,6 +1,10 @@
+import errno
 import gzip
 import json
+import os
 import re
+import sqlite3
+import sys
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +15,7 @@ import pytest
 from biogpt_onnx import BioGptError, ConfigError, DocumentError, corpus
 from biogpt_onnx.corpus.preparing import reading
 from biogpt_onnx.corpus.preparing.cutting import cut
+from biogpt_onnx.corpus.preparing.newest import NewestVersions
 from biogpt_onnx.corpus.run import Run
 from biogpt_onnx.corpus.units import UnitRow, read_unit
 from biogpt_onnx.files.rows import Passage
@@ -294,6 +299,41 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(DocumentError, match="changed while it was read"):
         corpus.prepare([source], tmp_path / "run", "bc5cdr")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_leaves_nothing_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_json_lines(tmp_path / "in.jsonl", documents(9))
+    left = 3
+
+    def full(_: int) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BioGptError, match=r"run cannot be written .No space left on device.; nothing is left of it"):
+        corpus.prepare([source], tmp_path / "run", "bc5cdr", unit_documents=2)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_so_does_one_that_is_full_while_ids_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_json_lines(tmp_path / "in.jsonl", documents(9))
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(NewestVersions, "add", full)
+    with pytest.raises(DocumentError, match=r"cannot be written .database or disk is full."):
+        corpus.prepare([source], tmp_path / "run", "bc5cdr")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_names_that_are_not_utf_8_are_kept_with_escapes(tmp_path: Path) -> None:
+    source = write_json_lines(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl")), documents(2))
+    corpus.prepare([source], tmp_path / "run", "bc5cdr")
+    assert described(tmp_path / "run")["inputs"][0]["name"] == rf"{tmp_path}/caf\xe9.jsonl"
 
 
 def test_a_run_is_not_replaced_and_does_not_lie_in_its_input(tmp_path: Path) -> None:

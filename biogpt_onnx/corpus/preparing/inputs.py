@@ -45,6 +45,11 @@ def find_inputs(names: Iterable[str | os.PathLike[str]]) -> FoundInputs:
     return FoundInputs(tuple(files), tuple(path for path in skipped if path not in files))
 
 
+def written_name(path: Path) -> str:
+    """Returns a file's name as a run records it; bytes that are not UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+
+
 def check_formats(files: Iterable[Path]) -> Format:
     """Returns the format of all files.
 
@@ -75,7 +80,7 @@ def _expanded(name: str) -> Iterator[tuple[Path, bool]]:
         if not any(map(_has_format, found)):
             said = ", ".join(str(each.relative_to(path)) for each in found[:_MOST_NAMES])
             holds = f"no file of a known format (it has {said})" if found else "no file"
-            raise DocumentError(f"the folder {name} holds {holds}: name another, or the files themselves")
+            raise DocumentError(f"the folder {name} holds {holds}: name another, or its files by a pattern such as {name}/*")
         yield from ((each, False) for each in found)
     elif path.exists():
         if is_stream(path):

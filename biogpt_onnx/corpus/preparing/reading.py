@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.corpus.preparing.inputs import written_name
 from biogpt_onnx.corpus.preparing.newest import NewestVersions
 from biogpt_onnx.corpus.units import characters_of, numbered, row_line
 from biogpt_onnx.files.formats import Format
@@ -108,7 +109,7 @@ def read_rows(  # noqa: PLR0913 -- what, as what, and where to
                 found += 1
             if _state(file) != before:
                 raise DocumentError(f"{file} changed while it was read: wait until it is complete, and prepare again")
-            inputs.append({"name": str(file), "bytes": before[0], "sha256": digest, "documents": found})
+            inputs.append({"name": written_name(file), "bytes": before[0], "sha256": digest, "documents": found})
         progress(len(files), len(files))
         kept = versions.kept()
         counts = _counts(path_of_rows=path, flush=rows.flush, kept=kept)
