@@ -1,4 +1,4 @@
-"""The commands. Each is a module or a folder of this package, which is imported when the command runs, so that all start fast."""
+"""The commands. Each is a module or a folder of this package, imported when it runs, so that all start fast."""
 
 import argparse
 from importlib import import_module

@@ -80,7 +80,9 @@ def _expanded(name: str) -> Iterator[tuple[Path, bool]]:
         if not any(map(_has_format, found)):
             said = ", ".join(str(each.relative_to(path)) for each in found[:_MOST_NAMES])
             holds = f"no file of a known format (it has {said})" if found else "no file"
-            raise DocumentError(f"the folder {name} holds {holds}: name another, or its files by a pattern such as {name}/*")
+            raise DocumentError(
+                f"the folder {name} holds {holds}: name another, or its files by a pattern such as {name}/*"
+            )
         yield from ((each, False) for each in found)
     elif path.exists():
         if is_stream(path):
