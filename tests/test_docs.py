@@ -20,8 +20,9 @@ from types import ModuleType
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import export, quantize, scores, server, tasks
+from biogpt_onnx import corpus, export, quantize, scores, server, tasks
 from biogpt_onnx.cli import main
+from biogpt_onnx.cli.commands.corpus import PARTS
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 
@@ -31,7 +32,10 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [path for path in (*ROOT.glob("[CR]*.md"), *PAGES) if DOCS.is_dir()]
 """README, CHANGELOG, CONTRIBUTING and the pages; none where the tests run without the checkout."""
 
-PUBLIC = (biogpt_onnx, tasks, export, quantize, scores, server)
+PUBLIC = (biogpt_onnx, tasks, export, quantize, scores, server, corpus)
+PARTS_OF_COMMANDS = {"corpus": PARTS}
+"""The commands that consist of others, with the names of these."""
+
 README_LINES = 130
 ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
@@ -41,9 +45,10 @@ OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
     *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
     "--collect-submodules",
+    *("--array", "--filename"),
     *("--network", "--secret", "--signal", "--stop-timeout"),
 }
-"""Options of pip, PyInstaller and podman."""
+"""Options of pip, PyInstaller, podman, sbatch and kubectl."""
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -219,7 +224,7 @@ def options_of(command: str) -> frozenset[str]:
     """The options that a command's help names; none where there is no such command."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", said.getvalue()))
 
 
@@ -234,7 +239,9 @@ def commands_in(line: str) -> Iterator[tuple[str, list[str]]]:
             if argument in {"|", "<", ">", "&&"}:
                 break
             arguments.append(argument)
-        yield words[place + 1], [argument for argument in arguments if re.match(r"--?[a-z]", argument)]
+        parts = PARTS_OF_COMMANDS.get(words[place + 1], {})
+        part = f" {arguments[0]}" if arguments and arguments[0] in parts else ""
+        yield f"{words[place + 1]}{part}", [argument for argument in arguments if re.match(r"--?[a-z]", argument)]
 
 
 SHELL = [
@@ -274,7 +281,8 @@ def all_commands() -> list[str]:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
         main(["--help"])
-    return re.findall(r"^    ([a-z][a-z-]+)", said.getvalue(), re.MULTILINE)
+    found = re.findall(r"^    ([a-z][a-z-]+)", said.getvalue(), re.MULTILINE)
+    return [*found, *(f"{name} {part}" for name, parts in PARTS_OF_COMMANDS.items() for part in parts)]
 
 
 def shown_runs(path: Path) -> Iterator[tuple[str, str]]:

@@ -140,6 +140,8 @@ def bundles(mini_bundle: Path, make_once: MakeOnce, tmp_path: Path, monkeypatch:
     (folder / "severity").symlink_to(make_once("docs-severity", lambda to: export_with_head(to, SEQUENCE)))
     (folder / "entities").symlink_to(make_once("docs-entities", lambda to: export_with_head(to, TOKENS)))
     shutil.copy(ROOT / "examples" / "causes.toml", tmp_path)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "first.txt").write_text("Lithium caused tremor.\n", encoding="utf-8")
     (tmp_path / "prompts.txt").write_text("Aspirin inhibits\nInsulin is\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return folder

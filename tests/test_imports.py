@@ -35,7 +35,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_after("import biogpt_onnx") == set()
 
 
-@pytest.mark.parametrize("room", ["export", "quantize", "scores", "server", "tasks", "runtime"])
+@pytest.mark.parametrize("room", ["export", "quantize", "scores", "server", "corpus", "tasks", "runtime"])
 def test_importing_a_room_loads_nothing_heavy(room: str) -> None:
     assert loaded_after(f"import biogpt_onnx.{room}") == set()
 

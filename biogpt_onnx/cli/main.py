@@ -76,6 +76,9 @@ class _CommandParser(_Parser):
             command.add_arguments(self)
             self.set_defaults(run=command.run)
             self._is_complete = True
+        if self._subparsers is not None:
+            # The base class takes no options between positional arguments where one of these is a command.
+            return super().parse_known_args(args, namespace)
         # The base class's way to do this calls back here, and sub-commands do not use it by themselves.
         self._intermixed = True
         try:

@@ -7,14 +7,14 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from biogpt_onnx.files.articles.jats import check_jats, read_jats
-from biogpt_onnx.files.articles.pubmed import check_pubmed, read_pubmed
+from biogpt_onnx.files.articles.pubmed import check_pubmed, read_pubmed, read_pubmed_versions
 from biogpt_onnx.files.bioc.json_reader import check_bioc_json, read_bioc_json
 from biogpt_onnx.files.bioc.xml_reader import check_bioc_xml, read_bioc_xml
 from biogpt_onnx.files.formats import FORMATS, WITH_ENTITIES, WITH_FIELDS, Format, format_of, may_be
 from biogpt_onnx.files.opening.content import format_by_content
 from biogpt_onnx.files.opening.source import OpenSource, Source, is_stream, open_source
 from biogpt_onnx.files.pubtator.reader import read_pubtator
-from biogpt_onnx.files.rows import Row
+from biogpt_onnx.files.rows import Deletion, Row, Version
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.fields import FieldRow, rows_of_fields
 from biogpt_onnx.files.text.json_documents import check_json_documents, read_json_documents
@@ -75,6 +75,29 @@ def read_documents(
     return _begun(_documents(source, file_format, columns))
 
 
+def read_versions(
+    source: Source, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
+) -> Iterator[Version | Deletion]:
+    """Reads the documents of a file as versions, and what the file deletes; PubMed alone has numbers and deletions.
+
+    The file is read once, as the returned iterator is advanced: a fault further on is found there.
+
+    Args:
+        source: A file.
+        file_format: The file's format; None for the one that its content or its name shows.
+        columns: The names of the fields of JSON and tables.
+
+    Raises:
+        DocumentError: There is no such file, or it is bad as a whole; the iterator raises it too.
+    """
+    with _opened(source, file_format, checked=False) as (opened, found):
+        if found == "pubmed":
+            yield from read_pubmed_versions(opened.stream, opened.name)
+            return
+        for row in _rows(opened, found, columns):
+            yield Version(row, None if row.document is None else row.document.id)
+
+
 def read_fields(
     source: Source, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
 ) -> Iterator[FieldRow]:
@@ -126,15 +149,19 @@ def _detect(opened: OpenSource) -> Detected:
 
 def _documents(source: Source, file_format: Format | None, columns: Columns) -> Iterator[Row]:
     with _opened(source, file_format) as (opened, found):
-        if columns.entities is not None and found not in WITH_ENTITIES:
-            raise DocumentError(f"{opened.name} is {found}, which has no place for named entities: give another format")
-        if columns.with_conclusion and found not in WITH_FIELDS:
-            raise DocumentError(f"{opened.name} is {found}, which has no field for conclusions: give another format")
-        if found in WITH_FIELDS:
-            columns = columns.lowered() if found in {"csv", "tsv"} else columns
-            yield from rows_of_fields(_FIELD_READERS[found](opened.stream, opened.name, columns), columns)
-        else:
-            yield from _ROW_READERS[found](opened.stream, opened.name)
+        yield from _rows(opened, found, columns)
+
+
+def _rows(opened: OpenSource, found: Format, columns: Columns) -> Iterator[Row]:
+    if columns.entities is not None and found not in WITH_ENTITIES:
+        raise DocumentError(f"{opened.name} is {found}, which has no place for named entities: give another format")
+    if columns.with_conclusion and found not in WITH_FIELDS:
+        raise DocumentError(f"{opened.name} is {found}, which has no field for conclusions: give another format")
+    if found in WITH_FIELDS:
+        columns = columns.lowered() if found in {"csv", "tsv"} else columns
+        yield from rows_of_fields(_FIELD_READERS[found](opened.stream, opened.name, columns), columns)
+    else:
+        yield from _ROW_READERS[found](opened.stream, opened.name)
 
 
 def _fields(source: Source, file_format: Format | None, columns: Columns) -> Iterator[FieldRow]:
@@ -145,11 +172,11 @@ def _fields(source: Source, file_format: Format | None, columns: Columns) -> Ite
 
 
 @contextmanager
-def _opened(source: Source, file_format: Format | None) -> Iterator[tuple[OpenSource, Format]]:
-    """Opens a source that was checked, with its format."""
+def _opened(source: Source, file_format: Format | None, *, checked: bool = True) -> Iterator[tuple[OpenSource, Format]]:
+    """Opens a source, with its format; one that can be read twice is read to its end before, if it is to be checked."""
     if file_format is not None and file_format not in FORMATS:
         raise DocumentError(f"format is {file_format!r}: known are {', '.join(FORMATS)}")
-    if not is_stream(source):
+    if checked and not is_stream(source):
         with open_source(source) as opened:
             file_format = file_format or _detect(opened).format
             if file_format in _CHECKS:

@@ -69,15 +69,22 @@ def record_of(row: Row, result: object, *, keep_document: bool = False) -> Recor
         return record | {"error": str(result)}
     record |= plain_data(result)
     if keep_document:
-        passages = [dataclasses.astuple(passage) for passage in row.passages]
-        record["document"] = {
-            "title": document.title,
-            "text": document.text,
-            "question": document.question,
-            "passages": plain_data(passages),
-            "entities": plain_data(document.entities or ()),
-        }
+        record["document"] = document_data(row)
     return record
+
+
+def document_data(row: Row) -> Record:
+    """Returns the document of a row as it stands in a record that keeps it; the row must have one."""
+    document = row.document
+    if document is None:
+        raise ValueError("the row is no document")
+    return {
+        "title": document.title,
+        "text": document.text,
+        "question": document.question,
+        "passages": plain_data([dataclasses.astuple(passage) for passage in row.passages]),
+        "entities": plain_data(document.entities or ()),
+    }
 
 
 def write_records(output_format: OutputFormat | WholeFile, records: Iterable[Record], stream: TextIO) -> None:

@@ -49,6 +49,34 @@ class Row:
     passages: tuple[Passage, ...] = ()
 
 
+@dataclass(frozen=True)
+class Version:
+    """A version of a document.
+
+    Attributes:
+        row: The document's row.
+        id: The document's id, which a row that is no document may have as well; None for none.
+        number: The number of the version: of versions with one id the highest counts, of equal ones the last.
+    """
+
+    row: Row
+    id: str | None
+    number: int = 1
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A version of a document that a file deletes, if it came before.
+
+    Attributes:
+        id: The document's id.
+        number: The number of the version.
+    """
+
+    id: str
+    number: int = 1
+
+
 def checked_row(line: int, document: Document, passages: tuple[Passage, ...] = ()) -> Row:
     """Returns the row of a document.
 

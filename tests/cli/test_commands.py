@@ -6,15 +6,18 @@ import pytest
 
 from biogpt_onnx.cli import commands
 from biogpt_onnx.cli.commands import COMMANDS, load_command
+from biogpt_onnx.cli.commands.corpus import PARTS
 
-MODULES = {path.stem for path in Path(commands.__file__).parent.glob("*.py")} - {"__init__"}
+FOLDER = Path(commands.__file__).parent
+MODULES = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
+MODULES |= {path.parent.name for path in FOLDER.glob("*/__init__.py")}
 
 
 def test_every_module_of_a_command_is_a_command() -> None:
     assert {name.replace("-", "_") for name in COMMANDS} == MODULES
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"corpus.{part}" for part in PARTS)])
 def test_a_command_adds_its_arguments_and_runs(name: str) -> None:
     command = load_command(name)
     assert callable(command.add_arguments)

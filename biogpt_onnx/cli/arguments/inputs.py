@@ -42,6 +42,11 @@ def add_input_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
     parser.add_argument(
         "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
     )
+    add_field_arguments(parser)
+
+
+def add_field_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the format of the input, and the names of its fields."""
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -66,7 +71,7 @@ def task_input(options: argparse.Namespace) -> Input:
         ConfigError: The options contradict each other or the file's format.
         DocumentError: The file cannot be read, or its format is not known.
     """
-    columns = _columns(options)
+    columns = columns_of(options)
     found: Format | None = options.format
     if found is None and not is_stream(options.file):
         detected = detect_format(options.file)
@@ -83,7 +88,12 @@ def task_input(options: argparse.Namespace) -> Input:
     return Input(options.file, found, columns)
 
 
-def _columns(options: argparse.Namespace) -> Columns:
+def columns_of(options: argparse.Namespace) -> Columns:
+    """Returns the names of the fields that the options give.
+
+    Raises:
+        ConfigError: The options contradict each other.
+    """
     given = [each for text in options.fields for each in _NEXT_FIELD.split(text)]
     fields: dict[str, str] = {}
     for each in given:

@@ -1,4 +1,4 @@
-"""The commands. Each is a module of this package, which is imported when the command runs, so that all start fast."""
+"""The commands. Each is a module or a folder of this package, imported when it runs, so that all start fast."""
 
 import argparse
 from importlib import import_module
@@ -17,6 +17,7 @@ COMMANDS = {
     "tag": "Labels the tokens of documents, and finds entities.",
     "embed": "Turns documents into vectors.",
     "describe": "Describes terms.",
+    "corpus": "Does a task on any number of documents, by any number of processes and machines.",
     "serve": "Answers requests over HTTP, as OpenAI's clients send them.",
     "evaluate-task": "Scores what a bundle answers on documents whose answers are known.",
     "info": "Says what a bundle is.",
@@ -37,5 +38,5 @@ class Command(Protocol):
 
 
 def load_command(name: str) -> Command:
-    """Imports the module of a command."""
+    """Imports the module of a command; of a part of a command, such as "corpus.merge", that of the part."""
     return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))

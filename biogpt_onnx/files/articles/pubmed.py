@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 from biogpt_onnx.files.articles.elements import Element, check_elements, elements_of, local_name
 from biogpt_onnx.files.articles.text import child, children, joined, labelled, text_of
-from biogpt_onnx.files.rows import Row, RowError, checked_row
+from biogpt_onnx.files.rows import Deletion, Row, RowError, Version, checked_row
 from biogpt_onnx.tasks.document import Document
 
 _ARTICLES = ("PubmedArticle", "PubmedBookArticle")
 _ROOTS = ("PubmedArticleSet", "PubmedBookArticleSet", *_ARTICLES)
+_DELETIONS = "DeleteCitation"
 _WHAT = "PubMed"
+_MOST_DIGITS = 9
 # PubMed's words for a part of an abstract that has no label, and for titles that it does not have.
 _NO_LABEL = "UNLABELLED"
 _NO_TITLES = ("In Process Citation", "Not Available")
@@ -31,10 +33,27 @@ def read_pubmed(stream: io.BufferedReader, name: str) -> Iterator[Row]:
         DocumentError: The file cannot be read; see `elements_of`.
     """
     for number, element in enumerate(elements_of(stream, name, _ARTICLES, _ROOTS, _WHAT), start=1):
-        try:
-            yield checked_row(number, _document(element))
-        except RowError as error:
-            yield Row(number, None, str(error))
+        yield _row(number, element)
+
+
+def read_pubmed_versions(stream: io.BufferedReader, name: str) -> Iterator[Version | Deletion]:
+    """Reads the citations of a PubMed file with the versions of their PMIDs, and the PMIDs that it deletes.
+
+    Yields:
+        What the file says, in its order; the rows are those of `read_pubmed`.
+
+    Raises:
+        DocumentError: The file cannot be read; see `elements_of`.
+    """
+    number = 0
+    for element in elements_of(stream, name, (*_ARTICLES, _DELETIONS), _ROOTS, _WHAT):
+        if local_name(element) == _DELETIONS:
+            named = ((_id(pmid), _version(pmid)) for pmid in children(element, "PMID"))
+            yield from (Deletion(pmid, version) for pmid, version in named if pmid is not None)
+        else:
+            number += 1
+            pmid = child(_citation(element), "PMID")
+            yield Version(_row(number, element), _id(pmid), _version(pmid))
 
 
 def check_pubmed(stream: io.BufferedReader, name: str) -> None:
@@ -46,10 +65,37 @@ def check_pubmed(stream: io.BufferedReader, name: str) -> None:
     check_elements(stream, name, _ARTICLES, _ROOTS, _WHAT)
 
 
+def _row(number: int, element: Element) -> Row:
+    try:
+        return checked_row(number, _document(element))
+    except RowError as error:
+        return Row(number, None, str(error))
+
+
+def _citation(element: Element) -> Element:
+    return child(element, "BookDocument" if _is_book(element) else "MedlineCitation")
+
+
+def _is_book(element: Element) -> bool:
+    return local_name(element) == "PubmedBookArticle"
+
+
+def _id(pmid: Element | None) -> str | None:
+    try:
+        return text_of(pmid) or None
+    except RowError:
+        return None
+
+
+def _version(pmid: Element | None) -> int:
+    """Returns the version of a PMID; 1 if it names none."""
+    version = "" if pmid is None else (pmid.get("Version") or "")
+    return int(version) if version.isascii() and version.isdigit() and len(version) <= _MOST_DIGITS else 1
+
+
 def _document(element: Element) -> Document:
-    is_book = local_name(element) == "PubmedBookArticle"
-    citation = child(element, "BookDocument" if is_book else "MedlineCitation")
-    article = citation if is_book else child(citation, "Article")
+    citation = _citation(element)
+    article = citation if _is_book(element) else child(citation, "Article")
     title = _title(text_of(child(article, "ArticleTitle")))
     abstract = joined(
         labelled(_label(part), text_of(part)) for part in children(child(article, "Abstract"), "AbstractText")

@@ -1,7 +1,5 @@
 """The journal: results on disk block by block, which a run that was interrupted continues."""
 
-import gzip
-import io
 import json
 import os
 import sys
@@ -9,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn, Self, TextIO
+from typing import Any, NamedTuple, NoReturn, Self, TextIO
 
-from biogpt_onnx.files.formats import COMPRESSED
 from biogpt_onnx.files.journal.lock import open_locked
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.files.text.json_lines import json_line
+from biogpt_onnx.files.whole_file import check_output, write_whole_file
 from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
 from biogpt_onnx.runtime.errors import DocumentError
 
@@ -70,12 +68,12 @@ class Journal:
                 another identity.
         """
         output = _resolved(output)
-        _check_output(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
         path = output.with_name(output.name + SUFFIX)
         journal = cls(output, path, open_locked(path, output), overwrite=overwrite)
         try:
             # The process that held the lock before may have finished in between.
-            _check_output(output, overwrite=overwrite)
+            check_output(output, overwrite=overwrite)
             journal._begin(json.loads(json.dumps(dict(identity))), restart=restart)
             yield journal
         finally:
@@ -120,24 +118,12 @@ class Journal:
         Raises:
             DocumentError: The output cannot be written; the journal stays.
         """
-        _check_output(self._output, overwrite=self._overwrite)
-        unfinished = self._output.with_name(f".{self._output.name}.unfinished")
-        try:
-            # A run that was killed here may have left one; no other process writes this output now.
-            unfinished.unlink(missing_ok=True)
-            with unfinished.open("xb") as file:
-                with _text_stream(file, is_compressed=self._output.name.lower().endswith(COMPRESSED)) as stream:
-                    write(self._records(), stream)
-                os.fsync(file.fileno())
-            unfinished.replace(self._output)
-        except OSError as error:
-            raise DocumentError(
-                f"{self._output} cannot be written ({error.strerror or error}): its results are kept in {self._path}, "
-                "so see to it and run the same again"
-            ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
-        flush_names(self._output.parent)
+        check_output(self._output, overwrite=self._overwrite)
+        write_whole_file(
+            self._output,
+            lambda stream: write(self._records(), stream),
+            f"its results are kept in {self._path}, so see to it and run the same again",
+        )
         # It is removed here with all its records, and not once more: another process may have made a new one.
         self._empty_size = -1
         self._remove()
@@ -234,24 +220,6 @@ class _Found(NamedTuple):
 _NOTHING = _Found({}, 0, 0, 0)
 
 
-@contextmanager
-def _text_stream(file: BinaryIO, *, is_compressed: bool) -> Iterator[TextIO]:
-    """Opens a text stream over an open file, which stays open."""
-    if is_compressed:
-        # Without a name and a time, equal results give equal files.
-        with (
-            gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as packed,
-            io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as compressed,
-        ):
-            yield compressed
-        return
-    stream = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
-    try:
-        yield stream
-    finally:
-        stream.detach()
-
-
 def _is_error(record: Record) -> bool:
     return "error" in record
 
@@ -262,15 +230,6 @@ def _resolved(output: Path) -> Path:
         return output.resolve()
     except (OSError, RuntimeError) as error:
         raise DocumentError(f"{output} cannot be written ({error}): name another file") from error
-
-
-def _check_output(output: Path, *, overwrite: bool) -> None:
-    if not output.parent.is_dir():
-        raise DocumentError(f"{output} cannot be written: there is no folder {output.parent}")
-    if output.exists() and not output.is_file():
-        raise DocumentError(f"{output} is no plain file: name another one, or leave it out for standard output")
-    if output.exists() and not overwrite:
-        raise DocumentError(f"{output} is there already: name another file, or say --overwrite")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,8 @@ import pytest
 from biogpt_onnx.files import rows
 from biogpt_onnx.files.articles import elements
 from biogpt_onnx.files.formats import Format
-from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.files.reading import read_documents, read_versions
+from biogpt_onnx.files.rows import Deletion, Version
 from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, problems, read, save
@@ -73,6 +74,20 @@ def test_deleted_citations_are_no_documents() -> None:
     deleted = "<DeleteCitation><PMID Version='1'>5</PMID><PMID Version='1'>6</PMID></DeleteCitation>"
     assert documents(read(HEAD + citation() + deleted + END, "pubmed")) == [Document("Tremor.", "7")]
     assert read(HEAD + deleted + END, "pubmed") == []
+
+
+def test_versions_and_deletions_stand_where_the_file_has_them(tmp_path: Path) -> None:
+    deleted = "<DeleteCitation><PMID Version='2'>5</PMID><PMID>6</PMID><PMID/></DeleteCitation>"
+    newer = citation("8").replace('Version="1"', 'Version="3"')
+    bad = citation("9", title="").replace('Version="1"', 'Version="x"')
+    path = tmp_path / "in.xml"
+    path.write_text(HEAD + citation() + deleted + newer + bad + END, encoding="utf-8")
+    found = list(read_versions(path))
+    assert [each for each in found if isinstance(each, Deletion)] == [Deletion("5", 2), Deletion("6", 1)]
+    versions = [each for each in found if isinstance(each, Version)]
+    assert [(each.id, each.number, each.row.line) for each in versions] == [("7", 1, 1), ("8", 3, 2), ("9", 1, 3)]
+    assert versions[2].row.document is None
+    assert found.index(Deletion("5", 2)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""The command `corpus prepare`: documents of many files become the work units of a run."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from biogpt_onnx.cli.arguments.inputs import add_field_arguments, columns_of
+from biogpt_onnx.cli.arguments.tasks import (
+    add_given_entities,
+    add_min_score,
+    add_reading_arguments,
+    add_self_relations,
+    reading_settings,
+)
+from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.corpus import CorpusSettings, Preparation, prepare
+from biogpt_onnx.corpus.prepare import UNIT_DOCUMENTS
+from biogpt_onnx.tasks import TASK_SPECS
+
+_MOST_NAMES = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a file, a folder with all that is below it, or a pattern such as '*.xml.gz'; all of one format",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="the folder to make")
+    parser.add_argument(
+        "--task", required=True, metavar="TASK", help=f"{', '.join(TASK_SPECS)}, or a TOML file that defines a task"
+    )
+    add_field_arguments(parser)
+    add_reading_arguments(parser)
+    add_given_entities(parser, "the input")
+    add_min_score(parser, "results")
+    add_self_relations(parser)
+    parser.add_argument("--free", action="store_true", help="let the model write what it likes")
+    parser.add_argument(
+        "--question", default="", metavar="TEXT", help="what is asked about documents without a question"
+    )
+    parser.add_argument(
+        "--with-conclusion", action="store_true", help="show the model each abstract's conclusion too, as `ask` does"
+    )
+    parser.add_argument(
+        "--unit-documents",
+        type=int,
+        default=UNIT_DOCUMENTS,
+        metavar="N",
+        help=f"documents of a work unit, on average (default {UNIT_DOCUMENTS:,})",
+    )
+    parser.add_argument(
+        "--keep-duplicates",
+        action="store_true",
+        help="keep all documents with one id, of which only the newest counts otherwise",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command."""
+    settings = CorpusSettings(
+        reading_settings(options, "error"),
+        free=options.free,
+        given_entities=options.given_entities,
+        question=options.question,
+        min_score=options.min_score,
+        allow_self_relations=options.allow_self_relations,
+    )
+    with Progress("prepare", estimate=True) as progress:
+        made = prepare(
+            options.inputs,
+            options.output,
+            options.task,
+            settings=settings,
+            unit_documents=options.unit_documents,
+            file_format=options.format,
+            columns=columns_of(options),
+            keep_duplicates=options.keep_duplicates,
+            progress=progress,
+        )
+    _report(made)
+    return 0
+
+
+def _report(made: Preparation) -> None:
+    print(f"{made.run}: {made.documents:,} documents of {made.inputs:,} files in {made.units:,} units")
+    if made.superseded:
+        print(f"dropped: {made.superseded:,} old versions of documents whose id comes again")
+    if made.deleted:
+        print(f"dropped: {made.deleted:,} documents that a later file deletes")
+    if made.problems:
+        print(f"bad rows: {made.problems:,}, whose records will be errors")
+    if made.skipped:
+        named = ", ".join(map(str, made.skipped[:_MOST_NAMES]))
+        more = ", ..." if len(made.skipped) > _MOST_NAMES else ""
+        print(
+            f"note: {len(made.skipped):,} files of folders were not read, as their names stand for no format: "
+            f"{named}{more}",
+            file=sys.stderr,
+        )

@@ -1,0 +1,1 @@
+"""Preparing a run: inputs are found and read, old versions dropped, and the rest divided into units."""

@@ -1,0 +1,128 @@
+"""Numbers of processes and threads that suit a machine's cores and memory, and the cores of each process."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.ort.cores import num_usable_cores
+
+THREADS = 4
+"""The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""
+
+PROCESS_BYTES = 512 * 2**20
+"""Memory of a process beside weights and cache: Python, ONNX Runtime, the tokenizer, and the records of a unit."""
+
+_BATCH_SIZE = 8
+_WEIGHT_COPIES = 2
+_LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+_ROOT = Path("/")
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The processes of a call, and their threads.
+
+    Attributes:
+        workers: Number of processes.
+        threads: Number of threads of each.
+        process_bytes: The most memory that each takes beside the weights, as an estimate.
+        shared_bytes: The memory of the weights, which all have in common, as an estimate.
+    """
+
+    workers: int
+    threads: int
+    process_bytes: int
+    shared_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """The most memory of all processes, as an estimate."""
+        return self.shared_bytes + self.workers * self.process_bytes
+
+
+def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
+    manifest: Manifest,
+    workers: int | None = None,
+    threads: int | None = None,
+    *,
+    batch_size: int | None = None,
+    cores: int | None = None,
+    memory: int | None = None,
+) -> Capacity:
+    """Chooses what was not asked for.
+
+    Args:
+        manifest: The bundle's manifest.
+        workers: Number of processes that was asked for; None to choose it.
+        threads: Number of threads that was asked for; None to choose it.
+        batch_size: The most documents that are decoded together; None for the CPU's default.
+        cores: Number of cores; None for those that this process may use.
+        memory: Free memory in bytes; None for what the system says.
+
+    Raises:
+        ConfigError: A number is below 1.
+    """
+    for name, value in (("workers", workers), ("threads", threads), ("batch_size", batch_size)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise ConfigError(f"{name} is {value!r}: give a whole number of 1 or more")
+    cores = cores or num_usable_cores()
+    memory = memory if memory is not None else free_memory()
+    architecture = manifest.architecture
+    # Two numbers of float32 for each position, layer and part of the hidden state.
+    cached = 8 * architecture.num_layers * architecture.hidden_size * architecture.max_positions
+    process_bytes = PROCESS_BYTES + min(CACHE_BYTES, cached * (batch_size or _BATCH_SIZE))
+    shared_bytes = _WEIGHT_COPIES * sum(record.size for record in manifest.files.values())
+    if workers is None:
+        fitting = cores // (threads or min(THREADS, cores))
+        if memory is not None:
+            fitting = min(fitting, (memory - shared_bytes) // process_bytes)
+        workers = max(1, fitting)
+    return Capacity(workers, threads or max(1, cores // workers), process_bytes, shared_bytes)
+
+
+def cores_of(worker: int, capacity: Capacity) -> list[int] | None:
+    """Returns the cores that a process is to keep to; None where processes are not pinned.
+
+    They are not where cores cannot be chosen, where there are not enough for all, and where a container has a share of
+    the time of all cores, of which other containers would choose the same ones.
+
+    Args:
+        worker: The number of the process, from 0.
+        capacity: All processes.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    cores = sorted(os.sched_getaffinity(0))
+    if num_usable_cores() < len(cores) or capacity.workers * capacity.threads > len(cores):
+        return None
+    return cores[worker * capacity.threads : (worker + 1) * capacity.threads]
+
+
+def free_memory(root: Path = _ROOT) -> int | None:
+    """Returns the bytes that programs can still have, within the limit of the container; None if nothing says it.
+
+    Args:
+        root: The folder in which the system's files lie.
+    """
+    found = [_limit(root / name) for name in _LIMIT_FILES]
+    found.append(_available(root / "proc/meminfo"))
+    return min((each for each in found if each is not None), default=None)
+
+
+def _limit(path: Path) -> int | None:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _available(path: Path) -> int | None:
+    try:
+        fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines() if ":" in line)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, IndexError):
+        return None

@@ -1,0 +1,157 @@
+"""Claims of work units, which save double work. No result depends on them: the first one counts in any case."""
+
+import contextlib
+import json
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from biogpt_onnx.corpus.publishing import UNFINISHED, host, owner
+from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run, Unit
+from biogpt_onnx.corpus.working.file_clock import FileClock
+
+LEASE_SECONDS = 120.0
+"""A claim that was not renewed for so long is of a process that is gone."""
+
+_RENEWALS = 4
+_SUFFIX = ".json"
+
+
+class Claims:
+    """The claims of the units of a run.
+
+    A claim is a file with the host and the process that holds it, which renews the file's date. The date is compared
+    with the time of the same file system, and a claim of this host whose process has ended is free at once.
+
+    Args:
+        run: The run.
+        lease_seconds: Seconds after which a claim that was not renewed is free.
+        clock: The file system's time.
+    """
+
+    def __init__(self, run: Run, *, lease_seconds: float = LEASE_SECONDS, clock: FileClock | None = None) -> None:
+        self._folder = run.folder / CLAIMS_FOLDER
+        self._lease = lease_seconds
+        self._clock = clock or FileClock(self._folder)
+
+    def is_held(self, unit: Unit) -> bool:
+        """Returns True if a process that is not known to be gone has claimed a unit."""
+        return self._is_fresh(self._file(unit))
+
+    def held(self) -> Iterator[int]:
+        """Yields the numbers of the units that are claimed, as `is_held` tells."""
+        with os.scandir(self._folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith(_SUFFIX))
+        for name in names:
+            number = name.removesuffix(_SUFFIX)
+            if number.isdigit() and self._is_fresh(self._folder / name):
+                yield int(number)
+
+    @contextmanager
+    def claimed(self, unit: Unit) -> Iterator[bool]:
+        """Claims a unit for the block, and renews the claim while the block runs.
+
+        Yields:
+            True if the unit is claimed; False if another process has claimed it.
+        """
+        if not self._take(unit):
+            yield False
+            return
+        path, end = self._file(unit), threading.Event()
+        renewing = threading.Thread(target=_renew, args=(path, self._lease / _RENEWALS, end), daemon=True)
+        renewing.start()
+        try:
+            yield True
+        finally:
+            end.set()
+            renewing.join()
+            self._release(path)
+
+    def close(self) -> None:
+        """Removes what the claims need by themselves."""
+        self._clock.close()
+
+    def _is_fresh(self, path: Path) -> bool:
+        try:
+            date = path.stat().st_mtime
+            holder = _holder(path)
+        except OSError:
+            return False
+        if _is_gone(holder):
+            return False
+        # Files of two machines may be dated by different clocks where a file system has no time of its own.
+        return abs(self._clock.now() - date) < self._lease
+
+    def _take(self, unit: Unit) -> bool:
+        path = self._file(unit)
+        for _ in range(2):
+            try:
+                _write(path)
+            except FileExistsError:
+                if self.is_held(unit):
+                    return False
+                _move_away(path)
+            else:
+                return True
+        return False
+
+    def _release(self, path: Path) -> None:
+        with contextlib.suppress(OSError):
+            # Another process may have taken it over, after this one was suspended.
+            if _holder(path) == {"host": host(), "process": os.getpid()}:
+                path.unlink()
+
+    def _file(self, unit: Unit) -> Path:
+        return self._folder / f"{unit.name}{_SUFFIX}"
+
+
+def _write(path: Path) -> None:
+    with path.open("x", encoding="utf-8") as stream:
+        try:
+            json.dump({"host": host(), "process": os.getpid()}, stream)
+            stream.flush()
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _renew(path: Path, seconds: float, end: threading.Event) -> None:
+    while not end.wait(seconds):
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        # It is being written.
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_gone(holder: dict[str, Any]) -> bool:
+    """Returns True if a process of this host has ended."""
+    process = holder.get("process")
+    if holder.get("host") != host() or not isinstance(process, int) or process < 1 or sys.platform == "win32":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _move_away(path: Path) -> None:
+    """Removes a claim; of several processes that do, one removes it and the others nothing."""
+    aside = path.with_name(f"{UNFINISHED}{owner()}-{secrets.token_hex(4)}{_SUFFIX}")
+    with contextlib.suppress(OSError):
+        path.rename(aside)
+        aside.unlink()

@@ -1,0 +1,72 @@
+"""Writing of a text file that appears complete or not at all."""
+
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from biogpt_onnx.files.formats import COMPRESSED
+from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
+from biogpt_onnx.runtime.errors import DocumentError
+
+
+def write_whole_file(output: Path, write: Callable[[TextIO], None], remedy: str) -> None:
+    """Writes a file beside its place, waits until it is on the disk, and gives it its name.
+
+    Args:
+        output: The file; compressed if its name ends with `.gz`.
+        write: Writes the content to a text stream.
+        remedy: The end of the error, behind "FILE cannot be written (REASON): ".
+
+    Raises:
+        DocumentError: The file cannot be written; a file that was there before stays.
+    """
+    unfinished = output.with_name(f".{output.name}.unfinished")
+    try:
+        # A run that was killed here may have left one.
+        unfinished.unlink(missing_ok=True)
+        with unfinished.open("xb") as file:
+            with text_stream(file, is_compressed=output.name.lower().endswith(COMPRESSED)) as stream:
+                write(stream)
+            os.fsync(file.fileno())
+        unfinished.replace(output)
+    except OSError as error:
+        raise DocumentError(f"{output} cannot be written ({error.strerror or error}): {remedy}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    flush_names(output.parent)
+
+
+@contextmanager
+def text_stream(file: BinaryIO, *, is_compressed: bool) -> Iterator[TextIO]:
+    """Opens a text stream over an open file, which stays open."""
+    if is_compressed:
+        # Without a name and a time, equal results give equal files.
+        with (
+            gzip.GzipFile(fileobj=file, filename="", mode="wb", mtime=0) as packed,
+            io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as compressed,
+        ):
+            yield compressed
+        return
+    stream = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+    try:
+        yield stream
+    finally:
+        stream.detach()
+
+
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Refuses an output that is no plain file, has no folder, or exists and may not be replaced.
+
+    Raises:
+        DocumentError: It is.
+    """
+    if not output.parent.is_dir():
+        raise DocumentError(f"{output} cannot be written: there is no folder {output.parent}")
+    if output.exists() and not output.is_file():
+        raise DocumentError(f"{output} is no plain file: name another one, or leave it out for standard output")
+    if output.exists() and not overwrite:
+        raise DocumentError(f"{output} is there already: name another file, or say --overwrite")
