@@ -62,7 +62,7 @@ FORMS = {
 }
 
 
-ELSEWHERE = {"corpus", "serve"}
+ELSEWHERE = {"corpus"}
 """Commands whose bad input has tests of its own."""
 
 
