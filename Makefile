@@ -151,12 +151,12 @@ clean:
 .venv-oldest/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/$(PIP_INSTALL) "pip>=25.1"
-	.venv-oldest/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export]" --group test --group parity \
+	.venv-oldest/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,server]" --group test --group parity \
 		"onnxruntime==$(OLDEST).*"
 	@touch $@
 
 .venv-optimum/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-optimum
 	.venv-optimum/$(PIP_INSTALL) "pip>=25.1"
-	.venv-optimum/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,optimum]" --group test
+	.venv-optimum/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,optimum,server]" --group test
 	@touch $@
