@@ -135,6 +135,8 @@ def test_workers_end_with_the_process_that_started_them(scene: Scene) -> None:
 def test_a_machine_that_is_lost_with_all_its_processes_costs_a_unit_of_each_alone(scene: Scene) -> None:
     process = scene.start_slow()
     (worker,) = claiming(scene.run)
+    # Halted, it does not notice that its parent is gone, and is lost as it is.
+    os.kill(worker, signal.SIGSTOP)
     process.kill()
     os.kill(worker, signal.SIGKILL)
     end_of(process)
