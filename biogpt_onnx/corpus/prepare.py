@@ -165,7 +165,7 @@ def _check_place(run: Path, inputs: list[str]) -> None:
     if run.exists() and not (run.is_dir() and not any(run.iterdir())):
         raise DocumentError(f"{run} is there already: name another folder, or remove it with all its results")
     for name in inputs:
-        if Path(name).is_dir() and run.resolve().is_relative_to(Path(name).resolve()):
+        if name and Path(name).is_dir() and run.resolve().is_relative_to(Path(name).resolve()):
             raise DocumentError(f"{run} would lie in {name}, which is read: name another folder")
 
 

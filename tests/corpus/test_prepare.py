@@ -258,6 +258,7 @@ def test_memory_does_not_grow_with_the_number_of_documents(tmp_path: Path, monke
 
 BAD = {
     "nothing": (["missing.jsonl"], "there is no file or folder"),
+    "no name": ([""], "an input has an empty name"),
     "no match": (["*.xml"], "no file matches"),
     "empty folder": (["empty"], "the folder .* holds no file"),
     "no format": (["other"], "holds no file of a known format"),

@@ -72,6 +72,9 @@ def check_formats(files: Iterable[Path]) -> Format:
 
 def _expanded(name: str) -> Iterator[tuple[Path, bool]]:
     """Yields the files of a name, each with whether the user named it."""
+    if not name:
+        # As a path it would be the folder that the command runs in.
+        raise DocumentError("an input has an empty name: name a file, a folder or a pattern")
     if name == STANDARD_INPUT:
         raise DocumentError("a run is prepared from files, not from standard input: write it to a file and name that")
     path = Path(name)
