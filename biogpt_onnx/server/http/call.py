@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from time import perf_counter
 from typing import TypeVar
 
 from starlette.datastructures import Headers
@@ -159,8 +158,3 @@ class Call:
             raise ApiError(503, f"the answer took longer than {seconds:g} seconds: ask for less", code="timeout")
         if self.cancel.is_set():
             self.service.admission.check_open()
-
-
-def seconds_since(start: float) -> float:
-    """Returns the seconds that have passed since a time of `perf_counter`."""
-    return perf_counter() - start
