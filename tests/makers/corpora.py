@@ -24,7 +24,7 @@ SENTENCES = (
     "Cocaine-induced seizures were prevented by diazepam.",
     "Haloperidol.",
 )
-PATIENCE = 60
+PATIENCE = 180
 """Seconds after which a test gives up waiting for a process."""
 
 

@@ -49,10 +49,13 @@ def connected(address: str | None) -> Iterator[Any]:
     """
     if address is not None:
         _check_address(address)
-    # Ray reads these when it is imported; what others have set counts.
+    # Ray reads its settings from the environment when it is imported; what others have set counts.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
         _prepare_local()
+    else:
+        # An address at which something is silent would be tried for a quarter of an hour.
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
     ray = _import_ray()
     if ray.is_initialized():
         yield ray
@@ -135,7 +138,8 @@ def _init(ray: Any, address: str | None, folder: str | None) -> None:
     # Ray leaves some files, such as a token, readable for others.
     mask = os.umask(0o077) if address is None else None
     try:
-        ray.init(**options)
+        with _silent_errors():
+            ray.init(**options)
     except Exception as error:  # Ray raises errors of many kinds
         reason = " ".join(str(error).split())
         if address is None:
@@ -145,6 +149,20 @@ def _init(ray: Any, address: str | None, folder: str | None) -> None:
         if mask is not None:
             os.umask(mask)
     _keep_quiet()
+
+
+@contextmanager
+def _silent_errors() -> Iterator[None]:
+    """Drops what the block writes to the descriptor of standard error, where Ray's compiled part tells of each try."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _keep_quiet() -> None:
