@@ -103,6 +103,13 @@ def claiming(folder: Path) -> list[int]:
     return found
 
 
+def ended_process() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
 def wait_for(what: Callable[[], object]) -> None:
     """Waits until a condition holds.
 

@@ -22,6 +22,7 @@ AUTO = "auto"
 CONNECT_SECONDS = 10.0
 """Seconds after which an address that accepts no connection is given up."""
 
+_MODULE = "ray"
 _INSTALL = "pip install 'biogpt-onnx[cpu,cluster]'"
 # Units are numbers and results are files, so Ray has no objects to store. This is the least that it takes.
 _STORE_BYTES = 80 * 2**20
@@ -30,7 +31,7 @@ _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None, *, cpus: int | None = None) -> Iterator[Any]:
     """Connects to a Ray cluster for the block.
 
     A cluster that is started for the block listens on the loopback interface alone, asks for a token that is made
@@ -39,6 +40,7 @@ def connected(address: str | None) -> Iterator[Any]:
 
     Args:
         address: HOST:PORT of the cluster; `AUTO` for that of this machine's node; None to start one on this machine.
+        cpus: Number of CPUs of a cluster that is started; None for those that this process may use.
 
     Yields:
         The module `ray`.
@@ -63,7 +65,7 @@ def connected(address: str | None) -> Iterator[Any]:
     folder = None if address is not None else _make_folder()
     try:
         with _own_signals():
-            _init(ray, address, folder)
+            _init(ray, address, folder, cpus or num_usable_cores())
         try:
             yield ray
         finally:
@@ -113,7 +115,7 @@ def _prepare_local() -> None:
 
 def _import_ray() -> Any:
     try:
-        return importlib.import_module("ray")
+        return importlib.import_module(_MODULE)
     except ImportError as error:
         raise ConfigError(f"ray is not installed: {_INSTALL}") from error
 
@@ -123,14 +125,14 @@ def _make_folder() -> str:
     return tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- a new folder
 
 
-def _init(ray: Any, address: str | None, folder: str | None) -> None:
+def _init(ray: Any, address: str | None, folder: str | None, cpus: int) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": _QUIET}
     if address is not None:
         options |= {"address": address}
     else:
         options |= {
             "address": "local",
-            "num_cpus": num_usable_cores(),
+            "num_cpus": cpus,
             "object_store_memory": _STORE_BYTES,
             "include_dashboard": False,
             "_temp_dir": folder,
