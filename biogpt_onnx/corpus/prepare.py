@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx._version import __version__
+from biogpt_onnx.corpus.preparing.checksums import check_downloads
 from biogpt_onnx.corpus.preparing.cutting import cut, write_units
 from biogpt_onnx.corpus.preparing.inputs import FoundInputs, check_formats, find_inputs, written_name
 from biogpt_onnx.corpus.preparing.reading import RowCounts, read_rows
@@ -53,6 +54,8 @@ class Preparation:
         deleted: Number of documents that were dropped because a later input deletes them.
         inputs: Number of files that were read.
         skipped: The files of folders that were not read, as their names stand for no format.
+        skipped_members: Number of files in archives that were not read, for the same reason.
+        compared: Number of files that were compared with a checksum beside them.
     """
 
     run: Path
@@ -63,6 +66,8 @@ class Preparation:
     deleted: int
     inputs: int
     skipped: tuple[Path, ...]
+    skipped_members: int = 0
+    compared: int = 0
 
 
 def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
@@ -82,9 +87,11 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
     Documents are in the order of the inputs. Of documents with one id the newest counts: that of the highest version,
     and among equal ones the last; what a PubMed file deletes is dropped unless it comes again. Units hold about the
     same number of tokens, which are estimated by characters. The folder appears when it is complete, or not at all.
+    Files with a checksum beside them (`FILE.md5`) are compared with it first.
 
     Args:
-        inputs: Files, folders with all that is below them, and patterns such as `*.xml.gz`; all of one format.
+        inputs: Files, folders with all that is below them, and patterns such as `*.xml.gz`; all of one format. Of tar
+            archives (`.tar`, `.tar.gz`, `.tgz`) the members are read.
         run: The folder to make.
         task: The name of a task, or the path of a TOML file that defines one, which is copied.
         settings: The settings that determine the results.
@@ -99,7 +106,8 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
 
     Raises:
         ConfigError: There is no such task, or a setting has a bad value.
-        DocumentError: An input is missing, damaged or of another format than the others, or there is no document.
+        DocumentError: An input is missing, damaged, not what its checksum is of, or of another format than the others,
+            or there is no document.
         BundleError: The folder exists, or cannot be written.
     """
     if type(unit_documents) is not int or unit_documents < 1:
@@ -112,6 +120,7 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
     _check_place(run, names)
     found = find_inputs(names)
     known = file_format or check_formats(found.files)
+    compared = check_downloads(found.files)
     if settings.given_entities:
         columns = replace(columns, entities=columns.entities or _ENTITIES)
     with atomic_folder(run) as folder:
@@ -150,9 +159,10 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
             "units_sha256": digest_of(folder / INDEX_FILE),
             "inputs": read.inputs,
             "skipped": [written_name(path) for path in found.skipped],
+            "skipped_members": counts.skipped_members,
         }
         _write(folder / RUN_FILE, description)
-    return _preparation(run, num_units, counts, found)
+    return _preparation(run, num_units, counts, found, compared)
 
 
 def _chosen(task: str, settings: CorpusSettings) -> tuple[SpecifiedTask, bytes | None]:
@@ -183,7 +193,7 @@ def _dropped(counts: RowCounts) -> str:
     return "they are empty"
 
 
-def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInputs) -> Preparation:
+def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInputs, compared: int) -> Preparation:
     return Preparation(
         run,
         num_units,
@@ -193,4 +203,6 @@ def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInput
         counts.deleted,
         len(found.files),
         found.skipped,
+        counts.skipped_members,
+        compared,
     )

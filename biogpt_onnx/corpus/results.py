@@ -72,7 +72,9 @@ class UnitResult:
 
 def record_of_row(run: Run, found: UnitRow, result: object) -> Record:
     """Returns the record of a row: its number in the run and its input, before what every record has."""
-    return {"number": found.number, "file": run.input_name(found.input), **record_of(found.row, result)}
+    name = run.input_name(found.input)
+    file = name if found.member is None else f"{name}/{found.member}"
+    return {"number": found.number, "file": file, **record_of(found.row, result)}
 
 
 def publish_result(run: Run, unit: Unit, bundle: str, seconds: float, records: Iterable[Record]) -> UnitResult | None:

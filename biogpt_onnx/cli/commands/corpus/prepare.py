@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a file, a folder with all that is below it, or a pattern such as '*.xml.gz'; all of one format",
+        help="a file, a tar archive of files, a folder with all that is below it, or a pattern such as '*.xml.gz'; all "
+        "of one format",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="the folder to make")
     parser.add_argument(
@@ -92,6 +93,13 @@ def _report(made: Preparation) -> None:
         print(f"dropped: {made.deleted:,} documents that a later file deletes")
     if made.problems:
         print(f"bad rows: {made.problems:,}, whose records will be errors")
+    if made.compared:
+        print(f"checksums: {made.compared:,} files match")
+    if made.skipped_members:
+        print(
+            f"note: {made.skipped_members:,} files in archives were not read, as their names stand for no format",
+            file=sys.stderr,
+        )
     if made.skipped:
         named = ", ".join(map(str, made.skipped[:_MOST_NAMES]))
         more = ", ..." if len(made.skipped) > _MOST_NAMES else ""
