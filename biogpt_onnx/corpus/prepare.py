@@ -30,7 +30,9 @@ from biogpt_onnx.runtime.bundle.writer import atomic_folder
 from biogpt_onnx.runtime.errors import ConfigError, DocumentError
 from biogpt_onnx.tasks.definitions.identity import task_identity
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
+from biogpt_onnx.tasks.entity_census import EntityCensus
 from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.relations import RelationTask
 from biogpt_onnx.tasks.spec import SpecifiedTask
 
 UNIT_DOCUMENTS = 1000
@@ -56,6 +58,7 @@ class Preparation:
         skipped: The files of folders that were not read, as their names stand for no format.
         skipped_members: Number of files in archives that were not read, for the same reason.
         compared: Number of files that were compared with a checksum beside them.
+        warning: The reason why the entities that the input names give no relations; None if they may.
     """
 
     run: Path
@@ -68,6 +71,7 @@ class Preparation:
     skipped: tuple[Path, ...]
     skipped_members: int = 0
     compared: int = 0
+    warning: str | None = None
 
 
 def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
@@ -123,10 +127,19 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
     compared = check_downloads(found.files)
     if settings.given_entities:
         columns = replace(columns, entities=columns.entities or _ENTITIES)
+    census = EntityCensus(chosen) if settings.given_entities and isinstance(chosen, RelationTask) else None
     with atomic_folder(run) as folder:
         for name in FOLDERS:
             (folder / name).mkdir()
-        read = read_rows(found.files, known, columns, folder, keep_duplicates=keep_duplicates, progress=progress)
+        read = read_rows(
+            found.files,
+            known,
+            columns,
+            folder,
+            keep_duplicates=keep_duplicates,
+            progress=progress,
+            seen=(lambda _: None) if census is None else census.count,
+        )
         counts = read.counts
         if not counts.documents:
             raise DocumentError(f"the inputs hold no document ({_dropped(counts)}): name others")
@@ -162,7 +175,7 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
             "skipped_members": counts.skipped_members,
         }
         _write(folder / RUN_FILE, description)
-    return _preparation(run, num_units, counts, found, compared)
+    return _preparation(run, num_units, counts, found, compared, census)
 
 
 def _chosen(task: str, settings: CorpusSettings) -> tuple[SpecifiedTask, bytes | None]:
@@ -193,7 +206,9 @@ def _dropped(counts: RowCounts) -> str:
     return "they are empty"
 
 
-def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInputs, compared: int) -> Preparation:
+def _preparation(  # noqa: PLR0913, PLR0917 -- all that is known
+    run: Path, num_units: int, counts: RowCounts, found: FoundInputs, compared: int, census: EntityCensus | None
+) -> Preparation:
     return Preparation(
         run,
         num_units,
@@ -205,4 +220,5 @@ def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInput
         found.skipped,
         counts.skipped_members,
         compared,
+        None if census is None else census.problem(),
     )

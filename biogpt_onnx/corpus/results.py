@@ -15,6 +15,9 @@ from biogpt_onnx.files.records import Record, record_of
 from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.runtime.errors import DocumentError
 
+PLACE: Mapping[str, type] = {"number": int, "file": str, "line": int, "id": str}
+"""The types of what stands before the result in each record, by name."""
+
 MOST_EXAMPLES = 3
 _MOST_KINDS = 50
 _OTHER = "other errors"

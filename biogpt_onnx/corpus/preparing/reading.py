@@ -16,6 +16,7 @@ from biogpt_onnx.files.rows import Deletion, Version
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.tasks.document import Document
 
 _SEPARATOR = "\t"
 
@@ -76,6 +77,7 @@ def read_rows(  # noqa: PLR0913 -- what, as what, and where to
     *,
     keep_duplicates: bool,
     progress: Callable[[int, int], None],
+    seen: Callable[[Document], None] = lambda _: None,
 ) -> RowsRead:
     """Reads all inputs once; memory does not grow with the number of documents, but for a byte of each.
 
@@ -86,6 +88,7 @@ def read_rows(  # noqa: PLR0913 -- what, as what, and where to
         folder: The folder in which the rows are kept.
         keep_duplicates: True to keep documents that share an id, and those that were deleted.
         progress: Called with the number of inputs that were read, and of all.
+        seen: Called with each document.
 
     Raises:
         DocumentError: An input cannot be read, is damaged, or changed while it was read.
@@ -96,7 +99,7 @@ def read_rows(  # noqa: PLR0913 -- what, as what, and where to
         path.open("x", encoding="utf-8", newline="\n") as rows,
         NewestVersions.open(folder / "versions.sqlite") as versions,
     ):
-        writer = _RowWriter(rows, versions, keep_duplicates=keep_duplicates)
+        writer = _RowWriter(rows, versions, seen, keep_duplicates=keep_duplicates)
         skipped = 0
         for number, file in enumerate(files):
             progress(number, len(files))
@@ -130,8 +133,10 @@ def _read(
 class _RowWriter:
     """Writes rows behind each other, and notes their versions."""
 
-    def __init__(self, rows: TextIO, versions: NewestVersions, *, keep_duplicates: bool) -> None:
-        self._rows, self._versions, self._keeps_all = rows, versions, keep_duplicates
+    def __init__(
+        self, rows: TextIO, versions: NewestVersions, seen: Callable[[Document], None], *, keep_duplicates: bool
+    ) -> None:
+        self._rows, self._versions, self._seen, self._keeps_all = rows, versions, seen, keep_duplicates
 
     def add(self, number_of_input: int, found: Iterable[tuple[Version | Deletion, str | None]]) -> int:
         """Adds what an input holds; returns the number of documents."""
@@ -141,6 +146,8 @@ class _RowWriter:
                 if not self._keeps_all:
                     self._versions.delete(each.id, each.number)
                 continue
+            if each.row.document is not None:
+                self._seen(each.row.document)
             # A bad row, of which nothing more is known, has less than no characters.
             characters = characters_of(each.row) if each.row.document is not None else -1
             self._rows.write(f"{characters}{_SEPARATOR}{row_line(number_of_input, each.row, member)}")
