@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.inputs import add_field_arguments, columns_of
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.tasks import (
     add_given_entities,
     add_min_score,
@@ -28,9 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         help="a file, a folder with all that is below it, or a pattern such as '*.xml.gz'; all of one format",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="the folder to make")
+    parser.add_argument("-o", "--output", type=non_empty_path, required=True, metavar="RUN", help="the folder to make")
     parser.add_argument(
-        "--task", required=True, metavar="TASK", help=f"{', '.join(TASK_SPECS)}, or a TOML file that defines a task"
+        "--task",
+        type=non_empty,
+        required=True,
+        metavar="TASK",
+        help=f"{', '.join(TASK_SPECS)}, or a TOML file that defines a task",
     )
     add_field_arguments(parser)
     add_reading_arguments(parser)
