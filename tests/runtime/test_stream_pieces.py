@@ -228,7 +228,7 @@ def test_a_piece_is_plain_data_for_json(mini: BioGPT) -> None:
     stream = mini.stream_pieces(TEXTS[:1], max_new_tokens=2, eos_token_id=None)
     assert isinstance(stream, PieceStream)
     first, last = (piece.to_dict() for piece in stream)
-    assert set(first) == {"prompt", "sequence", "text", "token_ids", "finish_reason"}
+    assert set(first) == {"prompt", "sequence", "text", "token_ids", "finish_reason", "token_times"}
     assert (first["finish_reason"], last["finish_reason"]) == (None, "length")
 
 
