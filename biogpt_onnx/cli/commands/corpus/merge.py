@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output-format", choices=MERGE_FORMATS, help="of the file (by default what its name says, else JSON lines)"
     )
     parser.add_argument(
-        "--lexicon", type=Path, metavar="FILE", help="a JSON object of names and their ids, for PubTator and BioC"
+        "--lexicon",
+        type=non_empty_path,
+        metavar="FILE",
+        help="a JSON object of names and their ids, for PubTator and BioC",
     )
     parser.add_argument("--partial", action="store_true", help="write what is there, and return 1 if units are missing")
     parser.add_argument("--overwrite", action="store_true", help="replace the file that is there")

@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_min_score(parser, "results")
     add_self_relations(parser)
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE", help="the labels that there are, one a line, instead of the task's own"
+        "--labels",
+        type=non_empty_path,
+        metavar="FILE",
+        help="the labels that there are, one a line, instead of the task's own",
     )
     add_description_arguments(parser)
     parser.add_argument("--free", action="store_true", help="let the model write what it likes")
