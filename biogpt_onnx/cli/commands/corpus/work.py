@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.corpus import Capacity, ClusterCapacity, Shard, WorkReport, work, work_on_ray
@@ -20,7 +21,7 @@ _LOCAL = ""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder that `corpus prepare` made")
+    parser.add_argument("run_folder", type=non_empty_path, metavar="RUN", help="a folder that `corpus prepare` made")
     add_bundle_argument(parser)
     parser.add_argument(
         "--shard", default="0/1", metavar="I/N", help="answer every N-th unit alone, from unit I; I is from 0 to N-1"
