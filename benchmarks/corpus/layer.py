@@ -9,6 +9,9 @@
   efficiency is the time in which processes answer units, over the time that they are there for.
 
 Answers are short, as random weights find no end by themselves.
+
+The JSON holds `layer` (the `ratio` of the times), `pool` by numbers of processes, `share_of_speed_when_full`,
+`unit_seconds` (of the units of a full machine) and `efficiency` (of as many processes as it has cores).
 """
 
 import argparse

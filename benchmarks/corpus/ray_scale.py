@@ -9,6 +9,10 @@ order, over the time that it took, from the moment at which all workers were the
 normal distribution, of which mean and deviation are given; units of a corpus have equal numbers of tokens, and differ
 little. What a unit costs beside its sleep does not depend on how long it sleeps, so its share of longer units is
 computed from it.
+
+The JSON holds `unit_seconds` (the times of the units of the largest number of workers), `driver_seconds_per_unit` (the
+processor's time of the calling process, over the units), and `efficiency` and `efficiency_of_minutes` by numbers of
+workers; `levels` has all that was measured.
 """
 
 import argparse
@@ -56,7 +60,8 @@ def main() -> None:
     os.environ |= _RAY
     # Ray's workers import this package too.
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    levels = []
+    levels: list[dict[str, Any]] = []
+    seconds: list[float] = []
     with connected(None, cpus=max(options.workers)) as ray, tempfile.TemporaryDirectory() as name:
         for workers in options.workers:
             seconds = draw(workers * options.units, options.seconds, options.deviation)
@@ -69,7 +74,8 @@ def main() -> None:
             **made_on,
             "ray": ray.__version__,
             "workers_are": "processes of Ray that sleep, on one machine",
-            "unit_seconds": {"mean": options.seconds, "deviation": options.deviation * options.seconds},
+            "drawn_from": {"mean_seconds": options.seconds, "deviation_seconds": options.deviation * options.seconds},
+            "unit_seconds": [round(each, 2) for each in seconds],
             "driver_seconds_per_unit": largest["driver_seconds_per_unit"],
             "efficiency": {str(level["workers"]): level["efficiency"] for level in levels},
             "efficiency_of_minutes": {str(level["workers"]): level["efficiency_of_minutes"] for level in levels},
