@@ -34,7 +34,7 @@ def sockets_of(session: int) -> set[str]:
         with contextlib.suppress(OSError):
             _, _, fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")
             if int(fields.split()[3]) == session:
-                found |= {os.readlink(each) for each in (folder / "fd").iterdir()}
+                found |= {str(each.readlink()) for each in (folder / "fd").iterdir()}
     return {name.removeprefix("socket:[").removesuffix("]") for name in found if name.startswith("socket:")}
 
 
