@@ -9,7 +9,7 @@ from biogpt_onnx.corpus.publishing import UNFINISHED
 from biogpt_onnx.corpus.results import publish_result
 from biogpt_onnx.corpus.run import RESULTS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.units import UnitRow, read_unit
-from biogpt_onnx.corpus.working.answering import UnitAnswering
+from biogpt_onnx.corpus.working.answering import Answering
 from biogpt_onnx.corpus.working.claims import Claims
 from biogpt_onnx.corpus.working.file_clock import FileClock
 from biogpt_onnx.corpus.working.tries import SetAside, Tries, fail, reason_of, withdraw
@@ -41,7 +41,7 @@ class Worker:
     def __init__(  # noqa: PLR0913, PLR0917 -- what, by whom, and who is told
         self,
         run: Run,
-        answering: UnitAnswering,
+        answering: Answering,
         bundle: str,
         claims: Claims,
         tries: Tries,
