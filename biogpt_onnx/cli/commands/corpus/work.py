@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
-from biogpt_onnx.cli.arguments.names import non_empty_path
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.corpus import Capacity, ClusterCapacity, Shard, WorkReport, work, work_on_ray
@@ -16,7 +16,7 @@ from biogpt_onnx.corpus.working.tries import TRIES
 from biogpt_onnx.runtime.options import Device
 
 _WHOLE = Shard()
-_LOCAL = ""
+_LOCAL = "local"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ray",
         nargs="?",
         const=_LOCAL,
+        type=non_empty,
         metavar="ADDRESS",
-        help="work by a Ray cluster: HOST:PORT, or auto for that of this node; without ADDRESS one on this machine "
-        "alone is started for the call. All nodes must see RUN and BUNDLE under the same names",
+        help="work by a Ray cluster: HOST:PORT, or auto for that of this node; without ADDRESS, or with local, one "
+        "on this machine alone is started for the call. All nodes must see RUN and BUNDLE under the same names",
     )
     parser.add_argument("--no-pinning", action="store_true", help="let the system choose the cores of each process")
 
