@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,8 @@ from biogpt_onnx.corpus.working.worker import Worker
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, DocumentError
 from biogpt_onnx.runtime.loading import load
+
+_POLL_SECONDS = 0.1
 
 Order = Mapping[str, Any]
 """What a worker is to do, as JSON values."""
@@ -122,6 +125,14 @@ class _CancelEvent(threading.Event):
 
     def is_set(self) -> bool:
         return self._is_cancelled()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            if end is not None and time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
 
 
 def _same_run(order: Order) -> Run:
