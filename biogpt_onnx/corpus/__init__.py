@@ -7,6 +7,7 @@ corpus.work("run", "bundles/bc5cdr-int8")
 corpus.merge("run", "relations.jsonl")
 """
 
+from biogpt_onnx.corpus.estimate import Estimate, Factor, estimate
 from biogpt_onnx.corpus.merge import MergeReport, merge
 from biogpt_onnx.corpus.prepare import Preparation, prepare
 from biogpt_onnx.corpus.results import ErrorKind
@@ -21,12 +22,15 @@ __all__ = [
     "Capacity",
     "CorpusSettings",
     "ErrorKind",
+    "Estimate",
+    "Factor",
     "MergeReport",
     "Preparation",
     "RunStatus",
     "SetAside",
     "Shard",
     "WorkReport",
+    "estimate",
     "merge",
     "prepare",
     "status",

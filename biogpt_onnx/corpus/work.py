@@ -95,7 +95,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
     check_files(bundle, manifest)
     task = opened.task()
     check_bundle(manifest, task.name, task.soft_prompt_size)
-    runs_on = choose_backend(import_onnxruntime(), device, manifest.precision).device
+    runs_on = _runs_on(manifest, device)
     capacity = _capacity(manifest, workers, threads, batch_size, runs_on)
     attempts = Tries(opened, tries)
     if retry:
@@ -125,6 +125,27 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
             tally.note(event.worker, event.values)
             progress(tally.documents, tally.num_documents)
     return tally.report()
+
+
+def chosen_capacity(
+    bundle: str | os.PathLike[str],
+    workers: int | None = None,
+    threads: int | None = None,
+    *,
+    device: Device = "auto",
+    batch_size: int | None = None,
+) -> Capacity:
+    """Returns the processes and threads that `work` starts for the same arguments.
+
+    Raises:
+        BioGptError: The bundle cannot be used, or a number is bad.
+    """
+    manifest = read_manifest(Path(bundle))
+    return _capacity(manifest, workers, threads, batch_size, _runs_on(manifest, device))
+
+
+def _runs_on(manifest: Manifest, device: Device) -> str:
+    return choose_backend(import_onnxruntime(), device, manifest.precision).device
 
 
 def _capacity(
