@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.corpus.publishing import owner, publish
+from biogpt_onnx.corpus.publishing import not_written, owner, publish
 from biogpt_onnx.corpus.run import SET_ASIDE_FOLDER, TRIES_FOLDER, Run, Unit
 from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.runtime.errors import BioGptError
@@ -56,14 +56,14 @@ class Tries:
             The file of the try.
 
         Raises:
-            OSError: It cannot be written.
+            DocumentError: It cannot be written.
         """
         path = self._tries / f"{unit.name}.{owner()}.{secrets.token_hex(4)}{_SUFFIX}"
         try:
             path.write_text(json.dumps({"reason": _SUDDENLY}), encoding="utf-8")
-        except OSError:
+        except OSError as error:
             withdraw(path)
-            raise
+            raise not_written(path, error) from error
         return path
 
     def set_aside_if_tried(self, unit: Unit) -> SetAside | None:
