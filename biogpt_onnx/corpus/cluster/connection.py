@@ -171,7 +171,7 @@ def _keep_quiet() -> None:
     """Keeps Ray from writing paragraphs about workers that died to standard output, for which it has no option."""
     module = importlib.import_module("ray._private.worker")
     if hasattr(module, "print_to_stdstream"):
-        module.print_to_stdstream = lambda *_, **__: None
+        setattr(module, "print_to_stdstream", lambda *_, **__: None)  # noqa: B010 -- an attribute that types do not know
 
 
 @contextmanager
