@@ -83,6 +83,7 @@ def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
 
 def _path(name: str, given: object) -> Path:
     path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
-    if not isinstance(path, str) or "\0" in path:
+    # An empty path would be the current folder.
+    if not isinstance(path, str) or not path or "\0" in path:
         raise ConfigError(f"{name} is {given!r}: give the path of a folder")
     return Path(path)

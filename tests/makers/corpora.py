@@ -37,8 +37,12 @@ def documents(number: int, **last: object) -> list[dict[str, object]]:
     return [*found, last] if last else found
 
 
+def json_lines(rows: Sequence[Mapping[str, object]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 def write_json_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(json_lines(rows), encoding="utf-8")
     return path
 
 

@@ -4,6 +4,8 @@ import argparse
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from biogpt_onnx.cli.arguments.names import non_empty
+
 if TYPE_CHECKING:
     from biogpt_onnx.server.settings import ServerSettings
 
@@ -11,14 +13,27 @@ if TYPE_CHECKING:
 def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that do not depend on what listens for requests."""
     parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="NAME", help="a name that clients may call; repeatable"
+        "--allow-host",
+        type=non_empty,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that clients may call; repeatable",
     )
     parser.add_argument(
-        "--allow-origin", action="append", default=[], metavar="ORIGIN", help="pages of it may call; repeatable"
+        "--allow-origin",
+        type=non_empty,
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="pages of it may call; repeatable",
     )
-    parser.add_argument("--model-name", metavar="NAME", help="the model's name (default: that of the bundle's folder)")
+    parser.add_argument(
+        "--model-name", type=non_empty, metavar="NAME", help="the model's name (default: that of the bundle's folder)"
+    )
     parser.add_argument(
         "--task",
+        type=non_empty,
         action="append",
         default=[],
         metavar="TASK",

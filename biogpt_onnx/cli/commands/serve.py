@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settings
 from biogpt_onnx.runtime.bundle import Architecture, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
@@ -21,14 +22,21 @@ _NEEDED = ("starlette", "uvicorn", "h11", "prometheus_client")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
-    parser.add_argument("--unix-socket", type=Path, metavar="PATH", help="listen on this socket instead")
     parser.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="clients need one of its keys, one a line; read on SIGHUP too"
+        "--host", type=non_empty, default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)"
     )
-    parser.add_argument("--certificate", type=Path, metavar="FILE", help="certificate for TLS, with its chain (PEM)")
-    parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
+    parser.add_argument("--unix-socket", type=non_empty_path, metavar="PATH", help="listen on this socket instead")
+    parser.add_argument(
+        "--api-key-file",
+        type=non_empty_path,
+        metavar="FILE",
+        help="clients need one of its keys, one a line; read on SIGHUP too",
+    )
+    parser.add_argument(
+        "--certificate", type=non_empty_path, metavar="FILE", help="certificate for TLS, with its chain (PEM)"
+    )
+    parser.add_argument("--key", type=non_empty_path, metavar="FILE", help="the certificate's private key (PEM)")
     add_server_arguments(parser)
 
 

@@ -64,13 +64,21 @@ class Worker:
         left = list(units)
         while left:
             tried = self._num_tried
-            left = [unit for unit in left if not self._is_settled(unit)]
+            left = [unit for unit in left if not self.settle(unit)]
             if left and self._num_tried == tried:
                 # Others have claimed all of them, or have ended without a word.
                 self._cancel.wait(POLL_SECONDS)
 
-    def _is_settled(self, unit: Unit) -> bool:
-        """Does what can be done about a unit now; returns True if nothing is left to do."""
+    def settle(self, unit: Unit) -> bool:
+        """Does what can be done about a unit now: answers it, or sets it aside if it was tried too often.
+
+        Returns:
+            True if nothing is left to do about it; False if its answer failed, or another process has claimed it.
+
+        Raises:
+            DocumentError: A result cannot be written.
+            CancelledError: The event was set.
+        """
         if self._cancel.is_set():
             raise CancelledError("interrupted")
         if self._run.result_file(unit).exists():
