@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -131,7 +132,8 @@ def processes() -> dict[int, tuple[int, str]]:
 
 def descendants(pid: int) -> dict[int, str]:
     """The titles of the processes that a process has started, and those that these have started."""
-    known, found, wanted = processes(), {}, {pid}
+    known, wanted = processes(), {pid}
+    found: dict[int, str] = {}
     while wanted:
         children = {child for child, (parent, _) in known.items() if parent in wanted}
         found |= {child: known[child][1] for child in children}
@@ -150,6 +152,28 @@ def is_running(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["nowhere"], "nowhere"),
+        (["BUNDLE", "--replicas", "0"], "--replicas is 0"),
+        (["BUNDLE", "--threads", "0"], "--threads is 0"),
+        (["BUNDLE", "--host", "0.0.0.0"], "give --api-key-file"),  # noqa: S104 -- it is refused
+        (["BUNDLE", "--max-rows", "0"], "max_rows"),
+        (["BUNDLE", "--address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
+    ],
+)
+def test_bad_input_is_one_line(mini_bundle: Path, options: list[str], message: str) -> None:
+    words = [str(mini_bundle) if word == "BUNDLE" else word for word in options]
+    command = [sys.executable, str(SCRIPT), "--port", "0", *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 2
+    lines = [line for line in ran.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in ran.stderr
 
 
 def test_answers_are_those_of_the_model_alone_whichever_replica_gives_them(server: Process, mini: BioGPT) -> None:
