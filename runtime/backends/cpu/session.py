@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.cpu.prepacked_weights import PrepackedWeights, give_back_freed_memory
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
@@ -102,10 +101,18 @@ class DecoderSession:
         new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
         path, remedy = folder / bundle.MODEL_FILE, "check it with `biogpt-onnx info --check`"
         if options.share_weights:
+            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- slow to import
+                PrepackedWeights,
+            )
+
             path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder).model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
+            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- as above
+                give_back_freed_memory,
+            )
+
             give_back_freed_memory()
         check_contract(folder, self._session, GraphSpec(manifest.inputs, manifest.outputs))
 
