@@ -54,7 +54,7 @@ class BundleSubject:
         """Takes a turn; see `Subject`."""
         self._process.resume()
         try:
-            # A process that was halted starts slowly, and one that was just loaded reaches its memory for the first time.
+            # A process that was halted starts slowly, and one that was just loaded has not touched its memory yet.
             self._generate(1, _SHORT_PROMPT if self._is_warm else PROMPT_TOKENS, 2)
             self._is_warm = True
             one = self._generate(1, PROMPT_TOKENS, 1 + _STEPS)

@@ -36,8 +36,8 @@ def take_rounds(
 ) -> None:
     """Has subjects take turns, round after round, and notes what they measure.
 
-    All take part in the first round, and then those that are `worth_measuring`. There are three rounds at least, seven at
-    most, and no further one is begun when the time is over.
+    All take part in the first round, and then those that are `worth_measuring`. There are three rounds at least, seven
+    at most, and no further one is begun when the time is over.
 
     Args:
         subjects: what is measured.
