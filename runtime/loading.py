@@ -28,6 +28,7 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     prepack: bool = True,
     share_weights: bool = False,
     cache_folder: str | Path | None = None,
+    mixed_passes: bool = False,
     warm_up: bool = True,
 ) -> "BioGPT":
     """Loads a bundle, as `biogpt-onnx export` or `biogpt-onnx quantize` wrote it.
@@ -46,6 +47,7 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         prepack=prepack,
         share_weights=share_weights,
         cache_folder=None if cache_folder is None else _path("cache_folder", cache_folder),
+        mixed_passes=mixed_passes,
         warm_up=warm_up,
     )
     folder = _path("folder", folder)
