@@ -1,9 +1,11 @@
 """Workers, nodes and calls of a Ray cluster that are killed: nothing is missing or doubled, and no byte differs."""
 
+import contextlib
 import json
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from biogpt_onnx import corpus
 from makers.corpora import claiming, end_of, wait_for
 from makers.faults import CRASHING, IN_UNIT, SLOW, Scene
 from tests.corpus.ray.conftest import Cluster
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def is_alive(process: int) -> bool:
@@ -22,14 +26,26 @@ def is_alive(process: int) -> bool:
     return "State:\tZ" not in Path(f"/proc/{process}/status").read_text(encoding="ascii")
 
 
-def listening() -> set[str]:
-    """The addresses, as the system writes them, at which processes accept connections."""
+def sockets_of(session: int) -> set[str]:
+    """The inodes of the sockets of all processes of a session."""
     found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        # Processes end while they are looked at.
+        with contextlib.suppress(OSError):
+            _, _, fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")
+            if int(fields.split()[3]) == session:
+                found |= {str(each.readlink()) for each in (folder / "fd").iterdir()}
+    return {name.removeprefix("socket:[").removesuffix("]") for name in found if name.startswith("socket:")}
+
+
+def listening(session: int) -> set[str]:
+    """The addresses, as the system writes them, at which processes of a session accept connections."""
+    sockets, found = sockets_of(session), set()
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]:
-            _, local, _, state, *_ = line.split()
-            if state == "0A":
-                found.add(local)
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                found.add(fields[1].partition(":")[0])
     return found
 
 
@@ -37,9 +53,10 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
 
 
 def test_a_worker_that_is_killed_is_replaced_and_the_cluster_is_closed_to_others(scene: Scene) -> None:
-    before = listening()
     process = scene.start_slow("--ray", "--workers", "1")
-    assert {address.partition(":")[0] for address in listening() - before} <= LOOPBACK
+    addresses = listening(process.pid)
+    assert addresses
+    assert addresses <= LOOPBACK
     scene.flag.touch()
     (worker,) = claiming(scene.run)
     os.kill(worker, signal.SIGKILL)
