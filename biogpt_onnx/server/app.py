@@ -55,7 +55,11 @@ _ROUTES: Sequence[tuple[str, str, Handler]] = (
 
 
 def make_service(
-    model: BioGPT, name: str, settings: ServerSettings | None = None, tasks: Mapping[str, TaskSpec] | None = None
+    model: BioGPT,
+    name: str,
+    settings: ServerSettings | None = None,
+    tasks: Mapping[str, TaskSpec] | None = None,
+    metrics: Metrics | None = None,
 ) -> Service:
     """Puts a model to work for many: returns what the application needs, to be closed after it.
 
@@ -64,6 +68,7 @@ def make_service(
         name: name by which requests name it, unless the settings have another.
         settings: bounds and times; None for the defaults.
         tasks: tasks that are offered, by name; None for the built-in ones that the bundle can do.
+        metrics: where it is measured; None for metrics of its own.
 
     Raises:
         ConfigError: the bundle has a classification head, or the model is not on the CPU.
@@ -72,7 +77,7 @@ def make_service(
     if tasks is None:
         tasks = offered_tasks(model.manifest)
     name = settings.model_name or name
-    metrics = Metrics(name)
+    metrics = metrics or Metrics(name)
     concurrent = model.concurrent(settings.max_rows, metrics.note_pass)
     return Service(concurrent, name, settings, tasks, metrics)
 

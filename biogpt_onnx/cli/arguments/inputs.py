@@ -124,7 +124,8 @@ def columns_of(options: argparse.Namespace) -> Columns:
 def _check_format(options: argparse.Namespace, found: Format) -> None:
     if _asked(options, "given_entities") and found not in WITH_ENTITIES:
         raise ConfigError(
-            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"
+            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines or Parquet with a field "
+            "entities"
         )
     if _asked(options, "with_conclusion") and found not in WITH_FIELDS:
         raise ConfigError(

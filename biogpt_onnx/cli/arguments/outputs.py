@@ -17,13 +17,14 @@ OUTPUT_NAMES: Mapping[str, str] = {
     ".pubtator": "pubtator",
     ".pubtator.txt": "pubtator",
     ".xml": "bioc",
+    ".parquet": "parquet",
 }
 """The formats of results that the endings of file names stand for."""
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 # Endings that promise a format in which nothing is written.
 _OTHER = (
-    *(".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xls", ".ods", ".html", ".md", ".yaml"),
+    *(".json", ".csv", ".tsv", ".arrow", ".feather", ".xlsx", ".xls", ".ods", ".html", ".md", ".yaml"),
     *(".yml", ".db", ".sqlite", ".pdf", ".docx", ".zip", ".bz2", ".xz", ".zst"),
 )
 

@@ -40,6 +40,12 @@ _COMMANDS: Mapping[TaskKind, str] = {
     "description": "describe",
 }
 
+_DESCRIPTION_SETTINGS = {
+    "num_beams": "of descriptions: beams",
+    "min_new_tokens": "of descriptions: tokens before which a text does not end",
+    "max_new_tokens": "of descriptions: most tokens of a text",
+}
+
 
 def add_row_arguments(parser: argparse.ArgumentParser, rows: str, *, generates: bool = True) -> None:
     """Adds the input file and the output file, and the settings of reading and decoding.
@@ -135,6 +141,17 @@ def add_self_relations(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep relations of an entity with itself or with a part of itself",
     )
+
+
+def add_description_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the settings of decoding that descriptions have."""
+    for name, what in _DESCRIPTION_SETTINGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default the task's)")
+
+
+def description_settings(options: argparse.Namespace) -> dict[str, int]:
+    """Returns the settings of decoding that the options give, by name."""
+    return {name: value for name in _DESCRIPTION_SETTINGS if (value := getattr(options, name)) is not None}
 
 
 def with_settings(task: TaskT, options: argparse.Namespace) -> TaskT:

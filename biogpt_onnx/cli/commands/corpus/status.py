@@ -7,7 +7,7 @@ from typing import Any
 
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.corpus import RunStatus, status
-from biogpt_onnx.corpus.work import aside_in_words
+from biogpt_onnx.corpus.working.tally import aside_in_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
