@@ -28,6 +28,7 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     prepack: bool = True,
     share_weights: bool = False,
     cache_folder: str | Path | None = None,
+    mixed_passes: bool = False,
     warm_up: bool = True,
 ) -> "BioGPT":
     """Loads a bundle, as `biogpt-onnx export` or `biogpt-onnx quantize` wrote it.
@@ -46,6 +47,7 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         prepack=prepack,
         share_weights=share_weights,
         cache_folder=None if cache_folder is None else _path("cache_folder", cache_folder),
+        mixed_passes=mixed_passes,
         warm_up=warm_up,
     )
     folder = _path("folder", folder)
@@ -123,6 +125,7 @@ def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
 
 def _path(name: str, given: object) -> Path:
     path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
-    if not isinstance(path, str) or "\0" in path:
+    # An empty path would be the current folder.
+    if not isinstance(path, str) or not path or "\0" in path:
         raise ConfigError(f"{name} is {given!r}: give the path of a folder")
     return Path(path)
