@@ -1,1 +1,1 @@
-"""Measurements of corpus runs: the layer's cost, processes of one machine, and workers of a Ray cluster."""
+"""Corpus runs: preparing, the layer's cost, the processes of one machine, and the workers of a Ray cluster."""

@@ -19,10 +19,19 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp
+_BY_INPUT = 2
+# Ray Serve itself needs FastAPI.
+_MISSING = [name for name in ("ray", "fastapi", "starlette", "h11", "prometheus_client") if find_spec(name) is None]
+if _MISSING:
+    print(
+        f"error: {_MISSING[0]} is not installed: pip install 'biogpt-onnx[cpu,server]' 'ray[serve]>=2.60'",
+        file=sys.stderr,
+    )
+    sys.exit(_BY_INPUT)
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settings
@@ -42,12 +51,12 @@ from biogpt_onnx.tasks.spec import TaskSpec
 if TYPE_CHECKING:
     from ray.serve import Application
     from ray.serve.handle import DeploymentHandle
+    from starlette.types import ASGIApp
 
 _APPLICATION = "biogpt"
 _EXCHANGE_SECONDS = 2.0
 # Room for requests that are no work, such as those for health and metrics, and for those that the replica refuses.
 _SPARE_REQUESTS = 32
-_BY_INPUT = 2
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Replica:
         self._end = threading.Event()
         threading.Thread(target=self._exchange_metrics, daemon=True).start()
 
-    def __serve_build_asgi_app__(self) -> ASGIApp:
+    def __serve_build_asgi_app__(self) -> "ASGIApp":
         """Returns the application that answers requests."""
         return create_app(self._service, self._served.keys, self._served.host)
 
@@ -154,11 +163,11 @@ def main() -> int:
         served = _served(options)
         with open_address(options.host, options.port, has_keys=served.keys is not None) as bound:
             port = bound.getsockname()[1]
+        with _ray(options.address, options.replicas * served.threads):
+            _serve(served, options, port)
     except (BioGptError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return _BY_INPUT
-    with _ray(options.address, options.replicas * served.threads):
-        _serve(served, options, port)
     return 0
 
 
@@ -168,7 +177,10 @@ def _serve(served: Served, options: argparse.Namespace, port: int) -> None:
     end = threading.Event()
     try:
         _start_proxy(options.host, port, served.settings)
-        serve.run(application(served, options.replicas), name=_APPLICATION, route_prefix="/")
+        try:
+            serve.run(application(served, options.replicas), name=_APPLICATION, route_prefix="/")
+        except RuntimeError as error:
+            raise BioGptError(f"the replicas do not start: {' '.join(str(error).split())}") from error
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: end.set())
         print(f"{served.name} is served at http://{options.host}:{port}", file=sys.stderr, flush=True)
@@ -222,6 +234,9 @@ def _ray(address: str | None, cores: int) -> Iterator[None]:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    else:
+        # An address at which something is silent would be tried for a quarter of an hour.
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
     import ray
 
     folder = None
@@ -231,12 +246,23 @@ def _ray(address: str | None, cores: int) -> Iterator[None]:
             folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
             ray.init(address="local", num_cpus=cores, include_dashboard=False, _temp_dir=folder)
         else:
-            ray.init(address=address)
+            _join(address)
         yield
     finally:
         ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        ray.init(address=address)
+    except Exception as error:  # Ray raises errors of many kinds
+        raise BioGptError(
+            f"no Ray cluster answers at {address}: start one by `ray start` on each node, and run this on one of them"
+        ) from error
 
 
 def _start_proxy(host: str, port: int, settings: ServerSettings) -> None:

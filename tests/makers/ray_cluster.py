@@ -1,10 +1,12 @@
-"""A Ray cluster of this machine, whose nodes can be lost."""
+"""A Ray cluster of this machine, whose nodes come and are lost."""
 
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[2]
 
 
 class Cluster:
@@ -17,7 +19,7 @@ class Cluster:
     def __init__(self, hook: Path) -> None:
         # They are read when Ray is imported, and by the processes that it starts.
         self._folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
-        os.environ["PYTHONPATH"] = f"{hook}{os.pathsep}{Path(__file__).parents[2]}"
+        os.environ["PYTHONPATH"] = f"{hook}{os.pathsep}{ROOT}"
         from ray.cluster_utils import Cluster as RayCluster  # noqa: PLC0415 -- it need not be installed
 
         self._cluster: Any = RayCluster(

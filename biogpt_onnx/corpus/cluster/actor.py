@@ -10,12 +10,12 @@ from typing import Any
 from biogpt_onnx._version import __version__
 from biogpt_onnx.corpus.publishing import host
 from biogpt_onnx.corpus.run import Run, Unit
-from biogpt_onnx.corpus.working.answering import Answering, UnitAnswering
+from biogpt_onnx.corpus.working.answering import UnitAnswering
 from biogpt_onnx.corpus.working.bundle_record import record_bundle
 from biogpt_onnx.corpus.working.capacity import Capacity, cores_of
 from biogpt_onnx.corpus.working.claims import Claims, this_process
 from biogpt_onnx.corpus.working.tries import Tries
-from biogpt_onnx.corpus.working.worker import Worker
+from biogpt_onnx.corpus.working.worker import Answering, Worker
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, DocumentError
 from biogpt_onnx.runtime.loading import load
 

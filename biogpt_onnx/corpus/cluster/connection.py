@@ -169,9 +169,9 @@ def _silent_errors() -> Iterator[None]:
 
 def _keep_quiet() -> None:
     """Keeps Ray from writing paragraphs about workers that died to standard output, for which it has no option."""
-    module: Any = importlib.import_module("ray._private.worker")
+    module = importlib.import_module("ray._private.worker")
     if hasattr(module, "print_to_stdstream"):
-        module.print_to_stdstream = lambda *_, **__: None
+        setattr(module, "print_to_stdstream", lambda *_, **__: None)  # noqa: B010 -- an attribute that types do not know
 
 
 @contextmanager

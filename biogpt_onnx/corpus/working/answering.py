@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Protocol
 
 from biogpt_onnx.corpus.results import record_of_row
 from biogpt_onnx.corpus.run import Run, Unit
@@ -12,13 +11,6 @@ from biogpt_onnx.files.records import Record
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import CancelledError
 from biogpt_onnx.tasks.running import check_task
-
-
-class Answering(Protocol):
-    """Answers the units of a run; see `UnitAnswering`."""
-
-    def records(self, unit: Unit, rows: list[UnitRow], cancel: threading.Event | None = None) -> Iterator[Record]:
-        """Yields the record of each document of a unit, in order."""
 
 
 class UnitAnswering:

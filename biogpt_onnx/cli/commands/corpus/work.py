@@ -16,7 +16,7 @@ from biogpt_onnx.corpus.working.tries import TRIES
 from biogpt_onnx.runtime.options import Device
 
 _WHOLE = Shard()
-_LOCAL = "local"
+_LOCAL = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,12 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry", action="store_true", help="try units again that were set aside")
     parser.add_argument(
         "--ray",
+        type=non_empty,
         nargs="?",
         const=_LOCAL,
-        type=non_empty,
         metavar="ADDRESS",
-        help="work by a Ray cluster: HOST:PORT, or auto for that of this node; without ADDRESS, or with local, one "
-        "on this machine alone is started for the call. All nodes must see RUN and BUNDLE under the same names",
+        help="work by a Ray cluster: HOST:PORT, or auto for that of this node; without ADDRESS one on this machine "
+        "alone is started for the call. All nodes must see RUN and BUNDLE under the same names",
     )
     parser.add_argument("--no-pinning", action="store_true", help="let the system choose the cores of each process")
 
@@ -81,7 +81,7 @@ def _work(options: argparse.Namespace, shard: Shard, progress: Callable[[int, in
     }
     if options.ray is None:
         return work(options.run_folder, options.bundle, **settings, started=_say_capacity)
-    address = None if options.ray == _LOCAL else options.ray
+    address = None if options.ray is _LOCAL else options.ray
     return work_on_ray(options.run_folder, options.bundle, address, **settings, started=_say_cluster)
 
 
