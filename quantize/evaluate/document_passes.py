@@ -98,12 +98,13 @@ def _record(model: OpenBundle, ids: Ids, file: BinaryIO) -> DocumentPass:
     chunks = [_written(file, chunk) for chunk in computed.logits]
     cache = computed.cache()
     layers = [_written(file, cache.values(layer, row=0)) for layer in range(model.manifest.architecture.num_layers)]
-    shape = (len(layers), *layers[0].shape)  # [layers, 2, heads, tokens, head_size]
+    part = _Part(layers[0].offset, (len(layers), *layers[0].shape))  # [layers, 2, heads, tokens, head_size]
+    # Without a reference to the computed cache, whose binding would keep the session and its weights.
+    return DocumentPass((_mapped(file, chunk) for chunk in chunks), partial(_mapped_cache, file, part, cache.lengths))
 
-    def mapped_cache() -> KeyValueCache:
-        return KeyValueCache(_mapped(file, _Part(layers[0].offset, shape))[:, :, None], cache.lengths)
 
-    return DocumentPass((_mapped(file, chunk) for chunk in chunks), mapped_cache)
+def _mapped_cache(file: BinaryIO, part: "_Part", lengths: npt.NDArray[np.int64]) -> KeyValueCache:
+    return KeyValueCache(_mapped(file, part)[:, :, None], lengths)
 
 
 def _recorded_bytes(architecture: Architecture, tokens: int) -> int:

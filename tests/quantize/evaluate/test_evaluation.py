@@ -267,6 +267,24 @@ def test_of_large_models_one_is_closed_before_the_other_opens(
     assert one_at_a_time == [(event, name) for name in bundles for event in ("opens", "closes")]
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads the mappings of a process on Linux")
+def test_the_weights_of_a_closed_model_take_no_memory(
+    int8_bundle: Path, mini_bundle: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = str((mini_bundle / WEIGHTS_FILE).resolve())
+    mapped: list[tuple[str, bool]] = []
+
+    def opened(folder: Path, manifest: Manifest, options: LoadOptions) -> CpuBackend[KeyValueCache]:
+        session = DecoderSession(folder, manifest, options)
+        mapped.append((folder.name, weights in Path("/proc/self/maps").read_text(encoding="utf-8")))
+        return CpuBackend(session)
+
+    request.getfixturevalue("one_at_a_time")
+    monkeypatch.setattr(model_pair, "open_backend", opened)
+    evaluate(int8_bundle, mini_bundle, TEXTS[:3], threads=1, prompts=1, continuation_tokens=2)
+    assert mapped == [(mini_bundle.name, True), (int8_bundle.name, False)] * 2
+
+
 def test_large_models_are_compared_as_small_ones_are(
     int8_bundle: Path, mini_bundle: Path, request: pytest.FixtureRequest
 ) -> None:
