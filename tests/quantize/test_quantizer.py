@@ -56,8 +56,8 @@ def test_weights_that_were_read_do_not_stay_mapped(name: str, tiny_bundle: Path,
         mappings.append(Path("/proc/self/maps").read_text(encoding="utf-8").count(weights))
 
     quantize_bundle(tiny_bundle, tmp_path / "bundle", RECIPES[name], progress=count)
-    # The weight that is read and the one before it, of more than thirty.
-    assert len(mappings) > 30
+    # The weight that is read and the one before it, of many.
+    assert len(mappings) > 10
     assert max(mappings) <= 2
 
 
