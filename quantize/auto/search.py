@@ -142,8 +142,10 @@ class MixedPrecisionSearch:
 
     def _measure(self, recipe: Recipe) -> PerplexityIncrease:
         if self._comparison is None:
-            baseline = DecoderSession(self._source, self._pool.manifest, as_stored=True)
-            self._comparison = PerplexityComparison(self._passages, baseline)
+            # Not kept in a variable, so that the float32 weights are unmapped before the mixture opens.
+            self._comparison = PerplexityComparison(
+                self._passages, DecoderSession(self._source, self._pool.manifest, as_stored=True)
+            )
         return self._comparison.increase(self._pool.open(recipe, prepack=True))
 
     @property

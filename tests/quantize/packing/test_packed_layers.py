@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from biogpt_onnx.export.graph.layers import EmbeddingFactory, HeadFactory, Layer
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.packing.protocol import VALUES_AT_ONCE
 from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
@@ -41,6 +43,9 @@ TABLES: dict[str, tuple[Callable[[PackedWeights], tuple[HeadFactory, EmbeddingFa
     "rows of 7 bits": (lambda packed: _factories(RowTable, packed=packed, packing=Rows(7)), 1 / 125),
     "rows of 8 bits": (lambda packed: _factories(RowTable, packed=packed, packing=Rows(8)), 1 / 250),
 }
+
+
+PACKINGS = [Blocks(4, 128), Blocks(4, 16), Blocks(8, 256), Rows(7), Rows(8)]
 
 
 def _factories(table: Any, **settings: Any) -> tuple[HeadFactory, EmbeddingFactory]:
@@ -160,12 +165,40 @@ def test_four_bits_find_a_scale_with_less_error_than_the_widest() -> None:
     assert np.square(unpacked * scales - weight).sum() < 0.95 * np.square(widest - weight).sum()
 
 
-def test_a_matrix_of_more_rows_than_are_packed_at_once_is_packed_whole() -> None:
-    weight = random(5000, 16)
-    codes, scales = Blocks(8, 16).pack(weight)
-    one_by_one = Blocks(8, 16).pack(weight[4999:])
-    np.testing.assert_array_equal(codes[4999:], one_by_one[0])
-    np.testing.assert_array_equal(scales[4999:], one_by_one[1])
+@pytest.mark.parametrize("packing", PACKINGS, ids=str)
+def test_a_matrix_of_more_rows_than_are_packed_at_once_is_packed_whole(packing: Blocks | Rows) -> None:
+    weight = random(2 * VALUES_AT_ONCE // 16 + 1, 16)
+    codes, scales = packing.pack(weight)
+    last_codes, last_scales = packing.pack(weight[-1:])
+    np.testing.assert_array_equal(codes[:, -1:] if isinstance(packing, Rows) else codes[-1:], last_codes)
+    np.testing.assert_array_equal(scales[-1:], last_scales)
+
+
+@pytest.mark.parametrize("packing", PACKINGS, ids=str)
+def test_packing_takes_memory_for_its_result_and_a_few_pieces(packing: Blocks | Rows) -> None:
+    weight = random(4000, 1000)
+    tracemalloc.start()
+    try:
+        codes, scales = packing.pack(weight)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    piece = 4 * VALUES_AT_ONCE
+    assert peak < codes.nbytes + scales.nbytes + 6 * piece
+    assert 6 * piece < weight.nbytes / 4
+
+
+@pytest.mark.parametrize("size", [16, 32, 128, 256, 512])
+def test_four_bits_choose_the_scales_that_a_search_block_by_block_does(size: int) -> None:
+    weight = random(60, 2 * size) * np.logspace(-3, 3, 60, dtype=np.float32)[:, None]
+    weight[0], weight[1, :size], weight[2] = 0, 1e-45, np.sign(weight[2])
+    _, scales = Blocks(4, size).pack(weight)
+    for block, scale in zip(weight.reshape(-1, size), scales.ravel(), strict=True):
+        widest = block[np.abs(block).argmax()] / np.float32(-8)
+        widest = np.float32(0) if abs(widest) < np.finfo(np.float32).tiny else widest
+        tried = [np.float32(widest * factor) for factor in np.linspace(0.80, 1.10, 16, dtype=np.float32)]
+        errors = [np.square(np.clip(np.rint(block / (one or 1)), -8, 7) * one - block).sum() for one in tried]
+        assert scale == tried[int(np.argmin(errors))]
 
 
 @pytest.mark.parametrize("bits", [7, 8])
