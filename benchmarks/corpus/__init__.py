@@ -1,1 +1,1 @@
-"""Corpus runs: what dividing documents into work units costs, and what answering them in many processes does."""
+"""Corpus runs: preparing, the layer's cost, the processes of one machine, and the workers of a Ray cluster."""

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.files.formats import COMPRESSED
 from biogpt_onnx.runtime.errors import ConfigError
 
@@ -33,7 +34,7 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=non_empty_path,
         metavar="FILE",
         help="results go here, and an interrupted run goes on where it was; - or nothing for standard output; a name "
         "in .gz is compressed",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.cli.arguments.inputs import add_input_arguments
+from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.cli.arguments.outputs import add_output_arguments, output_file
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.drawing import Drawing
@@ -114,6 +115,7 @@ def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
     """
     parser.add_argument(
         "--task",
+        type=non_empty,
         metavar="TASK",
         help=f"what the checkpoint was fine-tuned for, where the bundle does not say: {', '.join(names)}, or a TOML "
         "file that defines a task",

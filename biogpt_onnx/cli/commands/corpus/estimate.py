@@ -5,9 +5,9 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import get_args
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.corpus.estimate import FORMULA, PUBMED_DOCUMENTS, Estimate, Factor, estimate
 from biogpt_onnx.corpus.working.measuring import SAMPLE_DOCUMENTS
 from biogpt_onnx.runtime.options import Device
@@ -17,9 +17,15 @@ _WITHOUT_FRACTION = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_folder", nargs="?", type=Path, metavar="RUN", help="a run, from which factors are taken")
     parser.add_argument(
-        "bundle", nargs="?", type=Path, metavar="BUNDLE", help="a bundle, which is measured on some documents of RUN"
+        "run_folder", nargs="?", type=non_empty_path, metavar="RUN", help="a run, from which factors are taken"
+    )
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        type=non_empty_path,
+        metavar="BUNDLE",
+        help="a bundle, which is measured on some documents of RUN",
     )
     parser.add_argument(
         "--documents",

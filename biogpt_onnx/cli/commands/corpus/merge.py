@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import cast
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.corpus import merge
 from biogpt_onnx.corpus.merge import MERGE_FORMATS, MergeFormat
@@ -14,15 +14,23 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder that `corpus prepare` made")
+    parser.add_argument("run_folder", type=non_empty_path, metavar="RUN", help="a folder that `corpus prepare` made")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the file; a name in .gz is compressed"
+        "-o",
+        "--output",
+        type=non_empty_path,
+        required=True,
+        metavar="FILE",
+        help="the file; a name in .gz is compressed",
     )
     parser.add_argument(
         "--output-format", choices=MERGE_FORMATS, help="of the file (by default what its name says, else JSON lines)"
     )
     parser.add_argument(
-        "--lexicon", type=Path, metavar="FILE", help="a JSON object of names and their ids, for PubTator and BioC"
+        "--lexicon",
+        type=non_empty_path,
+        metavar="FILE",
+        help="a JSON object of names and their ids, for PubTator and BioC",
     )
     parser.add_argument("--partial", action="store_true", help="write what is there, and return 1 if units are missing")
     parser.add_argument("--overwrite", action="store_true", help="replace the file that is there")

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.entities import add_entity_types, entity_types_of
 from biogpt_onnx.cli.arguments.inputs import add_field_arguments, columns_of
 from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.tasks import (
     add_description_arguments,
     add_given_entities,
@@ -33,9 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file, a tar archive of files, a folder with all that is below it, or a pattern such as '*.xml.gz'; all "
         "of one format",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="the folder to make")
+    parser.add_argument("-o", "--output", type=non_empty_path, required=True, metavar="RUN", help="the folder to make")
     parser.add_argument(
-        "--task", required=True, metavar="TASK", help=f"{', '.join(TASK_SPECS)}, or a TOML file that defines a task"
+        "--task",
+        type=non_empty,
+        required=True,
+        metavar="TASK",
+        help=f"{', '.join(TASK_SPECS)}, or a TOML file that defines a task",
     )
     add_field_arguments(parser)
     add_reading_arguments(parser)
@@ -44,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_min_score(parser, "results")
     add_self_relations(parser)
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE", help="the labels that there are, one a line, instead of the task's own"
+        "--labels",
+        type=non_empty_path,
+        metavar="FILE",
+        help="the labels that there are, one a line, instead of the task's own",
     )
     add_description_arguments(parser)
     parser.add_argument("--free", action="store_true", help="let the model write what it likes")
