@@ -34,7 +34,7 @@ def test_every_public_name_can_be_had_and_is_what_type_checkers_take_it_for() ->
     imported = {
         name.name: f"{node.module}" for node in checked.body if isinstance(node, ast.ImportFrom) for name in node.names
     }
-    table = {name: f"biogpt_onnx.{module}" for module, names in biogpt_onnx._MODULES.items() for name in names}
+    table = {name: f"biogpt_onnx.{module}" for module, names in vars(biogpt_onnx)["_MODULES"].items() for name in names}
     assert table == imported
     assert {*table, "__version__"} == set(biogpt_onnx.__all__)
     assert all(getattr(biogpt_onnx, name) is not None for name in biogpt_onnx.__all__)

@@ -20,6 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def measure_layer(model: BioGPT, folder: Path, documents: int, rounds: int) -> d
     _one_file(model, folder, documents)
     for number in range(rounds):
         run = _prepare(folder / f"layer-{number}", folder, documents, documents)
-        ways = {"one_file": lambda: _one_file(model, folder, documents), "run": lambda run=run: _answer(model, run)}
+        ways = {"one_file": partial(_one_file, model, folder, documents), "run": partial(_answer, model, run)}
         order = list(ways) if number % 2 else list(reversed(ways))
         for way in order:
             samples[way].append(ways[way]())

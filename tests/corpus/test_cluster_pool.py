@@ -138,7 +138,7 @@ def test_there_are_no_more_workers_than_asked_for_or_than_units(run: Path, mini_
 def test_the_unit_of_a_worker_that_is_lost_is_answered_by_another_one(
     run: Path, mini_bundle: Path, expected: bytes, merged: Merged
 ) -> None:
-    lost = []
+    lost: list[tuple[object, ...]] = []
 
     def lose(_node: str, name: str, *given: object) -> None:
         if name == "answer" and given == (2,) and not lost:

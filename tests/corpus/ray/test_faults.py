@@ -13,7 +13,7 @@ import pytest
 from biogpt_onnx import corpus
 from makers.corpora import claiming, end_of, wait_for
 from makers.faults import CRASHING, IN_UNIT, SLOW, Scene
-from tests.corpus.ray.conftest import Cluster
+from makers.ray_cluster import Cluster
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
