@@ -2,9 +2,9 @@
 
 Inputs are made first: PubMed's XML with its traps, JSON Lines of articles' length, and the latter as Parquet if the
 library pyarrow is there. Each is prepared by the command in a process of its own; its time and its peak resident memory
-are taken from the system. A gigabyte of text is 10^9 bytes of titles and texts as UTF-8; of XML, more than half of which
-is markup, the time for a gigabyte of the unpacked files is given too. Of the PubMed files it is also checked that all
-that they hold is read as it should be.
+are taken from the system. A gigabyte of text is 10^9 bytes of titles and texts as UTF-8; of XML, half of which is
+markup, the time for a gigabyte of the unpacked files is given too. Of the PubMed files it is also checked that all that
+they hold is read as it should be.
 """
 
 import argparse
