@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients bench bench-peers bench-server-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
 	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
+	@echo "make test-ray      corpus runs on Ray clusters, whose workers and nodes are killed"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make bench-server-peers  the environments of the servers that ours is compared with"
@@ -111,6 +112,10 @@ test-clients: export HF_DATASETS_OFFLINE = 1
 test-clients: .venv-clients/installed
 	.venv-clients/$(PYTEST) tests/server/clients
 
+# Two tests at a time: each starts a cluster of this machine.
+test-ray: .venv-ray/installed
+	.venv-ray/bin/python -m pytest --numprocesses 2 tests/corpus/ray
+
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
 bench: .venv/installed bench-peers
@@ -151,6 +156,12 @@ clean:
 	$(PYTHON) -m venv .venv-clients
 	.venv-clients/$(PIP_INSTALL) "pip>=25.1"
 	.venv-clients/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group test --group clients
+	@touch $@
+
+.venv-ray/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/$(PIP_INSTALL) "pip>=25.1"
+	.venv-ray/$(PIP_INSTALL) -c constraints.txt -e ".[cluster,cpu,export-safetensors]" --group test
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

@@ -11,7 +11,7 @@ from benchmarks.report.coverage_table import coverage_table
 from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
 from benchmarks.report.recipe_tables import automatic_recipe_table, recipe_quality_table, recipe_speed_table
 from benchmarks.report.runs import Run, path_of, read_run
-from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table
+from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table, start_up_table
 from benchmarks.report.search_table import search_table
 from benchmarks.report.server_tables import endurance_table, server_load_table
 from benchmarks.report.task_tables import (
@@ -83,6 +83,7 @@ BENCHMARKS = Page(
         "comparison": Table("compare.jsonl", comparison_table),
         "comparison elsewhere": Table("compare_avx2.jsonl", comparison_elsewhere),
         "numbers": Table("fp32.json", float32_table),
+        "start-up numbers": Table("start_up.json", start_up_table),
         "search numbers": Table("search.json", search_table),
         "quantized numbers": Table("quantized.json", recipe_speed_table),
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),

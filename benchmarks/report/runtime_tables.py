@@ -1,9 +1,21 @@
-"""Tables of the float32 runtime and of processes that share their weights."""
+"""Tables of the float32 runtime, of starting, and of processes that share their weights."""
 
 from benchmarks.report.captions import captioned
 from benchmarks.report.runs import Run, processor
 
 _KINDS = {"prepacked": "prepacked", "mapped": "not prepacked", "transformers": "transformers"}
+_START_UP_PARTS = {
+    "interpreter": "Python",
+    "numpy": "numpy",
+    "package": "our modules",
+    "onnxruntime": "ONNX Runtime",
+    "manifest": "manifest",
+    "session": "session",
+    "joined": "rest of loading",
+    "first pass": "first pass",
+}
+"""Parts of a start-up in their order, and their columns' names."""
+
 _PRESETS = {"preset:biogpt": "BioGPT", "preset:biogpt-large": "BioGPT-Large"}
 
 
@@ -58,6 +70,33 @@ def _other_rows(run: Run) -> list[tuple[str, str, str]]:
     if run["tokenizer"]["measured"]:
         rows.append(("tokenizer, warm, one thread", f"{run['tokenizer']['warm_mb_per_second']:.1f} MB/s", ""))
     return rows
+
+
+def start_up_table(run: Run) -> str:
+    """Makes the table of a fresh process's way to its first token, in parts, and of its memory."""
+    header = ["bundle", "first token", *_START_UP_PARTS.values(), "tokenizer, beside the session", "memory"]
+    rows = []
+    for name, values in run["bundles"].items():
+        memory = values["memory"]["after 128 and 32 tokens"]
+        sizes = (memory["resident_bytes"], memory["anonymous_bytes"], values["bundle_bytes"])
+        rows.append(
+            [
+                name,
+                f"{values['total_seconds'] * 1e3:.0f} ms",
+                *[f"{values['parts'][part] * 1e3:.0f} ms" for part in _START_UP_PARTS],
+                f"{values['beside']['tokenizer'] * 1e3:.0f} ms",
+                "{:.0f} MB, {:.0f} MB anonymous; bundle {:.0f} MB".format(*(size / 1e6 for size in sizes)),
+            ]
+        )
+    imports = run["imports"]
+    caption = (
+        f"From the start of a process to the first token behind a prompt of {run['prompt_tokens']}, with the page "
+        f"cache warm and Python's modules compiled; BioGPT's size with random weights, {run['threads']} threads of an "
+        f"{processor(run)}, medians of {run['rounds']} starts in turns. Memory is that after a prompt of 128 tokens "
+        f"and 32 new ones. `import biogpt_onnx` takes {imports['package_beyond_numpy_to_numpy']:.2f} x what "
+        "`import numpy` takes, beyond it."
+    )
+    return captioned(caption, header, rows, run)
 
 
 def concurrency_table(run: Run) -> str:

@@ -8,6 +8,7 @@ corpus.merge("run", "relations.jsonl")
 """
 
 from biogpt_onnx.corpus.cluster.nodes import ClusterCapacity
+from biogpt_onnx.corpus.estimate import Estimate, Factor, estimate
 from biogpt_onnx.corpus.merge import MergeReport, merge
 from biogpt_onnx.corpus.prepare import Preparation, prepare
 from biogpt_onnx.corpus.results import ErrorKind
@@ -25,12 +26,15 @@ __all__ = [
     "ClusterCapacity",
     "CorpusSettings",
     "ErrorKind",
+    "Estimate",
+    "Factor",
     "MergeReport",
     "Preparation",
     "RunStatus",
     "SetAside",
     "Shard",
     "WorkReport",
+    "estimate",
     "merge",
     "prepare",
     "status",

@@ -123,8 +123,8 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
     names = [os.fspath(each) for each in inputs]
     _check_place(run, names)
     found = find_inputs(names)
-    known = file_format or check_formats(found.files)
     compared = check_downloads(found.files)
+    known = file_format or check_formats(found.files)
     if settings.given_entities:
         columns = replace(columns, entities=columns.entities or _ENTITIES)
     census = EntityCensus(chosen) if settings.given_entities and isinstance(chosen, RelationTask) else None

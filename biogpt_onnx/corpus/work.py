@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from biogpt_onnx.corpus.working.call import open_call
 from biogpt_onnx.corpus.working.capacity import Capacity, choose_capacity, cores_of
@@ -10,7 +11,7 @@ from biogpt_onnx.corpus.working.shard import Shard
 from biogpt_onnx.corpus.working.tally import Tally, WorkReport
 from biogpt_onnx.corpus.working.tries import TRIES
 from biogpt_onnx.runtime.backends.registry import choose_backend
-from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle import Manifest, read_manifest
 from biogpt_onnx.runtime.options import Device
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
@@ -62,7 +63,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
         BioGptError: The run or the bundle cannot be used, another bundle is recorded, or results cannot be written.
     """
     call = open_call(run, bundle, tries)
-    runs_on = choose_backend(import_onnxruntime(), device, call.manifest.precision).device
+    runs_on = _runs_on(call.manifest, device)
     capacity = _capacity(call.manifest, workers, threads, batch_size, runs_on)
     if retry:
         call.tries.take_back()
@@ -91,6 +92,27 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
             tally.note(event.worker, event.values)
             progress(tally.documents, tally.num_documents)
     return tally.report()
+
+
+def chosen_capacity(
+    bundle: str | os.PathLike[str],
+    workers: int | None = None,
+    threads: int | None = None,
+    *,
+    device: Device = "auto",
+    batch_size: int | None = None,
+) -> Capacity:
+    """Returns the processes and threads that `work` starts for the same arguments.
+
+    Raises:
+        BioGptError: The bundle cannot be used, or a number is bad.
+    """
+    manifest = read_manifest(Path(bundle))
+    return _capacity(manifest, workers, threads, batch_size, _runs_on(manifest, device))
+
+
+def _runs_on(manifest: Manifest, device: Device) -> str:
+    return choose_backend(import_onnxruntime(), device, manifest.precision).device
 
 
 def _capacity(

@@ -10,7 +10,7 @@ from biogpt_onnx.quantize.auto.search import Choice, MixedPrecisionSearch, Repor
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.data.texts import calibration_texts, search_texts
-from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights, with_graph
+from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights, with_graph, with_mixed_graph
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
@@ -75,7 +75,8 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))
-        return finish_bundle(writer, source, with_graph(manifest, model), choice.recipe), choice
+        manifest = with_mixed_graph(with_graph(manifest, model), choice.recipe, writer.folder)
+        return finish_bundle(writer, source, manifest, choice.recipe), choice
 
 
 def check_apart(texts: Sequence[str] | None, evaluation_texts: Sequence[str]) -> None:

@@ -58,7 +58,7 @@ class SequenceState:
         max_new_tokens: int,
         *,
         eos_token_id: int | Sequence[int] | None = 2,
-        random: np.random.Generator | None = None,
+        random: "np.random.Generator | None" = None,
         watch: StoppingCriterion | None = None,
         allowed: AllowedTokens | None = None,
         prefix: Prefix[Any] | None = None,

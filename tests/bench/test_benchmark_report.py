@@ -61,3 +61,30 @@ def test_without_an_option_every_table_is_printed(
     printed = capsys.readouterr().out
     for line in ("| greedy step, prepacked |", "| step of 5 beams |", "| bc5cdr |", "perplexity beside float32"):
         assert line in printed
+
+
+def test_the_parts_of_a_start_up_are_shown_in_their_order(benchmarks: Scripts) -> None:
+    parts = ("interpreter", "numpy", "package", "onnxruntime", "manifest", "session", "joined", "first pass")
+    memory = {"resident_bytes": 400_000_000, "anonymous_bytes": 300_000_000}
+    found = {
+        "bundle_bytes": 350_000_000,
+        "total_seconds": 0.9,
+        "parts": {part: number / 1000 for number, part in enumerate(parts, start=11)},
+        "beside": {"tokenizer": 0.05},
+        "memory": {"after the first token": memory, "after 128 and 32 tokens": memory},
+    }
+    run = {
+        "machine": {"commit": "0" * 40, "cpu": "a processor", "instruction_sets": []},
+        "prompt_tokens": 16,
+        "threads": 2,
+        "rounds": 11,
+        "imports": {"package_beyond_numpy_to_numpy": 0.125},
+        "bundles": {"int8": found},
+    }
+    table = benchmarks("report.runtime_tables").start_up_table(run)
+    row = table.splitlines()[-1].split("|")[1:-1]
+    cells = [cell.strip() for cell in row]
+    assert cells[:2] == ["int8", "900 ms"]
+    assert cells[2:10] == [f"{number} ms" for number in range(11, 19)]
+    assert cells[10:] == ["50 ms", "400 MB, 300 MB anonymous; bundle 350 MB"]
+    assert "0.12 x what `import numpy` takes" in table

@@ -24,7 +24,7 @@ SENTENCES = (
     "Cocaine-induced seizures were prevented by diazepam.",
     "Haloperidol.",
 )
-PATIENCE = 60
+PATIENCE = 180
 """Seconds after which a test gives up waiting for a process."""
 
 
@@ -105,6 +105,13 @@ def claiming(folder: Path) -> list[int]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def ended_process() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def wait_for(what: Callable[[], object], patience: float = PATIENCE) -> None:

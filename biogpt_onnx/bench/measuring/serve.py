@@ -6,7 +6,6 @@
 import argparse
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -79,7 +78,7 @@ def main() -> int:
     versions = {
         "biogpt-onnx": __version__,
         "onnxruntime": import_onnxruntime().__version__,
-        "numpy": version("numpy"),
+        "numpy": np.__version__,
     }
     serve(model, {"load_seconds": seconds, "versions": versions})
     return 0

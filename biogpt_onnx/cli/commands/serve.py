@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         bound = open_unix_socket(options.unix_socket)
     set_up_log(options.log_format)
-    with bound, load(options.bundle, device="cpu", threads=options.threads) as model:
+    with bound, load(options.bundle, device="cpu", threads=options.threads, mixed_passes=True) as model:
         service = make_service(model, Path(os.path.abspath(options.bundle)).name, settings, tasks)  # noqa: PTH100 -- links stay
         app = create_app(service, keys, None if options.unix_socket else options.host)
 

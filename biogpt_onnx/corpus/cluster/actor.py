@@ -2,33 +2,27 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.corpus.publishing import host
 from biogpt_onnx.corpus.run import Run, Unit
-from biogpt_onnx.corpus.units import UnitRow
 from biogpt_onnx.corpus.working.answering import UnitAnswering
 from biogpt_onnx.corpus.working.bundle_record import record_bundle
 from biogpt_onnx.corpus.working.capacity import Capacity, cores_of
 from biogpt_onnx.corpus.working.claims import Claims, this_process
 from biogpt_onnx.corpus.working.tries import Tries
-from biogpt_onnx.corpus.working.worker import Worker
-from biogpt_onnx.files.records import Record
+from biogpt_onnx.corpus.working.worker import Answering, Worker
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, DocumentError
 from biogpt_onnx.runtime.loading import load
 
+_POLL_SECONDS = 0.1
+
 Order = Mapping[str, Any]
 """What a worker is to do, as JSON values."""
-
-
-class Answering(Protocol):
-    """Answers the units of a run; see `UnitAnswering`."""
-
-    def records(self, unit: Unit, rows: list[UnitRow], cancel: threading.Event | None = None) -> Iterator[Record]:
-        """Yields the record of each document of a unit, in order."""
 
 
 Load = Callable[[Run, Order], tuple[Answering, str]]
@@ -122,6 +116,14 @@ class _CancelEvent(threading.Event):
 
     def is_set(self) -> bool:
         return self._is_cancelled()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            if end is not None and time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
 
 
 def _same_run(order: Order) -> Run:

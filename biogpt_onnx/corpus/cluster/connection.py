@@ -22,6 +22,7 @@ AUTO = "auto"
 CONNECT_SECONDS = 10.0
 """Seconds after which an address that accepts no connection is given up."""
 
+_MODULE = "ray"
 _INSTALL = "pip install 'biogpt-onnx[cpu,cluster]'"
 # Units are numbers and results are files, so Ray has no objects to store. This is the least that it takes.
 _STORE_BYTES = 80 * 2**20
@@ -30,7 +31,7 @@ _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[Any]:
+def connected(address: str | None, *, cpus: int | None = None) -> Iterator[Any]:
     """Connects to a Ray cluster for the block.
 
     A cluster that is started for the block listens on the loopback interface alone, asks for a token that is made
@@ -39,6 +40,7 @@ def connected(address: str | None) -> Iterator[Any]:
 
     Args:
         address: HOST:PORT of the cluster; `AUTO` for that of this machine's node; None to start one on this machine.
+        cpus: Number of CPUs of a cluster that is started; None for those that this process may use.
 
     Yields:
         The module `ray`.
@@ -49,10 +51,13 @@ def connected(address: str | None) -> Iterator[Any]:
     """
     if address is not None:
         _check_address(address)
-    # Ray reads these when it is imported; what others have set counts.
+    # Ray reads its settings from the environment when it is imported; what others have set counts.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
         _prepare_local()
+    else:
+        # An address at which something is silent would be tried for a quarter of an hour.
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
     ray = _import_ray()
     if ray.is_initialized():
         yield ray
@@ -60,7 +65,7 @@ def connected(address: str | None) -> Iterator[Any]:
     folder = None if address is not None else _make_folder()
     try:
         with _own_signals():
-            _init(ray, address, folder)
+            _init(ray, address, folder, cpus or num_usable_cores())
         try:
             yield ray
         finally:
@@ -110,7 +115,7 @@ def _prepare_local() -> None:
 
 def _import_ray() -> Any:
     try:
-        return importlib.import_module("ray")
+        return importlib.import_module(_MODULE)
     except ImportError as error:
         raise ConfigError(f"ray is not installed: {_INSTALL}") from error
 
@@ -120,14 +125,14 @@ def _make_folder() -> str:
     return tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- a new folder
 
 
-def _init(ray: Any, address: str | None, folder: str | None) -> None:
+def _init(ray: Any, address: str | None, folder: str | None, cpus: int) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": _QUIET}
     if address is not None:
         options |= {"address": address}
     else:
         options |= {
             "address": "local",
-            "num_cpus": num_usable_cores(),
+            "num_cpus": cpus,
             "object_store_memory": _STORE_BYTES,
             "include_dashboard": False,
             "_temp_dir": folder,
@@ -135,7 +140,8 @@ def _init(ray: Any, address: str | None, folder: str | None) -> None:
     # Ray leaves some files, such as a token, readable for others.
     mask = os.umask(0o077) if address is None else None
     try:
-        ray.init(**options)
+        with _silent_errors():
+            ray.init(**options)
     except Exception as error:  # Ray raises errors of many kinds
         reason = " ".join(str(error).split())
         if address is None:
@@ -147,11 +153,25 @@ def _init(ray: Any, address: str | None, folder: str | None) -> None:
     _keep_quiet()
 
 
+@contextmanager
+def _silent_errors() -> Iterator[None]:
+    """Drops what the block writes to the descriptor of standard error, where Ray's compiled part tells of each try."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _keep_quiet() -> None:
     """Keeps Ray from writing paragraphs about workers that died to standard output, for which it has no option."""
     module = importlib.import_module("ray._private.worker")
     if hasattr(module, "print_to_stdstream"):
-        module.print_to_stdstream = lambda *_, **__: None
+        setattr(module, "print_to_stdstream", lambda *_, **__: None)  # noqa: B010 -- an attribute that types do not know
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biogpt_onnx.corpus.cluster.actor import Load, Order, UnitActor, load_bundle
-from biogpt_onnx.corpus.cluster.nodes import Place, WorkerNeeds, nodes_of, places_on
+from biogpt_onnx.corpus.cluster.nodes import Node, Place, WorkerNeeds, nodes_of, places_on
 from biogpt_onnx.corpus.run import Run, Unit
 from biogpt_onnx.corpus.working.claims import Claims
 from biogpt_onnx.corpus.working.pool import TICK, PoolEvent
@@ -113,6 +113,7 @@ class _Pool:
         self._members: dict[tuple[str, int], _Member] = {}
         self._idle: deque[_Member] = deque()
         self._early_ends: Counter[tuple[str, int]] = Counter()
+        self._not_before: dict[tuple[str, int], float] = {}
         self._num_started = 0
         self._next_look = 0.0
         self._claims = Claims(plan.run)
@@ -121,8 +122,15 @@ class _Pool:
         """Yields events until nothing is left to do about any unit.
 
         Raises:
-            BioGptError: A worker reported an error, or died several times in a row before it was ready.
+            BioGptError: A worker reported an error, or died several times in a row before it was ready, or the cluster
+                is lost.
         """
+        try:
+            yield from self._events()
+        except self._ray.exceptions.RayError as error:
+            raise BioGptError(f"the cluster is lost: {_last_line(error)}; the same call goes on later") from error
+
+    def _events(self) -> Iterator[PoolEvent]:
         while self._num_unsettled():
             self._grow()
             self._give()
@@ -158,13 +166,17 @@ class _Pool:
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _NODES_SECONDS
-        places = places_on(nodes_of(self._ray.nodes()), self._plan.needs)
+        places = places_on(self._nodes(), self._plan.needs)
         most = self._num_unsettled() if self._plan.workers is None else min(self._plan.workers, self._num_unsettled())
         for place in places:
             if len(self._members) >= most:
                 return
-            if (place.node, place.rank) not in self._members:
+            name = place.node, place.rank
+            if name not in self._members and self._not_before.get(name, 0.0) <= time.monotonic():
                 self._start(place)
+
+    def _nodes(self) -> list[Node]:
+        return nodes_of(self._ray.nodes())
 
     def _start(self, place: Place) -> None:
         needs, strategies = self._plan.needs, self._ray.util.scheduling_strategies
@@ -226,17 +238,23 @@ class _Pool:
         del self._members[place]
         self._next_look = 0.0
         if member.holder is None:
-            self._early_ends[place] += 1
-            if self._early_ends[place] >= _MOST_EARLY_ENDS:
-                raise BioGptError(
-                    f"a worker on the node {member.place.node} ended {_MOST_EARLY_ENDS} times before it could work: "
-                    f"{_last_line(error)}"
-                )
+            self._ended_early(place, error)
         elif member.unit is not None:
             self._plan.tries.confirm(member.unit, member.holder)
             self._claims.abandon(member.unit, member.holder)
             self._waiting.ready.append(member.unit)
         return PoolEvent(member.number, {"event": "died", "how": "ended suddenly, or was lost with its node,"})
+
+    def _ended_early(self, place: tuple[str, int], error: Exception) -> None:
+        # A node that is about to be given up may be named for some time.
+        self._not_before[place] = time.monotonic() + _NODES_SECONDS
+        if any(node.id == place[0] for node in self._nodes()):
+            self._early_ends[place] += 1
+        if self._early_ends[place] >= _MOST_EARLY_ENDS:
+            raise BioGptError(
+                f"a worker on the node {place[0]} ended {_MOST_EARLY_ENDS} times before it could work: "
+                f"{_last_line(error)}"
+            )
 
     def _kill(self, member: _Member) -> None:
         with suppress(self._ray.exceptions.RayError, ValueError):

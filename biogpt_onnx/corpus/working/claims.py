@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.corpus.publishing import UNFINISHED, host, owner
+from biogpt_onnx.corpus.publishing import UNFINISHED, host, not_written, owner
 from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.working.file_clock import FileClock
 
@@ -77,6 +77,9 @@ class Claims:
 
         Yields:
             True if the unit is claimed; False if another process has claimed it.
+
+        Raises:
+            DocumentError: The claim cannot be written.
         """
         if not self._take(unit):
             yield False
@@ -142,13 +145,24 @@ class Claims:
 
 
 def _write(path: Path) -> None:
-    with path.open("x", encoding="utf-8") as stream:
-        try:
+    """Makes a claim.
+
+    Raises:
+        FileExistsError: There is one.
+        DocumentError: It cannot be written.
+    """
+    is_made = False
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            is_made = True
             json.dump(this_process(), stream)
             stream.flush()
-        except OSError:
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if is_made:
             path.unlink(missing_ok=True)
-            raise
+        raise not_written(path, error) from error
 
 
 def _renew(path: Path, seconds: float, end: threading.Event) -> None:

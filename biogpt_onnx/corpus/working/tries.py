@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.corpus.publishing import owner, publish
+from biogpt_onnx.corpus.publishing import not_written, owner, publish
 from biogpt_onnx.corpus.run import SET_ASIDE_FOLDER, TRIES_FOLDER, Run, Unit
 from biogpt_onnx.corpus.working.claims import is_gone
 from biogpt_onnx.files.text.json_lines import json_line
@@ -65,14 +65,14 @@ class Tries:
             The file of the try.
 
         Raises:
-            OSError: It cannot be written.
+            DocumentError: It cannot be written.
         """
         path = self._tries / f"{unit.name}.{owner()}.{secrets.token_hex(4)}{_SUFFIX}"
         try:
             path.write_text(json.dumps(self._begun), encoding="utf-8")
-        except OSError:
+        except OSError as error:
             withdraw(path)
-            raise
+            raise not_written(path, error) from error
         return path
 
     def confirm(self, unit: Unit, holder: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends import registry
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
-from biogpt_onnx.runtime.backends.cuda import opening
+from biogpt_onnx.runtime.backends.cuda import diagnosis, session
 from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
 from biogpt_onnx.runtime.backends.cuda.session import DeviceSession
 from biogpt_onnx.runtime.backends.registry import choose_backend
@@ -63,8 +63,8 @@ def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 def with_gpu(monkeypatch: pytest.MonkeyPatch, failure: str | None, lacking: str | None = None) -> RuntimeWithGpu:
     runtime = RuntimeWithGpu(failure)
     monkeypatch.setattr(registry, "import_onnxruntime", lambda: runtime)
-    monkeypatch.setattr(opening, "preload", lambda _: None)
-    monkeypatch.setattr(opening, "what_cuda_lacks", lambda _: lacking)
+    monkeypatch.setattr(diagnosis, "preload", lambda _: None)
+    monkeypatch.setattr(diagnosis, "what_cuda_lacks", lambda _: lacking)
     return runtime
 
 
@@ -123,7 +123,7 @@ def test_the_command_line_says_it_in_one_line(
 def test_a_gpu_that_works_is_taken_and_named(bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = with_gpu(monkeypatch, None)
     monkeypatch.setattr(
-        opening, "DeviceSession", lambda _, folder, manifest: DeviceSession(onnxruntime, folder, manifest, STAND_IN)
+        session, "DeviceSession", lambda _, folder, manifest: DeviceSession(onnxruntime, folder, manifest, STAND_IN)
     )
     with warnings.catch_warnings(action="error"):
         model = biogpt_onnx.load(bundles["fp16"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
-from biogpt_onnx.cli.arguments.names import non_empty_path
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.corpus import Capacity, ClusterCapacity, Shard, WorkReport, work, work_on_ray
@@ -16,7 +16,7 @@ from biogpt_onnx.corpus.working.tries import TRIES
 from biogpt_onnx.runtime.options import Device
 
 _WHOLE = Shard()
-_LOCAL = ""
+_LOCAL = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry", action="store_true", help="try units again that were set aside")
     parser.add_argument(
         "--ray",
+        type=non_empty,
         nargs="?",
         const=_LOCAL,
         metavar="ADDRESS",
@@ -80,7 +81,7 @@ def _work(options: argparse.Namespace, shard: Shard, progress: Callable[[int, in
     }
     if options.ray is None:
         return work(options.run_folder, options.bundle, **settings, started=_say_capacity)
-    address = None if options.ray == _LOCAL else options.ray
+    address = None if options.ray is _LOCAL else options.ray
     return work_on_ray(options.run_folder, options.bundle, address, **settings, started=_say_cluster)
 
 
