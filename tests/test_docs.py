@@ -41,7 +41,7 @@ ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
     "manifest_sha256",
 )
-OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
+OPTIONS_OF_SCRIPTS = {"--address", "--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
     *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
     "--collect-submodules",

@@ -4,7 +4,6 @@ This module alone knows these names; whatever writes or reads a bundle goes thro
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -252,6 +251,8 @@ def refuse_undecodable(folder: Path) -> None:
 
 def hash_file(path: Path) -> str:
     """Returns the sha256 of a file, as hexadecimal digits."""
+    import hashlib  # noqa: PLC0415 -- slow to import, and loading hashes nothing
+
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_HASH_CHUNK_BYTES):
@@ -260,6 +261,8 @@ def hash_file(path: Path) -> str:
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
+    import hashlib  # noqa: PLC0415 -- as above
+
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

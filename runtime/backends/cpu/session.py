@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.cpu.prepacked_weights import PrepackedWeights, give_back_freed_memory
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
@@ -112,10 +111,18 @@ class DecoderSession:
         file = bundle.MODEL_FILE if spec is None else bundle.MIXED_MODEL_FILE
         path, remedy = folder / file, "check it with `biogpt-onnx info --check`"
         if options.share_weights:
+            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- slow to import
+                PrepackedWeights,
+            )
+
             path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder, file).model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
+            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- as above
+                give_back_freed_memory,
+            )
+
             give_back_freed_memory()
         check_contract(folder, self._session, spec or GraphSpec(manifest.inputs, manifest.outputs))
         # Where no other sequence steps, the mixed graph writes a token here that nobody reads.
