@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from biogpt_onnx.runtime.decoding.batching.piece_length import LEAST_TOKENS, MOST_TOKENS
 
-_STEPS = 2.2
+_STEPS = 2.1
 """Time of a mixed pass in steps of the same rows, so that a token seldom takes more than 2.5 times as long.
 
 Single passes may take longer than most, and tokens of a long piece longer than those of the one before.
@@ -15,7 +15,7 @@ Single passes may take longer than most, and tokens of a long piece longer than 
 _FIRST_TOKENS, _TOKENS_OF_ROW = 18, 3
 """Tokens of the first piece, and those that each running row adds, as measured on two cores."""
 
-_ROWS_OF_WEIGHTS = 6
+_ROWS_OF_WEIGHTS = 9
 """Number of rows that would take as long as what a step takes whatever its rows: to read the weights."""
 
 _TOKENS_OF_DOUBLE_TIME = 2000
@@ -41,7 +41,7 @@ class _Piece(NamedTuple):
 class MixedPieceLength:
     """The length of the next piece of a prompt that is read in one pass with a step of the running rows.
 
-    The pass is to take at most 2.2 times as long as a step of the same rows. What it takes beyond a step is the time of
+    The pass is to take at most 2.1 times as long as a step of the same rows. What it takes beyond a step is the time of
     the piece's tokens, which grows with the tokens before them. Both are known from the passes before.
 
     Where further prompts wait to be read, the piece is as many times longer as there are prompts to be read, and not
