@@ -35,6 +35,8 @@ class Recipe:
             bundle's.
         dtype: type that the network computes in: float32, or a half-precision type, in which everything is stored too.
         overrides: packings of single linear layers, by their names in the graph, instead of `body`.
+        static_scales: whether inputs of linear layers packed in rows have one scale for all rows, where calibration
+            finds that it serves; otherwise each row has its own.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Recipe:
     max_perplexity_increase: float = 0.005
     dtype: ir.DataType = ir.DataType.FLOAT
     overrides: Mapping[str, LayerPacking] = field(default_factory=dict, hash=False)
+    static_scales: bool = False
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
@@ -62,10 +65,11 @@ def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, st
 _ALL = (
     Recipe(
         name="int8",
-        summary="8-bit weights and 8-bit activations, each row with a scale of its own: fast with prompts",
+        summary="8-bit weights and 8-bit activations, whose scales come from calibration text: fast with prompts",
         precision="int8",
         body=Rows(bits=7),
-        table=Rows(bits=8),
+        table=Rows(bits=7),
+        static_scales=True,
     ),
     Recipe(
         name="int8-weights",
