@@ -14,29 +14,43 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
+from typing import TypeVar
 
 import numpy as np
+import onnx_ir as ir
 
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.results_file import stamp, summarized, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.export.graph.builder import GraphBuilder
+from biogpt_onnx.quantize.bundle_weights import Values
+from biogpt_onnx.quantize.packing.layer_packing import LayerPacking
+from biogpt_onnx.quantize.packing.layers import PackedHead
+from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.ort.protocols import InferenceSession
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
+from biogpt_onnx.runtime.ort.sessions import session_options
+
+T = TypeVar("T")
 
 PROMPTS = (128, 512, 900)
 BATCHES = (1, 5, 8, 16)
 CONTEXT = 128
+HIDDEN_SIZE, VOCABULARY = 1024, 42_384
 STEPS = 4
 ROUNDS = 7
 
 # ONNX Runtime's threads look for work for a while before they sleep, and would disturb whoever comes next.
 _PAUSE_SECONDS = 0.1
 
+_TABLE = "table"
 _ROWS, _STATIC = "scale for each row", "int8"
 _RECIPES = {
     _ROWS: dataclasses.replace(RECIPES["int8"], table=Rows(bits=8), static_scales=False),
@@ -60,6 +74,11 @@ def main() -> None:
         for part, measure in parts.items():
             results[part] = _in_turns(sessions, measure, options.rounds)
             print(part, summarized(results[part]), flush=True)
+        heads = {name: _head(recipe.table) for name, recipe in _RECIPES.items()}
+        for rows in BATCHES:
+            part = f"head of {rows}"
+            results[part] = _in_turns(heads, partial(_products, rows=rows), options.rounds)
+            print(part, summarized(results[part]), flush=True)
         write_results(options.output, results)
 
 
@@ -78,9 +97,32 @@ def _opened(path: Path) -> DecoderSession:
     return DecoderSession(path, read_manifest(path), LoadOptions(threads=THREADS))
 
 
-def _in_turns(
-    sessions: Mapping[str, DecoderSession], measure: Callable[[DecoderSession], list[float]], rounds: int
-) -> dict[str, object]:
+def _head(table: LayerPacking) -> InferenceSession:
+    """Opens a graph of the output head alone, of random weights."""
+    if not isinstance(table, Rows):
+        raise TypeError(f"the table is packed in {table}, not in rows")
+    packed, graph = PackedWeights(), GraphBuilder()
+    head = PackedHead(graph, _TABLE, HIDDEN_SIZE, VOCABULARY, packed=packed, packing=table)
+    x = graph.input("x", ir.DataType.FLOAT, ["rows", HIDDEN_SIZE])
+    graph.output(head(x), "logits", ir.DataType.FLOAT, ["rows", VOCABULARY])
+    model = graph.build("head")
+    packed.attach(model, lambda _: _random(VOCABULARY))
+    onnxruntime = import_onnxruntime()
+    options = session_options(onnxruntime, THREADS, prepack=True, is_half_on_cpu=False)
+    serialized = ir.serde.serialize_model(model).SerializeToString()
+    session: InferenceSession = onnxruntime.InferenceSession(serialized, options, providers=[CPU_PROVIDER])
+    return session
+
+
+def _random(rows: int) -> Values:
+    return np.random.default_rng(0).standard_normal((rows, HIDDEN_SIZE)).astype(np.float32)
+
+
+def _products(session: InferenceSession, rows: int) -> list[float]:
+    return _timed([partial(session.run, None, {"x": _random(rows)})] * STEPS)
+
+
+def _in_turns(sessions: Mapping[str, T], measure: Callable[[T], list[float]], rounds: int) -> dict[str, object]:
     samples: dict[str, list[list[float]]] = {name: [] for name in sessions}
     for number in range(rounds + 1):
         for name, session in sessions.items():

@@ -15,10 +15,10 @@ class Rows:
     """Symmetric quantization with one scale for each output feature: value = (code - zero point) * scale.
 
     Attributes:
-        bits: bits of a code, which takes a byte in either case. Codes of 7 bits are signed: CPUs without VNNI add two
-            products with 8-bit activations into 16 bits, where products with 8-bit weights would saturate, so that
-            with 7 bits all CPUs compute the same. Codes of 8 bits are unsigned; these CPUs multiply them exactly, but
-            more slowly.
+        bits: bits of a code, which takes a byte in either case. Codes of 7 bits are signed, -64 to 64: CPUs without
+            VNNI add two products with 8-bit activations into 16 bits, where products with larger weights would
+            saturate, so that with 7 bits all CPUs compute the same. Codes of 8 bits are unsigned; all CPUs multiply
+            them exactly, but more slowly.
     """
 
     bits: Literal[7, 8]

@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration",
         metavar="FILE",
-        help="text such as the model will see, a passage a line, which auto also searches with; by default a built-in "
-        "one",
+        help="text such as the model will see, a passage a line, from which outliers and scales of activations are "
+        "known, and with which auto also searches; by default a built-in one",
     )
     parser.add_argument(
         "--text", metavar="FILE", help="text to evaluate the result with, a document a line; by default a built-in one"
