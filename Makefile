@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients bench bench-peers bench-server-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -14,11 +14,12 @@ help:
 	@echo "make lint          ruff, mypy, the import rules"
 	@echo "make format        let ruff format the code"
 	@echo "make docs          the documentation site, into build/site"
-	@echo "make test-wheel    the tests on the built wheel, without torch and transformers"
+	@echo "make test-wheel    what can break by packaging, on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
 	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
+	@echo "make test-ray      corpus runs on Ray clusters, whose workers and nodes are killed"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make bench-server-peers  the environments of the servers that ours is compared with"
@@ -65,6 +66,17 @@ docs: .venv-docs/installed
 	@! grep -E '^(griffe|mkdocstrings): ' build/docs.log
 	.venv-docs/bin/python tests/check_site.py build/site
 
+# What a wheel can lack: packages, data files, programs, and what the code takes for installed. All modules are imported;
+# commands, files, tasks, server and searches run. Left out is what `make test` has shown of the same code: other devices,
+# the search for recipes and their quality, processes that are killed, and searches for inputs that nobody thought of.
+WHEEL_TESTS = tests/test_*.py tests/cli tests/export tests/files tests/reporting tests/scores tests/server tests/tasks \
+	tests/bench/test_bench_command.py tests/corpus/test_commands.py tests/corpus/test_status_and_merge.py \
+	tests/quantize/data tests/quantize/test_quantizer.py tests/quantize/test_recipes.py \
+	tests/runtime/bulk tests/runtime/bundle tests/runtime/classification tests/runtime/decoding tests/runtime/ort \
+	tests/runtime/tokenizer tests/runtime/test_*.py
+WHEEL_LEAVES_OUT = tests/server/test_any_request.py tests/tasks/prompts/test_windows.py \
+	tests/tasks/statements/test_no_dead_ends.py
+
 # The wheel is built from the source distribution, so that both are tried; the tests run where no source can be seen.
 test-wheel: .venv/installed
 	rm -rf dist build/wheel .venv-wheel
@@ -75,7 +87,7 @@ test-wheel: .venv/installed
 	mkdir -p build/wheel/checkpoints
 	cp -r tests examples pyproject.toml build/wheel/
 	cp -r $(MINI) build/wheel/checkpoints/
-	cd build/wheel && ../../.venv-wheel/$(PYTEST)
+	cd build/wheel && ../../.venv-wheel/$(PYTEST) $(WHEEL_LEAVES_OUT:%=--ignore=%) $(WHEEL_TESTS)
 
 # What depends on the version of transformers, and optimum; the rest has run with the newest one.
 TRANSFORMERS_TESTS = tests/cli tests/export tests/runtime/decoding/processors tests/runtime/test_beam_parity.py \
@@ -99,6 +111,10 @@ test-clients: export HF_HUB_OFFLINE = 1
 test-clients: export HF_DATASETS_OFFLINE = 1
 test-clients: .venv-clients/installed
 	.venv-clients/$(PYTEST) tests/server/clients
+
+# Two tests at a time: each starts a cluster of this machine.
+test-ray: .venv-ray/installed
+	.venv-ray/bin/python -m pytest --numprocesses 2 tests/corpus/ray
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
@@ -140,6 +156,12 @@ clean:
 	$(PYTHON) -m venv .venv-clients
 	.venv-clients/$(PIP_INSTALL) "pip>=25.1"
 	.venv-clients/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group test --group clients
+	@touch $@
+
+.venv-ray/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/$(PIP_INSTALL) "pip>=25.1"
+	.venv-ray/$(PIP_INSTALL) -c constraints.txt -e ".[cluster,cpu,export-safetensors]" --group test
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

@@ -1,5 +1,6 @@
 """Export of a checkpoint as a float32 bundle."""
 
+import dataclasses
 import importlib.metadata
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from biogpt_onnx._version import __version__
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.task import recognised_task
 from biogpt_onnx.export.finite import FiniteWeights
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
+from biogpt_onnx.export.graph.causal_lm import build_causal_lm, build_mixed_graph, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import CheckpointError
 
@@ -59,7 +61,8 @@ def export_bundle(
         )
     if head is None and task is None:
         task = recognised_task(checkpoint.source, architecture.soft_prompt_size)
-    model = build_causal_lm(architecture, LayerChoices.fp32(architecture), head)
+    choices = LayerChoices.fp32(architecture)
+    model = build_causal_lm(architecture, choices, head)
     weights = FiniteWeights(checkpoint)
     attach_weights(model, architecture, weights.tensors, head)
     manifest = Manifest(
@@ -82,6 +85,8 @@ def export_bundle(
         write_huggingface_files(checkpoint, writer.folder)
         save_model(model, writer.folder / bundle.MODEL_FILE, progress)
         weights.check()
+        if head is None:
+            manifest = dataclasses.replace(manifest, mixed=save_mixed_graph(architecture, choices, writer.folder))
         return writer.finish(manifest)
 
 
@@ -103,3 +108,36 @@ def save_model(model: ir.Model, path: Path, progress: Progress | None = None) ->
     )
     # By path, because a model beyond 2 GB cannot be handed over in memory.
     onnx.checker.check_model(path, full_check=False)
+
+
+def save_mixed_graph(architecture: Architecture, choices: LayerChoices, folder: Path) -> GraphSpec:
+    """Writes a bundle's mixed graph beside its first graph, whose weights it shares.
+
+    Args:
+        architecture: network's shape.
+        choices: layers that the first graph is built of.
+        folder: bundle's folder, with the first graph and its weights in it.
+
+    Returns:
+        The mixed graph's inputs and outputs.
+    """
+    return save_second_graph(build_mixed_graph(architecture, choices), folder / bundle.MIXED_MODEL_FILE)
+
+
+def save_second_graph(model: ir.Model, path: Path) -> GraphSpec:
+    """Writes a further graph of a bundle, and has ONNX check it; its parameters are weights of the first graph.
+
+    Args:
+        model: graph whose parameters have no values, and the names that they have in the first graph.
+        path: file of the graph, in the bundle's folder, which holds the first graph and its weights.
+
+    Returns:
+        The graph's inputs and outputs.
+    """
+    written = ir.load(path.with_name(bundle.MODEL_FILE)).graph.initializers
+    for name, parameter in model.graph.initializers.items():
+        if parameter.const_value is None:
+            parameter.const_value = written[name].const_value
+    ir.save(model, path)
+    onnx.checker.check_model(path, full_check=False)
+    return GraphSpec(tensor_specs(model.graph.inputs), tensor_specs(model.graph.outputs))

@@ -1,6 +1,7 @@
 """Weights of a float32 bundle, read one at a time from its file."""
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -27,19 +28,23 @@ def _link_followed(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
     if not path.is_symlink():
         return tensor
     path = path.resolve()
+    return _unread(tensor, path.name, path.parent)
+
+
+def _unread(tensor: ir.ExternalTensor, location: str | PathLike[str], folder: str | PathLike[str]) -> ir.ExternalTensor:
     return ir.ExternalTensor(
-        location=path.name,
+        location=location,
         offset=tensor.offset,
         length=tensor.length,
         dtype=tensor.dtype,
         shape=tensor.shape,
         name=str(tensor.name),
-        base_dir=path.parent,
+        base_dir=folder,
     )
 
 
 class BundleWeights:
-    """Weights of a bundle by name, mapped from the file, so that they take no memory that the system cannot reclaim.
+    """Weights of a bundle by name, mapped from the file one at a time, and only while they are used.
 
     Args:
         folder: float32 bundle.
@@ -76,12 +81,15 @@ class BundleWeights:
         return self._tensors[name]
 
     def read(self, name: str) -> Values:
-        """Reads the values of a weight.
+        """Maps the values of a weight; they take resident memory until the array is dropped.
 
         Raises:
             BundleError: the graph has no weight of that name, or its file does not hold it.
         """
         tensor = self.tensor(name)
+        if isinstance(tensor, ir.ExternalTensor):
+            # A tensor keeps its mapping, and with it the pages that were read: in the end all of the file.
+            tensor = _unread(tensor, tensor.location, tensor.base_dir)
         try:
             return tensor.numpy()
         except (OSError, ValueError) as error:

@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
+from biogpt_onnx.export.exporter import save_second_graph
 from biogpt_onnx.export.graph.causal_lm import build_causal_graph, build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.sublayers import FUSED
 from biogpt_onnx.export.graph.weights import attach_lazily
 from biogpt_onnx.quantize.bundle_weights import ReadWeight
-from biogpt_onnx.runtime.bundle import CAUSAL_MODEL_FILE, MODEL_FILE, ClassificationHead
+from biogpt_onnx.runtime.bundle import CAUSAL_MODEL_FILE, ClassificationHead, GraphSpec
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import BundleError
 
@@ -48,7 +48,7 @@ def half_model(
     return model
 
 
-def save_causal_graph(architecture: Architecture, dtype: ir.DataType, folder: Path) -> ir.Model:
+def save_causal_graph(architecture: Architecture, dtype: ir.DataType, folder: Path) -> GraphSpec:
     """Writes a bundle's causal graph beside its first graph, whose weights it shares.
 
     Args:
@@ -57,17 +57,10 @@ def save_causal_graph(architecture: Architecture, dtype: ir.DataType, folder: Pa
         folder: bundle's folder, with the first graph and its weights in it.
 
     Returns:
-        The causal graph.
+        The causal graph's inputs and outputs.
     """
     choices = dataclasses.replace(LayerChoices.fp32(architecture), dtype=dtype, sublayers=FUSED)
-    model = build_causal_graph(architecture, choices)
-    written = ir.load(folder / MODEL_FILE).graph.initializers
-    for name, parameter in _without_values(model):
-        parameter.const_value = written[name].const_value
-    path = folder / CAUSAL_MODEL_FILE
-    ir.save(model, path)
-    onnx.checker.check_model(path, full_check=False)
-    return model
+    return save_second_graph(build_causal_graph(architecture, choices), folder / CAUSAL_MODEL_FILE)
 
 
 def _without_values(model: ir.Model) -> list[tuple[str, ir.Value]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.export.exporter import save_model
+from biogpt_onnx.export.exporter import save_mixed_graph, save_model
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
@@ -28,7 +28,7 @@ from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.target import refuse_inputs
 from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
@@ -83,8 +83,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             manifest = with_graph(manifest, model)
             if manifest.head is None:
                 causal = save_causal_graph(manifest.architecture, recipe.dtype, writer.folder)
-                spec = GraphSpec(tensor_specs(causal.graph.inputs), tensor_specs(causal.graph.outputs))
-                manifest = dataclasses.replace(manifest, causal=spec)
+                manifest = dataclasses.replace(manifest, causal=causal)
         elif recipe.body is None:
             save_dynamic(source, model_path, progress, head=manifest.head)
         else:
@@ -93,6 +92,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
+            manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static)
         return finish_bundle(writer, source, manifest, recipe)
 
 
@@ -110,6 +110,21 @@ def with_activations(manifest: Manifest, recipe: Recipe, static: StaticScales) -
     """Returns the manifest with how a recipe quantizes the inputs of its products."""
     layers = [name for name in static.products if isinstance(recipe.packing(name), Rows)]
     return dataclasses.replace(manifest, activations=static.record(layers) if layers else None)
+
+
+def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path, static: StaticScales) -> Manifest:
+    """Writes a language model's mixed graph beside its first graph, and returns the manifest with it.
+
+    Args:
+        manifest: manifest of the new bundle so far.
+        recipe: recipe that packed the first graph's weights.
+        folder: new bundle's folder, with the first graph and its weights in it.
+        static: scales of the inputs of weights packed in rows.
+    """
+    if manifest.head is not None:
+        return manifest
+    choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
+    return dataclasses.replace(manifest, mixed=save_mixed_graph(manifest.architecture, choices, folder))
 
 
 def layer_choices(
@@ -139,7 +154,7 @@ def layer_choices(
 
 
 def read_source(source: Path, target: Path) -> Manifest:
-    """Checks a bundle that is to be quantized, and returns its manifest.
+    """Checks a bundle that is to be quantized, and returns its manifest without the mixed graph, which is made anew.
 
     Args:
         source: float32 bundle.
@@ -157,7 +172,7 @@ def read_source(source: Path, target: Path) -> Manifest:
         )
     check_files(source, manifest)
     refuse_inputs(target, (source,))
-    return manifest
+    return dataclasses.replace(manifest, mixed=None)
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:

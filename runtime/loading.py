@@ -1,18 +1,23 @@
 """Loading of a bundle: from a folder to a model that generates."""
 
 import os
-import threading
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
-from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
 from biogpt_onnx.runtime.ort.cores import threads_in_words
+from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
+
+if TYPE_CHECKING:
+    from biogpt_onnx.runtime.engine import BioGPT
 
 
 def load(  # noqa: PLR0913 -- the fields of LoadOptions
@@ -23,8 +28,9 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     prepack: bool = True,
     share_weights: bool = False,
     cache_folder: str | Path | None = None,
+    mixed_passes: bool = False,
     warm_up: bool = True,
-) -> BioGPT:
+) -> "BioGPT":
     """Loads a bundle, as `biogpt-onnx export` or `biogpt-onnx quantize` wrote it.
 
     The keyword arguments are the fields of `LoadOptions`, which describes each.
@@ -41,21 +47,57 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         prepack=prepack,
         share_weights=share_weights,
         cache_folder=None if cache_folder is None else _path("cache_folder", cache_folder),
+        mixed_passes=mixed_passes,
         warm_up=warm_up,
     )
     folder = _path("folder", folder)
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    tokenizer = open_tokenizer(folder, manifest)
-    if options.warm_up:
-        threading.Thread(target=tokenizer.warm_up, daemon=True).start()
-    return BioGPT(
-        open_backend(folder, manifest, options),
+    # Before the thread starts, so that the two do not wait for each other's imports.
+    import_onnxruntime()
+    rest = _Rest(folder, manifest, warm_up=options.warm_up)
+    rest.start()
+    try:
+        backend = open_backend(folder, manifest, options)
+    finally:
+        tokenizer, model_class = rest.opened()
+    return model_class(
+        backend,
         tokenizer,
         manifest,
         name=folder.resolve().name,
         threads=threads_in_words(options.threads),
     )
+
+
+class _Rest(Thread):
+    """A thread that opens the tokenizer and imports the model's class meanwhile.
+
+    ONNX Runtime takes most of the time that loading needs, on one core, and lets Python run meanwhile.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, *, warm_up: bool) -> None:
+        super().__init__(name="biogpt-onnx-loading", daemon=True)
+        self._folder, self._manifest, self._warm_up = folder, manifest, warm_up
+        self._outcome: SimpleQueue[tuple[BioGptTokenizer, type[BioGPT]] | BaseException] = SimpleQueue()
+
+    def run(self) -> None:
+        try:
+            tokenizer = open_tokenizer(self._folder, self._manifest)
+            from biogpt_onnx.runtime.engine import BioGPT  # noqa: PLC0415 -- see the class
+        except BaseException as error:  # noqa: BLE001 -- raised by `opened`, which would wait forever otherwise
+            self._outcome.put(error)
+            return
+        self._outcome.put((tokenizer, BioGPT))
+        if self._warm_up:
+            tokenizer.warm_up()
+
+    def opened(self) -> "tuple[BioGptTokenizer, type[BioGPT]]":
+        """Waits for the tokenizer and returns it with the model's class, or raises the error of opening it."""
+        outcome = self._outcome.get()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
 
 def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
@@ -83,6 +125,7 @@ def open_tokenizer(folder: Path, manifest: Manifest) -> BioGptTokenizer:
 
 def _path(name: str, given: object) -> Path:
     path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
-    if not isinstance(path, str) or "\0" in path:
+    # An empty path would be the current folder.
+    if not isinstance(path, str) or not path or "\0" in path:
         raise ConfigError(f"{name} is {given!r}: give the path of a folder")
     return Path(path)

@@ -28,6 +28,10 @@ class LoadOptions:
             twice the bundle's disk space, on the CPU only, and the answers are the same to the last bit.
         cache_folder: folder of the cache of prepacked weights; None for `$BIOGPT_ONNX_CACHE`, or else a folder of the
             user's. Nobody else may be able to write to it.
+        mixed_passes: True to open the bundle's mixed graph, with which `BioGPT.concurrent` reads a piece of a prompt
+            and steps the running sequences in one pass instead of two: for servers, on the CPU. The answers are the
+            same to the last bit; a prompt that is read while nothing else runs takes a few percent longer. A bundle
+            without that graph, which an earlier version wrote, is opened as without this option.
         warm_up: True to load the tables for uncommon words in the background at once, which takes half a second; False
             to load them with the first such word.
     """
@@ -37,6 +41,7 @@ class LoadOptions:
     prepack: bool = True
     share_weights: bool = False
     cache_folder: Path | None = None
+    mixed_passes: bool = False
     warm_up: bool = True
 
     def __post_init__(self) -> None:

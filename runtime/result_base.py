@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Result:
         Tuples become lists, the keys of mappings strings, results within the result dictionaries, and numbers that are
         not finite None.
         """
-        values = {name: getattr(self, name) for name in (*self._fields(), *self._computed)}
+        values = {name: getattr(self, name) for name in (*self._field_names(), *self._computed)}
         return {
             name: plain_data(value)
             for name, value in values.items()
@@ -61,14 +61,22 @@ class Result:
 
     def __repr__(self) -> str:
         """Returns the result in one line, in which long texts and lists are cut."""
-        parts = (f"{name}={_brief(getattr(self, name))}" for name in self._shown or self._fields())
+        parts = (f"{name}={_brief(getattr(self, name))}" for name in self._shown or self._field_names())
         line = f"{type(self).__name__}({', '.join(parts)})"
         return line if len(line) <= _MAX_LINE else f"{line[: _MAX_LINE - 2]}…)"
 
-    def _fields(self) -> list[str]:
+    @classmethod
+    def types(cls) -> dict[str, Any]:
+        """Returns the types of the values that plain data hold, as annotations, by name; see `to_dict`."""
+        hints = get_type_hints(cls)
+        computed = {name: get_type_hints(getattr(cls, name).fget)["return"] for name in cls._computed}
+        return {name: hints[name] for name in cls._field_names()} | computed
+
+    @classmethod
+    def _field_names(cls) -> list[str]:
         """Returns the names of the fields that are not hidden; those that a base class adds come last."""
-        fields = sorted(dataclasses.fields(self), key=lambda field: bool(field.kw_only))
-        return [field.name for field in fields if field.name not in self._hidden]
+        fields = sorted(dataclasses.fields(cls), key=lambda field: bool(field.kw_only))
+        return [field.name for field in fields if field.name not in cls._hidden]
 
 
 def plain_data(value: Any) -> Any:  # noqa: ANN401 -- whatever a result holds

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from biogpt_onnx.runtime.decoding.state import FinishReason
 from biogpt_onnx.runtime.result_base import Result
@@ -141,6 +141,8 @@ class TextPiece(Result, optional=("logprobs",)):
         logprobs: each of these tokens with the most probable ones at its place, and its characters in the sequence's
             new text; None unless asked for.
         finish_reason: reason why the sequence ended, see `Hypothesis`; None unless the piece is its last.
+        token_times: time at which each of these tokens was chosen, of `time.perf_counter`, which may be before the
+            piece was asked for; empty for beams. Pieces that differ in nothing else are equal.
     """
 
     prompt: int
@@ -149,6 +151,7 @@ class TextPiece(Result, optional=("logprobs",)):
     token_ids: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...] | None
     finish_reason: FinishReason | None
+    token_times: tuple[float, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, repr=False)

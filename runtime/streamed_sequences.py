@@ -44,12 +44,15 @@ class StreamedSequence:
         if not tokens and finish_reason is None:
             return None
         self._is_whole = finish_reason is not None
-        self._num_read += len(tokens)
+        first, self._num_read = self._num_read, self._num_read + len(tokens)
         text = self._write(tokens[: -1 if finish_reason == "eos" else None])
         if self._tokenizer is None:
-            return TextPiece(*self._place, text, tuple(tokens), None, finish_reason)
+            times = tuple(self._state.token_times[first : self._num_read])
+            return TextPiece(*self._place, text, tuple(tokens), None, finish_reason, times)
+        first = self._num_given
         logprobs = self._logprobs(self._tokenizer)
-        return TextPiece(*self._place, text, tuple(each.token_id for each in logprobs), logprobs, finish_reason)
+        times = tuple(self._state.token_times[first : self._num_given])
+        return TextPiece(*self._place, text, tuple(each.token_id for each in logprobs), logprobs, finish_reason, times)
 
     def _new_tokens(self) -> tuple[list[int], FinishReason | None]:
         # In this order, because a sequence that has ended gets no more tokens, and each token its log-probability last.

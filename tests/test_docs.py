@@ -41,7 +41,7 @@ ADDED_AFTER_0_1_0 = (
     *("evaluation", "layer_precisions", "task", "causal", "head", "end_token_ids", "generation", "notes"),
     "manifest_sha256",
 )
-OPTIONS_OF_SCRIPTS = {"--data", "--everyone"}
+OPTIONS_OF_SCRIPTS = {"--address", "--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
     *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
     "--collect-submodules",
@@ -323,10 +323,16 @@ def test_the_format_page_names_every_field_input_and_output() -> None:
     fields = [field.name for kind in (bundle.Manifest, Architecture) for field in dataclasses.fields(kind)]
     tensors = [
         *(bundle.INPUT_IDS, bundle.POSITION_IDS, bundle.SEQLENS_K, bundle.TOTAL_SEQUENCE_LENGTH),
-        *(bundle.ATTENTION_BIAS, bundle.LOGITS_INDICES, bundle.LOGITS),
+        *(bundle.ATTENTION_BIAS, bundle.LOGITS_INDICES, bundle.LOGITS, bundle.STEP_IDS, bundle.STEP_POSITION_IDS),
         *(bundle.BEST_IDS, bundle.BEST_LOG_PROBABILITIES, bundle.LOGITS_LIMIT, bundle.HIDDEN_STATES),
     ]
-    files = [bundle.MANIFEST_FILE, bundle.WEIGHTS_FILE, bundle.CAUSAL_MODEL_FILE, *bundle.REQUIRED_FILES]
+    files = [
+        bundle.MANIFEST_FILE,
+        bundle.WEIGHTS_FILE,
+        bundle.MIXED_MODEL_FILE,
+        bundle.CAUSAL_MODEL_FILE,
+        *bundle.REQUIRED_FILES,
+    ]
     assert [name for name in (*fields, *tensors, *files) if f"`{name}`" not in text] == []
     assert f"What version {bundle.FORMAT_VERSION} promises" in text
 

@@ -26,7 +26,7 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
     cpu = _cpu_fields()
     flags = cpu.get("flags", "").split()
     return {
-        "cpu": cpu.get("model name", platform.processor()),
+        "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "instruction_sets": [name for name in _INSTRUCTION_SETS if name in flags],
         "memory_gb": _memory_gb(),
@@ -35,6 +35,11 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
         "versions": {name: _version(name) for name in packages},
         "commit": _commit(),
     }
+
+
+def cpu_model() -> str:
+    """Returns the name of the CPU."""
+    return _cpu_fields().get("model name", platform.processor() or platform.machine())
 
 
 def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:

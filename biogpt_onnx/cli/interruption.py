@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from biogpt_onnx.cli.termination import Terminated
+from biogpt_onnx.cli.termination import Terminated, check
 
 
 @contextmanager
@@ -15,10 +15,21 @@ def noting_interruption(note: Callable[[], str | None]) -> Iterator[None]:
         note: Returns the note when the block has been interrupted; None for none.
     """
     try:
-        yield
+        with _as_termination():
+            yield
     except (KeyboardInterrupt, Terminated):
         text = note()
         if text is not None:
             with suppress(OSError):
                 print(f"note: {text}", file=sys.stderr, flush=True)
+        raise
+
+
+@contextmanager
+def _as_termination() -> Iterator[None]:
+    """Has an error that a library made of the interruption count as one."""
+    try:
+        yield
+    except Exception:
+        check()
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx._version import __version__
+from biogpt_onnx.corpus.preparing.checksums import check_downloads
 from biogpt_onnx.corpus.preparing.cutting import cut, write_units
 from biogpt_onnx.corpus.preparing.inputs import FoundInputs, check_formats, find_inputs, written_name
 from biogpt_onnx.corpus.preparing.reading import RowCounts, read_rows
@@ -29,7 +30,9 @@ from biogpt_onnx.runtime.bundle.writer import atomic_folder
 from biogpt_onnx.runtime.errors import ConfigError, DocumentError
 from biogpt_onnx.tasks.definitions.identity import task_identity
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
+from biogpt_onnx.tasks.entity_census import EntityCensus
 from biogpt_onnx.tasks.registry import task_spec
+from biogpt_onnx.tasks.relations import RelationTask
 from biogpt_onnx.tasks.spec import SpecifiedTask
 
 UNIT_DOCUMENTS = 1000
@@ -53,6 +56,9 @@ class Preparation:
         deleted: Number of documents that were dropped because a later input deletes them.
         inputs: Number of files that were read.
         skipped: The files of folders that were not read, as their names stand for no format.
+        skipped_members: Number of files in archives that were not read, for the same reason.
+        compared: Number of files that were compared with a checksum beside them.
+        warning: The reason why the entities that the input names give no relations; None if they may.
     """
 
     run: Path
@@ -63,6 +69,9 @@ class Preparation:
     deleted: int
     inputs: int
     skipped: tuple[Path, ...]
+    skipped_members: int = 0
+    compared: int = 0
+    warning: str | None = None
 
 
 def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
@@ -82,9 +91,11 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
     Documents are in the order of the inputs. Of documents with one id the newest counts: that of the highest version,
     and among equal ones the last; what a PubMed file deletes is dropped unless it comes again. Units hold about the
     same number of tokens, which are estimated by characters. The folder appears when it is complete, or not at all.
+    Files with a checksum beside them (`FILE.md5`) are compared with it first.
 
     Args:
-        inputs: Files, folders with all that is below them, and patterns such as `*.xml.gz`; all of one format.
+        inputs: Files, folders with all that is below them, and patterns such as `*.xml.gz`; all of one format. Of tar
+            archives (`.tar`, `.tar.gz`, `.tgz`) the members are read.
         run: The folder to make.
         task: The name of a task, or the path of a TOML file that defines one, which is copied.
         settings: The settings that determine the results.
@@ -99,7 +110,8 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
 
     Raises:
         ConfigError: There is no such task, or a setting has a bad value.
-        DocumentError: An input is missing, damaged or of another format than the others, or there is no document.
+        DocumentError: An input is missing, damaged, not what its checksum is of, or of another format than the others,
+            or there is no document.
         BundleError: The folder exists, or cannot be written.
     """
     if type(unit_documents) is not int or unit_documents < 1:
@@ -111,13 +123,23 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
     names = [os.fspath(each) for each in inputs]
     _check_place(run, names)
     found = find_inputs(names)
+    compared = check_downloads(found.files)
     known = file_format or check_formats(found.files)
     if settings.given_entities:
         columns = replace(columns, entities=columns.entities or _ENTITIES)
+    census = EntityCensus(chosen) if settings.given_entities and isinstance(chosen, RelationTask) else None
     with atomic_folder(run) as folder:
         for name in FOLDERS:
             (folder / name).mkdir()
-        read = read_rows(found.files, known, columns, folder, keep_duplicates=keep_duplicates, progress=progress)
+        read = read_rows(
+            found.files,
+            known,
+            columns,
+            folder,
+            keep_duplicates=keep_duplicates,
+            progress=progress,
+            seen=(lambda _: None) if census is None else census.count,
+        )
         counts = read.counts
         if not counts.documents:
             raise DocumentError(f"the inputs hold no document ({_dropped(counts)}): name others")
@@ -150,9 +172,10 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
             "units_sha256": digest_of(folder / INDEX_FILE),
             "inputs": read.inputs,
             "skipped": [written_name(path) for path in found.skipped],
+            "skipped_members": counts.skipped_members,
         }
         _write(folder / RUN_FILE, description)
-    return _preparation(run, num_units, counts, found)
+    return _preparation(run, num_units, counts, found, compared, census)
 
 
 def _chosen(task: str, settings: CorpusSettings) -> tuple[SpecifiedTask, bytes | None]:
@@ -183,7 +206,9 @@ def _dropped(counts: RowCounts) -> str:
     return "they are empty"
 
 
-def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInputs) -> Preparation:
+def _preparation(  # noqa: PLR0913, PLR0917 -- all that is known
+    run: Path, num_units: int, counts: RowCounts, found: FoundInputs, compared: int, census: EntityCensus | None
+) -> Preparation:
     return Preparation(
         run,
         num_units,
@@ -193,4 +218,7 @@ def _preparation(run: Path, num_units: int, counts: RowCounts, found: FoundInput
         counts.deleted,
         len(found.files),
         found.skipped,
+        counts.skipped_members,
+        compared,
+        None if census is None else census.problem(),
     )

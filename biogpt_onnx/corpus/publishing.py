@@ -43,15 +43,20 @@ def publish(path: Path, lines: Iterable[str]) -> bool:
             os.fsync(stream.fileno())
         is_first = _named(unfinished, path)
     except OSError as error:
-        raise DocumentError(
-            f"{path} cannot be written ({error.strerror or error}): see to it and run the same again, what is done "
-            "stays done"
-        ) from error
+        raise not_written(path, error) from error
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
     flush_names(path.parent)
     return is_first
+
+
+def not_written(path: Path, error: OSError) -> DocumentError:
+    """Returns the error of a file of a run that could not be written, as on a full disk."""
+    return DocumentError(
+        f"{path} cannot be written ({error.strerror or error}): see to it and run the same again, what is done stays "
+        "done"
+    )
 
 
 def owner() -> str:

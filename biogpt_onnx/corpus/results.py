@@ -15,6 +15,9 @@ from biogpt_onnx.files.records import Record, record_of
 from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.runtime.errors import DocumentError
 
+PLACE: Mapping[str, type] = {"number": int, "file": str, "line": int, "id": str}
+"""The types of what stands before the result in each record, by name."""
+
 MOST_EXAMPLES = 3
 _MOST_KINDS = 50
 _OTHER = "other errors"
@@ -72,7 +75,9 @@ class UnitResult:
 
 def record_of_row(run: Run, found: UnitRow, result: object) -> Record:
     """Returns the record of a row: its number in the run and its input, before what every record has."""
-    return {"number": found.number, "file": run.input_name(found.input), **record_of(found.row, result)}
+    name = run.input_name(found.input)
+    file = name if found.member is None else f"{name}/{found.member}"
+    return {"number": found.number, "file": file, **record_of(found.row, result)}
 
 
 def publish_result(run: Run, unit: Unit, bundle: str, seconds: float, records: Iterable[Record]) -> UnitResult | None:

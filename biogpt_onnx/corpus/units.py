@@ -20,21 +20,26 @@ class UnitRow:
         number: The number of the document in the run, from 1.
         input: The number of its input, from 0.
         row: The row as it was read; a row that is no document has its problem as its result.
+        member: The name of the file that holds it, if the input is an archive; else None.
     """
 
     number: int
     input: int
     row: Row
+    member: str | None = None
 
 
-def row_line(number_of_input: int, row: Row) -> str:
+def row_line(number_of_input: int, row: Row, member: str | None = None) -> str:
     """Returns a row as a line of a unit's file, but without its number in the run, which `numbered` adds.
 
     Args:
         number_of_input: The number of the row's input, from 0.
         row: The row.
+        member: The name of the file that holds it, if the input is an archive; else None.
     """
     values: dict[str, Any] = {"input": number_of_input, "line": row.line}
+    if member is not None:
+        values["member"] = member
     if row.document is None:
         values["problem"] = row.problem
     else:
@@ -65,7 +70,7 @@ def row_of_line(line: str) -> UnitRow:
         values.get("problem"),
         tuple(Passage(*each) for each in values.get("passages", ())),
     )
-    return UnitRow(values["number"], values["input"], row)
+    return UnitRow(values["number"], values["input"], row, values.get("member"))
 
 
 def read_unit(run: Run, unit: Unit) -> list[UnitRow]:

@@ -4,16 +4,16 @@ from typing import Literal, get_args
 
 from biogpt_onnx.runtime.errors import DocumentError
 
-Format = Literal["text", "jsonl", "json", "csv", "tsv", "pubtator", "bioc", "biocjson", "pubmed", "jats"]
+Format = Literal["text", "jsonl", "json", "csv", "tsv", "pubtator", "bioc", "biocjson", "pubmed", "jats", "parquet"]
 """A document a line; a JSON object a line; a JSON array of objects, or an object of objects by their ids; tables;
-PubTator; BioC as XML and as JSON; PubMed's XML; and JATS, the XML of PubMed Central."""
+PubTator; BioC as XML and as JSON; PubMed's XML; JATS, the XML of PubMed Central; and Parquet."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-WITH_FIELDS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv")
+WITH_FIELDS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
 """The formats whose documents have named fields."""
 
-WITH_ENTITIES: tuple[Format, ...] = ("jsonl", "json", "pubtator", "bioc", "biocjson")
+WITH_ENTITIES: tuple[Format, ...] = ("jsonl", "json", "parquet", "pubtator", "bioc", "biocjson")
 """The formats that have a place for named entities."""
 
 STANDARD_INPUT = "-"
@@ -31,6 +31,7 @@ _SUFFIXES: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".parquet": "parquet",
     ".nxml": "jats",
     ".xml": "bioc",
     ".json": "biocjson",

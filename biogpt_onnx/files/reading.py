@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from biogpt_onnx.files.articles.jats import check_jats, read_jats
@@ -13,6 +14,7 @@ from biogpt_onnx.files.bioc.xml_reader import check_bioc_xml, read_bioc_xml
 from biogpt_onnx.files.formats import FORMATS, WITH_ENTITIES, WITH_FIELDS, Format, format_of, may_be
 from biogpt_onnx.files.opening.content import format_by_content
 from biogpt_onnx.files.opening.source import OpenSource, Source, is_stream, open_source
+from biogpt_onnx.files.parquet.reader import check_parquet, read_parquet
 from biogpt_onnx.files.pubtator.reader import read_pubtator
 from biogpt_onnx.files.rows import Deletion, Row, Version
 from biogpt_onnx.files.text.columns import Columns
@@ -24,6 +26,7 @@ from biogpt_onnx.files.text.tables import read_csv, read_tsv
 from biogpt_onnx.runtime.errors import DocumentError
 
 _DEFAULT_COLUMNS = Columns()
+_PARQUET = "parquet"
 _T = TypeVar("_T")
 
 _FIELD_READERS: Mapping[Format, Callable[[io.BufferedReader, str, Columns], Iterator[FieldRow]]] = {
@@ -76,7 +79,11 @@ def read_documents(
 
 
 def read_versions(
-    source: Source, file_format: Format | None = None, columns: Columns = _DEFAULT_COLUMNS
+    source: Source,
+    file_format: Format | None = None,
+    columns: Columns = _DEFAULT_COLUMNS,
+    *,
+    expected: Format | None = None,
 ) -> Iterator[Version | Deletion]:
     """Reads the documents of a file as versions, and what the file deletes; PubMed alone has numbers and deletions.
 
@@ -86,11 +93,17 @@ def read_versions(
         source: A file.
         file_format: The file's format; None for the one that its content or its name shows.
         columns: The names of the fields of JSON and tables.
+        expected: The format that the file must have, if `file_format` is None; None for any.
 
     Raises:
         DocumentError: There is no such file, or it is bad as a whole; the iterator raises it too.
     """
-    with _opened(source, file_format, checked=False) as (opened, found):
+    with _opened(source, file_format) as (opened, found):
+        if expected is not None and found != expected:
+            raise DocumentError(
+                f"{opened.name} is {found}, and what came before it {expected}: read each format by itself, or give "
+                "the format that all are to be read as"
+            )
         if found == "pubmed":
             yield from read_pubmed_versions(opened.stream, opened.name)
             return
@@ -148,6 +161,7 @@ def _detect(opened: OpenSource) -> Detected:
 
 
 def _documents(source: Source, file_format: Format | None, columns: Columns) -> Iterator[Row]:
+    file_format = _checked(source, file_format, columns)
     with _opened(source, file_format) as (opened, found):
         yield from _rows(opened, found, columns)
 
@@ -158,31 +172,60 @@ def _rows(opened: OpenSource, found: Format, columns: Columns) -> Iterator[Row]:
     if columns.with_conclusion and found not in WITH_FIELDS:
         raise DocumentError(f"{opened.name} is {found}, which has no field for conclusions: give another format")
     if found in WITH_FIELDS:
-        columns = columns.lowered() if found in {"csv", "tsv"} else columns
-        yield from rows_of_fields(_FIELD_READERS[found](opened.stream, opened.name, columns), columns)
+        columns = columns.lowered() if found in {"csv", "tsv", _PARQUET} else columns
+        yield from rows_of_fields(_field_rows(opened, found, columns), columns)
     else:
         yield from _ROW_READERS[found](opened.stream, opened.name)
 
 
 def _fields(source: Source, file_format: Format | None, columns: Columns) -> Iterator[FieldRow]:
+    file_format = _checked(source, file_format, columns, with_all=True)
     with _opened(source, file_format) as (opened, found):
         if found not in WITH_FIELDS:
             raise DocumentError(f"{opened.name} is {found}, which has no named fields: give JSON or a table")
-        yield from _FIELD_READERS[found](opened.stream, opened.name, columns.lowered())
+        yield from _field_rows(opened, found, columns.lowered(), with_all=True)
+
+
+def _field_rows(opened: OpenSource, found: Format, columns: Columns, *, with_all: bool = False) -> Iterator[FieldRow]:
+    """Returns the rows of a format with named fields; of Parquet, only the fields that are used are read, or all."""
+    if found == _PARQUET:
+        return read_parquet(_file_of(opened), columns, with_all=with_all)
+    return _FIELD_READERS[found](opened.stream, opened.name, columns)
+
+
+def _checked(source: Source, file_format: Format | None, columns: Columns, *, with_all: bool = False) -> Format | None:
+    """Reads a source that can be read twice to its end, if it may be bad as a whole there; returns its format."""
+    if is_stream(source):
+        return file_format
+    with _opened(source, file_format) as (opened, found):
+        if found == _PARQUET:
+            check_parquet(_file_of(opened), columns.lowered(), with_all=with_all)
+        elif found in _CHECKS:
+            _CHECKS[found](opened.stream, opened.name)
+        elif opened.is_compressed:
+            opened.read_to_end()
+    return found
+
+
+def _file_of(opened: OpenSource) -> Path:
+    """Returns the file of a source, for a format that is read from its end.
+
+    Raises:
+        DocumentError: There is none: it is a stream, compressed, or in an archive.
+    """
+    if opened.path is None or opened.is_compressed:
+        what = "compressed by gzip" if opened.is_compressed else "no file of its own"
+        raise DocumentError(
+            f"{opened.name} is Parquet, but {what}: Parquet is read from a plain file, so write it to one"
+        )
+    return opened.path
 
 
 @contextmanager
-def _opened(source: Source, file_format: Format | None, *, checked: bool = True) -> Iterator[tuple[OpenSource, Format]]:
-    """Opens a source, with its format; one that can be read twice is read to its end before, if it is to be checked."""
+def _opened(source: Source, file_format: Format | None) -> Iterator[tuple[OpenSource, Format]]:
+    """Opens a source, with its format."""
     if file_format is not None and file_format not in FORMATS:
         raise DocumentError(f"format is {file_format!r}: known are {', '.join(FORMATS)}")
-    if checked and not is_stream(source):
-        with open_source(source) as opened:
-            file_format = file_format or _detect(opened).format
-            if file_format in _CHECKS:
-                _CHECKS[file_format](opened.stream, opened.name)
-            elif opened.is_compressed:
-                opened.read_to_end()
     with open_source(source) as opened:
         yield opened, file_format or _detect(opened).format
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -27,9 +26,11 @@ from biogpt_onnx.server.http.endpoint import Endpoint, Handler, error_content
 from biogpt_onnx.server.http.errors import ApiError
 from biogpt_onnx.server.observation.metrics import Metrics
 from biogpt_onnx.server.page.files import PAGE_FILES
-from biogpt_onnx.server.security.gate import OPEN_PATHS, Gate
+from biogpt_onnx.server.security.gate import Gate
 from biogpt_onnx.server.security.hosts import HostNames
 from biogpt_onnx.server.security.keys import ApiKeys
+from biogpt_onnx.server.security.known_clients import OPEN_PATHS, KnownClients
+from biogpt_onnx.server.security.origins import AllowedOrigins
 from biogpt_onnx.server.service import Service
 from biogpt_onnx.server.settings import ServerSettings
 from biogpt_onnx.tasks.spec import TaskSpec
@@ -54,7 +55,11 @@ _ROUTES: Sequence[tuple[str, str, Handler]] = (
 
 
 def make_service(
-    model: BioGPT, name: str, settings: ServerSettings | None = None, tasks: Mapping[str, TaskSpec] | None = None
+    model: BioGPT,
+    name: str,
+    settings: ServerSettings | None = None,
+    tasks: Mapping[str, TaskSpec] | None = None,
+    metrics: Metrics | None = None,
 ) -> Service:
     """Puts a model to work for many: returns what the application needs, to be closed after it.
 
@@ -63,6 +68,7 @@ def make_service(
         name: name by which requests name it, unless the settings have another.
         settings: bounds and times; None for the defaults.
         tasks: tasks that are offered, by name; None for the built-in ones that the bundle can do.
+        metrics: where it is measured; None for metrics of its own.
 
     Raises:
         ConfigError: the bundle has a classification head, or the model is not on the CPU.
@@ -71,7 +77,7 @@ def make_service(
     if tasks is None:
         tasks = offered_tasks(model.manifest)
     name = settings.model_name or name
-    metrics = Metrics(name)
+    metrics = metrics or Metrics(name)
     concurrent = model.concurrent(settings.max_rows, metrics.note_pass)
     return Service(concurrent, name, settings, tasks, metrics)
 
@@ -94,16 +100,8 @@ def create_app(service: Service, keys: ApiKeys | None = None, bound: str | None 
     # A redirection would name the address as this server knows it, which is not how clients of a proxy reach it.
     inner.router.redirect_slashes = False
     hosts = HostNames(service.settings.allowed_hosts, bound)
-    app: ASGIApp = Gate(inner, service, keys, hosts, OPEN_PATHS.union(pages))
-    if service.settings.allowed_origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=service.settings.allowed_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
-            expose_headers=["X-Request-Id", "Retry-After"],
-        )
-    return app
+    app = KnownClients(inner, keys, OPEN_PATHS.union(pages))
+    return Gate(AllowedOrigins(app, service.settings.allowed_origins), service, hosts)
 
 
 class _Noting:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
+from biogpt_onnx.bench.advice.processor import instruction_sets, may_have_avx512
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.concurrency.model import ConcurrentBioGPT
 from biogpt_onnx.server.admission import Admission
@@ -48,7 +48,7 @@ class Service:
         self.needs_key = False
         self.admission = Admission(settings.capacity)
         self.workers = ThreadPoolExecutor(settings.capacity + _SPARE_WORKERS, thread_name_prefix="biogpt-call")
-        self.is_batch_invariant = is_batch_invariant(model.manifest, has_avx512=_may_have_avx512())
+        self.is_batch_invariant = is_batch_invariant(model.manifest, has_avx512=may_have_avx512(instruction_sets()))
         self.created = int(time.time())
         self._cancels: set[threading.Event] = set()
 
@@ -70,9 +70,3 @@ class Service:
         """Ends the threads and the model's sharing, once what runs has ended."""
         self.workers.shutdown()
         self.model.close()
-
-
-def _may_have_avx512() -> bool:
-    """Returns True unless the processor is known to lack AVX-512, of which not every system tells."""
-    sets = describe_processor()["instruction_sets"]
-    return not sets or "avx512f" in str(sets)

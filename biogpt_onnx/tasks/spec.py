@@ -10,6 +10,7 @@ from biogpt_onnx.tasks.definitions.checks import check_settings
 from biogpt_onnx.tasks.description import DescriptionTask
 from biogpt_onnx.tasks.labels import AnswerTask, ClassificationTask
 from biogpt_onnx.tasks.relations import RelationTask
+from biogpt_onnx.tasks.results import Answer, Classification, Description, Relations, TaskResult
 
 SpecifiedTask = RelationTask | AnswerTask | ClassificationTask | DescriptionTask
 """A task that a specification can hold."""
@@ -23,6 +24,18 @@ _KINDS: Mapping[type, TaskKind] = {
     ClassificationTask: "classification",
     DescriptionTask: "description",
 }
+
+_RESULTS: Mapping[type, type[TaskResult]] = {
+    RelationTask: Relations,
+    AnswerTask: Answer,
+    ClassificationTask: Classification,
+    DescriptionTask: Description,
+}
+
+
+def result_of(task: SpecifiedTask) -> type[TaskResult]:
+    """Returns the class of a task's results."""
+    return _RESULTS[type(task)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Builders of a bundle's two graphs: their inputs and outputs, which are the contract with the runtime."""
+"""Builders of a bundle's graphs: their inputs and outputs, which are the contract with the runtime."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import onnx_ir as ir
@@ -8,13 +8,16 @@ import onnx_ir as ir
 from biogpt_onnx.export.graph.attention import AttentionInputs
 from biogpt_onnx.export.graph.builder import Dimension, GraphBuilder
 from biogpt_onnx.export.graph.decoder import Decoder, LayerChoices
+from biogpt_onnx.export.graph.row_groups import LayerCaches, first_group, only_group, steps_group
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import TensorSpec
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
-_BATCH, _SEQUENCE, _CAPACITY = "batch", "sequence", "capacity"
+_BATCH, _SEQUENCE = "batch", "sequence"
 _IDS = (_BATCH, _SEQUENCE)
+_CACHE = (_BATCH, "capacity")
+_STEP_CACHE = ("step_slots", "step_capacity")
 _ALL_ROWS = np.array([np.iinfo(np.int64).max])
 
 
@@ -45,22 +48,56 @@ def build_causal_lm(
     graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices, head)
     input_ids, position_ids = _ids(graph)
-    shared = AttentionInputs(
-        seqlens_k=graph.input(bundle.SEQLENS_K, ir.DataType.INT32, [_BATCH]),
-        total_sequence_length=graph.input(bundle.TOTAL_SEQUENCE_LENGTH, ir.DataType.INT32, []),
-        attention_bias=graph.input(
-            bundle.ATTENTION_BIAS, choices.dtype, ["bias_batch", "bias_heads", _SEQUENCE, "total"]
-        ),
-    )
+    shared = _shared(graph)
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
-    past = _past(graph, architecture, choices)
+    past = _past(graph, architecture)
     logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
-    outputs = decoder(input_ids, position_ids, past, shared, logits_indices, logits_limit)
+    group = only_group(graph, input_ids, past, shared)
+    outputs = decoder(input_ids, position_ids, [group], logits_indices, logits_limit)
     num_logits = architecture.vocab_size if head is None else head.num_labels
     _float_output(graph, outputs.logits, bundle.LOGITS, num_logits)
-    _present(graph, architecture, choices, outputs.present)
+    _present(graph, architecture, outputs.present[0])
     _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
     return graph.build("biogpt")
+
+
+def build_mixed_graph(architecture: Architecture, choices: LayerChoices) -> ir.Model:
+    """Builds the mixed graph, with which a server reads a piece of a prompt and steps other sequences in one pass.
+
+    It computes what the first graph computes, and steps any number of further sequences, which have a cache of their
+    own. All tokens are the rows of the same products, so that weights are read once. Only attention is divided, because
+    a sequence's step is rounded as it is alone only by an operator that takes steps alone.
+
+    Inputs and outputs: those of `build_causal_lm`. `step_ids` and `step_position_ids` int64 [steps, 1], the next token
+    of each sequence that steps and its position, which is the number of tokens in its cache; their rows come behind the
+    batch * sequence others, which `logits_indices` counts. Each layer's keys and values of the steps as inputs and
+    outputs, [step_slots, heads, step_capacity, head_size], where `step_slots` is `steps`, or 1 if there are none: then
+    the memory at the first token is overwritten.
+
+    Args:
+        architecture: network's shape.
+        choices: layers that it is built of.
+    """
+    graph = GraphBuilder(choices.dtype)
+    decoder = Decoder(graph, architecture, choices)
+    input_ids, position_ids = _ids(graph)
+    shared = _shared(graph)
+    logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
+    past = _past(graph, architecture)
+    step_ids, step_position_ids = (
+        graph.input(name, ir.DataType.INT64, ["steps", 1]) for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)
+    )
+    step_past = _past(graph, architecture, bundle.step_past_name, _STEP_CACHE)
+    logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
+    first = first_group(graph, input_ids, past, shared)
+    steps = steps_group(graph, step_position_ids, first, step_past)
+    ids, positions = _joined(graph, input_ids, step_ids), _joined(graph, position_ids, step_position_ids)
+    outputs = decoder(ids, positions, [first, steps], logits_indices, logits_limit)
+    _float_output(graph, outputs.logits, bundle.LOGITS, architecture.vocab_size)
+    _present(graph, architecture, outputs.present[0])
+    _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
+    _present(graph, architecture, outputs.present[1], bundle.step_present_name, _STEP_CACHE)
+    return graph.build("biogpt_mixed")
 
 
 def build_causal_graph(architecture: Architecture, choices: LayerChoices) -> ir.Model:
@@ -89,13 +126,14 @@ def build_causal_graph(architecture: Architecture, choices: LayerChoices) -> ir.
         attention_bias=None,
     )
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
-    past = _past(graph, architecture, choices)
-    outputs = decoder(input_ids, position_ids, past, shared, logits_indices)
+    past = _past(graph, architecture)
+    group = only_group(graph, input_ids, past, shared)
+    outputs = decoder(input_ids, position_ids, [group], logits_indices)
     logits = _float_output(graph, outputs.logits, bundle.LOGITS, architecture.vocab_size)
     ids, log_probabilities = _best(graph, logits, architecture.vocab_size)
     graph.output(ids, bundle.BEST_IDS, ir.DataType.INT64, ["num_logits", 1])
     graph.output(log_probabilities, bundle.BEST_LOG_PROBABILITIES, ir.DataType.FLOAT, ["num_logits", 1])
-    _present(graph, architecture, choices, outputs.present)
+    _present(graph, architecture, outputs.present[0])
     return graph.build("biogpt_causal")
 
 
@@ -104,28 +142,56 @@ def _ids(graph: GraphBuilder) -> tuple[ir.Value, ir.Value]:
     return input_ids, graph.input(bundle.POSITION_IDS, ir.DataType.INT64, _IDS)
 
 
-def _past(graph: GraphBuilder, architecture: Architecture, choices: LayerChoices) -> list[tuple[ir.Value, ir.Value]]:
-    shape = _cache_shape(architecture)
+def _shared(graph: GraphBuilder) -> AttentionInputs:
+    return AttentionInputs(
+        seqlens_k=graph.input(bundle.SEQLENS_K, ir.DataType.INT32, [_BATCH]),
+        total_sequence_length=graph.input(bundle.TOTAL_SEQUENCE_LENGTH, ir.DataType.INT32, []),
+        attention_bias=graph.input(
+            bundle.ATTENTION_BIAS, graph.dtype, ["bias_batch", "bias_heads", _SEQUENCE, "total"]
+        ),
+    )
+
+
+def _joined(graph: GraphBuilder, first: ir.Value, steps: ir.Value) -> ir.Value:
+    """Puts the values of all rows side by side: int64 [1, rows]."""
+    with graph.scope("all_rows"):
+        one_sequence = graph.constant("one_sequence", np.array([1, -1]))
+        parts = [graph.op("Reshape", values, one_sequence) for values in (first, steps)]
+        return graph.op("Concat", *parts, axis=1)
+
+
+def _past(
+    graph: GraphBuilder,
+    architecture: Architecture,
+    name: Callable[[int, str], str] = bundle.past_name,
+    dimensions: tuple[str, str] = _CACHE,
+) -> LayerCaches:
+    shape = _cache_shape(architecture, dimensions)
     return [
         (
-            graph.input(bundle.past_name(layer, "key"), choices.dtype, shape),
-            graph.input(bundle.past_name(layer, "value"), choices.dtype, shape),
+            graph.input(name(layer, "key"), graph.dtype, shape),
+            graph.input(name(layer, "value"), graph.dtype, shape),
         )
         for layer in range(architecture.num_layers)
     ]
 
 
 def _present(
-    graph: GraphBuilder, architecture: Architecture, choices: LayerChoices, present: list[tuple[ir.Value, ir.Value]]
+    graph: GraphBuilder,
+    architecture: Architecture,
+    present: LayerCaches,
+    name: Callable[[int, str], str] = bundle.present_name,
+    dimensions: tuple[str, str] = _CACHE,
 ) -> None:
-    shape = _cache_shape(architecture)
+    shape = _cache_shape(architecture, dimensions)
     for layer, (key, value) in enumerate(present):
-        graph.output(key, bundle.present_name(layer, "key"), choices.dtype, shape)
-        graph.output(value, bundle.present_name(layer, "value"), choices.dtype, shape)
+        graph.output(key, name(layer, "key"), graph.dtype, shape)
+        graph.output(value, name(layer, "value"), graph.dtype, shape)
 
 
-def _cache_shape(architecture: Architecture) -> list[Dimension]:
-    return [_BATCH, architecture.num_heads, _CAPACITY, architecture.head_size]
+def _cache_shape(architecture: Architecture, dimensions: tuple[str, str]) -> list[Dimension]:
+    rows, capacity = dimensions
+    return [rows, architecture.num_heads, capacity, architecture.head_size]
 
 
 def _float_output(graph: GraphBuilder, value: ir.Value, name: str, features: int) -> ir.Value:

@@ -1,13 +1,14 @@
 """BioGPT's decoder: embeddings, pre-normalization layers, a last normalization and the output head."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
-from biogpt_onnx.export.graph.attention import Attention, AttentionInputs, GroupQueryAttention
+from biogpt_onnx.export.graph.attention import Attention, GroupQueryAttention
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.layers import (
     EmbeddingFactory,
@@ -18,6 +19,7 @@ from biogpt_onnx.export.graph.layers import (
     OutputHead,
     TokenTable,
 )
+from biogpt_onnx.export.graph.row_groups import LayerCaches, RowGroup
 from biogpt_onnx.export.graph.row_padding import LogitRows, RowPadding
 from biogpt_onnx.export.graph.sublayers import PLAIN, ResidualStream, Sublayers
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -100,7 +102,7 @@ class DecoderLayer:
     """Decoder layer: x + attention(norm(x)), then x + feed-forward(norm(x))."""
 
     def __init__(self, graph: GraphBuilder, index: int, architecture: Architecture, choices: LayerChoices) -> None:
-        self._graph, self._hidden_size = graph, architecture.hidden_size
+        self._graph, self._index, self._hidden_size = graph, index, architecture.hidden_size
         self._name = name = f"layers.{index}"
         linears, sublayers = decoder_linears(architecture, index), choices.sublayers
         self._attention = choices.attention
@@ -112,41 +114,50 @@ class DecoderLayer:
             graph, f"{name}.feed_forward", linears.fc1, linears.fc2, choices.linear
         )
 
-    def __call__(  # noqa: PLR0913, PLR0917 -- all that flows through the network
+    def __call__(
         self,
         stream: ResidualStream,
-        shape: ir.Value,
-        past: tuple[ir.Value, ir.Value],
-        shared: AttentionInputs,
+        groups: Sequence[RowGroup],
         padding: RowPadding,
         logit_rows: LogitRows | None = None,
-    ) -> tuple[ResidualStream, ir.Value, ir.Value]:
+    ) -> tuple[ResidualStream, list[tuple[ir.Value, ir.Value]]]:
         """Adds the layer's nodes.
 
         Args:
             stream: residual stream of [rows, hidden].
-            shape: int64 [3], [batch, sequence, -1], to which rows are unfolded for the attention.
-            past: the layer's cached keys and values, each [batch, heads, capacity, head_size].
-            shared: inputs of every layer's attention.
+            groups: groups of the rows, in their order, each with an attention of its own.
             padding: padding of the rows.
             logit_rows: rows that go on behind the attention; None for all of them.
 
         Returns:
-            The residual stream of the rows that go on, and the layer's keys and values.
+            The residual stream of the rows that go on, and for each group the layer's keys and values.
         """
         graph = self._graph
         normalized, x = self._attention_norm(stream)
         qkv = self._qkv(normalized)
         with graph.scope(f"{self._name}.attention"):
-            qkv = graph.op("Reshape", padding.remove(qkv), shape)
-            mixed, key, value = self._attention(graph, qkv, *past, shared)
-            mixed = graph.op("Reshape", mixed, graph.constant(_ROWS, np.array([-1, self._hidden_size])))
+            attended = [self._attend(qkv, group, padding) for group in groups]
+            parts = [mixed for mixed, _ in attended]
             if logit_rows is None:
-                mixed = padding.add(mixed)
+                mixed = padding.join(parts)
             else:
+                mixed = parts[0] if len(parts) == 1 else graph.op("Concat", *parts, axis=0)
                 x, mixed = logit_rows.select(x), logit_rows.select(mixed)
         normalized, x = self._feed_forward_norm(ResidualStream(x, self._attention_output(mixed)))
-        return ResidualStream(x, self._feed_forward(normalized)), key, value
+        return ResidualStream(x, self._feed_forward(normalized)), [present for _, present in attended]
+
+    def _attend(
+        self, qkv: ir.Value, group: RowGroup, padding: RowPadding
+    ) -> tuple[ir.Value, tuple[ir.Value, ir.Value]]:
+        """Adds a group's attention; returns its result [rows, hidden], and the layer's keys and values."""
+        graph, rows = self._graph, group.rows
+        qkv = padding.remove(qkv) if rows is None else graph.op("Slice", qkv, rows.first, rows.end)
+        qkv = graph.op("Reshape", qkv, group.shape)
+        mixed, key, value = self._attention(graph, qkv, *group.past[self._index], group.shared)
+        mixed = graph.op("Reshape", mixed, graph.constant(_ROWS, np.array([-1, self._hidden_size])))
+        if rows is not None and rows.num_results is not None:
+            mixed = graph.op("Slice", mixed, graph.constant("first_row", np.array([0])), rows.num_results)
+        return mixed, (key, value)
 
 
 class DecoderOutputs(NamedTuple):
@@ -155,12 +166,13 @@ class DecoderOutputs(NamedTuple):
     Attributes:
         logits: [num_logits, vocab or labels].
         hidden_states: states behind the last normalization, which the head reads, [num_logits, hidden].
-        present: each layer's keys and values with this step's in them, [batch, heads, capacity, head_size].
+        present: for each group of rows, each layer's keys and values with this step's in them, [batch, heads, capacity,
+            head_size].
     """
 
     logits: ir.Value
     hidden_states: ir.Value
-    present: list[tuple[ir.Value, ir.Value]]
+    present: list[LayerCaches]
 
 
 class Decoder:
@@ -186,38 +198,34 @@ class Decoder:
         self._norm = choices.sublayers.norm(graph, "final_norm", architecture.hidden_size)
         self._head = _head(graph, architecture, choices, head)
 
-    def __call__(  # noqa: PLR0913, PLR0917 -- all that flows through the network
+    def __call__(
         self,
         input_ids: ir.Value,
         position_ids: ir.Value,
-        past: list[tuple[ir.Value, ir.Value]],
-        shared: AttentionInputs,
+        groups: Sequence[RowGroup],
         logits_indices: ir.Value,
         logits_limit: ir.Value | None = None,
     ) -> DecoderOutputs:
         """Adds the network's nodes.
 
         Args:
-            input_ids: int64 [batch, sequence].
+            input_ids: int64 [batch, sequence], which are the rows batch * sequence.
             position_ids: int64 [batch, sequence].
-            past: each layer's cached keys and values, [batch, heads, capacity, head_size].
-            shared: inputs of every layer's attention.
-            logits_indices: int64 [num_logits], rows of batch * sequence whose hidden states and logits are computed.
+            groups: groups of the rows, in their order, each with an attention of its own.
+            logits_indices: int64 [num_logits], rows whose hidden states and logits are computed.
             logits_limit: int64 [1], of these rows the number, from the first, whose logits are computed; None for all.
         """
         graph = self._graph
         x = self._embedding(input_ids, position_ids)
-        with graph.scope("shape"):
-            # A zero keeps the dimension of what is reshaped, which rows no longer have: take it from the ids.
-            shape = graph.op("Concat", graph.op("Shape", input_ids), graph.constant("rest", np.array([-1])), axis=0)
         padding = RowPadding(graph, input_ids, self._hidden_size, even=self._even_rows)
         stream = ResidualStream(padding.add(x))
         logit_rows = LogitRows(graph, logits_indices, self._hidden_size, even=self._even_rows)
-        present = []
-        for layer, layer_past in zip(self._layers, past, strict=True):
+        present: list[LayerCaches] = [[] for _ in groups]
+        for layer in self._layers:
             is_last = layer is self._layers[-1]
-            stream, key, value = layer(stream, shape, layer_past, shared, padding, logit_rows if is_last else None)
-            present.append((key, value))
+            stream, caches = layer(stream, groups, padding, logit_rows if is_last else None)
+            for group, cache in zip(present, caches, strict=True):
+                group.append(cache)
         normalized, _ = self._norm(stream)
         scored = normalized
         if logits_limit is not None:

@@ -1,5 +1,7 @@
 """Rows of the network's products: padding to an even number, and the selection of those whose logits are asked for."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
@@ -30,7 +32,12 @@ class RowPadding:
 
     def add(self, x: ir.Value) -> ir.Value:
         """Pads [rows, hidden] to [rows + padding, hidden]."""
-        return self._graph.op("Concat", x, self._zeros, axis=0) if self._even else x
+        return self.join([x])
+
+    def join(self, parts: Sequence[ir.Value]) -> ir.Value:
+        """Puts parts of the rows, each [rows of the part, hidden], together and pads them."""
+        parts = [*parts, self._zeros] if self._even else parts
+        return parts[0] if len(parts) == 1 else self._graph.op("Concat", *parts, axis=0)
 
     def remove(self, x: ir.Value) -> ir.Value:
         """Cuts [rows + padding, features] to [rows, features]."""

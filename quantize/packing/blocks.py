@@ -8,15 +8,16 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from biogpt_onnx.quantize.bundle_weights import Values
-from biogpt_onnx.quantize.packing.protocol import Codes
+from biogpt_onnx.quantize.packing.protocol import VALUES_AT_ONCE, Codes
 
 _Bytes = npt.NDArray[np.uint8]
 
-# Rows that are packed at a time, which bounds the memory for a matrix of any size.
-_ROWS_AT_ONCE = 2048
-
 # With four bits, a scale that cuts or overshoots a block's largest value may have less error; with eight it has not.
 _SCALE_FACTORS = np.linspace(0.80, 1.10, 16, dtype=np.float32)
+
+# Pairwise summation: a row is halved down to this length, of which each eighth value belongs to the same partial sum.
+_LONGEST_SUM = 128
+_PARTIAL_SUMS = 8
 
 
 @dataclass(frozen=True)
@@ -51,34 +52,41 @@ class Blocks:
         """Quantizes a matrix [out, in] to codes and scales of these shapes."""
         codes_shape, scales_shape = self.shapes(*weight.shape)
         codes, scales = np.empty(codes_shape, dtype=np.uint8), np.empty(scales_shape, dtype=np.float32)
-        for start in range(0, len(weight), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
+        rows_at_once = max(1, VALUES_AT_ONCE // (scales_shape[1] * self.size))
+        for start in range(0, len(weight), rows_at_once):
+            rows = slice(start, start + rows_at_once)
             codes[rows], scales[rows] = self._pack_rows(weight[rows])
         return codes, scales
 
     def _pack_rows(self, weight: Values) -> tuple[_Bytes, Values]:
         num_rows, in_features = weight.shape
         num_blocks = self.num_blocks(in_features)
-        padded = np.pad(weight, ((0, 0), (0, num_blocks * self.size - in_features)))
-        blocks = padded.reshape(num_rows, num_blocks, self.size)
+        padded = np.zeros((num_rows, num_blocks * self.size), dtype=np.float32)
+        padded[:, :in_features] = weight
+        # A column is a block, so that one operation goes along many blocks, each beside its own scale.
+        blocks = np.ascontiguousarray(padded.reshape(-1, self.size).T)  # [size, rows * blocks]
         scales = _eight_bit_scales(blocks) if self.bits == 8 else _four_bit_scales(blocks)  # noqa: PLR2004 -- bits
-        codes = (_rounded(blocks, scales, self.bits) + (1 << (self.bits - 1))).astype(np.uint8)
-        return codes if self.bits == 8 else _two_a_byte(codes), scales  # noqa: PLR2004 -- bits
+        codes = _rounded(blocks, scales, self.bits, out=blocks)
+        codes += 1 << (self.bits - 1)
+        whole = codes.astype(np.uint8)
+        in_bytes = whole if self.bits == 8 else _two_a_byte(whole)  # noqa: PLR2004 -- bits
+        return in_bytes.T.reshape(num_rows, num_blocks, -1), scales.reshape(num_rows, num_blocks)
 
 
 def _two_a_byte(codes: _Bytes) -> _Bytes:
-    return np.bitwise_or(codes[..., ::2], np.left_shift(codes[..., 1::2], np.uint8(4)))
+    return np.bitwise_or(codes[::2], np.left_shift(codes[1::2], np.uint8(4)))
 
 
-def _rounded(blocks: Values, scales: Values, bits: int) -> Values:
+def _rounded(blocks: Values, scales: Values, bits: int, *, out: Values) -> Values:
     limit = 1 << (bits - 1)
     # A block of zeros (or so near to it that its scale vanishes) has the scale 0, which keeps it zeros in any product.
-    divisors = np.where(scales == 0, np.float32(1), scales)
-    return np.clip(np.rint(blocks / divisors[..., None]), -limit, limit - 1)
+    np.divide(blocks, np.where(scales == 0, np.float32(1), scales), out=out)
+    np.rint(out, out=out)
+    return np.clip(out, -limit, limit - 1, out=out)
 
 
 def _eight_bit_scales(blocks: Values) -> Values:
-    return _without_subnormals(np.abs(blocks).max(axis=-1) / np.float32(127))
+    return _without_subnormals(np.abs(blocks).max(axis=0) / np.float32(127))
 
 
 def _four_bit_scales(blocks: Values) -> Values:
@@ -86,17 +94,39 @@ def _four_bit_scales(blocks: Values) -> Values:
 
     Codes reach from -8 to 7. The scale has the opposite sign of the value of largest magnitude, so that this value
     lies on the side that reaches further.
+
+    Args:
+        blocks: values, [size, blocks].
     """
-    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=-1)[..., None], axis=-1)[..., 0]
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=0)[None], axis=0)[0]
     widest = _without_subnormals(largest / np.float32(-8))
-    best = widest
+    best = widest.copy()
     least = np.full(best.shape, np.inf, dtype=np.float32)
+    errors = np.empty_like(blocks)
     for factor in _SCALE_FACTORS:
         scales = _without_subnormals(widest * factor)
-        error = np.square(_rounded(blocks, scales, 4) * scales[..., None] - blocks).sum(axis=-1)
-        best = np.where(error < least, scales, best)
-        least = np.minimum(error, least)
+        _rounded(blocks, scales, 4, out=errors)
+        errors *= scales
+        errors -= blocks
+        squared_error = _column_sums(np.square(errors, out=errors))
+        np.copyto(best, scales, where=squared_error < least)
+        np.minimum(squared_error, least, out=least)
     return best
+
+
+def _column_sums(values: Values) -> Values:
+    """Adds up each column of values [size, columns], in the order in which NumPy adds up a row of as many values.
+
+    Of scales that are almost equally good, rounding decides. A fixed order chooses the same everywhere.
+    """
+    size, num_columns = values.shape
+    if size > _LONGEST_SUM:
+        half = size // 2
+        return _column_sums(values[:half]) + _column_sums(values[half:])
+    sums: Values = values.reshape(-1, _PARTIAL_SUMS, num_columns).sum(axis=0)
+    while len(sums) > 1:
+        sums = sums[::2] + sums[1::2]
+    return sums.reshape(-1)
 
 
 def _without_subnormals(scales: Values) -> Values:

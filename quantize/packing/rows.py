@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.quantize.bundle_weights import Values
-from biogpt_onnx.quantize.packing.protocol import Codes
+from biogpt_onnx.quantize.packing.protocol import VALUES_AT_ONCE, Codes
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,17 @@ class Rows:
 
     def pack(self, weight: Values) -> tuple[Codes, Values]:
         """Quantizes a matrix [out, in] to codes and scales of these shapes."""
+        codes_shape, scales_shape = self.shapes(*weight.shape)
+        codes, scales = np.empty(codes_shape, dtype=self.dtype.numpy()), np.empty(scales_shape, dtype=np.float32)
+        rows_at_once = max(1, VALUES_AT_ONCE // weight.shape[1])
+        for start in range(0, len(weight), rows_at_once):
+            rows = slice(start, start + rows_at_once)
+            codes[:, rows], scales[rows] = self._pack_rows(weight[rows])
+        return codes, scales
+
+    def _pack_rows(self, weight: Values) -> tuple[Codes, Values]:
         scales = np.abs(weight).max(axis=1) / np.float32(self.largest)
         # A row of zeros (or so near to it that its scale vanishes) has the scale 0.
         scales = np.where(scales < np.finfo(np.float32).tiny, np.float32(0), scales)
         codes = np.rint(weight / np.where(scales == 0, np.float32(1), scales)[:, None]) + self.zero_point
-        return np.ascontiguousarray(codes.astype(self.dtype.numpy()).T), scales
+        return codes.astype(self.dtype.numpy()).T, scales

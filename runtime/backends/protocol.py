@@ -48,6 +48,7 @@ class Cache(Protocol):
 
 
 CacheT = TypeVar("CacheT", bound=Cache)
+_CacheT_contra = TypeVar("_CacheT_contra", bound=Cache, contravariant=True)
 
 
 class TokenScores(Protocol):
@@ -129,6 +130,37 @@ class Decoder(Protocol[CacheT]):
         ...
 
 
+class MixedDecoder(Protocol[_CacheT_contra]):
+    """A model that reads a piece of a prompt and steps other sequences in one pass."""
+
+    def read_and_step(
+        self,
+        piece_ids: npt.NDArray[np.int64],
+        cache: _CacheT_contra,
+        step_ids: npt.NDArray[np.int64],
+        step_cache: _CacheT_contra,
+        *,
+        is_last: bool,
+    ) -> npt.NDArray[np.float32]:
+        """Appends a piece of a prompt to one cache and a token to each row of another.
+
+        Each row's logits are, to the last bit, those of a pass of its own. After an error, the caches hold what they
+        held before.
+
+        Args:
+            piece_ids: token ids of the piece, [1, sequence].
+            cache: cache of one row, which gets the piece.
+            step_ids: the next token of each sequence that steps, [steps, 1], at least one.
+            step_cache: cache of `steps` rows, over other memory than `cache`.
+            is_last: True to compute the logits after the piece, too.
+
+        Returns:
+            Logits after each step and, behind them, those after the piece if they are requested, [steps, vocab] or
+            [steps + 1, vocab].
+        """
+        ...
+
+
 class Beams(Protocol):
     """The running beams of one or several prompts on a device, numbered from 0 in the order of the last step."""
 
@@ -145,6 +177,11 @@ class Beams(Protocol):
 
 class Backend(Decoder[CacheT], Protocol[CacheT]):
     """A device that reads prompts, steps rows, verifies drafts, continues beams and scores continuations."""
+
+    @property
+    def mixed(self) -> MixedDecoder[CacheT] | None:
+        """Model whose passes read a piece of a prompt and step other sequences; None if it takes no such passes."""
+        ...
 
     @property
     def reads_prefixes_ahead(self) -> bool:

@@ -4,7 +4,6 @@ This module alone knows these names; whatever writes or reads a bundle goes thro
 """
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ MANIFEST_FILE = "bundle.json"
 UNFINISHED_MANIFEST_FILE = f".{MANIFEST_FILE}"
 MODEL_FILE = "model.onnx"
 CAUSAL_MODEL_FILE = "causal.onnx"
+MIXED_MODEL_FILE = "mixed.onnx"
 WEIGHTS_FILE = "model.onnx.data"
 CONFIG_FILE = "config.json"
 VOCAB_FILE = "vocab.json"
@@ -40,6 +40,8 @@ TOTAL_SEQUENCE_LENGTH = "total_sequence_length"
 ATTENTION_BIAS = "attention_bias"
 LOGITS_INDICES = "logits_indices"
 LOGITS_LIMIT = "logits_limit"
+STEP_IDS = "step_ids"
+STEP_POSITION_IDS = "step_position_ids"
 LOGITS = "logits"
 HIDDEN_STATES = "hidden_states"
 BEST_IDS = "best_ids"
@@ -63,6 +65,16 @@ def past_name(layer: int, part: str) -> str:
 def present_name(layer: int, part: str) -> str:
     """Returns the name of the graph output that holds a layer's cache; `part` is "key" or "value"."""
     return f"present.{layer}.{part}"
+
+
+def step_past_name(layer: int, part: str) -> str:
+    """Returns the name of the mixed graph's input that holds a layer's cache of the sequences that step."""
+    return f"step_past_key_values.{layer}.{part}"
+
+
+def step_present_name(layer: int, part: str) -> str:
+    """Returns the name of the mixed graph's output that holds a layer's cache of the sequences that step."""
+    return f"step_present.{layer}.{part}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,8 @@ class Manifest:
         task: name of the task for which the checkpoint was fine-tuned, any string; None if it is not known.
         causal: causal graph of a half-precision bundle: a second graph over the same weights, without attention bias,
             that runs on GPUs; None for a bundle without one.
+        mixed: mixed graph: a second graph over the same weights that reads a piece of a prompt and steps other
+            sequences in one pass, on the CPU; None for a bundle without one.
         end_token_ids: tokens that end a text; none for a model whose texts end only at their longest length.
         generation: settings of `GenerationConfig`, by name, that the checkpoint's authors made its default.
         notes: what the export had to say of the checkpoint, a line each.
@@ -130,6 +144,7 @@ class Manifest:
     layer_precisions: Mapping[str, str] | None = None
     task: str | None = None
     causal: GraphSpec | None = None
+    mixed: GraphSpec | None = None
     end_token_ids: tuple[int, ...] = (EOS_ID,)
     generation: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
@@ -239,6 +254,8 @@ def refuse_undecodable(folder: Path) -> None:
 
 def hash_file(path: Path) -> str:
     """Returns the sha256 of a file, as hexadecimal digits."""
+    import hashlib  # noqa: PLC0415 -- slow to import, and loading hashes nothing
+
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_HASH_CHUNK_BYTES):
@@ -247,6 +264,8 @@ def hash_file(path: Path) -> str:
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
+    import hashlib  # noqa: PLC0415 -- as above
+
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -300,7 +319,8 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         evaluation=_object(fields, "evaluation"),
         layer_precisions=_layer_precisions(fields.get("layer_precisions")),
         task=_task(fields.get("task")),
-        causal=_causal(fields.get("causal"), files),
+        causal=_second_graph(fields.get("causal"), CAUSAL_MODEL_FILE, files),
+        mixed=_second_graph(fields.get("mixed"), MIXED_MODEL_FILE, files),
         end_token_ids=_end_token_ids(fields.get("end_token_ids", [EOS_ID])),
         generation=_object(fields, "generation"),
         notes=_notes(fields.get("notes", [])),
@@ -348,11 +368,11 @@ def _task(task: object) -> str | None:
     return task
 
 
-def _causal(spec: dict[str, Any] | None, files: Mapping[str, FileRecord]) -> GraphSpec | None:
+def _second_graph(spec: dict[str, Any] | None, file: str, files: Mapping[str, FileRecord]) -> GraphSpec | None:
     if spec is None:
         return None
-    if CAUSAL_MODEL_FILE not in files:
-        raise KeyError(f"files: {CAUSAL_MODEL_FILE}")
+    if file not in files:
+        raise KeyError(f"files: {file}")
     return GraphSpec(_tensor_specs(spec["inputs"]), _tensor_specs(spec["outputs"]))
 
 

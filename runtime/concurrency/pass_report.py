@@ -6,7 +6,7 @@ from typing import Literal
 
 from biogpt_onnx.runtime.result_base import Result
 
-PassKind = Literal["read", "step", "search"]
+PassKind = Literal["read", "step", "mixed", "search"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -15,15 +15,17 @@ class PassReport(Result):
 
     Attributes:
         kind: "read" for a piece of a prompt that greedy search or sampling continues, "step" for a step of the running
-            sequences, "search" for a pass of beams, drafts, choices, scores and all else that takes passes of its own,
-            those included that read its text.
-        tokens: number of tokens that were read, or of the sequences that got one; 0 for "search", whose tokens are not
-            counted.
+            sequences, "mixed" for both at once, "search" for a pass of beams, drafts, choices, scores and all else that
+            takes passes of its own, those included that read its text.
+        read_tokens: number of a prompt's tokens that were read; 0 for "search", whose tokens are not counted.
+        new_tokens: number of running sequences that got a token, those aside whose prompt this pass read to its end; 0
+            for "search".
         seconds: time that the pass took, with the choice of the tokens after it.
     """
 
     kind: PassKind
-    tokens: int
+    read_tokens: int
+    new_tokens: int
     seconds: float
 
 

@@ -21,7 +21,12 @@ from biogpt_onnx.runtime.errors import CLOSED, CancelledError, ConfigError, Mode
 
 ResultT = TypeVar("ResultT")
 
-_KINDS: dict[Action, PassKind] = {Action.READ: "read", Action.STEP: "step", Action.SEARCH: "search"}
+_KINDS: dict[Action, PassKind] = {
+    Action.READ: "read",
+    Action.STEP: "step",
+    Action.READ_AND_STEP: "mixed",
+    Action.SEARCH: "search",
+}
 
 _SECONDS_BETWEEN_CHECKS = 1.0
 """Seconds after which a caller who waits looks if the thread still runs."""
@@ -200,11 +205,11 @@ class PassThread:
             new, self._new = self._new, []
         return new
 
-    def _report(self, action: Action, tokens: int, seconds: float) -> None:
+    def _report(self, action: Action, num_read: int, num_stepped: int, seconds: float) -> None:
         if self._on_pass is None:
             return
         try:
-            self._on_pass(PassReport(_KINDS[action], tokens, seconds))
+            self._on_pass(PassReport(_KINDS[action], num_read, num_stepped, seconds))
         except Exception as error:  # noqa: BLE001 -- a watcher's error must not end what others compute
             self._on_pass = None
             threading.excepthook(

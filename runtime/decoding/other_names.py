@@ -3,7 +3,6 @@
 This is the one list of them. The page "From transformers" shows it, and a test compares the two.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -156,5 +155,7 @@ def own_settings(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str,
 
 
 def _advice(name: str, names: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415 -- for an error alone
+
     close = difflib.get_close_matches(name, [*names, *ARGUMENTS], n=1)
     return f"did you mean {close[0]}?" if close else f"choose from {', '.join(names)}"

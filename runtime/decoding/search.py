@@ -9,8 +9,6 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.request import Request, StepStatistics
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
-from biogpt_onnx.runtime.decoding.strategies.beam_search import beam_search
-from biogpt_onnx.runtime.decoding.strategies.speculative import speculative_search
 from biogpt_onnx.runtime.decoding.strategies.stepwise import stepwise_search
 
 _Search = Generator[None, None, StepStatistics]
@@ -56,6 +54,10 @@ def _speculative(backend: Backend[Any], request: Request, config: GenerationConf
     (state,) = request.states
     if state.finish_reason is not None:
         return StepStatistics()
+    from biogpt_onnx.runtime.decoding.strategies.speculative import (  # noqa: PLC0415 -- not part of every start-up
+        speculative_search,
+    )
+
     return (yield from speculative_search(backend, state, config, limits))
 
 
@@ -63,6 +65,8 @@ def _beams(backend: Backend[Any], requests: Sequence[Request], config: Generatio
     unfinished = [request for request in requests if request.states[0].finish_reason is None]
     if not unfinished:
         return StepStatistics()
+    from biogpt_onnx.runtime.decoding.strategies.beam_search import beam_search  # noqa: PLC0415 -- see above
+
     search = beam_search(backend, [request.states[0] for request in unfinished], config, limits)
     while True:
         try:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -40,6 +41,7 @@ class SequenceState:
         next_allowed: tokens that may come next; None for all.
         score: sum of the new tokens' log-probabilities, in nats; for a finished beam, the score by which hypotheses are
             ranked.
+        token_times: time at which each new token was chosen, of `perf_counter`.
         log_probabilities: log-probability of each new token, in nats.
         top_tokens: most probable tokens at the place of each new token; empty unless they are asked for.
         finish_reason: reason why the sequence ended; None while it goes on.
@@ -56,7 +58,7 @@ class SequenceState:
         max_new_tokens: int,
         *,
         eos_token_id: int | Sequence[int] | None = 2,
-        random: np.random.Generator | None = None,
+        random: "np.random.Generator | None" = None,
         watch: StoppingCriterion | None = None,
         allowed: AllowedTokens | None = None,
         prefix: Prefix[Any] | None = None,
@@ -68,6 +70,7 @@ class SequenceState:
         self.random = random
         self.prefix = prefix
         self.score = 0.0
+        self.token_times: list[float] = []
         self.log_probabilities: list[float] = []
         self.top_tokens: list[tuple[tuple[int, float], ...]] = []
         self.finish_reason: FinishReason | None = None
@@ -106,6 +109,8 @@ class SequenceState:
         self._ids[self._length] = token_id
         self._length += 1
         self.score += log_probability
+        self.token_times.append(perf_counter())
+        # Last of all: a stream reads as many tokens as have a log-probability, from another thread.
         self.log_probabilities.append(log_probability)
         if token_id in self.end_token_ids:
             self.finish_reason = "eos"
@@ -120,6 +125,7 @@ class SequenceState:
         """Returns an independent copy of the sequence."""
         other = copy.copy(self)
         other._ids = self._ids.copy()  # noqa: SLF001 -- of this class
+        other.token_times = self.token_times.copy()
         other.log_probabilities = self.log_probabilities.copy()
         other.top_tokens = self.top_tokens.copy()
         other._watch = self._watch.branch() if self._watch is not None else None  # noqa: SLF001 -- of this class

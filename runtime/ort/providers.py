@@ -1,9 +1,12 @@
 """The import of ONNX Runtime, and the names of its execution providers."""
 
-import importlib.metadata
+import contextlib
 import os
 import re
+import sys
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 from biogpt_onnx.runtime.errors import ProviderError
@@ -34,6 +37,8 @@ _DISTRIBUTIONS = (
 )
 """Distributions that bring the package `onnxruntime`."""
 
+_METADATA_SUFFIXES = frozenset({".dist-info", ".egg-info"})
+
 CPU_PROVIDER = "CPUExecutionProvider"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 
@@ -61,7 +66,9 @@ def import_onnxruntime() -> OnnxRuntime:
 
 def installed_runtimes() -> list[str]:
     """Returns the installed distributions of ONNX Runtime; two write the same files, and one is lost."""
-    return [name for name in _DISTRIBUTIONS if _is_installed(name)]
+    # Every model that is loaded asks, and importlib.metadata alone takes longer to import than ONNX Runtime.
+    found = {name.partition("-")[0].replace("_", "-").lower() for name in _metadata_folders()}
+    return [name for name in _DISTRIBUTIONS if name in found]
 
 
 def two_runtimes() -> str | None:
@@ -99,13 +106,13 @@ def warn_of_outdated_runtime(onnxruntime: OnnxRuntime) -> None:
 
     Not of one for GPUs, which comes out later: the extra `gpu` asks for a version of its own.
     """
-    if is_outdated(onnxruntime) and not _is_installed(_FOR_GPUS):
+    if is_outdated(onnxruntime) and _FOR_GPUS not in installed_runtimes():
         warnings.warn(outdated(onnxruntime), RuntimeWarning, stacklevel=3)
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+def _metadata_folders() -> Iterator[str]:
+    """Yields the names of the installed distributions' metadata folders, such as "numpy-2.4.6.dist-info"."""
+    for folder in sys.path:
+        # An entry may be an archive, or not exist.
+        with contextlib.suppress(OSError):
+            yield from [path.name for path in Path(folder).iterdir() if path.suffix in _METADATA_SUFFIXES]

@@ -160,6 +160,17 @@ def environments(catalogue: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     return module
 
 
+@pytest.mark.parametrize("machine", ["x86_64", "AMD64"])
+def test_llama_cpp_is_compiled_without_amx_whose_code_crashes(environments: Any, machine: str) -> None:
+    options = environments.llama_cpp_options(machine)
+    assert {option.partition("=")[0] for option in options} == {"-DCMAKE_C_FLAGS", "-DCMAKE_CXX_FLAGS"}
+    assert all("-mno-amx-tile -mno-amx-int8" in option for option in options)
+
+
+def test_other_processors_are_not_given_flags_that_their_compiler_refuses(environments: Any) -> None:
+    assert environments.llama_cpp_options("aarch64") == []
+
+
 def test_one_peer_that_cannot_be_installed_does_not_stop_the_others(environments: Any) -> None:
     environments.main()
     assert (environments.ENVIRONMENTS / "bad" / "failed").read_text(encoding="utf-8") == "error: no compiler\n"

@@ -49,6 +49,7 @@ FORMS = {
     "quantize": Form("quantize {bundle} -o {output} --recipe int8 --text {text}", text="{text}", output="{output}"),
     "evaluate": Form("evaluate {bundle} --baseline {bundle} --text {text}", text="{text}"),
     "bench": Form("bench {bundle} --scenario p16-n32 --output {output}", output="{output}"),
+    "advise": Form("advise {bundle} --threads 1 --seconds 0"),
     "generate": Form("generate {bundle} Aspirin"),
     "relations": Form("relations {bundle} {text} -o {output} --task bc5cdr", text="{text}", output="{output}"),
     "ask": Form("ask {bundle} {text} -o {output} --question Why?", text="{text}", output="{output}"),

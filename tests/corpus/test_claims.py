@@ -1,6 +1,5 @@
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from biogpt_onnx.corpus.working.claims import Claims
 from biogpt_onnx.corpus.working.file_clock import FileClock
 from biogpt_onnx.corpus.working.worker import remove_unfinished
 from biogpt_onnx.runtime.errors import DocumentError
+from makers.corpora import ended_process
 
 HOUR = 3600.0
 
@@ -34,12 +34,6 @@ def claim_by(run: Run, unit: Unit, *, at: str, process: int, age: float = 0.0) -
     then = time.time() - age
     os.utime(path, (then, then))
     return path
-
-
-def ended_process() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def test_a_unit_is_claimed_by_one_at_a_time(opened: Run) -> None:

@@ -2,37 +2,16 @@
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from biogpt_onnx import corpus
 from makers.corpora import claiming, end_of, start_work, wait_for
-
-Merged = Callable[[Path], bytes]
+from makers.faults import CRASHING, IN_UNIT, Merged, Scene
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by signals")
-
-IN_UNIT = """
-import biogpt_onnx.corpus.working.answering as answering
-
-records = answering.UnitAnswering.records
-
-def changed(self, unit, rows, cancel=None):
-    {what}
-    return records(self, unit, rows, cancel)
-
-answering.UnitAnswering.records = changed
-"""
-"""A change of what a process does at the beginning of each unit."""
-
-SLOW = "cancel.wait(30) if unit.number == 1 and not __import__('pathlib').Path({flag!r}).exists() else None"
-"""Unit 1 takes half a minute, unless a file is there."""
-
-CRASHING = "__import__('os').kill(__import__('os').getpid(), 9) if unit.number == 2 else None"
 
 DYING = """
 import os
@@ -63,45 +42,6 @@ def late(function):
 
 os.link, os.fsync, os.replace = late(link), late(fsync), late(replace)
 """
-
-
-class Scene:
-    """A run, what its merged file must be, and the calls that work on it.
-
-    Attributes:
-        run: the run.
-        flag: a file that ends the slowness of `SLOW`.
-    """
-
-    def __init__(self, run: Path, bundle: Path, expected: bytes, merged: Merged) -> None:
-        self.run, self.flag = run, run.with_name("fast")
-        self._bundle, self._expected, self._merged = bundle, expected, merged
-
-    def start(self, *more: str, code: str = "", place: str = "hook") -> "subprocess.Popen[str]":
-        """Starts a call; all its processes run the code before all else."""
-        folder = self.run.with_name(place)
-        folder.mkdir(exist_ok=True)
-        (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
-        return start_work(self.run, self._bundle, *more, hook=folder)
-
-    def start_slow(self) -> "subprocess.Popen[str]":
-        """Starts a call with one process, which is slow in unit 1, and waits until it is there."""
-        what = SLOW.format(flag=str(self.flag))
-        process = self.start("--workers", "1", "--threads", "1", code=IN_UNIT.format(what=what))
-        wait_for(lambda: list((self.run / "tries").glob("000001.*")))
-        return process
-
-    def finish(self, *more: str) -> None:
-        """Answers what is left."""
-        assert end_of(self.start("--workers", "1", *more))[0] == 0
-
-    def check(self) -> None:
-        """Checks that nothing is missing, nothing is there twice, and no byte differs."""
-        assert self._merged(self.run) == self._expected
-
-    def left(self) -> list[str]:
-        """The files of claims and tries."""
-        return [path.name for name in ("claims", "tries") for path in (self.run / name).iterdir()]
 
 
 @pytest.fixture

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from biogpt_onnx import BioGPT, ConfigError, DocumentError, corpus
+from biogpt_onnx.cli import main
 from biogpt_onnx.corpus.run import Run
 from biogpt_onnx.corpus.working.claims import Claims
+from biogpt_onnx.files.lexicon import Lexicon
 from makers.corpora import answer_run, documents, worker_of, write_json_lines
 
 Merged = Callable[[Path], bytes]
+
+NO_WINDOWS: dict[str, object] = {"other_spans": None}
 
 
 def answer_some(run: Path, mini: BioGPT, number: int) -> None:
@@ -88,6 +92,45 @@ def test_pubtator_holds_the_documents_and_calls_those_without_an_id_by_their_num
     assert [name for name, _, _ in titles] == ["d0", "d1", "3", "t", "d0", "d1", "7", "t"]
     assert titles[2][2] == "Lithium caused tremor."
     assert "t|a|Seen." in text
+
+
+def test_concepts_come_from_a_lexicon(mini: BioGPT, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_json_lines(tmp_path / "in.jsonl", documents(2))
+    corpus.prepare([source], tmp_path / "run", "bc5cdr")
+    answer_run(tmp_path / "run", mini)
+    lexicon, output = tmp_path / "lexicon.json", tmp_path / "out.pubtator"
+    lexicon.write_text('{"LITHIUM": "D008094", "tremor": "D014202"}')
+    words = ["corpus", "merge", str(tmp_path / "run"), "--lexicon", str(lexicon), "-o"]
+    assert main([*words, str(output)]) == 0
+    assert "d0\t0\t7\tLithium\tChemical\tD008094\n" in output.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "out.jsonl")]) == 2
+    assert capsys.readouterr().err == (
+        "error: --lexicon gives ids to PubTator and BioC, jsonl has none: leave it out\n"
+    )
+    with pytest.raises(ConfigError, match="a lexicon gives ids to PubTator and BioC, parquet has none"):
+        corpus.merge(tmp_path / "run", tmp_path / "x", output_format="parquet", lexicon=Lexicon({"a": "b"}))
+
+
+def test_parquet_holds_the_records_of_json_lines_and_is_the_same_however_often_it_is_written(
+    run: Path, mini: BioGPT, tmp_path: Path
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    answer_run(run, mini)
+    for name in ("a", "b"):
+        report = corpus.merge(run, tmp_path / f"{name}.parquet", output_format="parquet")
+        assert (report.documents, report.errors) == (24, 1)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    corpus.merge(run, tmp_path / "a.jsonl")
+    records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    assert [{name: row[name] for name in record} for row, record in zip(rows, records, strict=True)] == [
+        record if "error" in record else record | {"relations": [NO_WINDOWS | each for each in record["relations"]]}
+        for record in records
+    ]
+    assert any(row["relations"] for row in rows)
+    with pytest.raises(ConfigError, match="would be compressed twice"):
+        corpus.merge(run, tmp_path / "a.parquet.gz", output_format="parquet")
 
 
 def test_bioc_keeps_the_passages_of_its_documents(mini: BioGPT, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import contextlib
 import io
 import shutil
 import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,3 +42,14 @@ def serve() -> Serve:
                 pytest.fail(f"biogpt-onnx serve {' '.join(words)}: {said.getvalue()}")
 
     return parse
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with the command, as an installation has it."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    command = folder / "biogpt-onnx"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m biogpt_onnx "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return folder

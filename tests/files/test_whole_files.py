@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, read, save
 
-TEXT_FORMATS = tuple(each for each in FORMATS if each not in {"bioc", "biocjson", "json", "pubmed", "jats"})
+TEXT_FORMATS = tuple(each for each in FORMATS if each not in {"bioc", "biocjson", "json", "pubmed", "jats", "parquet"})
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SENTENCES = (
     "Cocaine-induced seizures were prevented by diazepam.",
     "Haloperidol.",
 )
-PATIENCE = 60
+PATIENCE = 180
 """Seconds after which a test gives up waiting for a process."""
 
 
@@ -37,8 +37,12 @@ def documents(number: int, **last: object) -> list[dict[str, object]]:
     return [*found, last] if last else found
 
 
+def json_lines(rows: Sequence[Mapping[str, object]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 def write_json_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(json_lines(rows), encoding="utf-8")
     return path
 
 
@@ -101,6 +105,13 @@ def claiming(folder: Path) -> list[int]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def ended_process() -> int:
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def wait_for(what: Callable[[], object]) -> None:

@@ -93,6 +93,17 @@ class FakeModel:
         logits_indices: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
         self.shapes.append(input_ids.shape)
+        return self.append(input_ids, cache, position_ids, attention_bias, logits_indices)
+
+    def append(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: FakeCache,
+        position_ids: npt.NDArray[np.int64] | None = None,
+        attention_bias: npt.NDArray[np.float32] | None = None,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Computes a pass, or a part of one."""
         logits = np.zeros((*input_ids.shape, self.vocab_size), dtype=np.float32)
         for row, tokens in enumerate(input_ids.tolist()):
             for step, token in enumerate(tokens):
@@ -121,6 +132,43 @@ class FakeModel:
                 states.append([token, len(cache.rows[row])])
                 cache.rows[row].append(token)
         return np.array(states, dtype=np.float32).reshape(-1, 2)[indices]
+
+
+class MixedFake(FakeModel):
+    """The fake model with passes that read a piece of a prompt and step other sequences.
+
+    Attributes:
+        mixed_shapes: numbers of tokens and of steps of each of these passes.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[list[int]], int | npt.NDArray[np.float32]],
+        vocab_size: int = 50,
+        max_positions: int = 30,
+    ) -> None:
+        super().__init__(answer, vocab_size, max_positions)
+        self.mixed_shapes: list[tuple[int, int]] = []
+
+    @cached_property
+    def backend(self) -> Any:
+        return CpuBackend(self, self)
+
+    def read_and_step(
+        self,
+        piece_ids: npt.NDArray[np.int64],
+        cache: FakeCache,
+        step_ids: npt.NDArray[np.int64],
+        step_cache: FakeCache,
+        *,
+        is_last: bool,
+    ) -> npt.NDArray[np.float32]:
+        if any(row is cache.rows[0] for row in step_cache.rows):
+            raise AssertionError("a row cannot be read and stepped in one pass")
+        self.mixed_shapes.append((piece_ids.shape[1], len(step_ids)))
+        steps = self.append(step_ids, step_cache)
+        after = self.append(piece_ids, cache)
+        return np.concatenate([steps, after]) if is_last else steps
 
 
 class FakeTokenScores:

@@ -7,8 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+COMMAND = ("-m", "biogpt_onnx", "serve")
+"""What Python runs for the command that serves."""
 
 
 class Process:
@@ -17,17 +21,29 @@ class Process:
     Attributes:
         port: its port; 0 if it has none.
         log: the lines of its log so far.
+
+    Args:
+        bundle: what it serves.
+        options: further options.
+        program: what Python runs, which takes the options of the command `serve`.
+        patience: seconds after which what is waited for is given up.
     """
 
-    def __init__(self, bundle: Path, *options: str) -> None:
+    def __init__(self, bundle: Path, *options: str, program: Sequence[str] = COMMAND, patience: float = 60) -> None:
         self.log: list[str] = []
-        command = [sys.executable, "-m", "biogpt_onnx", "serve", str(bundle), "--port", "0", "--threads", "1", *options]
+        self._patience = patience
+        command = [sys.executable, *program, str(bundle), "--port", "0", "--threads", "1", *options]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         line = self.wait_for("is served at")
         found = re.search(r"://.*:(\d+)", line)
         self.port = int(found[1]) if found else 0
+
+    @property
+    def pid(self) -> int:
+        """The identifier of its process."""
+        return self._process.pid
 
     @property
     def url(self) -> str:
@@ -40,7 +56,7 @@ class Process:
             self.log.append(line.rstrip())
 
     def wait_for(self, words: str) -> str:
-        end = time.monotonic() + 60
+        end = time.monotonic() + self._patience
         while time.monotonic() < end:
             for line in list(self.log):
                 if words in line:
@@ -53,7 +69,7 @@ class Process:
         self._process.send_signal(number)
 
     def wait(self) -> int:
-        code = self._process.wait(60)
+        code = self._process.wait(self._patience)
         self._reader.join(10)
         return code
 

@@ -207,6 +207,12 @@ def test_a_bad_number_of_threads_is_refused(mini_bundle: Path, threads: Any) -> 
         biogpt_onnx.load(mini_bundle, threads=threads)
 
 
+def test_an_empty_path_is_not_the_current_folder(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(mini_bundle)
+    with pytest.raises(ConfigError, match="give the path of a folder"):
+        biogpt_onnx.load("", warm_up=False)
+
+
 @pytest.fixture
 def fake(mini_bundle: Path) -> BioGPT:
     """The engine over a model that always says the same word."""

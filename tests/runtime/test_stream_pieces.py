@@ -55,6 +55,9 @@ def written(pieces: Sequence[TextPiece]) -> dict[int, list[Written]]:
         if own[0].logprobs is not None:
             logprobs = tuple(token for piece in own for token in piece.logprobs or ())
             assert all(len(piece.logprobs or ()) == len(piece.token_ids) for piece in own)
+        times = [time for piece in own for time in piece.token_times]
+        assert times == sorted(times)
+        assert all(len(piece.token_times) in {len(piece.token_ids), 0} for piece in own)
         found[prompt].append(("".join(piece.text for piece in own), ids, logprobs, own[-1].finish_reason))
     return found
 
@@ -81,7 +84,9 @@ def test_the_pieces_of_a_sequence_are_what_generate_returns(
     expected = of_answers(mini.generate(TEXTS, **settings))
     for model in (mini, shared):
         stream = model.stream_pieces(TEXTS, **settings)
-        found, own = written(list(stream)), of_answers(stream.generations)
+        pieces = list(stream)
+        assert all(piece.token_times for piece in pieces if piece.token_ids) == (name != "beams")
+        found, own = written(pieces), of_answers(stream.generations)
         if name == "samples":
             found, own, expected = in_any_order(found), in_any_order(own), in_any_order(expected)
         assert found == own
@@ -223,7 +228,7 @@ def test_a_piece_is_plain_data_for_json(mini: BioGPT) -> None:
     stream = mini.stream_pieces(TEXTS[:1], max_new_tokens=2, eos_token_id=None)
     assert isinstance(stream, PieceStream)
     first, last = (piece.to_dict() for piece in stream)
-    assert set(first) == {"prompt", "sequence", "text", "token_ids", "finish_reason"}
+    assert set(first) == {"prompt", "sequence", "text", "token_ids", "finish_reason", "token_times"}
     assert (first["finish_reason"], last["finish_reason"]) == (None, "length")
 
 

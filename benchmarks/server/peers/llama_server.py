@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.compare.peers.catalogue import REQUIREMENTS
 from benchmarks.compare.peers.checkpoint import Checkpoint
-from benchmarks.compare.peers.environments import reason_of
+from benchmarks.compare.peers.environments import llama_cpp_options, reason_of
 from benchmarks.compare.peers.gguf_file import write_gguf
 
 FILE_NAME = "model.gguf"
@@ -61,7 +61,7 @@ def build(folder: Path, requirements: Path) -> str | None:
         source = next(work.glob(f"*/{_SOURCE}"))
         built = work / "build"
         for command in (
-            ["cmake", "-S", str(source), "-B", str(built), "-G", "Ninja", *_OPTIONS],
+            ["cmake", "-S", str(source), "-B", str(built), "-G", "Ninja", *_OPTIONS, *llama_cpp_options()],
             ["cmake", "--build", str(built), "--parallel", "2", "--target", *_PROGRAMS],
         ):
             reason = _run(command, folder)

@@ -20,6 +20,10 @@ _LOG_BYTES = 2000
 _PATIENCE_SECONDS = 1200.0
 
 
+# An installed package has its modules compiled. A checkout where Python may not keep them would compile at each start.
+_KEEPS_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+
+
 class ContenderError(BioGptError, RuntimeError):
     """A contender cannot run, or failed to serve a request."""
 
@@ -65,7 +69,7 @@ class PinnedProcess:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     text=True,
-                    env={**os.environ, **(environment or {})},
+                    env={**os.environ, **_KEEPS_BYTECODE, **(environment or {})},
                     process_group=0 if hasattr(os, "setpgid") else None,
                 )
             except OSError as error:

@@ -1,15 +1,17 @@
 """Arguments of the commands that load a bundle."""
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.runtime.options import Device
 
 
 def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
     """Adds BUNDLE."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder that `biogpt-onnx export` wrote")
+    parser.add_argument(
+        "bundle", type=non_empty_path, metavar="BUNDLE", help="a folder that `biogpt-onnx export` wrote"
+    )
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:

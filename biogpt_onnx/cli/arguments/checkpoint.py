@@ -1,20 +1,22 @@
 """Arguments that say what a checkpoint does not say itself."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.runtime.errors import ConfigError
 
 
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `open_checkpoint` beside SOURCE."""
-    parser.add_argument("--revision", help="of a hub id: a branch, tag or commit")
-    parser.add_argument("--vocabulary", type=Path, metavar="DIR", help="a folder with the vocabulary's two files")
+    parser.add_argument("--revision", type=non_empty, help="of a hub id: a branch, tag or commit")
+    parser.add_argument(
+        "--vocabulary", type=non_empty_path, metavar="DIR", help="a folder with the vocabulary's two files"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of a preset's random weights (default 0)")
     parser.add_argument(
         "--adapter",
-        type=Path,
+        type=non_empty_path,
         action="append",
         metavar="DIR",
         help="an adapter of PEFT (LoRA) to merge into the weights",

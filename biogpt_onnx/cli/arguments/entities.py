@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.tasks import RelationTask
+from biogpt_onnx.tasks.definitions.own_types import with_type_names
 from biogpt_onnx.tasks.entity_census import EntityCensus
 
 
@@ -29,20 +29,24 @@ def with_entity_types(task: RelationTask, options: argparse.Namespace) -> Relati
     Raises:
         ConfigError: An argument is malformed, the task has no such type, or --given-entities is missing.
     """
+    return with_type_names(task, entity_types_of(options))
+
+
+def entity_types_of(options: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    """Returns the pairs of a type and a name of it that --entity-type gives.
+
+    Raises:
+        ConfigError: An argument is malformed, or --given-entities is missing.
+    """
     if options.entity_type and not options.given_entities:
         raise ConfigError("--entity-type names types of --given-entities: add that option, or leave this one out")
-    known = {kind.lower(): kind for kind in (task.head_type, task.tail_type) if kind}
     pairs = []
     for argument in options.entity_type:
         kind, equals, name = argument.partition("=")
         if not equals or not name.strip():
             raise ConfigError(f"--entity-type is {argument!r}: give a type of the task and the file's, Chemical=T103")
-        if kind.strip().lower() not in known:
-            raise ConfigError(
-                f"--entity-type is {argument!r}: the task {task.name} has the types {' and '.join(known.values())}"
-            )
-        pairs.append((known[kind.strip().lower()], name.strip()))
-    return replace(task, type_names=(*task.type_names, *pairs))
+        pairs.append((kind.strip(), name.strip()))
+    return tuple(pairs)
 
 
 class FileCensus:

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
+from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.files.formats import FORMATS, STANDARD_INPUT, WITH_ENTITIES, WITH_FIELDS, Format
 from biogpt_onnx.files.opening.source import is_stream
 from biogpt_onnx.files.reading import detect_format
@@ -40,7 +41,12 @@ def add_input_arguments(parser: argparse.ArgumentParser, rows: str) -> None:
         rows: The help's words for the rows of the input.
     """
     parser.add_argument(
-        "file", nargs="?", default=STANDARD_INPUT, metavar="FILE", help=f"{rows}; - or nothing for standard input"
+        "file",
+        type=non_empty,
+        nargs="?",
+        default=STANDARD_INPUT,
+        metavar="FILE",
+        help=f"{rows}; - or nothing for standard input",
     )
     add_field_arguments(parser)
 
@@ -118,7 +124,8 @@ def columns_of(options: argparse.Namespace) -> Columns:
 def _check_format(options: argparse.Namespace, found: Format) -> None:
     if _asked(options, "given_entities") and found not in WITH_ENTITIES:
         raise ConfigError(
-            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines with a field entities"
+            "--given-entities needs a file that names them: give PubTator, BioC, or JSON lines or Parquet with a field "
+            "entities"
         )
     if _asked(options, "with_conclusion") and found not in WITH_FIELDS:
         raise ConfigError(

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.files.formats import COMPRESSED
 from biogpt_onnx.runtime.errors import ConfigError
 
@@ -16,13 +17,14 @@ OUTPUT_NAMES: Mapping[str, str] = {
     ".pubtator": "pubtator",
     ".pubtator.txt": "pubtator",
     ".xml": "bioc",
+    ".parquet": "parquet",
 }
 """The formats of results that the endings of file names stand for."""
 
 _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 # Endings that promise a format in which nothing is written.
 _OTHER = (
-    *(".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".xls", ".ods", ".html", ".md", ".yaml"),
+    *(".json", ".csv", ".tsv", ".arrow", ".feather", ".xlsx", ".xls", ".ods", ".html", ".md", ".yaml"),
     *(".yml", ".db", ".sqlite", ".pdf", ".docx", ".zip", ".bz2", ".xz", ".zst"),
 )
 
@@ -32,7 +34,7 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=non_empty_path,
         metavar="FILE",
         help="results go here, and an interrupted run goes on where it was; - or nothing for standard output; a name "
         "in .gz is compressed",

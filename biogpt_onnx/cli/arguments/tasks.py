@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_session_arguments
 from biogpt_onnx.cli.arguments.inputs import add_input_arguments
+from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.cli.arguments.outputs import add_output_arguments, output_file
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.text.drawing import Drawing
@@ -37,6 +38,12 @@ _COMMANDS: Mapping[TaskKind, str] = {
     "question answering": "ask",
     "classification": "classify",
     "description": "describe",
+}
+
+_DESCRIPTION_SETTINGS = {
+    "num_beams": "of descriptions: beams",
+    "min_new_tokens": "of descriptions: tokens before which a text does not end",
+    "max_new_tokens": "of descriptions: most tokens of a text",
 }
 
 
@@ -108,6 +115,7 @@ def add_task_choice(parser: argparse.ArgumentParser, names: Sequence[str]) -> No
     """
     parser.add_argument(
         "--task",
+        type=non_empty,
         metavar="TASK",
         help=f"what the checkpoint was fine-tuned for, where the bundle does not say: {', '.join(names)}, or a TOML "
         "file that defines a task",
@@ -133,6 +141,17 @@ def add_self_relations(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep relations of an entity with itself or with a part of itself",
     )
+
+
+def add_description_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the settings of decoding that descriptions have."""
+    for name, what in _DESCRIPTION_SETTINGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default the task's)")
+
+
+def description_settings(options: argparse.Namespace) -> dict[str, int]:
+    """Returns the settings of decoding that the options give, by name."""
+    return {name: value for name in _DESCRIPTION_SETTINGS if (value := getattr(options, name)) is not None}
 
 
 def with_settings(task: TaskT, options: argparse.Namespace) -> TaskT:

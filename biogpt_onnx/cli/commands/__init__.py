@@ -10,6 +10,7 @@ COMMANDS = {
     "quantize": "Makes a smaller bundle of a float32 one.",
     "evaluate": "Compares what a bundle answers with what its float32 baseline answers.",
     "bench": "Measures how fast bundles run on this machine.",
+    "advise": "Says which bundle and how many threads suit this machine.",
     "generate": "Continues prompts.",
     "relations": "Extracts relations from documents.",
     "ask": "Answers questions about contexts.",

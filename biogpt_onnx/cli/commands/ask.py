@@ -2,10 +2,10 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "easier task",
     )
     add_min_score(parser, "answers")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="the answers that there are, one a line")
+    parser.add_argument("--labels", type=non_empty_path, metavar="FILE", help="the answers that there are, one a line")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 """The command `bench`: measures how fast bundles run on this machine."""
 
 import argparse
-from pathlib import Path
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle.target import absolute, refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.errors import ConfigError
@@ -10,7 +10,9 @@ from biogpt_onnx.runtime.errors import ConfigError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="folders; they are measured in turns")
+    parser.add_argument(
+        "bundles", type=non_empty_path, nargs="*", metavar="BUNDLE", help="folders; they are measured in turns"
+    )
     parser.add_argument(
         "--scenario",
         nargs="+",
@@ -33,12 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cuda measures bundles in half precision on an NVIDIA GPU, without floors (default cpu)",
     )
     parser.add_argument("--no-prepack", action="store_true", help="use float32 weights as they lie in the file")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON lines; what is there already is not repeated")
+    parser.add_argument(
+        "--output", type=non_empty_path, metavar="FILE", help="JSON lines; what is there already is not repeated"
+    )
     parser.add_argument("--restart", action="store_true", help="give up what the output file holds")
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="write the Markdown report here, and do not print it"
+        "--report", type=non_empty_path, metavar="FILE", help="write the Markdown report here, and do not print it"
     )
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw pictures into this folder (extra `plot`)")
+    parser.add_argument(
+        "--plots", type=non_empty_path, metavar="DIR", help="draw pictures into this folder (extra `plot`)"
+    )
     parser.add_argument(
         "--min-runs", type=int, default=6, metavar="N", help="generations of each, at least (default 6)"
     )

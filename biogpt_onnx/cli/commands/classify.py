@@ -1,10 +1,10 @@
 """The command `classify`: classifies documents."""
 
 import argparse
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_drawing(parser)
     add_task_choice(parser, [task.name for task in tasks_of(ClassificationTask)])
     add_min_score(parser, "labels")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels that there are, one a line")
+    parser.add_argument("--labels", type=non_empty_path, metavar="FILE", help="the labels that there are, one a line")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.outputs import output_format
 from biogpt_onnx.cli.arguments.tasks import (
+    add_description_arguments,
     add_row_arguments,
     add_task_choice,
     asked_task,
     choose_task,
+    description_settings,
     load_model,
     reading_settings,
 )
@@ -17,26 +19,19 @@ from biogpt_onnx.cli.task_rows import answer_rows
 from biogpt_onnx.tasks import DESCRIPTION, DescriptionTask
 from biogpt_onnx.tasks.registry import tasks_of
 
-_SETTINGS = {
-    "num_beams": "beams",
-    "min_new_tokens": "tokens before which a text does not end",
-    "max_new_tokens": "most tokens of a text",
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     add_row_arguments(parser, "terms as text, JSON, CSV or TSV")
     add_task_choice(parser, [task.name for task in tasks_of(DescriptionTask)])
-    for name, what in _SETTINGS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{what} (default the task's)")
+    add_description_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if some rows have no answer."""
     output_format(options)
-    asked = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    asked = description_settings(options)
     # A bad value is refused before the model is loaded.
     known = asked_task(DescriptionTask, options.task)
     (known or DESCRIPTION).config.replace(**asked)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle import read_manifest
@@ -15,10 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     parser.add_argument(
-        "--baseline", type=Path, required=True, metavar="BUNDLE", help="the float32 bundle that it was made from"
+        "--baseline",
+        type=non_empty_path,
+        required=True,
+        metavar="BUNDLE",
+        help="the float32 bundle that it was made from",
     )
     parser.add_argument(
         "--text",
+        type=non_empty,
         required=True,
         metavar="FILE",
         help="UTF-8 text, a document a line, empty lines skipped; - for standard input",
@@ -37,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="have the beginnings of so many documents continued (default 16; 0 for none)",
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON, each document's figures too")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw each layer's error to a .svg or .png file")
+    parser.add_argument(
+        "--plot", type=non_empty_path, metavar="FILE", help="draw each layer's error to a .svg or .png file"
+    )
     add_session_arguments(parser)
 
 

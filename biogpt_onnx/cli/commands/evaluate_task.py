@@ -2,10 +2,10 @@
 
 import argparse
 import json
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.entities import add_entity_types, warn_of, with_entity_types
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.arguments.tasks import (
     add_given_entities,
     add_min_score,
@@ -32,18 +32,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_bundle_argument(parser)
     parser.add_argument(
         "--gold",
-        type=Path,
+        type=non_empty_path,
         required=True,
         metavar="FILE",
         help="documents and answers, in the task's published form or in the general one",
     )
     add_task_choice(parser, [spec.name for spec in specs])
     parser.add_argument(
-        "--baseline", type=Path, metavar="BUNDLE", help="another bundle to compare with, on each document"
+        "--baseline", type=non_empty_path, metavar="BUNDLE", help="another bundle to compare with, on each document"
     )
-    parser.add_argument("--entities", type=Path, metavar="FILE", help=f"of {with_entities}: names and their MeSH ids")
     parser.add_argument(
-        "--training", type=Path, metavar="FILE", help=f"of {with_labels}: gold in which the majority is counted"
+        "--entities", type=non_empty_path, metavar="FILE", help=f"of {with_entities}: names and their MeSH ids"
+    )
+    parser.add_argument(
+        "--training",
+        type=non_empty_path,
+        metavar="FILE",
+        help=f"of {with_labels}: gold in which the majority is counted",
     )
     parser.add_argument(
         "--annotated-only", action="store_true", help="of relations: leave out documents that have none"
@@ -65,7 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help=f"of {with_labels}: draw the calibration to a .svg or .png file"
+        "--plot",
+        type=non_empty_path,
+        metavar="FILE",
+        help=f"of {with_labels}: draw the calibration to a .svg or .png file",
     )
     add_task_arguments(parser)
 

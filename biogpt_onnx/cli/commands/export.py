@@ -3,9 +3,9 @@
 import argparse
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.manifest_lines import generation_lines
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.errors import ConfigError
@@ -18,11 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
         "source",
+        type=non_empty,
         metavar="SOURCE",
         help="a folder in Hugging Face or fairseq form, a fairseq .pt file, a hub id (organisation/name), "
         "or preset:biogpt or preset:biogpt-large for random weights of those sizes",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("-o", "--output", type=non_empty_path, required=True, metavar="DIR", help="the folder to make")
     parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")
     parser.add_argument(
         "--layout",
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--task",
+        type=non_empty,
         metavar="TASK",
         help="what the checkpoint was fine-tuned for, where neither its name nor its form says: "
         f"{', '.join(fine_tuned_names())}, the name of a task of your own, or a TOML file that defines it",

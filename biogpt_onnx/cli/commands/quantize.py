@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
 from biogpt_onnx.cli.progress import Progress
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a float32 bundle that `biogpt-onnx export` wrote")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument(
+        "bundle", type=non_empty_path, metavar="BUNDLE", help="a float32 bundle that `biogpt-onnx export` wrote"
+    )
+    parser.add_argument("-o", "--output", type=non_empty_path, required=True, metavar="DIR", help="the folder to make")
     parser.add_argument(
         "--recipe",
         required=True,
@@ -30,12 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--calibration",
+        type=non_empty,
         metavar="FILE",
         help="text such as the model will see, a passage a line, from which outliers and scales of activations are "
         "known, and with which auto also searches; by default a built-in one",
     )
     parser.add_argument(
-        "--text", metavar="FILE", help="text to evaluate the result with, a document a line; by default a built-in one"
+        "--text",
+        type=non_empty,
+        metavar="FILE",
+        help="text to evaluate the result with, a document a line; by default a built-in one",
     )
     parser.add_argument(
         "--max-perplexity-increase",

@@ -2,11 +2,11 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.entities import FileCensus, add_entity_types, with_entity_types
 from biogpt_onnx.cli.arguments.labels import read_labels
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.arguments.outputs import JSON_LINES, output_format
 from biogpt_onnx.cli.arguments.tasks import (
     add_drawing,
@@ -55,11 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_drawing(parser)
     parser.add_argument(
-        "--lexicon", type=Path, metavar="FILE", help="a JSON object of names and their ids, for PubTator and BioC"
+        "--lexicon",
+        type=non_empty_path,
+        metavar="FILE",
+        help="a JSON object of names and their ids, for PubTator and BioC",
     )
     having_labels = " and ".join(task.name for task in tasks if task.labels)
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE", help=f"of {having_labels}: the relations that there are, one a line"
+        "--labels",
+        type=non_empty_path,
+        metavar="FILE",
+        help=f"of {having_labels}: the relations that there are, one a line",
     )
 
 

@@ -2,19 +2,19 @@
 
 import argparse
 import os
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
+from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settings
 from biogpt_onnx.runtime.bundle import Architecture, read_manifest
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 
 if TYPE_CHECKING:
     from biogpt_onnx.server.running import Certificate
-    from biogpt_onnx.server.settings import ServerSettings
 
 _NEEDED = ("starlette", "uvicorn", "h11", "prometheus_client")
 
@@ -22,33 +22,22 @@ _NEEDED = ("starlette", "uvicorn", "h11", "prometheus_client")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
+    parser.add_argument(
+        "--host", type=non_empty, default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)"
+    )
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
-    parser.add_argument("--unix-socket", type=Path, metavar="PATH", help="listen on this socket instead")
+    parser.add_argument("--unix-socket", type=non_empty_path, metavar="PATH", help="listen on this socket instead")
     parser.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="clients need one of its keys, one a line; read on SIGHUP too"
-    )
-    parser.add_argument("--certificate", type=Path, metavar="FILE", help="certificate for TLS, with its chain (PEM)")
-    parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's private key (PEM)")
-    parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="NAME", help="a name that clients may call; repeatable"
+        "--api-key-file",
+        type=non_empty_path,
+        metavar="FILE",
+        help="clients need one of its keys, one a line; read on SIGHUP too",
     )
     parser.add_argument(
-        "--allow-origin", action="append", default=[], metavar="ORIGIN", help="pages of it may call; repeatable"
+        "--certificate", type=non_empty_path, metavar="FILE", help="certificate for TLS, with its chain (PEM)"
     )
-    parser.add_argument("--model-name", metavar="NAME", help="the model's name (default: that of the bundle's folder)")
-    parser.add_argument(
-        "--task",
-        action="append",
-        default=[],
-        metavar="TASK",
-        help="offer this task too, a TOML file that defines it; repeatable (the built-in ones that the bundle can do "
-        "are always there)",
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of one step (default: one a core)")
-    _add_bounds(parser)
-    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="form of the log (default text)")
-    parser.add_argument("--no-page", action="store_true", help="do not serve the page at /")
+    parser.add_argument("--key", type=non_empty_path, metavar="FILE", help="the certificate's private key (PEM)")
+    add_server_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.server.security.addresses import open_address, open_unix_socket
     from biogpt_onnx.server.security.keys import ApiKeys
 
-    settings, certificate = _settings(options), _certificate(options)
+    settings, certificate = server_settings(options), _certificate(options)
     # What cannot be served is refused before an address is taken and the model is loaded.
     tasks = offered_tasks(read_manifest(options.bundle), options.task)
     keys = None if options.api_key_file is None else ApiKeys(options.api_key_file)
@@ -72,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         bound = open_unix_socket(options.unix_socket)
     set_up_log(options.log_format)
-    with bound, load(options.bundle, device="cpu", threads=options.threads) as model:
+    with bound, load(options.bundle, device="cpu", threads=options.threads, mixed_passes=True) as model:
         service = make_service(model, Path(os.path.abspath(options.bundle)).name, settings, tasks)  # noqa: PTH100 -- links stay
         app = create_app(service, keys, None if options.unix_socket else options.host)
 
@@ -88,36 +77,6 @@ def run(options: argparse.Namespace) -> int:
         finally:
             if options.unix_socket is not None:
                 options.unix_socket.unlink(missing_ok=True)
-
-
-def _add_bounds(parser: argparse.ArgumentParser) -> None:
-    bounds = parser.add_argument_group("bounds")
-    for option, default, unit, text in (
-        ("--max-rows", 8, int, "sequences that are continued at a time; further ones wait"),
-        ("--max-waiting", 64, int, "sequences that wait; requests beyond get status 429"),
-        ("--max-prompts", 64, int, "sequences that a request may ask for"),
-        ("--max-body-bytes", 1_000_000, int, "bytes of a request"),
-        ("--max-header-bytes", 16_384, int, "bytes of a request's headers"),
-        ("--max-connections", 512, int, "connections at a time"),
-        ("--receive-seconds", 10.0, float, "time within which a request must have come"),
-        ("--answer-seconds", 300.0, float, "time after which an answer is ended"),
-        ("--drain-seconds", 30.0, float, "time that running requests get after the signal to end"),
-    ):
-        bounds.add_argument(option, type=unit, default=default, metavar="N", help=f"{text} (default {default:g})")
-
-
-def _settings(options: argparse.Namespace) -> "ServerSettings":
-    from biogpt_onnx.server.settings import ServerSettings
-
-    by_name = {
-        field.name: getattr(options, field.name) for field in fields(ServerSettings) if hasattr(options, field.name)
-    }
-    return ServerSettings(
-        **by_name,
-        allowed_hosts=tuple(options.allow_host),
-        allowed_origins=tuple(options.allow_origin),
-        has_page=not options.no_page,
-    )
 
 
 def _certificate(options: argparse.Namespace) -> "Certificate | None":

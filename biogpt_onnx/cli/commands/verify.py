@@ -6,6 +6,7 @@ import json
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
 from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
+from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.errors import CheckpointError
 
@@ -14,7 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_bundle_argument(parser)
     parser.add_argument(
-        "--against", required=True, metavar="SOURCE", help="the checkpoint, in any form that export takes"
+        "--against",
+        type=non_empty,
+        required=True,
+        metavar="SOURCE",
+        help="the checkpoint, in any form that export takes",
     )
     add_checkpoint_arguments(parser)
     parser.add_argument(

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.files.formats import STANDARD_INPUT, Format, format_of
+from biogpt_onnx.corpus.preparing.archives import format_of_archive, has_format
+from biogpt_onnx.corpus.preparing.checksums import SUFFIX as CHECKSUM
+from biogpt_onnx.files.formats import STANDARD_INPUT, Format
+from biogpt_onnx.files.opening.archive import is_archive
 from biogpt_onnx.files.opening.source import is_stream
 from biogpt_onnx.files.reading import detect_format
 from biogpt_onnx.runtime.errors import DocumentError
@@ -30,8 +33,8 @@ class FoundInputs:
 def find_inputs(names: Iterable[str | os.PathLike[str]]) -> FoundInputs:
     """Returns the files that names stand for: files, folders with all that is below them, and patterns such as `*.xml`.
 
-    Files of a folder and of a pattern come in the order of their names; hidden ones are left out. A file that several
-    names stand for is read once, at its first place.
+    Files of a folder and of a pattern come in the order of their names; hidden ones and checksums are left out. A file
+    that several names stand for is read once, at its first place.
 
     Raises:
         DocumentError: A name stands for nothing, or for what cannot be read twice.
@@ -41,7 +44,10 @@ def find_inputs(names: Iterable[str | os.PathLike[str]]) -> FoundInputs:
     for given in names:
         name = os.fspath(given)
         for path, is_asked in _expanded(name):
-            (files if is_asked or _has_format(path) else skipped)[path] = None
+            if is_asked or _holds_documents(path):
+                files[path] = None
+            elif not _is_checksum(path):
+                skipped[path] = None
     return FoundInputs(tuple(files), tuple(path for path in skipped if path not in files))
 
 
@@ -58,7 +64,7 @@ def check_formats(files: Iterable[Path]) -> Format:
     """
     first: tuple[Path, Format] | None = None
     for path in files:
-        found = detect_format(path).format
+        found = format_of_archive(path) if is_archive(path.name) else detect_format(path).format
         first = first or (path, found)
         if found != first[1]:
             raise DocumentError(
@@ -80,7 +86,7 @@ def _expanded(name: str) -> Iterator[tuple[Path, bool]]:
     path = Path(name)
     if path.is_dir():
         found = list(_below(path))
-        if not any(map(_has_format, found)):
+        if not any(map(_holds_documents, found)):
             said = ", ".join(str(each.relative_to(path)) for each in found[:_MOST_NAMES])
             holds = f"no file of a known format (it has {said})" if found else "no file"
             raise DocumentError(
@@ -97,7 +103,8 @@ def _expanded(name: str) -> Iterator[tuple[Path, bool]]:
         if not plain:
             what = "no file matches" if glob.has_magic(name) else "there is no file or folder"
             raise DocumentError(f"{what} {name}: name another")
-        yield from ((each, True) for each in plain)
+        # Of "pubmed/*", the checksums are no documents either.
+        yield from ((each, not _is_checksum(each)) for each in plain)
 
 
 def _matching(pattern: str) -> list[str]:
@@ -111,9 +118,10 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (Path(root) / each for each in sorted(names) if not each.startswith("."))
 
 
-def _has_format(path: Path) -> bool:
-    try:
-        format_of(path.name)
-    except DocumentError:
-        return False
-    return path.is_file()
+def _holds_documents(path: Path) -> bool:
+    """Returns True if a file says by its name that it holds documents."""
+    return (is_archive(path.name) or has_format(path.name)) and path.is_file()
+
+
+def _is_checksum(path: Path) -> bool:
+    return path.suffix == CHECKSUM and path.with_suffix("").is_file()

@@ -6,12 +6,12 @@ import os
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from biogpt_onnx.corpus.publishing import UNFINISHED, host, owner
+from biogpt_onnx.corpus.publishing import UNFINISHED, host, not_written, owner
 from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.working.file_clock import FileClock
 
@@ -20,6 +20,25 @@ LEASE_SECONDS = 120.0
 
 _RENEWALS = 4
 _SUFFIX = ".json"
+
+
+def this_process() -> dict[str, Any]:
+    """Returns the host and the number of this process, as claims and tries name their holders."""
+    return {"host": host(), "process": os.getpid()}
+
+
+def is_gone(holder: Mapping[str, Any]) -> bool:
+    """Returns True if a holder is a process of this host that has ended; of other hosts nothing is known."""
+    process = holder.get("process")
+    if holder.get("host") != host() or not isinstance(process, int) or process < 1 or sys.platform == "win32":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Claims:
@@ -58,6 +77,9 @@ class Claims:
 
         Yields:
             True if the unit is claimed; False if another process has claimed it.
+
+        Raises:
+            DocumentError: The claim cannot be written.
         """
         if not self._take(unit):
             yield False
@@ -72,6 +94,18 @@ class Claims:
             renewing.join()
             self._release(path)
 
+    def abandon(self, unit: Unit, holder: Mapping[str, Any]) -> None:
+        """Frees a claim whose holder is known to be gone, so that nobody waits for its lease to end.
+
+        Args:
+            unit: The unit.
+            holder: The host and the process, as `this_process` describes them.
+        """
+        with contextlib.suppress(OSError):
+            path = self._file(unit)
+            if _holder(path) == holder:
+                _move_away(path)
+
     def close(self) -> None:
         """Removes what the claims need by themselves."""
         self._clock.close()
@@ -82,7 +116,7 @@ class Claims:
             holder = _holder(path)
         except OSError:
             return False
-        if _is_gone(holder):
+        if is_gone(holder):
             return False
         # Files of two machines may be dated by different clocks where a file system has no time of its own.
         return abs(self._clock.now() - date) < self._lease
@@ -103,7 +137,7 @@ class Claims:
     def _release(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             # Another process may have taken it over, after this one was suspended.
-            if _holder(path) == {"host": host(), "process": os.getpid()}:
+            if _holder(path) == this_process():
                 path.unlink()
 
     def _file(self, unit: Unit) -> Path:
@@ -111,13 +145,24 @@ class Claims:
 
 
 def _write(path: Path) -> None:
-    with path.open("x", encoding="utf-8") as stream:
-        try:
-            json.dump({"host": host(), "process": os.getpid()}, stream)
+    """Makes a claim.
+
+    Raises:
+        FileExistsError: There is one.
+        DocumentError: It cannot be written.
+    """
+    is_made = False
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            is_made = True
+            json.dump(this_process(), stream)
             stream.flush()
-        except OSError:
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if is_made:
             path.unlink(missing_ok=True)
-            raise
+        raise not_written(path, error) from error
 
 
 def _renew(path: Path, seconds: float, end: threading.Event) -> None:
@@ -133,20 +178,6 @@ def _holder(path: Path) -> dict[str, Any]:
         # It is being written.
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _is_gone(holder: dict[str, Any]) -> bool:
-    """Returns True if a process of this host has ended."""
-    process = holder.get("process")
-    if holder.get("host") != host() or not isinstance(process, int) or process < 1 or sys.platform == "win32":
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _move_away(path: Path) -> None:

@@ -48,7 +48,7 @@ def running_pool(orders: Sequence[Mapping[str, Any]]) -> Iterator[Iterator[PoolE
 
     Yields:
         The events of all, up to the end of the last process. Besides those that `Worker` reports there are "ready",
-        "died" with the "code" of a process that was started again, and `TICK` where nothing happens.
+        "died", with "how", for a process that was started again, and `TICK` where nothing happens.
     """
     pool = _Pool(orders)
     try:
@@ -172,7 +172,7 @@ class _Pool:
                 "if the memory does not suffice, or try `biogpt-onnx info --check` on the bundle"
             )
         member.start(self._events)
-        return PoolEvent(number, {"event": "died", "code": code})
+        return PoolEvent(number, {"event": "died", "how": how_it_ended(code)})
 
 
 def how_it_ended(code: int) -> str:

@@ -2,12 +2,15 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from biogpt_onnx.corpus.publishing import owner, publish
+from biogpt_onnx.corpus.publishing import not_written, owner, publish
 from biogpt_onnx.corpus.run import SET_ASIDE_FOLDER, TRIES_FOLDER, Run, Unit
+from biogpt_onnx.corpus.working.claims import is_gone
 from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.runtime.errors import BioGptError
 
@@ -39,15 +42,21 @@ class Tries:
     A try is a file that is there from its beginning to its end, so that a process that is killed leaves it. One that
     is ended on request takes it away: that is no fault of the unit.
 
+    Workers of a cluster are killed with the call that started them, which is no fault of their units either. Their
+    tries name the call. It confirms those of workers that died before it, and the next call on its host withdraws the
+    others.
+
     Args:
         run: The run.
         most: The number of tries after which a unit is set aside.
+        caller: The process with which this one is killed, as `claims.this_process` describes it; None for none.
     """
 
-    def __init__(self, run: Run, most: int = TRIES) -> None:
+    def __init__(self, run: Run, most: int = TRIES, caller: Mapping[str, Any] | None = None) -> None:
         self._tries = run.folder / TRIES_FOLDER
         self._aside = run.folder / SET_ASIDE_FOLDER
         self._most = most
+        self._begun = {"reason": _SUDDENLY} if caller is None else {"reason": _SUDDENLY, "caller": caller}
 
     def begin(self, unit: Unit) -> Path:
         """Counts a try of a unit, until `withdraw` takes it away.
@@ -56,15 +65,33 @@ class Tries:
             The file of the try.
 
         Raises:
-            OSError: It cannot be written.
+            DocumentError: It cannot be written.
         """
         path = self._tries / f"{unit.name}.{owner()}.{secrets.token_hex(4)}{_SUFFIX}"
         try:
-            path.write_text(json.dumps({"reason": _SUDDENLY}), encoding="utf-8")
-        except OSError:
+            path.write_text(json.dumps(self._begun), encoding="utf-8")
+        except OSError as error:
             withdraw(path)
-            raise
+            raise not_written(path, error) from error
         return path
+
+    def confirm(self, unit: Unit, holder: Mapping[str, Any]) -> None:
+        """Counts a try of a unit whose process died while its caller lives.
+
+        Args:
+            unit: The unit.
+            holder: The process that died, as `claims.this_process` describes it.
+        """
+        for path in self._tries.glob(f"{unit.name}.{holder['host']}-{holder['process']}.*{_SUFFIX}"):
+            fail(path, _SUDDENLY)
+
+    def withdraw_orphans(self) -> None:
+        """Takes away the tries that were killed with a caller on this host."""
+        for path in self._tries.glob(f"[0-9]*{_SUFFIX}"):
+            with suppress(OSError, ValueError, AttributeError):
+                caller = json.loads(path.read_text(encoding="utf-8")).get("caller")
+                if isinstance(caller, dict) and is_gone(caller):
+                    withdraw(path)
 
     def set_aside_if_tried(self, unit: Unit) -> SetAside | None:
         """Sets a unit aside if it has been tried as often as it may be; returns what was, or None."""

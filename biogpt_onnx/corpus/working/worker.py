@@ -2,14 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from biogpt_onnx.corpus.publishing import UNFINISHED
 from biogpt_onnx.corpus.results import publish_result
 from biogpt_onnx.corpus.run import RESULTS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.units import UnitRow, read_unit
-from biogpt_onnx.corpus.working.answering import UnitAnswering
 from biogpt_onnx.corpus.working.claims import Claims
 from biogpt_onnx.corpus.working.file_clock import FileClock
 from biogpt_onnx.corpus.working.tries import SetAside, Tries, fail, reason_of, withdraw
@@ -23,6 +22,13 @@ POLL_SECONDS = 2.0
 """Seconds between two looks at units that other processes have claimed."""
 
 _OLD_SECONDS = 3600.0
+
+
+class Answering(Protocol):
+    """Answers the units of a run; see `UnitAnswering`."""
+
+    def records(self, unit: Unit, rows: list[UnitRow], cancel: threading.Event | None = None) -> Iterator[Record]:
+        """Yields the record of each document of a unit, in order."""
 
 
 class Worker:
@@ -41,7 +47,7 @@ class Worker:
     def __init__(  # noqa: PLR0913, PLR0917 -- what, by whom, and who is told
         self,
         run: Run,
-        answering: UnitAnswering,
+        answering: Answering,
         bundle: str,
         claims: Claims,
         tries: Tries,
@@ -64,13 +70,21 @@ class Worker:
         left = list(units)
         while left:
             tried = self._num_tried
-            left = [unit for unit in left if not self._is_settled(unit)]
+            left = [unit for unit in left if not self.settle(unit)]
             if left and self._num_tried == tried:
                 # Others have claimed all of them, or have ended without a word.
                 self._cancel.wait(POLL_SECONDS)
 
-    def _is_settled(self, unit: Unit) -> bool:
-        """Does what can be done about a unit now; returns True if nothing is left to do."""
+    def settle(self, unit: Unit) -> bool:
+        """Does what can be done about a unit now: answers it, or sets it aside if it was tried too often.
+
+        Returns:
+            True if nothing is left to do about it; False if its answer failed, or another process has claimed it.
+
+        Raises:
+            DocumentError: A result cannot be written.
+            CancelledError: The event was set.
+        """
         if self._cancel.is_set():
             raise CancelledError("interrupted")
         if self._run.result_file(unit).exists():

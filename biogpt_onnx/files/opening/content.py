@@ -8,6 +8,9 @@ from typing import Any
 from biogpt_onnx.files.formats import Format
 from biogpt_onnx.files.text.columns import TEXT_NAMES
 
+PARQUET = b"PAR1"
+"""The first and the last bytes of every Parquet file."""
+
 _BYTE_ORDER_MARK = "\ufeff"
 _PUBTATOR = re.compile(r"[^|\t\n\r]{0,200}\|[ta]\|")
 # PubMedQA's table, as in Microsoft's repository: a text of three parts, a tab, and the answer.
@@ -40,6 +43,8 @@ def format_by_content(head: bytes, *, is_whole: bool = False) -> Format | None:
         head: The beginning, of any length.
         is_whole: True if it is all of the file.
     """
+    if head.startswith(PARQUET):
+        return "parquet"
     text = head.decode("utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8", errors="replace")
     text = text.removeprefix(_BYTE_ORDER_MARK).lstrip()
     if text.startswith("<"):

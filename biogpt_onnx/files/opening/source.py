@@ -6,15 +6,28 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.files.opening.content import json_object_of
 from biogpt_onnx.files.opening.gunzip import MAGIC, Gunzip
 from biogpt_onnx.runtime.errors import DocumentError
 
-Source = str | Path | BinaryIO
-"""A file; "-" for standard input; or a binary stream."""
+
+class NamedStream(NamedTuple):
+    """A binary stream with the name of the file whose content it is.
+
+    Attributes:
+        name: The name, which errors have, and by which the format may be known.
+        stream: The content.
+    """
+
+    name: str
+    stream: BinaryIO | io.BufferedReader
+
+
+Source = str | Path | BinaryIO | NamedStream
+"""A file; "-" for standard input; or a binary stream, with a name or without."""
 
 _HEAD_BYTES = 1 << 16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -31,12 +44,14 @@ class OpenSource:
         file_name: The file's name, by which its format may be known; None for a stream.
         stream: The content, unpacked if it is gzip.
         is_compressed: True if it is gzip.
+        path: The file, if it is a plain one, which can be read at any place; else None.
     """
 
     name: str
     file_name: str | None
     stream: io.BufferedReader
     is_compressed: bool = False
+    path: Path | None = None
 
     def head(self) -> bytes:
         """Returns the beginning of the content, which stays to be read: at most 64 KiB.
@@ -69,20 +84,21 @@ def open_source(source: Source) -> Iterator[OpenSource]:
     """
     if source == STANDARD_INPUT:
         source = sys.stdin.buffer
-    is_file = isinstance(source, str | Path)
-    name = str(source) if is_file else "standard input"
+    name = _name_of(source)
+    named = name or "standard input"
     try:
         with ExitStack() as stack:
             if isinstance(source, str | Path):
                 stream = stack.enter_context(Path(source).open("rb"))
             else:
-                stream = _given(source, stack)
-            opened = OpenSource(name, name if is_file else None, stream)
+                stream = _given(source.stream if isinstance(source, NamedStream) else source, stack)
+            opened = OpenSource(named, name, stream, path=_plain_file(source))
             if stream.peek(len(MAGIC)).startswith(MAGIC):
-                opened.stream, opened.is_compressed = _buffered(Gunzip(cast("BinaryIO", stream), name)), True
+                unpacked = Gunzip(cast("BinaryIO", stream), named)
+                opened.stream, opened.is_compressed = _buffered(unpacked), True
             yield opened
     except OSError as error:
-        raise DocumentError(f"{name} cannot be read ({error.strerror or error}): name another file") from error
+        raise DocumentError(f"{named} cannot be read ({error.strerror or error}): name another file") from error
 
 
 def is_stream(source: Source) -> bool:
@@ -114,7 +130,18 @@ class _Replayed(io.RawIOBase):
         return len(data)
 
 
-def _given(stream: BinaryIO, stack: ExitStack) -> io.BufferedReader:
+def _name_of(source: Source) -> str | None:
+    """Returns the name of a file; None for a stream without one."""
+    if isinstance(source, NamedStream):
+        return source.name
+    return str(source) if isinstance(source, str | Path) else None
+
+
+def _plain_file(source: Source) -> Path | None:
+    return Path(source) if isinstance(source, str | Path) and Path(source).is_file() else None
+
+
+def _given(stream: BinaryIO | io.BufferedReader, stack: ExitStack) -> io.BufferedReader:
     if isinstance(stream, io.BufferedReader):
         return stream
     # The buffer only calls `readinto`, which every binary stream has.

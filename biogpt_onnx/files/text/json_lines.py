@@ -12,7 +12,9 @@ from biogpt_onnx.files.text.fields import FieldRow
 from biogpt_onnx.files.text.lines import lines_of
 
 # JSON may hold these unescaped, but many readers of lines take them for the ends of lines.
-_LINE_BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+_LINE_BREAKS = {character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+# Made once: the functions of the library make a new one for each value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def read_json_lines(stream: io.BufferedReader, name: str) -> Iterator[FieldRow]:
@@ -39,7 +41,7 @@ def json_object(text: str) -> dict[str, Any]:
     """
     try:
         # A plain dictionary keeps the last of two fields with one name, and nobody notices.
-        value = json.loads(text, object_pairs_hook=_unique)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise RowError(f"it is no JSON ({error.msg}, character {error.pos + 1}): mend it") from error
     except ValueError as error:
@@ -59,9 +61,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
 def json_line(record: Record) -> str:
     """Returns a record as a line of JSON, with the line's ending."""
-    return json.dumps(record, ensure_ascii=False, allow_nan=False).translate(_LINE_BREAKS) + "\n"
+    line = _ENCODER.encode(record)
+    for character, escaped in _LINE_BREAKS.items():
+        # Hardly any text has one, and to look is much faster than to replace.
+        if character in line:
+            line = line.replace(character, escaped)
+    return f"{line}\n"
 
 
 class JsonLines:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -54,6 +54,28 @@ def read_tsv(stream: io.BufferedReader, name: str, columns: Columns) -> Iterator
     return _rows(found, name, columns)
 
 
+def check_header(header: Sequence[str], name: str, columns: Columns, remedy: str) -> None:
+    """Refuses a table without a column that is asked for, or with two of its name.
+
+    Args:
+        header: The names of the table's columns, in lower case; each may also be called by its number, from 1.
+        name: The table's name in errors.
+        columns: The names that are asked for, in lower case.
+        remedy: The end of the error about a column that is missing.
+
+    Raises:
+        DocumentError: A column is missing, or there twice.
+    """
+    names = {*header, *(str(number) for number in range(1, len(header) + 1))}
+    missing = columns.missing(names)
+    if missing is not None:
+        has = ", ".join(header)[:200]
+        raise DocumentError(f"{name} has no column {missing} (it has {has}): {remedy}")
+    for used in columns.used(names):
+        if header.count(used) > 1:
+            raise DocumentError(f"{name} has {header.count(used)} columns {used}: name one of them otherwise")
+
+
 def _rows(found: Iterator[_TableRow], name: str, columns: Columns) -> Iterator[FieldRow]:
     first = next(found, None)
     if first is None:
@@ -96,14 +118,8 @@ def _reader(first: _TableRow, name: str, columns: Columns) -> Callable[[list[str
         raise DocumentError(
             f"{name} has {len(header)} columns without names: say which of them is the text (the fields, text=1)"
         )
-    missing = columns.missing({*header, *numbers})
-    if missing is not None:
-        has = ", ".join(header)[:200]
-        remedy = "name the columns in its first row, or say that it has no header" if columns.header else "give another"
-        raise DocumentError(f"{name} has no column {missing} (it has {has}): {remedy}")
-    for used in columns.used({*header, *numbers}):
-        if header.count(used) > 1:
-            raise DocumentError(f"{name} has {header.count(used)} columns {used}: name one of them otherwise")
+    remedy = "name the columns in its first row, or say that it has no header" if columns.header else "give another"
+    check_header(header, name, columns, remedy)
     # A name counts more than a number.
     return lambda values: dict(zip(numbers, values, strict=True)) | dict(zip(header, values, strict=True))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
 from biogpt_onnx.runtime.results import Generation, Score, TextPiece
 from biogpt_onnx.server.completions.asked import DEFAULT_MAX_TOKENS, Asked
@@ -101,15 +100,15 @@ class _Times:
 
     def note(self, piece: TextPiece) -> None:
         metrics, outcome = self._call.service.metrics, self._call.outcome
-        key, now, count = (piece.prompt, piece.sequence), perf_counter(), len(piece.token_ids)
+        key, count = (piece.prompt, piece.sequence), len(piece.token_ids)
         metrics.count_tokens(prompt=self._unread.pop(piece.prompt, 0), new=count)
-        if count and key not in self._last:
+        if count and not self._counts.get(key):
             metrics.note_first_token(outcome.seconds)
-        elif count:
-            for _ in range(count):
-                metrics.note_next_token((now - self._last[key]) / count)
-        if count:
-            self._last[key] = now
+        # A piece may hold the tokens of several passes, each of which had a time of its own.
+        for time in piece.token_times:
+            if key in self._last:
+                metrics.note_next_token(time - self._last[key])
+            self._last[key] = time
         self._counts[key] = self._counts.get(key, 0) + count
         outcome.new_tokens += count
         if piece.finish_reason is not None:

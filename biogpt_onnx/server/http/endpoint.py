@@ -54,12 +54,12 @@ class Endpoint:
         """Answers a request."""
         outcome: Outcome = scope["state"]["outcome"]
         call = Call(self._service, scope, receive, outcome)
-        answer: Answer
         try:
             answer = await self._handler(call)
             if isinstance(answer, EventStream):
                 await self._send_events(answer, call, send)
                 return
+            content = _as_content(answer)
         except ClientLeftError:
             outcome.has_left = True
             return
@@ -67,15 +67,16 @@ class Endpoint:
             api_error = as_api_error(error, outcome)
             if api_error.status in _BUSY and api_error.code is not None:
                 self._service.metrics.note_rejection(api_error.code)
-            answer = error_content(api_error)
-        await send_content(_as_content(answer), send)
+            content = error_content(api_error)
+        await send_content(content, send)
 
     async def _send_events(self, answer: EventStream, call: Call, send: Send) -> None:
         async with aclosing(answer.events) as events:
-            first = await anext(events)
+            # Made before the answer begins, so that one that cannot be written is an ordinary error.
+            first = event(await anext(events))
             await _start(send, 200, EVENT_HEADERS)
             try:
-                await _send_part(send, event(first))
+                await _send_part(send, first)
                 async for content in events:
                     await _send_part(send, event(content))
             except ClientLeftError:

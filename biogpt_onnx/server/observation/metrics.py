@@ -84,8 +84,8 @@ class Metrics:
 
     def note_pass(self, report: PassReport) -> None:
         """Notes a pass of the model; may be called from any thread."""
-        if report.tokens:
-            self._iteration.labels(self._model).observe(report.tokens)
+        if tokens := report.read_tokens + report.new_tokens:
+            self._iteration.labels(self._model).observe(tokens)
 
     def note_rejection(self, reason: str) -> None:
         """Notes a request that was refused because of the load."""

@@ -676,10 +676,13 @@ function headingCell(scope, text) {
  * @property {Run[]} runs
  * @property {"left" | "right"} side
  * @property {number} sideTrack
+ * @property {number} sideTracks The number of tracks at that side.
  */
 
 const TRACK_HEIGHT = 16;
 const SIDE_WIDTH = 24;
+const SIDE_MARGINS = [3, 6];
+const SIDE_STEP = 5;
 const CORNER = 5;
 const TIP = 7;
 const LETTER = 7.5;
@@ -800,7 +803,7 @@ class Drawing {
    * Draws a link.
    * @param {Link} link
    */
-  drawn({ index, head, tail, runs, side, sideTrack }) {
+  drawn({ index, head, tail, runs, side, sideTrack, sideTracks }) {
     const room = (this.lineHeight() - (head.bottom - head.top)) / 2;
     const height = (/** @type {Run} */ run) =>
       this.top() + run.room * this.lineHeight() + room - TRACK_HEIGHT * (run.track + 0.5) - CORNER;
@@ -809,7 +812,10 @@ class Drawing {
     const down = height(last) < tail.top;
     const from = height(first) < head.top ? head.top : head.bottom;
     const to = down ? tail.top : tail.bottom;
-    const atSide = Math.max(3, SIDE_WIDTH - 6 - 5 * sideTrack);
+    // Many tracks move closer together, since none may lie on another.
+    const [outside, inside] = SIDE_MARGINS;
+    const step = Math.min(SIDE_STEP, (SIDE_WIDTH - outside - inside) / Math.max(1, sideTracks - 1));
+    const atSide = SIDE_WIDTH - inside - step * sideTrack;
     const x = side === "left" ? atSide : this.element.clientWidth - atSide;
     /** @type {[number, number][]} */
     const corners =
@@ -910,7 +916,7 @@ function linkOf(index, label, head, tail, width) {
       : [runOf(leaving, head.x, edge), runOf(arriving, tail.x, edge)];
   const longest = runs.reduce((best, run) => (run.to - run.from > best.to - best.from ? run : best));
   giveLabel(longest, visible(label), width);
-  return { index, head, tail, runs, side, sideTrack: 0 };
+  return { index, head, tail, runs, side, sideTrack: 0, sideTracks: 1 };
 }
 
 /**
@@ -945,20 +951,24 @@ function placeOnTracks(links) {
   const runs = links.flatMap((link) => link.runs);
   for (const room of new Set(runs.map((run) => run.room))) {
     const here = runs.filter((run) => run.room === room);
-    tracksOf(here).forEach((track, index) => (here[index].track = track));
+    tracksOf(here, CORNER).forEach((track, index) => (here[index].track = track));
   }
   for (const side of ["left", "right"]) {
     const here = links.filter((link) => link.runs.length > 1 && link.side === side);
     const spans = here.map(({ runs: [first, last] }) => runOf(0, first.room, last.room));
-    tracksOf(spans).forEach((track, index) => (here[index].sideTrack = track));
+    // These are counted in lines, and not in pixels as the others.
+    const tracks = tracksOf(spans, 0);
+    const sideTracks = Math.max(0, ...tracks) + 1;
+    tracks.forEach((sideTrack, index) => Object.assign(here[index], { sideTrack, sideTracks }));
   }
 }
 
 /**
- * Returns the track of each of some runs.
+ * Returns the track of each of some runs, between which there is a gap on the same track.
  * @param {{from: number, to: number}[]} runs
+ * @param {number} gap
  */
-function tracksOf(runs) {
+function tracksOf(runs, gap) {
   /** @type {{from: number, to: number}[][]} */
   const taken = [];
   /** @type {number[]} */
@@ -967,7 +977,7 @@ function tracksOf(runs) {
   for (const index of order) {
     const run = runs[index];
     let track = 0;
-    while (taken[track]?.some((other) => run.from <= other.to + CORNER && other.from <= run.to + CORNER)) track += 1;
+    while (taken[track]?.some((other) => run.from <= other.to + gap && other.from <= run.to + gap)) track += 1;
     (taken[track] ??= []).push(run);
     tracks[index] = track;
   }

@@ -1,4 +1,4 @@
-"""The gate before all endpoints: gives each request its id, and lets in whom the server knows."""
+"""The gate before all else: gives each request its id, and lets in those that call the server by its name."""
 
 import re
 import uuid
@@ -12,11 +12,7 @@ from biogpt_onnx.server.http.errors import ApiError
 from biogpt_onnx.server.observation.outcome import Outcome
 from biogpt_onnx.server.observation.request_log import log_request
 from biogpt_onnx.server.security.hosts import HostNames
-from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
-
-OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Paths that need no key, beside those of the page, whose files hold nothing of anybody."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Of any other word that a client may send for a method, there would be a metric each.
@@ -30,15 +26,11 @@ class Gate:
     Args:
         app: the application that answers those who are let in.
         service: what endpoints share.
-        keys: keys of clients; None if no key is needed.
         hosts: names by which the server may be called.
-        open_paths: paths that need no key.
     """
 
-    def __init__(
-        self, app: ASGIApp, service: Service, keys: ApiKeys | None, hosts: HostNames, open_paths: frozenset[str]
-    ) -> None:
-        self._app, self._service, self._keys, self._hosts, self._open_paths = app, service, keys, hosts, open_paths
+    def __init__(self, app: ASGIApp, service: Service, hosts: HostNames) -> None:
+        self._app, self._service, self._hosts = app, service, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -73,22 +65,12 @@ class Gate:
         malformed = _malformed(scope, headers, self._service.settings.max_header_bytes)
         if malformed is not None:
             return malformed
-        if not self._hosts.accepts(headers.get("host")):
-            return ApiError(
-                400,
-                "the server is not called by this name: start it with --allow-host NAME to allow one",
-                code="host_not_allowed",
-            )
-        given = headers.getlist("authorization")
-        # Of several, it can't be told which one a proxy before the server has checked.
-        is_known = self._keys is None or (len(given) == 1 and self._keys.accepts(given[0]))
-        if is_known or scope["path"] in self._open_paths:
+        if self._hosts.accepts(headers.get("host")):
             return None
         return ApiError(
-            401,
-            "a valid key is missing: send the header Authorization: Bearer KEY",
-            code="invalid_api_key",
-            headers={"WWW-Authenticate": "Bearer"},
+            400,
+            "the server is not called by this name: start it with --allow-host NAME to allow one",
+            code="host_not_allowed",
         )
 
 

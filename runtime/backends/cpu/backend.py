@@ -18,7 +18,7 @@ from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill, r
 from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
-from biogpt_onnx.runtime.backends.protocol import TokenScores
+from biogpt_onnx.runtime.backends.protocol import MixedDecoder, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.sampler import log_probabilities
@@ -47,9 +47,11 @@ class CpuBackend(Generic[TreeCacheT]):
         default_batch_size: number of prompts that are best continued together, 8.
         scores_prompts_together: False, so that continuations are scored prompt by prompt.
         near_tie: difference of logits below which drafts are verified again step by step.
+        mixed: takes passes that read a piece of a prompt and step other sequences; None without the mixed graph.
 
     Args:
         decoder: the model, which computes the passes.
+        mixed: the same model, if it takes such passes.
     """
 
     reads_prefixes_ahead = True
@@ -57,8 +59,8 @@ class CpuBackend(Generic[TreeCacheT]):
     scores_prompts_together = False
     near_tie: float | None = _NEAR_TIE
 
-    def __init__(self, decoder: TreeDecoder[TreeCacheT]) -> None:
-        self._decoder = decoder
+    def __init__(self, decoder: TreeDecoder[TreeCacheT], mixed: MixedDecoder[TreeCacheT] | None = None) -> None:
+        self._decoder, self.mixed = decoder, mixed
         self.max_positions, self.vocab_size, self.device = decoder.max_positions, decoder.vocab_size, decoder.device
 
     @property

@@ -23,7 +23,8 @@ def open_on_cpu(
         ConfigError: a bad option, weights that cannot be shared, or a cache that cannot be used.
     """
     del onnxruntime  # the session imports it
-    return CpuBackend(DecoderSession(folder, manifest, options))
+    session = DecoderSession(folder, manifest, options)
+    return CpuBackend(session, session if session.is_mixed else None)
 
 
 CPU = BackendSpec(

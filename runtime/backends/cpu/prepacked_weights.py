@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from biogpt_onnx.runtime.backends.cpu.cache_folder import (
     unusable,
 )
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
-from biogpt_onnx.runtime.bundle import Manifest, check_files, hash_file, weights_outside
+from biogpt_onnx.runtime.bundle import FileRecord, Manifest, check_files, hash_file, weights_outside
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, SessionOptions
 from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
@@ -40,6 +41,7 @@ ENTRY_FILE = "entry.json"
 
 _FILES = (bundle.MODEL_FILE, bundle.WEIGHTS_FILE)
 _NOT_OF_THE_MODEL = frozenset({bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE, bundle.TOKENIZER_CONFIG_FILE})
+_GRAPH_FILES = frozenset({bundle.MODEL_FILE, bundle.CAUSAL_MODEL_FILE, bundle.MIXED_MODEL_FILE})
 _MAX_ENTRY_BYTES = 1024 * 1024
 _NAME_DIGITS = 32
 
@@ -73,12 +75,14 @@ class PrepackedWeights:
         bundle_folder: folder of the bundle, which is read only when the entry is made.
         manifest: manifest of the bundle.
         cache_folder: folder of the entries; None for `default_cache_folder()`.
+        graph_file: the bundle's file of the graph that is to be opened.
     """
 
     onnxruntime: OnnxRuntime
     bundle_folder: Path
     manifest: Manifest
     cache_folder: Path | None = None
+    graph_file: str = bundle.MODEL_FILE
 
     def model_path(self, options: SessionOptions) -> Path:
         """Returns the path of the model to open instead of the bundle's; makes it if the cache has none that is whole.
@@ -108,19 +112,20 @@ class PrepackedWeights:
     def _identity(self, options: SessionOptions) -> dict[str, Any]:
         return {
             "format_version": FORMAT_VERSION,
-            "model_files": {
-                name: record.sha256
-                for name, record in sorted(self.manifest.files.items())
-                if name not in _NOT_OF_THE_MODEL
-            },
+            "model_files": {name: record.sha256 for name, record in sorted(self._model_files().items())},
             "onnxruntime": {"version": self.onnxruntime.__version__, "build": self.onnxruntime.get_build_info()},
             "processor": describe_processor(),
             "options": {"graph_optimization_level": options.graph_optimization_level.name}
             | {name: _config_entry(options, name) for name in _CONFIG_ENTRIES},
         }
 
+    def _model_files(self) -> dict[str, FileRecord]:
+        """Returns the bundle's files of which the model is made: the graph and its weights."""
+        others = _NOT_OF_THE_MODEL | _GRAPH_FILES - {self.graph_file}
+        return {name: record for name, record in self.manifest.files.items() if name not in others}
+
     def _make(self, entry: Path, identity: dict[str, Any], options: SessionOptions) -> None:
-        _check_room(entry.parent, self.manifest)
+        _check_room(entry.parent, self.manifest.precision, self._model_files().values())
         # The entry's name is made of these hashes, so that the bundle's files must have them.
         check_files(self.bundle_folder, self.manifest, contents=True)
         with unfinished_folder(entry.parent) as building:
@@ -141,7 +146,7 @@ class PrepackedWeights:
         options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
         try:
             self.onnxruntime.InferenceSession(
-                self.bundle_folder / bundle.MODEL_FILE, options, providers=["CPUExecutionProvider"]
+                self.bundle_folder / self.graph_file, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
             if is_outdated(self.onnxruntime):
@@ -205,10 +210,9 @@ def _is_whole(entry: Path, identity: dict[str, Any]) -> bool:
         return False
 
 
-def _check_room(folder: Path, manifest: Manifest) -> None:
-    sizes = (record.size for name, record in manifest.files.items() if name not in _NOT_OF_THE_MODEL)
-    growth = _MAX_HALF_GROWTH if manifest.precision in _HALF_PRECISIONS else _MAX_GROWTH
-    needed, free = int(growth * sum(sizes)) + _SPARE_BYTES, shutil.disk_usage(folder).free
+def _check_room(folder: Path, precision: str, files: Iterable[FileRecord]) -> None:
+    growth = _MAX_HALF_GROWTH if precision in _HALF_PRECISIONS else _MAX_GROWTH
+    needed, free = int(growth * sum(record.size for record in files)) + _SPARE_BYTES, shutil.disk_usage(folder).free
     if free < needed:
         raise ConfigError(
             f"the cache folder {folder} has {free / 1e9:.2f} GB free, and prepacked weights may take "

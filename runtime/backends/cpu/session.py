@@ -1,5 +1,6 @@
 """A bundle's graph in ONNX Runtime on the CPU."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,11 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.cpu.prepacked_weights import PrepackedWeights, give_back_freed_memory
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.element_types import FLOAT32
-from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, seqlens_k
+from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding
 from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
 from biogpt_onnx.runtime.ort.sessions import (
@@ -39,6 +39,9 @@ quantized matrix.
 
 _FIRST = np.zeros(1, dtype=np.int64)
 
+_NO_STEPS = {name: np.zeros((0, 1), dtype=np.int64) for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)}
+"""Inputs of the mixed graph in a pass in which no other sequence steps."""
+
 
 def runs_on_cpu(precision: str) -> bool:
     """Returns True if ONNX Runtime can run a bundle of this precision on a CPU."""
@@ -56,7 +59,10 @@ def not_run_on_cpu(precision: str, reason: str) -> str:
 class DecoderSession:
     """A session that runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
 
+    With the mixed graph, which does all that the first one does, it is a `MixedDecoder`, too.
+
     Attributes:
+        is_mixed: True if it runs the mixed graph.
         vocab_size: number of tokens of the vocabulary, and of entries of a row of a language model's logits.
         max_positions: most tokens that a sequence may have.
         device: name of the device, "cpu".
@@ -71,7 +77,7 @@ class DecoderSession:
         Args:
             folder: folder of the bundle.
             manifest: manifest of the bundle.
-            options: number of threads, and storage of the weights; by default `LoadOptions()`.
+            options: number of threads, storage of the weights, and the graph; by default `LoadOptions()`.
             as_stored: True to map all weights from the file as they are, quantized ones too. The session opens at once,
                 but unpacks blocks and multiplies them in float32 at every pass.
 
@@ -100,18 +106,32 @@ class DecoderSession:
             )
         is_half = self._element_type is not FLOAT32
         new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
-        path, remedy = folder / bundle.MODEL_FILE, "check it with `biogpt-onnx info --check`"
+        spec = manifest.mixed if options.mixed_passes else None
+        self.is_mixed = spec is not None
+        file = bundle.MODEL_FILE if spec is None else bundle.MIXED_MODEL_FILE
+        path, remedy = folder / file, "check it with `biogpt-onnx info --check`"
         if options.share_weights:
-            path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder).model_path(new_options())
+            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- slow to import
+                PrepackedWeights,
+            )
+
+            path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder, file).model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
+            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- as above
+                give_back_freed_memory,
+            )
+
             give_back_freed_memory()
-        check_contract(folder, self._session, GraphSpec(manifest.inputs, manifest.outputs))
+        check_contract(folder, self._session, spec or GraphSpec(manifest.inputs, manifest.outputs))
+        # Where no other sequence steps, the mixed graph writes a token here that nobody reads.
+        self._unused_slot = KeyValueCache.allocate(self._architecture, 1, 1, self._element_type)
+        self._mixed_binding: tuple[KeyValueCache, KeyValueCache, IoBinding] | None = None
 
     def close(self) -> None:
         """Frees the session; a pass that is being computed ends first, later ones raise a `ModelClosedError`."""
-        self._session = None
+        self._session = self._mixed_binding = None
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """Returns an empty cache; see `KeyValueCache.allocate`."""
@@ -151,6 +171,31 @@ class DecoderSession:
         cache.lengths += input_ids.shape[1]
         return logits[:wanted]
 
+    def read_and_step(
+        self,
+        piece_ids: npt.NDArray[np.int64],
+        cache: KeyValueCache,
+        step_ids: npt.NDArray[np.int64],
+        step_cache: KeyValueCache,
+        *,
+        is_last: bool,
+    ) -> npt.NDArray[np.float32]:
+        """Appends a piece of a prompt to one cache and a token to each row of another; see `MixedDecoder`."""
+        room_needed(step_cache, 1)
+        tokens, steps = piece_ids.shape[1], len(step_ids)
+        # The rows of the steps come behind those of the piece.
+        indices = np.arange(tokens, tokens + steps)
+        if is_last:
+            indices = np.append(indices, tokens - 1)
+        inputs = self._inputs(piece_ids, cache, None, None, indices)
+        inputs |= {bundle.STEP_IDS: step_ids, bundle.STEP_POSITION_IDS: step_cache.lengths[:, None].copy()}
+        logits = np.empty((len(indices), self._logits_per_row), dtype=np.float32)
+        session = when_open(self._session)
+        self._run_bound(session, self._binding_of_both(session, cache, step_cache), inputs, {bundle.LOGITS: logits})
+        cache.lengths += tokens
+        step_cache.lengths += 1
+        return logits
+
     def hidden_states(
         self, input_ids: npt.NDArray[np.int64], cache: KeyValueCache, indices: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
@@ -188,7 +233,7 @@ class DecoderSession:
             attention_bias = np.zeros((1, 1, sequence, total), dtype=np.float32)
         inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
         inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
-        return inputs
+        return inputs | _NO_STEPS if self.is_mixed else inputs
 
     def _run(
         self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], outputs: dict[str, npt.NDArray[np.float32]]
@@ -196,20 +241,47 @@ class DecoderSession:
         # Held until the pass is over, so that another thread may close the session meanwhile.
         session = when_open(self._session)
         if cache.binding is None:
-            cache.binding = self._bind_cache(session, cache)
+            cache.binding = self._bind_caches(session, cache, self._unused_slot)
+        self._run_bound(session, cache.binding, inputs, outputs)
+
+    def _run_bound(
+        self,
+        session: InferenceSession,
+        binding: IoBinding,
+        inputs: dict[str, npt.NDArray[Any]],
+        outputs: dict[str, npt.NDArray[np.float32]],
+    ) -> None:
         # Binding copies nothing and keeps nothing alive: the arrays live as long as `inputs`, `outputs` and the cache.
         for name, array in inputs.items():
-            cache.binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
+            binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
         for name, array in outputs.items():
-            cache.binding.bind_ortvalue_output(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
-        session.run_with_iobinding(cache.binding)
+            binding.bind_ortvalue_output(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
+        session.run_with_iobinding(binding)
 
-    def _bind_cache(self, session: InferenceSession, cache: KeyValueCache) -> IoBinding:
-        # Past and present name the same memory, so that the update happens in place.
+    def _binding_of_both(self, session: InferenceSession, cache: KeyValueCache, step_cache: KeyValueCache) -> IoBinding:
+        """Returns the binding of a piece's cache and the steps', which is kept until others come."""
+        held = self._mixed_binding
+        if held is None or held[0] is not cache or held[1] is not step_cache:
+            held = self._mixed_binding = cache, step_cache, self._bind_caches(session, cache, step_cache)
+        return held[2]
+
+    def _bind_caches(self, session: InferenceSession, cache: KeyValueCache, step_cache: KeyValueCache) -> IoBinding:
         binding = session.io_binding()
+        self._bind_cache(binding, cache, bundle.past_name, bundle.present_name)
+        if self.is_mixed:
+            self._bind_cache(binding, step_cache, bundle.step_past_name, bundle.step_present_name)
+        return binding
+
+    def _bind_cache(
+        self,
+        binding: IoBinding,
+        cache: KeyValueCache,
+        past_name: Callable[[int, str], str],
+        present_name: Callable[[int, str], str],
+    ) -> None:
+        # Past and present name the same memory, so that the update happens in place.
         for layer in range(self._architecture.num_layers):
             for index, part in enumerate(("key", "value")):
                 value = self._element_type.ort_value(self._onnxruntime, cache.buffer[layer, index])
-                binding.bind_ortvalue_input(bundle.past_name(layer, part), value)
-                binding.bind_ortvalue_output(bundle.present_name(layer, part), value)
-        return binding
+                binding.bind_ortvalue_input(past_name(layer, part), value)
+                binding.bind_ortvalue_output(present_name(layer, part), value)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.cuda.continuations import score_in_rows
 from biogpt_onnx.runtime.backends.cuda.decoder import RowDecoder
-from biogpt_onnx.runtime.backends.protocol import CacheT, TokenScores
+from biogpt_onnx.runtime.backends.protocol import CacheT, MixedDecoder, TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.state import SequenceState
@@ -31,6 +31,7 @@ class CudaBackend(Generic[CacheT]):
         max_positions: most tokens that a sequence may have.
         vocab_size: number of entries of a row of logits.
         device: name of the device.
+        mixed: None, because passes are not shared on a GPU.
         reads_prefixes_ahead: False, because most requests read whole prompts anew.
         default_batch_size: number of prompts that are best continued together, 32. A step takes a GPU hardly longer for
             more rows, until their caches fill its memory: 6 GB for 32 rows of 2,048 tokens.
@@ -44,6 +45,7 @@ class CudaBackend(Generic[CacheT]):
     """
 
     reads_prefixes_ahead = False
+    mixed: MixedDecoder[CacheT] | None = None
     default_batch_size = 32
     scores_prompts_together = True
     near_tie: float | None = None

@@ -1,20 +1,20 @@
 """The CUDA backend's entry in the registry."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
-from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
-from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
-from biogpt_onnx.runtime.backends.cuda.memory import device_memory
-from biogpt_onnx.runtime.backends.cuda.session import CUDA_DEVICE, DeviceSession
 from biogpt_onnx.runtime.backends.spec import BackendSpec
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError, DeviceMemoryError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER
+
+if TYPE_CHECKING:
+    from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend
+    from biogpt_onnx.runtime.backends.cuda.cache import DeviceCache
 
 _PRECISIONS = frozenset({"fp16", "bf16"})
 """Precisions for which the attention operator of ONNX Runtime's CUDA provider has kernels."""
@@ -30,7 +30,7 @@ def runs_on_cuda(precision: str) -> bool:
 
 def open_on_cuda(
     onnxruntime: OnnxRuntime, folder: Path, manifest: Manifest, options: LoadOptions
-) -> CudaBackend[DeviceCache]:
+) -> "CudaBackend[DeviceCache]":
     """Opens a bundle on an NVIDIA GPU, which needs none of the options.
 
     Raises:
@@ -44,12 +44,21 @@ def open_on_cuda(
             f"share_weights is True, but the model runs on {CUDA_PROVIDER}, which keeps weights in the device's "
             "memory: choose device cpu, or share_weights=False"
         )
+    # Not with the registry, which every process imports, also where there is no GPU.
+    from biogpt_onnx.runtime.backends.cuda.backend import CudaBackend  # noqa: PLC0415
+    from biogpt_onnx.runtime.backends.cuda.diagnosis import preload  # noqa: PLC0415
+    from biogpt_onnx.runtime.backends.cuda.session import DeviceSession  # noqa: PLC0415
+
     preload(onnxruntime)
     _try_gpu(onnxruntime)
     return CudaBackend(DeviceSession(onnxruntime, folder, manifest))
 
 
 def _try_gpu(onnxruntime: OnnxRuntime) -> None:
+    from biogpt_onnx.runtime.backends.cuda.diagnosis import what_cuda_lacks  # noqa: PLC0415 -- see `open_on_cuda`
+    from biogpt_onnx.runtime.backends.cuda.memory import device_memory  # noqa: PLC0415
+    from biogpt_onnx.runtime.backends.cuda.session import CUDA_DEVICE  # noqa: PLC0415
+
     # The smallest allocation shows here if the GPU fails: with a model, ONNX Runtime would take the CPU instead. It
     # also writes to its log, in colours, which no setting of a session prevents.
     onnxruntime.set_default_logger_severity(_FATAL)

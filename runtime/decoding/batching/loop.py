@@ -1,22 +1,24 @@
 """The loop that serves many requests with one model: what waits, what runs, and one pass after the other."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Generic
 
 from biogpt_onnx.runtime.backends.chunks import at_pace
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
-from biogpt_onnx.runtime.decoding.batching.piece_length import PieceLength
+from biogpt_onnx.runtime.decoding.batching.piece_length import MIXED, PieceLength
+from biogpt_onnx.runtime.decoding.batching.row import Row
 from biogpt_onnx.runtime.decoding.batching.rows import RowCacheT, Rows
 from biogpt_onnx.runtime.decoding.batching.scheduling import Action, View, next_action
 
 Job = RowJob | SearchJob
 
-OnPass = Callable[[Action, int, float], None]
-"""Takes what a pass of the model was (`READ`, `STEP` or `SEARCH`), the number of its tokens, and its seconds.
+OnPass = Callable[[Action, int, int, float], None]
+"""Takes what a pass of the model was (`READ`, `STEP`, `READ_AND_STEP` or `SEARCH`), two numbers, and its seconds.
 
-The tokens are those that were read, or the rows that got one; 0 for a search.
+The numbers are those of a prompt's tokens that were read, and of the running rows that got one; both are 0 for a
+search.
 """
 
 
@@ -24,7 +26,7 @@ def _none() -> Iterable[Job]:
     return ()
 
 
-def _not_told(action: Action, tokens: int, seconds: float) -> None:
+def _not_told(action: Action, num_read: int, num_stepped: int, seconds: float) -> None:
     """Tells nobody."""
 
 
@@ -55,7 +57,7 @@ class Loop(Generic[RowCacheT]):
         self._searches: deque[SearchJob] = deque()
         self._running: list[RowJob] = []
         self._last = self._last_beside_steps = Action.WAIT
-        self._piece_length = PieceLength(rows.max_rows)
+        self._apart, self._mixed = PieceLength(rows.max_rows), PieceLength(rows.max_rows, MIXED)
         self._pass_began = 0.0
         self._failure: Exception | None = None
         self.num_cached_tokens = 0
@@ -93,8 +95,8 @@ class Loop(Generic[RowCacheT]):
         return action
 
     def most_tokens(self) -> int:
-        """Returns the most tokens of the next piece that is read."""
-        return self._piece_length.most_tokens(len(self._rows.stepping), self.num_waiting)
+        """Returns the most tokens of the next piece that is read in a pass of its own."""
+        return self._apart.most_tokens(len(self._rows.stepping), self.num_waiting)
 
     def pause(self, tokens: int) -> None:
         """Lets the others take their turns after a piece that the running search has read.
@@ -103,7 +105,7 @@ class Loop(Generic[RowCacheT]):
             Interrupted: a limit of the search was reached.
         """
         seconds = self._note_pass(Action.SEARCH)
-        self._piece_length.note_piece(len(self._rows.stepping), tokens, seconds)
+        self._apart.note_piece(len(self._rows.stepping), tokens, seconds)
         search = self._searches[0]
         # The rows' own prompts are read as the loop decides, not at the pace of a search.
         with at_pace(None):
@@ -137,6 +139,8 @@ class Loop(Generic[RowCacheT]):
                 self._read()
             case Action.STEP:
                 self._step()
+            case Action.READ_AND_STEP:
+                self._read_and_step()
             case Action.SEARCH:
                 self._search()
             case Action.WAIT:
@@ -150,6 +154,7 @@ class Loop(Generic[RowCacheT]):
             is_stepping=bool(self._rows.stepping),
             num_searches=len(self._searches),
             is_search_waiting=bool(self._waiting_searches),
+            mixes=self._rows.mixes,
             last=self._last,
             last_beside_steps=self._last_beside_steps,
         )
@@ -163,18 +168,36 @@ class Loop(Generic[RowCacheT]):
     def _read(self) -> None:
         reading, num_stepping = self._rows.reading, len(self._rows.stepping)
         self._rows.read(self.most_tokens())
-        tokens = self._rows.tokens_of_pass
-        seconds = self._note_pass(Action.READ, tokens, took_pass=tokens > 0)
-        self._piece_length.note_piece(num_stepping, tokens, seconds)
-        self._tell(job for job in self._running if job.rows[0] in reading)
+        seconds = self._note_pass_of_rows(Action.READ)
+        self._apart.note_piece(num_stepping, self._rows.num_read, seconds)
+        self._tell(reading)
 
     def _step(self) -> None:
         stepping = list(self._rows.stepping)
         self._rows.step()
-        tokens = self._rows.tokens_of_pass
-        seconds = self._note_pass(Action.STEP, tokens, took_pass=tokens > 0)
-        self._piece_length.note_step(tokens, seconds)
-        self._tell(job for job in self._running if any(row in stepping for row in job.rows))
+        seconds = self._note_pass_of_rows(Action.STEP)
+        self._note_step(seconds)
+        self._tell(stepping)
+
+    def _read_and_step(self) -> None:
+        concerned = [*self._rows.stepping, *self._rows.reading]
+        self._rows.read_and_step(self._mixed.most_tokens(len(self._rows.stepping), self.num_waiting))
+        seconds = self._note_pass_of_rows(Action.READ_AND_STEP)
+        if self._rows.num_read:
+            self._mixed.note_piece(self._rows.num_stepped, self._rows.num_read, seconds)
+        else:
+            self._note_step(seconds)
+        self._tell(concerned)
+
+    def _note_pass_of_rows(self, action: Action) -> float:
+        tokens = self._rows.num_read, self._rows.num_stepped
+        return self._note_pass(action, *tokens, took_pass=any(tokens))
+
+    def _note_step(self, seconds: float) -> None:
+        if not self._rows.num_stepped:
+            return
+        for lengths in (self._apart, self._mixed):
+            lengths.note_step(self._rows.num_stepped, seconds)
 
     def _search(self) -> None:
         # Other threads may count the searches meanwhile.
@@ -188,7 +211,7 @@ class Loop(Generic[RowCacheT]):
         else:
             self._searches.rotate(-1)
 
-    def _note_pass(self, action: Action, tokens: int = 0, *, took_pass: bool = True) -> float:
+    def _note_pass(self, action: Action, num_read: int = 0, num_stepped: int = 0, *, took_pass: bool = True) -> float:
         """Notes what was done last, and tells of it if that took a pass of the model; returns its seconds."""
         seconds = perf_counter() - self._pass_began
         self.num_cached_tokens = self._rows.num_cached_tokens
@@ -196,12 +219,14 @@ class Loop(Generic[RowCacheT]):
         if action is not Action.STEP:
             self._last_beside_steps = action
         if took_pass:
-            self._on_pass(action, tokens, seconds)
+            self._on_pass(action, num_read, num_stepped, seconds)
         return seconds
 
-    def _tell(self, jobs: Iterable[RowJob]) -> None:
-        for job in jobs:
-            job.note_pass()
+    def _tell(self, rows: Sequence[Row]) -> None:
+        """Tells the jobs of rows that a pass concerned them."""
+        for job in self._running:
+            if any(row in rows for row in job.rows):
+                job.note_pass()
         self._running = [job for job in self._running if not job.is_finished]
 
     def _end_waiting(self) -> None:

@@ -1,13 +1,14 @@
 """A running batch: rows that begin, join, step and leave over one cache."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.chunks import next_chunk, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
-from biogpt_onnx.runtime.backends.protocol import Backend, Cache, TokenScores
+from biogpt_onnx.runtime.backends.protocol import Backend, Cache, MixedDecoder, TokenScores
 from biogpt_onnx.runtime.decoding.batching.row import Row
 from biogpt_onnx.runtime.decoding.limits import Limits
 
@@ -44,6 +45,11 @@ class _Reading(Generic[RowCacheT]):
         """Number of the prompt's tokens that are not read yet."""
         return len(self._state.prompt_ids) - self.num_read
 
+    @property
+    def is_over(self) -> bool:
+        """True if all its rows have ended, so that it need not be read further."""
+        return all(row.is_finished for row in self.rows)
+
     def read(self, most: int) -> TokenScores | None:
         """Reads a piece of at most so many tokens; returns the scores after the prompt if it was the last."""
         ids, limits = self._state.prompt_ids, Limits()
@@ -58,6 +64,22 @@ class _Reading(Generic[RowCacheT]):
             return self._state.prefix.read_rest(self._cache, ids, self._shared, limits)
         return self._backend.read(ids, self._cache, limits)
 
+    def read_and_step(
+        self, mixed: MixedDecoder[RowCacheT], most: int, step_ids: npt.NDArray[np.int64], step_cache: RowCacheT
+    ) -> npt.NDArray[np.float32]:
+        """Reads a piece of at most so many tokens while others step.
+
+        Returns:
+            Logits after each step and, behind them, those after the prompt if the piece was its last.
+        """
+        ids = self._state.prompt_ids
+        piece = next_chunk(self.num_read, len(ids), most)
+        piece_ids = np.array([ids[piece]], dtype=np.int64)
+        is_last = piece.stop == len(ids)
+        logits = mixed.read_and_step(piece_ids, self._cache, step_ids, step_cache, is_last=is_last)
+        self.num_read = piece.stop
+        return logits
+
 
 class Rows(Generic[RowCacheT]):
     """The rows of a running batch over one cache: those that step in front, and behind them those that are read.
@@ -68,7 +90,8 @@ class Rows(Generic[RowCacheT]):
     Attributes:
         max_rows: most rows.
         stepping: rows that get a token at the next step; not to be changed.
-        tokens_of_pass: number of tokens that the last `read` or `step` computed; 0 if it took no pass of the model.
+        num_read: number of a prompt's tokens that the last call of `read`, `step` or `read_and_step` read.
+        num_stepped: number of running rows that it stepped; if both are 0, it took no pass of the model.
 
     Args:
         backend: the backend that runs the model; its caches are `RowCache`s.
@@ -83,7 +106,12 @@ class Rows(Generic[RowCacheT]):
         self._reading: _Reading[RowCacheT] | None = None
         self.max_rows = max_rows
         self.stepping: list[Row] = []
-        self.tokens_of_pass = 0
+        self.num_read = self.num_stepped = 0
+
+    @property
+    def mixes(self) -> bool:
+        """True if `read_and_step` takes one pass of the model."""
+        return self._backend.mixed is not None
 
     @property
     def reading(self) -> Sequence[Row]:
@@ -126,16 +154,8 @@ class Rows(Generic[RowCacheT]):
         Returns:
             The rows that have ended.
         """
-        reading, self.tokens_of_pass = self._reading, 0
-        if reading is None:
-            return ()
-        for row in reading.rows:
-            row.check_limits()
-        if not all(row.is_finished for row in reading.rows) and not self._read_piece(reading, most):
-            return ()
-        self._reading = None
-        self._join(reading)
-        return [row for row in reading.rows if row.is_finished]
+        self.num_read = self.num_stepped = 0
+        return self._read(most)
 
     def step(self) -> Sequence[Row]:
         """Appends a token to each running row in one pass of the model, an error of which ends all of them.
@@ -143,40 +163,94 @@ class Rows(Generic[RowCacheT]):
         Returns:
             The rows that have ended.
         """
-        for row in self.stepping:
+        self.num_read = self.num_stepped = 0
+        return self._step()
+
+    def read_and_step(self, most: int) -> Sequence[Row]:
+        """Does what `read` and `step` do, in one pass of the model if there is something to do for both.
+
+        Where that pass fails, each is tried in a pass of its own, so that an error ends only those whom it concerns.
+
+        Args:
+            most: most tokens of the piece, at least 3.
+
+        Returns:
+            The rows that have ended.
+        """
+        self.num_read = self.num_stepped = 0
+        reading, mixed = self._reading, self._backend.mixed
+        for row in (*self.stepping, *self.reading):
             row.check_limits()
         ended = self._leave()
-        self.tokens_of_pass = len(self.stepping)
-        if self.stepping:
-            self._step()
-        return [*ended, *self._leave()]
+        if mixed is None or reading is None or reading.is_over or not reading.num_unread or not self.stepping:
+            return [*ended, *self._step(), *self._read(most)]
+        unread = reading.num_unread
+        try:
+            logits = reading.read_and_step(mixed, most, self._step_ids(), self._front(len(self.stepping)))
+        except Exception:  # noqa: BLE001 -- tried again in two passes, which say whom it concerns
+            return [*ended, *self._step(), *self._read(most)]
+        self.num_read, self.num_stepped = unread - reading.num_unread, len(self.stepping)
+        self._append_to_stepping(lambda: HostTokenScores(logits[: self.num_stepped]))
+        ended += self._leave()
+        if not reading.num_unread:
+            ended += self._end_reading(reading, lambda: HostTokenScores(logits[self.num_stepped :]))
+        return ended
 
-    def _read_piece(self, reading: _Reading[RowCacheT], most: int) -> bool:
-        """Reads a piece; returns True if nothing is left to be read."""
+    def _read(self, most: int) -> Sequence[Row]:
+        reading = self._reading
+        if reading is None:
+            return ()
+        for row in reading.rows:
+            row.check_limits()
+        if reading.is_over:
+            return self._end_reading(reading)
         unread = reading.num_unread
         try:
             scores = reading.read(most)
         except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
             _fail(reading.rows, error)
-            return True
-        self.tokens_of_pass = unread - reading.num_unread
-        if scores is None:
-            return False
-        for row in reading.rows:
-            # Rules change the logits in place, so that each row takes a copy.
-            if not row.is_finished:
-                row.append(HostTokenScores(scores.logits().copy()))
-        return True
+            return self._end_reading(reading)
+        self.num_read = unread - reading.num_unread
+        return () if scores is None else self._end_reading(reading, lambda: scores)
 
-    def _step(self) -> None:
-        ids = np.array([[row.state.ids[-1]] for row in self.stepping], dtype=np.int64)
+    def _step(self) -> list[Row]:
+        for row in self.stepping:
+            row.check_limits()
+        ended = self._leave()
+        self.num_stepped = len(self.stepping)
+        if self.stepping:
+            self._append_to_stepping(lambda: self._backend.step(self._step_ids(), self._front(self.num_stepped)))
+        return [*ended, *self._leave()]
+
+    def _append_to_stepping(self, scores_of_step: Callable[[], TokenScores]) -> None:
         try:
-            scores = self._backend.step(ids, self._front(len(self.stepping)))
+            scores = scores_of_step()
         except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
             _fail(self.stepping, error)
             return
         for number, row in enumerate(self.stepping):
             row.append(scores[number : number + 1])
+
+    def _end_reading(
+        self, reading: _Reading[RowCacheT], scores_of_prompt: Callable[[], TokenScores] | None = None
+    ) -> list[Row]:
+        """Lets the rows of a prompt get their first token and join the running ones; returns those that have ended."""
+        if scores_of_prompt is not None:
+            try:
+                scores = scores_of_prompt()
+            except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
+                _fail(reading.rows, error)
+            else:
+                for row in reading.rows:
+                    # Rules change the logits in place, so that each row takes a copy.
+                    if not row.is_finished:
+                        row.append(HostTokenScores(scores.logits().copy()))
+        self._reading = None
+        self._join(reading)
+        return [row for row in reading.rows if row.is_finished]
+
+    def _step_ids(self) -> npt.NDArray[np.int64]:
+        return np.array([[row.state.ids[-1]] for row in self.stepping], dtype=np.int64)
 
     def _front(self, count: int) -> RowCacheT:
         # Kept, because the model binds a cache's memory anew for each object.
@@ -192,7 +266,7 @@ class Rows(Generic[RowCacheT]):
                 self._cache.move(reading.slot, slot)
         self.stepping += joining
 
-    def _leave(self) -> Sequence[Row]:
+    def _leave(self) -> list[Row]:
         """Takes the ended rows out; the last running row takes the place of each."""
         ended = [row for row in self.stepping if row.is_finished]
         for row in ended:

@@ -35,7 +35,7 @@ def log_probabilities(logits: npt.NDArray[np.float32], token_ids: npt.NDArray[np
     return np.asarray(selected - log_sum_exp(logits), dtype=np.float64)
 
 
-def generators(seed: int | None, count: int) -> list[np.random.Generator]:
+def generators(seed: int | None, count: int) -> "list[np.random.Generator]":
     """Returns a random generator for each of a prompt's samples.
 
     The i-th depends on the seed and i alone, so that a sample depends neither on the number of samples nor on the other
@@ -51,7 +51,7 @@ def generators(seed: int | None, count: int) -> list[np.random.Generator]:
     ]
 
 
-def sample(logits: npt.NDArray[np.float32], random: Sequence[np.random.Generator]) -> npt.NDArray[np.int64]:
+def sample(logits: npt.NDArray[np.float32], random: "Sequence[np.random.Generator]") -> npt.NDArray[np.int64]:
     """Draws a token from the softmax of each row.
 
     Each row takes exactly one number from its own generator, so that its token does not depend on the other rows.

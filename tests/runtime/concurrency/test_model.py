@@ -90,8 +90,9 @@ def test_passes_are_reported_as_results(mini: BioGPT) -> None:
     with mini.concurrent(on_pass=reports.append) as model:
         model.generate("Aspirin inhibits", max_new_tokens=3, eos_token_id=None)
     length = len(mini.tokenizer.encode("Aspirin inhibits"))
-    assert [(report.kind, report.tokens) for report in reports] == [("read", length), ("step", 1), ("step", 1)]
-    assert list(reports[0].to_dict()) == ["kind", "tokens", "seconds"]
+    found = [(report.kind, report.read_tokens, report.new_tokens) for report in reports]
+    assert found == [("read", length, 0), ("step", 0, 1), ("step", 0, 1)]
+    assert list(reports[0].to_dict()) == ["kind", "read_tokens", "new_tokens", "seconds"]
 
 
 @pytest.mark.parametrize("bad", [5, "print", [print]])

@@ -346,10 +346,10 @@ def test_each_pass_is_reported_in_the_thread_that_computes_it() -> None:
         for number, settings in enumerate(SETTINGS)
         if not settings.keys() & {"num_beams", "prompt_lookup_num_tokens"}
     ]
-    assert sum(report.tokens for report in reports if report.kind == "read") == 7 * len(rows)
+    assert sum(report.read_tokens for report in reports) == 7 * len(rows)
     assert {report.kind for report in reports} == {"read", "step", "search"}
     assert all(report.seconds >= 0 for report in reports)
-    assert {report.tokens for report in reports if report.kind == "search"} == {0}
+    assert {(report.read_tokens, report.new_tokens) for report in reports if report.kind == "search"} == {(0, 0)}
 
 
 def test_an_error_of_who_watches_ends_no_request_and_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,3 @@
-import importlib.metadata
 import modulefinder
 import os
 import subprocess
@@ -31,22 +30,43 @@ def test_programs_that_gather_an_applications_modules_find_onnxruntime() -> None
     assert "onnxruntime" in found
 
 
-def test_two_runtimes_in_one_environment_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.0")
-    with pytest.warns(RuntimeWarning, match="overwrite each other"):
+@pytest.fixture
+def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which packages seem to be installed, alone on the path with what such a path may name as well."""
+    (tmp_path / "archive.zip").touch()
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "archive.zip"), str(tmp_path / "gone"), str(folder)])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("other", "metadata"),
+    [
+        ("onnxruntime-gpu", "onnxruntime_gpu-1.30.0.dist-info"),
+        ("onnxruntime-openvino", "onnxruntime_openvino-1.24.0.dist-info"),
+        ("onnxruntime-directml", "onnxruntime_directml-1.24.0-py3.11.egg-info"),
+        ("ort-nightly", "ort_nightly-1.33.0.dev1.dist-info"),
+    ],
+)
+def test_every_build_beside_another_is_warned_of(site_packages: Path, other: str, metadata: str) -> None:
+    for name in ("onnxruntime-1.32.0.dist-info", metadata, "onnxruntime", "onnxruntime_tools-1.0.dist-info"):
+        (site_packages / name).mkdir()
+    assert providers.installed_runtimes() == ["onnxruntime", other]
+    with pytest.warns(
+        RuntimeWarning, match=f"onnxruntime and {other} are both installed and overwrite.*uninstall both"
+    ):
         providers.warn_of_two_runtimes()
 
 
-@pytest.mark.parametrize("other", ["onnxruntime-openvino", "onnxruntime-directml", "ort-nightly"])
-def test_every_build_beside_another_is_named(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
-    def version(name: str) -> str:
-        if name in {"onnxruntime", other}:
-            return "1.0"
-        raise importlib.metadata.PackageNotFoundError(name)
+@pytest.mark.filterwarnings("error")
+def test_one_runtime_is_not_warned_of(site_packages: Path) -> None:
+    (site_packages / "onnxruntime-1.32.0.dist-info").mkdir()
+    providers.warn_of_two_runtimes()
 
-    monkeypatch.setattr(importlib.metadata, "version", version)
-    with pytest.warns(RuntimeWarning, match=f"onnxruntime and {other} are both installed.*uninstall both"):
-        providers.warn_of_two_runtimes()
+
+def test_the_runtime_that_runs_these_tests_is_found() -> None:
+    assert {name for name in providers.installed_runtimes() if name.startswith("onnxruntime")}
 
 
 def runtime_of(version: str, error: str | None = None) -> Any:

@@ -164,6 +164,29 @@ def test_links_do_not_run_over_each_other(server: Serving, visit: Callable[..., 
             assert apart, (one, other)
 
 
+def test_links_at_a_side_of_the_text_do_not_lie_on_each_other(server: Serving, visit: Callable[..., Visit]) -> None:
+    text = " ".join(f"substance-{number:02} was given and was well tolerated by everybody." for number in range(24))
+    pairs = tuple((f"substance-{number:02}", f"substance-{23 - number:02}") for number in range(12))
+    visited = visit(server.url, viewport={"width": 360, "height": 800})
+    answering(visited, record(text, pairs))
+    links = find(visited.page, text).locator(".link path:first-child")
+    expect(links).to_have_count(len(pairs))
+    sides = [course for link in links.all() if (course := at_side(link.get_attribute("d")))]
+    assert max(sum((x < 180) is is_left for x, *_ in sides) for is_left in (True, False)) > 4
+    for index, (x, top, bottom) in enumerate(sides):
+        for other_x, other_top, other_bottom in sides[:index]:
+            assert abs(x - other_x) >= 1 or top > other_bottom or other_top > bottom
+
+
+def at_side(path: str) -> tuple[float, float, float] | None:
+    """Where a link runs along a side of the text, from top to bottom; None for one that does not."""
+    corners = [(float(x), float(y)) for x, y in re.findall(r"Q([\d.]+),([\d.]+) ", path)]
+    if len(corners) != 4:
+        return None
+    _, (x, one), (_, other), _ = corners
+    return x, min(one, other), max(one, other)
+
+
 def test_the_list_says_what_is_drawn_and_lets_a_relation_stand_out(
     server: Serving, visit: Callable[..., Visit]
 ) -> None:

@@ -15,8 +15,8 @@ from biogpt_onnx.server import app as application
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.openapi.document import openapi_document
-from biogpt_onnx.server.security.gate import OPEN_PATHS
 from biogpt_onnx.server.security.keys import ApiKeys
+from biogpt_onnx.server.security.known_clients import OPEN_PATHS
 from biogpt_onnx.server.settings import ServerSettings
 from biogpt_onnx.tasks import ClassificationTask
 from biogpt_onnx.tasks.registry import TASK_SPECS, own_spec

@@ -10,17 +10,11 @@ from starlette.types import ASGIApp
 from biogpt_onnx.server.app import create_app
 from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
-from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import Reply, ask
 from makers.serving import Process
 
 KEY = "a-key-of-the-tests-0123"
 BEARER = {"authorization": f"Bearer {KEY}"}
-ORIGIN = "https://intranet.example"
-PREFLIGHT = {
-    "access-control-request-method": "POST",
-    "access-control-request-headers": "authorization,content-type",
-}
 
 
 @pytest.fixture
@@ -178,47 +172,3 @@ def test_wrong_addresses_and_methods_are_errors_of_openais_form(
     assert reply.headers["content-type"] == "application/json"
     if status == 405:
         assert set(reply.headers["allow"].split(", ")) <= {"GET", "HEAD", "POST"}
-
-
-@pytest.fixture
-def open_to_a_page(service: Service, keys: ApiKeys) -> ASGIApp:
-    """An application that a page of another origin may call."""
-    settings = ServerSettings(max_rows=4, max_waiting=8, max_prompts=8, allowed_origins=(ORIGIN,))
-    return create_app(Service(service.model, "mini", settings, service.tasks, service.metrics), keys)
-
-
-def test_a_page_of_an_allowed_origin_may_ask_before_it_sends_its_key(open_to_a_page: ASGIApp) -> None:
-    reply = asyncio.run(ask(open_to_a_page, "OPTIONS", "/v1/completions", headers=PREFLIGHT | {"origin": ORIGIN}))
-    assert reply.status == 200
-    assert reply.headers["access-control-allow-origin"] == ORIGIN
-    assert "POST" in reply.headers["access-control-allow-methods"]
-    assert "authorization" in reply.headers["access-control-allow-headers"].lower()
-    assert "access-control-allow-credentials" not in reply.headers
-
-
-@pytest.mark.parametrize(("headers", "status"), [(BEARER, 200), ({}, 401), (BEARER | {"host": "evil.example"}, 400)])
-def test_a_page_of_an_allowed_origin_may_read_answers_and_errors(
-    open_to_a_page: ASGIApp, headers: dict[str, str], status: int
-) -> None:
-    reply = get(open_to_a_page, "/v1/models", origin=ORIGIN, **headers)
-    assert reply.status == status
-    assert reply.headers["access-control-allow-origin"] == ORIGIN
-    assert "X-Request-Id" in reply.headers["access-control-expose-headers"]
-    assert "Origin" in reply.headers["vary"]
-
-
-@pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://intranet.example"]
-)
-def test_pages_of_other_origins_may_not(open_to_a_page: ASGIApp, origin: str) -> None:
-    refused = asyncio.run(ask(open_to_a_page, "OPTIONS", "/v1/completions", headers=PREFLIGHT | {"origin": origin}))
-    assert refused.status == 400
-    assert "access-control-allow-origin" not in refused.headers
-    assert "access-control-allow-origin" not in get(open_to_a_page, "/v1/models", origin=origin, **BEARER).headers
-
-
-def test_no_page_of_elsewhere_may_call_unless_named(app: ASGIApp) -> None:
-    asked = asyncio.run(ask(app, "OPTIONS", "/v1/completions", headers=PREFLIGHT | {"origin": ORIGIN}))
-    assert asked.status == 405
-    assert "access-control-allow-origin" not in asked.headers
-    assert "access-control-allow-origin" not in get(app, "/v1/models", origin=ORIGIN).headers

@@ -10,6 +10,7 @@ PARTS = {
     "prepare": "Makes a run: reads documents into work units.",
     "work": "Answers the units of a run that have no results; may run any number of times, anywhere.",
     "status": "Says what of a run is done.",
+    "estimate": "Says how long a run, or all of PubMed, takes on any number of machines.",
     "merge": "Writes the results of a run into one file.",
 }
 """The help of each part of the command, by its name."""

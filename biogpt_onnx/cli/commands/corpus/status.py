@@ -3,16 +3,16 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.corpus import RunStatus, status
-from biogpt_onnx.corpus.work import aside_in_words
+from biogpt_onnx.corpus.working.tally import aside_in_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder that `corpus prepare` made")
+    parser.add_argument("run_folder", type=non_empty_path, metavar="RUN", help="a folder that `corpus prepare` made")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
 
 

@@ -2,23 +2,26 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
-from biogpt_onnx.corpus import Capacity, Shard, WorkReport, work
+from biogpt_onnx.corpus import Capacity, ClusterCapacity, Shard, WorkReport, work, work_on_ray
 from biogpt_onnx.corpus.working.tries import TRIES
 from biogpt_onnx.runtime.options import Device
 
 _WHOLE = Shard()
+_LOCAL = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder that `corpus prepare` made")
+    parser.add_argument("run_folder", type=non_empty_path, metavar="RUN", help="a folder that `corpus prepare` made")
     add_bundle_argument(parser)
     parser.add_argument(
         "--shard", default="0/1", metavar="I/N", help="answer every N-th unit alone, from unit I; I is from 0 to N-1"
@@ -39,6 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"set a unit aside that failed so often, and go on with the others (default {TRIES})",
     )
     parser.add_argument("--retry", action="store_true", help="try units again that were set aside")
+    parser.add_argument(
+        "--ray",
+        type=non_empty,
+        nargs="?",
+        const=_LOCAL,
+        metavar="ADDRESS",
+        help="work by a Ray cluster: HOST:PORT, or auto for that of this node; without ADDRESS one on this machine "
+        "alone is started for the call. All nodes must see RUN and BUNDLE under the same names",
+    )
     parser.add_argument("--no-pinning", action="store_true", help="let the system choose the cores of each process")
 
 
@@ -49,29 +61,44 @@ def run(options: argparse.Namespace) -> int:
         noting_interruption(lambda: f"what is done stays done: the same command goes on with {options.run_folder}"),
         Progress("work", estimate=True) as progress,
     ):
-        report = work(
-            options.run_folder,
-            options.bundle,
-            shard=shard,
-            workers=options.workers,
-            threads=options.threads,
-            device=options.device,
-            batch_size=options.batch_size,
-            tries=options.tries,
-            retry=options.retry,
-            pin=not options.no_pinning,
-            progress=progress,
-            notice=lambda text: _say(f"warning: {text}"),
-            started=_say_capacity,
-        )
+        report = _work(options, shard, progress)
     _report(report, options.run_folder, shard)
     return 0 if report.is_complete else 1
 
 
+def _work(options: argparse.Namespace, shard: Shard, progress: Callable[[int, int], None]) -> WorkReport:
+    settings: dict[str, Any] = {
+        "shard": shard,
+        "workers": options.workers,
+        "threads": options.threads,
+        "device": options.device,
+        "batch_size": options.batch_size,
+        "tries": options.tries,
+        "retry": options.retry,
+        "pin": not options.no_pinning,
+        "progress": progress,
+        "notice": lambda text: _say(f"warning: {text}"),
+    }
+    if options.ray is None:
+        return work(options.run_folder, options.bundle, **settings, started=_say_capacity)
+    address = None if options.ray is _LOCAL else options.ray
+    return work_on_ray(options.run_folder, options.bundle, address, **settings, started=_say_cluster)
+
+
 def _say_capacity(capacity: Capacity) -> None:
-    workers = "1 process" if capacity.workers == 1 else f"{capacity.workers} processes"
-    threads = "1 thread" if capacity.threads == 1 else f"{capacity.threads} threads"
+    workers = _counted(capacity.workers, "process", "processes")
+    threads = _counted(capacity.threads, "thread", "threads")
     _say(f"note: {workers} of {threads} each, at most about {capacity.total_bytes / 1e9:.1f} GB of memory in all")
+
+
+def _say_cluster(capacity: ClusterCapacity) -> None:
+    nodes = _counted(capacity.nodes, "node", "nodes")
+    workers = _counted(capacity.workers, "worker", "workers")
+    _say(f"note: {nodes} for {workers} of {_counted(capacity.threads, 'thread', 'threads')} each")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _report(report: WorkReport, folder: Path, shard: Shard) -> None:

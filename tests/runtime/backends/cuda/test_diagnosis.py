@@ -1,5 +1,4 @@
 import ctypes
-import importlib.metadata
 import platform
 import sys
 import warnings
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
+from biogpt_onnx.runtime.ort import providers
 
 MISSING = "cannot open shared object file: No such file or directory"
 PROVIDER_LIBRARY = "libonnxruntime_providers_cuda.so"
@@ -52,12 +52,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The distributions that seem to be installed, on Linux."""
     names = ["onnxruntime-gpu"]
 
-    def version(name: str) -> str:
-        if name not in names:
-            raise importlib.metadata.PackageNotFoundError(name)
-        return "1.0"
-
-    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(providers, "installed_runtimes", lambda: sorted(names))
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     return names
 

@@ -2,6 +2,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.decoding.batching import loop as loop_module
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
 from biogpt_onnx.runtime.decoding.batching.loop import Loop
@@ -22,7 +24,7 @@ from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from makers.models import FakeModel
+from makers.models import FakeCache, FakeModel, MixedFake
 
 EOS, VOCAB, POSITIONS = 2, 12, 400
 
@@ -32,8 +34,8 @@ def random_logits(past: list[int]) -> npt.NDArray[np.float32]:
     return np.random.default_rng(abs(hash(tuple(past)))).normal(size=VOCAB).astype(np.float32)
 
 
-def model() -> FakeModel:
-    return FakeModel(random_logits, VOCAB, POSITIONS)
+def model(*, mixes: bool = False) -> FakeModel:
+    return (MixedFake if mixes else FakeModel)(random_logits, VOCAB, POSITIONS)
 
 
 @dataclass
@@ -79,9 +81,9 @@ def job_of(asked: Asked, fake: FakeModel) -> tuple[Request, RowJob | SearchJob]:
     return request, RowJob.of(request, NextTokenSelector(asked.config), limits)
 
 
-def together(all_asked: list[Asked], max_rows: int) -> list[Request]:
+def together(all_asked: list[Asked], max_rows: int, *, mixes: bool) -> list[Request]:
     """Serves the requests with one model, as they arrive and are taken back."""
-    fake = model()
+    fake = model(mixes=mixes)
     loop = Loop(Rows(fake.backend, max_rows, POSITIONS))
     jobs = [job_of(asked, fake) for asked in all_asked]
     passes = 0
@@ -128,10 +130,10 @@ requests = st.builds(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(requests, min_size=1, max_size=6), st.integers(2, 4))
-def test_every_request_gets_the_tokens_that_it_gets_alone(all_asked: list[Asked], max_rows: int) -> None:
+@given(st.lists(requests, min_size=1, max_size=6), st.integers(2, 4), st.booleans())
+def test_every_request_gets_the_tokens_that_it_gets_alone(all_asked: list[Asked], max_rows: int, mixes: bool) -> None:  # noqa: FBT001 -- drawn
     alone = [asked.alone() for asked in all_asked]
-    served = together(all_asked, max_rows)
+    served = together(all_asked, max_rows, mixes=mixes)
     for asked, request, expected in zip(all_asked, served, alone, strict=True):
         got = [state.token_ids for state in request.states]
         reasons = {state.finish_reason for state in request.states}
@@ -146,25 +148,46 @@ def test_every_request_gets_the_tokens_that_it_gets_alone(all_asked: list[Asked]
             assert asked.cancelled_after is not None
 
 
-class TimedModel(FakeModel):
+class TimedModel(MixedFake):
     """A model whose passes take made-up times: of reading, so much for each token.
 
     Attributes:
         now: the time in milliseconds.
-        ends: what each pass was, and the time at its end.
+        ends: what each pass was, the tokens that it read and stepped, and the time at its end.
     """
 
-    def __init__(self, of_token: float = 1.2) -> None:
+    def __init__(self, of_token: float = 1.2, *, mixes: bool = False) -> None:
         super().__init__(random_logits, VOCAB, 1000)
-        self.now, self.of_token, self.ends = 0.0, of_token, list[tuple[Action, int, float]]()
+        self.mixes = mixes
+        self.now, self.of_token, self.ends = 0.0, of_token, list[tuple[Action, int, int, float]]()
+
+    @cached_property
+    def backend(self) -> Any:
+        return CpuBackend(self, self if self.mixes else None)
 
     def forward(self, input_ids: npt.NDArray[np.int64], *arguments: Any, **more: Any) -> npt.NDArray[np.float32]:
         rows, tokens = input_ids.shape
-        self.now += 17.2 + 2.8 * rows if tokens == 1 else 18 + self.of_token * tokens
+        self.now += step_of(rows) if tokens == 1 else 18 + self.of_token * tokens
         return super().forward(input_ids, *arguments, **more)
 
-    def note(self, action: Action, tokens: int, _: float) -> None:
-        self.ends.append((action, tokens, self.now))
+    def read_and_step(
+        self,
+        piece_ids: npt.NDArray[np.int64],
+        cache: FakeCache,
+        step_ids: npt.NDArray[np.int64],
+        step_cache: FakeCache,
+        *,
+        is_last: bool,
+    ) -> npt.NDArray[np.float32]:
+        self.now += step_of(len(step_ids)) + self.of_token * piece_ids.shape[1]
+        return super().read_and_step(piece_ids, cache, step_ids, step_cache, is_last=is_last)
+
+    def note(self, action: Action, num_read: int, num_stepped: int, _: float) -> None:
+        self.ends.append((action, num_read, num_stepped, self.now))
+
+
+def step_of(rows: int) -> float:
+    return 17.2 + 2.8 * rows
 
 
 def scores(fake: FakeModel, length: int) -> SearchJob:
@@ -187,12 +210,13 @@ WHO_READS: dict[str, Callable[[FakeModel], SearchJob | RowJob]] = {
 }
 
 
+@pytest.mark.parametrize("mixes", [False, True])
 @pytest.mark.parametrize("of_token", [1.2, 2.5, 0.05])
 @pytest.mark.parametrize("readers", [[name] for name in WHO_READS] + [list(WHO_READS)])
 def test_a_token_waits_at_most_two_and_a_half_steps_of_a_full_batch_while_another_reads(
-    readers: list[str], of_token: float, monkeypatch: pytest.MonkeyPatch
+    readers: list[str], of_token: float, monkeypatch: pytest.MonkeyPatch, *, mixes: bool
 ) -> None:
-    fake = TimedModel(of_token)
+    fake = TimedModel(of_token, mixes=mixes)
     monkeypatch.setattr(loop_module, "perf_counter", lambda: fake.now)
     loop = Loop(Rows(fake.backend, 4, 1000), on_pass=fake.note)
     running = job_of(Asked([EOS, 3], {"max_new_tokens": 600, "min_new_tokens": 600}), fake)[1]
@@ -205,17 +229,21 @@ def test_a_token_waits_at_most_two_and_a_half_steps_of_a_full_batch_while_anothe
     fake.shapes.clear()
     while not running.is_finished:
         loop.advance()
-    steps = [number for number, (action, _, _) in enumerate(fake.ends) if action is Action.STEP]
-    # At most one other pass is between two steps.
-    assert max(after - before for before, after in itertools.pairwise(steps)) == 2
-    between = [fake.ends[after][2] - fake.ends[before][2] for before, after in itertools.pairwise(steps)]
+    steps = [number for number, (_, _, num_stepped, _) in enumerate(fake.ends) if num_stepped]
+    # At most one other pass is between two tokens, none where prompts of rows alone are read in mixed passes.
+    alone_mixed = mixes and readers == ["row"]
+    assert max(after - before for before, after in itertools.pairwise(steps)) == (1 if alone_mixed else 2)
+    between = [fake.ends[after][-1] - fake.ends[before][-1] for before, after in itertools.pairwise(steps)]
     learned = between if of_token == 1.2 else between[12:]
     # A piece is longer only where further prompts wait to be read.
-    assert max(learned) <= (1 + 1.5 * len(readers)) * (17.2 + 2.8 * 4)
+    measure = step_of(1 if alone_mixed else 4)
+    assert max(learned) <= (1 + 1.5 * len(readers)) * measure
     # All was read, and in more pieces than where nobody runs.
     pieces = [tokens for rows, tokens in fake.shapes if rows == 1 and tokens > 1]
+    pieces += [tokens for tokens, _ in fake.mixed_shapes]
     assert sum(pieces) >= 380 * len(readers)
-    assert len(pieces) > (6 if len(readers) == 1 else 3) * len(readers)
+    assert len(pieces) > (5 if len(readers) == 1 else 3) * len(readers)
+    assert bool(fake.mixed_shapes) == (mixes and "row" in readers)
 
 
 def test_where_nobody_waits_texts_are_read_in_long_pieces() -> None:
@@ -228,8 +256,9 @@ def test_where_nobody_waits_texts_are_read_in_long_pieces() -> None:
     assert sorted(fake.shapes) == sorted([(1, 128), (1, 128), (1, 125), (1, 128), (1, 128), (1, 44)])
 
 
-def test_each_pass_is_told_of_once_with_its_tokens_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake, told = TimedModel(), list[tuple[Action, int, float]]()
+@pytest.mark.parametrize("mixes", [False, True])
+def test_each_pass_is_told_of_once_with_its_tokens_and_time(monkeypatch: pytest.MonkeyPatch, *, mixes: bool) -> None:
+    fake, told = TimedModel(mixes=mixes), list[tuple[Action, int, int, float]]()
     monkeypatch.setattr(loop_module, "perf_counter", lambda: fake.now)
     loop = Loop(Rows(fake.backend, 4, POSITIONS), on_pass=lambda *report: told.append(report))
     loop.submit(job_of(Asked([EOS, 3, 4], {"max_new_tokens": 4, "min_new_tokens": 4}), fake)[1])
@@ -238,11 +267,13 @@ def test_each_pass_is_told_of_once_with_its_tokens_and_time(monkeypatch: pytest.
         loop.submit(WHO_READS[name](fake))
     while loop.advance() is not Action.WAIT:
         pass
-    assert len(told) == len(fake.shapes)
-    assert sum(seconds for _, _, seconds in told) == pytest.approx(fake.now)
-    assert sum(tokens for action, tokens, _ in told if action is Action.READ) == 3 + 4
-    assert sum(tokens for action, tokens, _ in told if action is Action.STEP) == 3 + 2
-    assert {tokens for action, tokens, _ in told if action is Action.SEARCH} == {0}
+    assert len(told) == len(fake.shapes) + len(fake.mixed_shapes)
+    assert sum(seconds for *_, seconds in told) == pytest.approx(fake.now)
+    assert sum(num_read for _, num_read, _, _ in told) == 3 + 4
+    assert sum(num_stepped for _, _, num_stepped, _ in told) == 3 + 2
+    kinds = {action: (bool(num_read), bool(num_stepped)) for action, num_read, num_stepped, _ in told}
+    both = {Action.READ_AND_STEP: (True, True)} if mixes else {}
+    assert kinds == {Action.READ: (True, False), Action.STEP: (False, True), Action.SEARCH: (False, False)} | both
 
 
 def test_who_comes_while_a_search_reads_begins_at_once() -> None:

@@ -1,3 +1,7 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from biogpt_onnx.runtime.decoding.batching.piece_length import MOST_TOKENS
@@ -8,8 +12,8 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.errors import ConfigError
-from makers.models import FakeCache, FakeModel
+from biogpt_onnx.runtime.errors import BundleError, ConfigError
+from makers.models import FakeCache, FakeModel, MixedFake
 
 EOS = 2
 
@@ -134,3 +138,149 @@ def test_more_rows_than_are_free_are_refused() -> None:
     rows = Rows(FakeModel(count_up).backend, max_rows=1, capacity=30)
     with pytest.raises(ValueError, match="2 rows cannot begin: 1 are free"):
         rows.begin([row_of([EOS, 5]), row_of([EOS, 5])])
+
+
+def beside(*running: Row, joining: Row, max_rows: int = 3) -> tuple[MixedFake, Rows[FakeCache]]:
+    """Rows that run, and one whose prompt is to be read beside them."""
+    model = MixedFake(count_up, max_positions=400)
+    rows = Rows(model.backend, max_rows, capacity=400)
+    for row in running:
+        read_whole(rows, row)
+    model.shapes.clear()
+    rows.begin([joining])
+    return model, rows
+
+
+def test_a_piece_and_the_steps_take_one_pass_and_after_the_last_piece_all_step() -> None:
+    first, second, joining = row_of([EOS, 3]), row_of([EOS, 4]), row_of([EOS, 30, 30, 30, 30, 5])
+    model, rows = beside(first, second, joining=joining)
+    assert list(rows.read_and_step(3)) == []
+    assert (rows.num_read, rows.num_stepped) == (3, 2)
+    assert rows.reading == [joining]
+    rows.read_and_step(3)
+    assert not rows.reading
+    assert rows.num_cached_tokens == (2 + 2) + (2 + 2) + 6
+    while rows.stepping:
+        rows.step()
+    assert model.mixed_shapes == [(3, 2), (3, 2)]
+    assert first.state.token_ids == [4, 5, 6, 7, 8, 9, 2]
+    assert second.state.token_ids == [5, 6, 7, 8, 9, 2]
+    assert joining.state.token_ids == [6, 7, 8, 9, 2]
+
+
+def test_in_a_mixed_pass_the_last_row_takes_the_place_of_one_that_ends_before_the_read_one_joins() -> None:
+    ending, staying, joining = row_of([EOS, 8]), row_of([EOS, 3]), row_of([EOS, 30, 5])
+    _, rows = beside(ending, staying, joining=joining)
+    # The first has 9 and gets the end; the prompt is read to its end in the same pass.
+    assert list(rows.read_and_step(MOST_TOKENS)) == [ending]
+    assert rows.stepping == [staying, joining]
+    while rows.stepping:
+        rows.step()
+    assert staying.state.token_ids == [4, 5, 6, 7, 8, 9, 2]
+    assert joining.state.token_ids == [6, 7, 8, 9, 2]
+
+
+def test_one_whose_first_token_is_its_last_does_not_join() -> None:
+    running, joining = row_of([EOS, 3]), row_of([EOS, 30, 9])
+    _, rows = beside(running, joining=joining)
+    assert list(rows.read_and_step(MOST_TOKENS)) == [joining]
+    assert rows.stepping == [running]
+    assert joining.state.token_ids == [2]
+
+
+def test_samples_of_one_prompt_join_together_after_a_mixed_pass() -> None:
+    model = MixedFake(count_up, max_positions=400)
+    rows = Rows(model.backend, 4, capacity=400)
+    running = row_of([EOS, 3])
+    read_whole(rows, running)
+    group = [row_of([EOS, 30, 7]) for _ in range(3)]
+    rows.begin(group)
+    rows.read_and_step(MOST_TOKENS)
+    assert len(rows.stepping) == 4
+    while rows.stepping:
+        rows.step()
+    assert [row.state.token_ids for row in group] == [[8, 9, 2]] * 3
+    assert running.state.token_ids == [4, 5, 6, 7, 8, 9, 2]
+
+
+@pytest.mark.parametrize("of", ["read", "running"])
+def test_a_limit_ends_its_own_row_alone_in_a_mixed_pass(of: str) -> None:
+    running, joining = row_of([EOS, 3]), row_of([EOS, 30, 30, 30, 30, 5])
+    model, rows = beside(running, joining=joining)
+    cancelled, other = (joining, running) if of == "read" else (running, joining)
+    cancelled.limits.cancel()
+    assert list(rows.read_and_step(3)) == [cancelled]
+    # Nothing is left to be mixed.
+    assert model.mixed_shapes == []
+    assert (rows.num_read, rows.num_stepped) == ((0, 1) if of == "read" else (3, 0))
+    while rows.reading or rows.stepping:
+        rows.read_and_step(3)
+    assert (cancelled.state.finish_reason, other.state.token_ids[-1]) == ("cancelled", EOS)
+
+
+@pytest.mark.parametrize("of", ["read", "running"])
+def test_rules_that_fail_end_their_own_row_alone_in_a_mixed_pass(of: str) -> None:
+    running, joining = row_of([EOS, 3]), row_of([EOS, 30, 5])
+    _, rows = beside(running, joining=joining)
+    bad, good = (joining, running) if of == "read" else (running, joining)
+    bad.selector = NextTokenSelector(GenerationConfig(suppress_tokens=list(range(50))))
+    assert list(rows.read_and_step(MOST_TOKENS)) == [bad]
+    assert isinstance(bad.error, ConfigError)
+    while rows.stepping:
+        rows.step()
+    assert good.error is None
+    assert good.state.token_ids[-2:] == [9, EOS]
+
+
+def test_a_prompt_that_is_its_whole_prefix_takes_no_pass_beside_the_step() -> None:
+    running, joining = row_of([EOS, 3]), row_of([EOS, 5, 6])
+    model, rows = beside(running, joining=row_of([EOS, 4, 9]))
+    rows.read_and_step(MOST_TOKENS)
+    joining.state.prefix = Prefix(model.backend, [EOS, 5, 6])
+    model.shapes.clear()
+    rows.begin([joining])
+    rows.read_and_step(MOST_TOKENS)
+    assert (model.shapes, rows.num_read, rows.num_stepped) == ([(1, 1)], 0, 1)
+    assert joining.state.token_ids == [7]
+
+
+class FailingFake(MixedFake):
+    """A model whose mixed passes fail, and all passes over a token that it does not know."""
+
+    def read_and_step(self, *_: object, **__: object) -> npt.NDArray[np.float32]:
+        raise RuntimeError("no mixed pass")
+
+    def forward(self, input_ids: npt.NDArray[np.int64], *rest: Any, **more: Any) -> npt.NDArray[np.float32]:
+        if (input_ids == 40).any():
+            raise RuntimeError("no such token")
+        return super().forward(input_ids, *rest, **more)
+
+
+@pytest.mark.parametrize("prompt", [[EOS, 30, 5], [EOS, 40, 5]])
+def test_where_a_mixed_pass_fails_an_error_ends_only_those_whom_it_concerns(prompt: list[int]) -> None:
+    model = FailingFake(count_up)
+    rows = Rows(model.backend, 2, capacity=30)
+    running, joining = row_of([EOS, 3]), row_of(prompt)
+    read_whole(rows, running)
+    rows.begin([joining])
+    ended = rows.read_and_step(MOST_TOKENS)
+    assert list(ended) == ([joining] if 40 in prompt else [])
+    assert (joining.error is None) == (40 not in prompt)
+    assert running.state.token_ids == [4, 5]
+    while rows.stepping:
+        rows.step()
+    assert running.state.token_ids == [4, 5, 6, 7, 8, 9, 2]
+
+
+def test_logits_that_are_no_numbers_end_only_those_whose_they_are() -> None:
+    def answer(tokens: list[int]) -> int | npt.NDArray[np.float32]:
+        return np.full(50, np.nan, dtype=np.float32) if 40 in tokens else count_up(tokens)
+
+    model = MixedFake(answer)
+    rows = Rows(model.backend, 2, capacity=30)
+    running, joining = row_of([EOS, 3]), row_of([EOS, 40, 5])
+    read_whole(rows, running)
+    rows.begin([joining])
+    assert list(rows.read_and_step(MOST_TOKENS)) == [joining]
+    assert isinstance(joining.error, BundleError)
+    assert running.state.token_ids == [4, 5]
