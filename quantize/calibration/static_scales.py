@@ -39,6 +39,8 @@ A single token of massive values is above it, because these are nearly all of it
 MIN_TOKENS = 1000
 """Tokens of a text from which scales are taken; to shorter ones the built-in text is added."""
 
+_HARDLY_WORSE = 1.1
+
 _MAX_PASSAGES = 48
 
 # Limits to compare are powers of this, so that the last bits of a magnitude, which differ from machine to machine, do
@@ -159,8 +161,9 @@ def _chosen(errors: LimitErrors, *, behind_gelu: bool) -> ProductInput:
     if not good.any():
         error = float(errors.error_to_rows[errors.largest_loss <= MAX_LOSS].min(initial=math.inf))
         return ProductInput(None, error if math.isfinite(error) else None)
-    # The widest, so that text unlike the calibration's has room.
-    widest = int(np.flatnonzero(good).max())
+    best = errors.error_to_rows[good].min()
+    # The widest of those that are hardly worse than the best, so that text unlike the calibration's has room.
+    widest = int(np.flatnonzero(good & (errors.error_to_rows <= _HARDLY_WORSE * best)).max())
     return ProductInput(
         static_scale(float(errors.limits[widest]), behind_gelu=behind_gelu),
         float(errors.error_to_rows[widest]),
