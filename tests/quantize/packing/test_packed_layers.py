@@ -15,6 +15,7 @@ from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLi
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.protocol import VALUES_AT_ONCE
 from biogpt_onnx.quantize.packing.rows import Rows
+from biogpt_onnx.quantize.packing.static_scale import StaticScale, static_scale
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 Array = npt.NDArray[np.float32]
@@ -122,6 +123,39 @@ def test_the_largest_weights_and_activations_together_do_not_saturate(kind: str,
     weight, x = np.ones((OUT, IN), dtype=np.float32), np.full((2, IN), sign, dtype=np.float32)
     found = run_linear(kind, weight, np.zeros(OUT, dtype=np.float32), x)
     np.testing.assert_allclose(found, np.full((2, OUT), sign * IN), rtol=1e-5)
+
+
+def run_static(weight: Array, bias: Array, x: Array, scale: StaticScale) -> Array:
+    packed, graph = PackedWeights(), GraphBuilder()
+    layer = PackedLinear(graph, "layer", IN, OUT, packed=packed, packing=Rows(7), static=scale)
+    inputs = graph.input("x", ir.DataType.FLOAT, ["rows", IN])
+    graph.output(layer(inputs), "y", ir.DataType.FLOAT, ["rows", OUT])
+    return run(graph, packed, {"layer.weight": weight, "layer.bias": bias}, {"x": x})[0]
+
+
+@pytest.mark.parametrize("behind_gelu", [False, True])
+def test_one_scale_for_all_rows_computes_what_the_float_layer_does(*, behind_gelu: bool) -> None:
+    weight, bias, x = random(OUT, IN), random(OUT, seed=1), random(5, IN, seed=2)
+    if behind_gelu:
+        x = np.maximum(x, np.float32(-0.17))
+    found = run_static(weight, bias, x, static_scale(float(np.abs(x).max()), behind_gelu=behind_gelu))
+    assert relative_error(found, x @ weight.T + bias) < TOLERANCE["rows of 7 bits"]
+
+
+def test_with_one_scale_a_row_has_the_same_bits_beside_any_others() -> None:
+    weight, bias, x = random(OUT, IN), random(OUT, seed=1), random(20, IN, seed=2)
+    together = run_static(weight, bias, x, static_scale(4.0, behind_gelu=False))
+    for rows in (1, 2, 3, 5, 16):
+        alone = run_static(weight, bias, x[:rows], static_scale(4.0, behind_gelu=False))
+        np.testing.assert_array_equal(alone, together[:rows])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_codes_of_one_scale_do_not_saturate(sign: int) -> None:
+    # Behind a GELU a code may be 255 above the zero point, twice what a scale for each row reaches.
+    weight, x = np.full((OUT, IN), sign, dtype=np.float32), np.full((2, IN), 4, dtype=np.float32)
+    found = run_static(weight, np.zeros(OUT, dtype=np.float32), x, static_scale(4.0, behind_gelu=True))
+    np.testing.assert_allclose(found, np.full((2, OUT), sign * 4 * IN), rtol=4e-3)
 
 
 @pytest.mark.parametrize("kind", TABLES)
