@@ -100,6 +100,20 @@ def test_what_was_dropped_and_what_was_not_read_is_said(tmp_path: Path, capsys: 
     )
 
 
+def test_a_unit_that_was_removed_by_hand_is_named_and_the_rest_is_answered(
+    run: Path, mini_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / "units" / "000002.jsonl"
+    path.unlink()
+    assert command("work", run, mini_bundle, "--workers", "1", "--threads", "1") == 1
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[1:] == [
+        f"warning: unit 000002 was set aside: {path} is not as it was prepared: restore it, or prepare the run again",
+        f"warning: set aside: 000002; `biogpt-onnx corpus status {run}` says why, --retry tries again",
+    ]
+    assert captured.out.startswith(f"{run}: 5 of 6 units done")
+
+
 def foreign(_run: Path, bundle: Path, folder: Path) -> list[object]:
     other = shutil.copytree(bundle, folder / "other")
     manifest = json.loads((other / "bundle.json").read_text(encoding="utf-8"))
@@ -107,9 +121,23 @@ def foreign(_run: Path, bundle: Path, folder: Path) -> list[object]:
     return ["work", _run, other]
 
 
+def newer(run: Path, _bundle: Path, _folder: Path) -> list[object]:
+    description = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    (run / "run.json").write_text(json.dumps({**description, "version": 2, "package": "9.0"}), encoding="utf-8")
+    return ["status", run]
+
+
+def prepare_words(name: str) -> Callable[[Path, Path, Path], list[object]]:
+    """A run of the inputs that `test_bad_input_is_one_line` finds below a name."""
+    return lambda _run, _bundle, folder: ["prepare", folder / name, "-o", folder / "new", "--task", "bc5cdr"]
+
+
 BAD: dict[str, Callable[[Path, Path, Path], list[object]]] = {
     "the bundle is fine-tuned for hoc, not for bc5cdr": foreign,
     "there is no folder": lambda _, __, folder: ["status", folder / "missing"],
+    "is a run of version 2, and this package reads up to version 1: install biogpt-onnx 9.0 or later": newer,
+    "holds no file: name another, or its files by a pattern": prepare_words("empty"),
+    "is jsonl and": prepare_words("mixed"),
     "is no corpus run": lambda _, bundle, __: ["status", bundle],
     "is not complete: 6 of 6 units": lambda run, _, folder: ["merge", run, "-o", folder / "out.jsonl"],
     "shard is '9'": lambda run, bundle, _: ["work", run, bundle, "--shard", "9"],
@@ -136,6 +164,10 @@ BAD: dict[str, Callable[[Path, Path, Path], list[object]]] = {
 def test_bad_input_is_one_line(
     run: Path, mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], message: str
 ) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "mixed").mkdir()
+    write_json_lines(tmp_path / "mixed" / "a.jsonl", documents(2))
+    (tmp_path / "mixed" / "b.txt").write_text("Lithium.\n")
     words = BAD[message](run, mini_bundle, tmp_path)
     before = sorted(tmp_path.rglob("*"))
     try:

@@ -39,8 +39,8 @@ def test_prepare_leaves_nothing_and_then_makes_the_same_run(tmp_path: Path, disk
     source = write_json_lines(tmp_path / "in.jsonl", documents(2000))
     words = ["corpus", "prepare", str(source), "-o", str(disk / "run"), "--task", "bc5cdr", "--unit-documents", "100"]
     steps: list[dict[str, Any]] = []
-    # Full while rows are collected, while ids are, and while units are written.
-    for leave in (10, 60, 100):
+    # Full while ids are collected, while rows are, and while units are written.
+    for leave in (0, 60, 110):
         steps += [{"leave": leave * PAGE}, {"run": words}, {"free": True}]
     *refused, made = on_small_disk(
         disk, SIZE, [*steps, {"run": words}, {"copy": [str(disk / "run"), str(tmp_path / "made")]}]

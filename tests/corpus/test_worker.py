@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,51 @@ def test_two_that_answer_one_unit_as_no_claim_holds_them_back_leave_one_result(
     assert sorted(kinds(events, 0)) == ["begun", "begun", "done", "found"]
     answer_run(run, mini)
     assert merged(run) == expected
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_results_that_a_network_folder_shows_late_are_neither_doubled_nor_replaced(  # noqa: PLR0913, PLR0917 -- fixtures
+    run: Path, mini: BioGPT, expected: bytes, merged: Merged, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Another machine's results are there, but its folder is asked again before they are seen."""
+    answer_run(run, mini)
+    results_before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
+    asked: Counter[Path] = Counter()
+    exists = Path.exists
+
+    def late(path: Path, **options: bool) -> bool:
+        if path.parent.name != "results":
+            return exists(path, **options)
+        asked[path] += 1
+        return asked[path] > times and exists(path, **options)
+
+    events: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(Path, "exists", late)
+    worker_of(run, mini, events=events).work(Run.open(run).units)
+    monkeypatch.undo()
+    # Seen late, it is found in time; seen too late, it is answered once more, and the first results stay.
+    assert kinds(events, 2) == (["found"] if times == 1 else ["begun", "found"])
+    assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == results_before
+    assert left_files(run) == []
+    assert merged(run) == expected
+
+
+def test_a_claim_that_vanishes_while_it_is_looked_at_is_free(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Run.open(run)
+    claims = Claims(opened)
+    stat = Path.stat
+
+    def gone(path: Path, **options: bool) -> os.stat_result:
+        if path.parent.name == "claims" and path.name[0].isdigit():
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return stat(path, **options)
+
+    with claims.claimed(opened.units[0]):
+        monkeypatch.setattr(Path, "stat", gone)
+        assert not claims.is_held(opened.units[0])
+        monkeypatch.undo()
+        assert claims.is_held(opened.units[0])
+    claims.close()
 
 
 def test_a_unit_that_fails_once_is_tried_again(run: Path, mini: BioGPT, expected: bytes, merged: Merged) -> None:
