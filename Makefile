@@ -19,7 +19,7 @@ help:
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
 	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
-	@echo "make test-ray      corpus runs on Ray clusters, whose workers and nodes are killed"
+	@echo "make test-ray      corpus runs and replicas of the server on Ray clusters, whose workers and nodes are killed"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make bench-server-peers  the environments of the servers that ours is compared with"
@@ -114,7 +114,7 @@ test-clients: .venv-clients/installed
 
 # Two tests at a time: each starts a cluster of this machine.
 test-ray: .venv-ray/installed
-	.venv-ray/bin/python -m pytest --numprocesses 2 tests/corpus/ray
+	.venv-ray/bin/python -m pytest --numprocesses 2 --dist loadfile tests/corpus/ray tests/deploy/ray_serve
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
@@ -161,7 +161,7 @@ clean:
 .venv-ray/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/$(PIP_INSTALL) "pip>=25.1"
-	.venv-ray/$(PIP_INSTALL) -c constraints.txt -e ".[cluster,cpu,export-safetensors]" --group test
+	.venv-ray/$(PIP_INSTALL) -c constraints.txt -e ".[cluster,cpu,export-safetensors,server]" --group test --group ray-tests
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

@@ -33,13 +33,17 @@ class Ended(NamedTuple):
 
     Attributes:
         seconds: from its start to its end.
+        cpu_seconds: that its threads computed, in all, the system's work for it included.
         peak_anonymous_bytes: the most memory at one moment that no file backs; 0 if its memory was not watched. Pages
             of mapped files are not counted, because the system can take them back at any time.
+        peak_resident_bytes: the most memory at one moment, mapped files included; 0 if its memory was not watched.
         samples: how often its memory was read.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_anonymous_bytes: int
+    peak_resident_bytes: int
     samples: int
 
 
@@ -102,11 +106,13 @@ def run_to_end(
     Raises:
         RuntimeError: it ended with another code than 0.
     """
-    start, peak, samples = time.perf_counter(), 0, 0
+    start, before, samples = time.perf_counter(), _cpu_seconds_of_children(), 0
+    anonymous, resident = 0, 0
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
     try:
         while watch_memory and process.poll() is None:
-            peak = max(peak, _anonymous_bytes(process.pid))
+            status = _memory_status(process.pid)
+            anonymous, resident = max(anonymous, status.get("RssAnon", 0)), max(resident, status.get("VmHWM", 0))
             samples += 1
             time.sleep(_SAMPLE_SECONDS)
         code = process.wait()
@@ -116,14 +122,22 @@ def run_to_end(
         raise
     if code:
         raise RuntimeError(f"{' '.join(command)} ended with {code}")
-    return Ended(time.perf_counter() - start, peak, samples)
+    seconds, cpu_seconds = time.perf_counter() - start, _cpu_seconds_of_children() - before
+    return Ended(seconds, cpu_seconds, anonymous, resident, samples)
 
 
-def _anonymous_bytes(process_id: int) -> int:
+def _cpu_seconds_of_children() -> float:
+    """Returns the processor time of all children that have ended so far."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def _memory_status(process_id: int) -> dict[str, int]:
+    """Returns the memory fields of `/proc/PID/status` in bytes; none of a process that has ended."""
     # Cheaper than smaps_rollup, which walks all pages.
     try:
         status = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8")
     except OSError:
-        return 0
-    line = next((line for line in status.splitlines() if line.startswith("RssAnon:")), "RssAnon: 0 kB")
-    return int(line.split()[1]) * 1024
+        return {}
+    pairs = (line.split() for line in status.splitlines() if line.endswith(" kB"))
+    return {name.rstrip(":"): int(kilobytes) * 1024 for name, kilobytes, _ in pairs}

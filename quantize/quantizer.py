@@ -15,8 +15,9 @@ from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
-from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
-from biogpt_onnx.quantize.data.texts import calibration_texts
+from biogpt_onnx.quantize.bundle_weights import BundleWeights
+from biogpt_onnx.quantize.calibration.calibrate import Calibration, calibrate
+from biogpt_onnx.quantize.calibration.static_scales import StaticScales
 from biogpt_onnx.quantize.dynamic import save_dynamic
 from biogpt_onnx.quantize.half import half_model, save_causal_graph
 from biogpt_onnx.quantize.packing.blocks import Blocks
@@ -25,8 +26,6 @@ from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLi
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
-from biogpt_onnx.quantize.smoothing.calibration import input_magnitudes
-from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
@@ -88,10 +87,12 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
         elif recipe.body is None:
             save_dynamic(source, model_path, progress, head=manifest.head)
         else:
-            read = smoothed_weights(source, manifest, weights, texts)
-            model = _packed_model(manifest, recipe, read)
+            packing = recipe.body if isinstance(recipe.body, Rows) and recipe.static_scales else None
+            calibration = calibrate(source, manifest, weights, texts, packing, alpha=recipe.alpha)
+            model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
-            manifest = with_mixed_graph(with_graph(manifest, model), recipe, writer.folder)
+            manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
+            manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static)
         return finish_bundle(writer, source, manifest, recipe)
 
 
@@ -105,27 +106,37 @@ def with_graph(manifest: Manifest, model: ir.Model) -> Manifest:
     )
 
 
-def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path) -> Manifest:
+def with_activations(manifest: Manifest, recipe: Recipe, static: StaticScales) -> Manifest:
+    """Returns the manifest with how a recipe quantizes the inputs of its products."""
+    layers = [name for name in static.products if isinstance(recipe.packing(name), Rows)]
+    return dataclasses.replace(manifest, activations=static.record(layers) if layers else None)
+
+
+def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path, static: StaticScales) -> Manifest:
     """Writes a language model's mixed graph beside its first graph, and returns the manifest with it.
 
     Args:
         manifest: manifest of the new bundle so far.
         recipe: recipe that packed the first graph's weights.
         folder: new bundle's folder, with the first graph and its weights in it.
+        static: scales of the inputs of weights packed in rows.
     """
     if manifest.head is not None:
         return manifest
-    choices = layer_choices(manifest.architecture, recipe, PackedWeights())
+    choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
     return dataclasses.replace(manifest, mixed=save_mixed_graph(manifest.architecture, choices, folder))
 
 
-def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeights) -> LayerChoices:
+def layer_choices(
+    architecture: Architecture, recipe: Recipe, packed: PackedWeights, static: StaticScales
+) -> LayerChoices:
     """Returns the layers that a recipe builds the graph of.
 
     Args:
         architecture: network's shape.
         recipe: recipe that packs weights.
         packed: gets the weights that these layers declare.
+        static: scales of the inputs of weights packed in rows.
     """
     choices = LayerChoices.fp32(architecture)
     table, head = choices.embedding, choices.head
@@ -138,7 +149,8 @@ def layer_choices(architecture: Architecture, recipe: Recipe, packed: PackedWeig
     choices = dataclasses.replace(choices, embedding=table, head=head)
     # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and adds up a single row in another order.
     four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
-    return dataclasses.replace(choices, linear=partial(_linear, recipe=recipe, packed=packed), even_rows=four_bits)
+    linear = partial(_linear, recipe=recipe, packed=packed, static=static)
+    return dataclasses.replace(choices, linear=linear, even_rows=four_bits)
 
 
 def read_source(source: Path, target: Path) -> Manifest:
@@ -161,26 +173,6 @@ def read_source(source: Path, target: Path) -> Manifest:
     check_files(source, manifest)
     refuse_inputs(target, (source,))
     return dataclasses.replace(manifest, mixed=None)
-
-
-def smoothed_weights(
-    source: Path, manifest: Manifest, weights: BundleWeights, texts: Sequence[str] | None
-) -> ReadWeight:
-    """Calibrates a float32 bundle and returns a reader of its smoothed weights.
-
-    Args:
-        source: bundle's folder.
-        manifest: bundle's manifest.
-        weights: bundle's weights.
-        texts: passages to calibrate with; None for the built-in ones.
-
-    Raises:
-        ConfigError: there is no text to calibrate with.
-        BuiltInTextError: the built-in text is missing or damaged.
-    """
-    texts = calibration_texts() if texts is None else texts
-    magnitudes = input_magnitudes(source, manifest.architecture, weights, texts, manifest.head)
-    return smoothed(weights.read, smoothing(manifest.architecture, weights.read, magnitudes))
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:
@@ -208,20 +200,28 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
     return writer.finish(made)
 
 
-def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, and its packing
-    graph: GraphBuilder, name: str, in_features: int, out_features: int, *, recipe: Recipe, packed: PackedWeights
+def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing and its scale
+    graph: GraphBuilder,
+    name: str,
+    in_features: int,
+    out_features: int,
+    *,
+    recipe: Recipe,
+    packed: PackedWeights,
+    static: StaticScales,
 ) -> Layer:
     packing = recipe.packing(name)
     if packing is None:
         return Linear(graph, name, in_features, out_features)
-    return PackedLinear(graph, name, in_features, out_features, packed=packed, packing=packing)
+    scale = static.scale(name) if recipe.static_scales else None
+    return PackedLinear(graph, name, in_features, out_features, packed=packed, packing=packing, static=scale)
 
 
-def _packed_model(manifest: Manifest, recipe: Recipe, read: ReadWeight) -> ir.Model:
+def _packed_model(manifest: Manifest, recipe: Recipe, calibration: Calibration) -> ir.Model:
     packed = PackedWeights()
-    choices = layer_choices(manifest.architecture, recipe, packed)
+    choices = layer_choices(manifest.architecture, recipe, packed, calibration.static)
     model = build_causal_lm(manifest.architecture, choices, manifest.head)
-    packed.attach(model, read)
+    packed.attach(model, calibration.read)
     return model
 
 

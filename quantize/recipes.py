@@ -9,6 +9,7 @@ from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
 from biogpt_onnx.quantize.packing.rows import Rows
+from biogpt_onnx.quantize.smoothing.smoothing import ALPHA
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
 
@@ -35,6 +36,9 @@ class Recipe:
             bundle's.
         dtype: type that the network computes in: float32, or a half-precision type, in which everything is stored too.
         overrides: packings of single linear layers, by their names in the graph, instead of `body`.
+        static_scales: whether inputs of linear layers packed in rows have one scale for all rows, where calibration
+            finds that it serves; otherwise each row has its own.
+        alpha: share of an outlier that smoothing moves from activations to weights.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Recipe:
     max_perplexity_increase: float = 0.005
     dtype: ir.DataType = ir.DataType.FLOAT
     overrides: Mapping[str, LayerPacking] = field(default_factory=dict, hash=False)
+    static_scales: bool = False
+    alpha: float = ALPHA
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
@@ -62,10 +68,13 @@ def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, st
 _ALL = (
     Recipe(
         name="int8",
-        summary="8-bit weights and 8-bit activations, each row with a scale of its own: fast with prompts",
+        summary="8-bit weights and 8-bit activations, whose scales come from calibration text: fast with prompts",
         precision="int8",
         body=Rows(bits=7),
-        table=Rows(bits=8),
+        table=Rows(bits=7),
+        static_scales=True,
+        # One scale for all rows gains more from even activations than 7 bits lose by uneven weights.
+        alpha=0.7,
     ),
     Recipe(
         name="int8-weights",

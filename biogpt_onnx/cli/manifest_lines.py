@@ -13,3 +13,29 @@ def generation_lines(manifest: Manifest) -> dict[str, str]:
         settings = ", ".join(f"{name} {value}" for name, value in sorted(manifest.generation.items()))
         lines["decoding"] = f"by default {settings} (--ignore-generation-config leaves it out)"
     return lines
+
+
+def rows_lines(manifest: Manifest) -> dict[str, str]:
+    """Returns a line, by its title, for bundles of which a row's answer may depend on the rows beside it."""
+    said = {
+        "int8-weights": "with AVX-512, scores differ by about 0.01 nats with the batch, and at times the tokens do",
+        "int8-dynamic": "an answer depends on its batch",
+    }
+    return {"rows": said[manifest.recipe]} if manifest.recipe in said else {}
+
+
+def scales_lines(manifest: Manifest) -> dict[str, str]:
+    """Returns a line on the scales of activations by its title; none for bundles that have no such on record."""
+    if manifest.activations is None:
+        return {}
+    try:
+        products, tokens = manifest.activations["products"], manifest.activations["tokens"]
+        static = [found for found in products.values() if found["scale"] is not None]
+        line = f"{len(static)} of {len(products)} products have one for all rows, the others one for each row"
+        if static:
+            clipped = max(found["clipped_values"] for found in static)
+            loss = max(found["largest_loss"] for found in static)
+            line += f"; of {tokens:,} tokens they clip at most {clipped:.4%} of the values, {loss:.2%} of an output"
+    except (AttributeError, KeyError, TypeError, ValueError):
+        line = "on record in a form that this version does not know"
+    return {"scales": line}

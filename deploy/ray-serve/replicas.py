@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _APPLICATION = "biogpt"
+_OWN_CLUSTER = "auto"
+_CONNECT_SECONDS = 10
 _EXCHANGE_SECONDS = 2.0
 # Room for requests that are no work, such as those for health and metrics, and for those that the replica refuses.
 _SPARE_REQUESTS = 32
@@ -195,7 +198,9 @@ def _parser() -> argparse.ArgumentParser:
     add_bundle_argument(parser)
     parser.add_argument("--replicas", type=int, default=2, metavar="N", help="processes with the model (default 2)")
     parser.add_argument(
-        "--address", metavar="HOST:PORT", help="join the Ray cluster there (default: a Ray of its own, which ends too)"
+        "--address",
+        metavar="HOST:PORT",
+        help="join the Ray cluster there, or by auto that of this node (default: a Ray of its own, which ends too)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine)")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
@@ -257,7 +262,11 @@ def _ray(address: str | None, cores: int) -> Iterator[None]:
 def _join(address: str) -> None:
     import ray
 
+    host, _, port = address.rpartition(":")
     try:
+        if address != _OWN_CLUSTER:
+            # Ray itself would try it for most of a minute.
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
         ray.init(address=address)
     except Exception as error:  # Ray raises errors of many kinds
         raise BioGptError(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from biogpt_onnx.export.exporter import save_model
 from biogpt_onnx.quantize.auto.passages import select_passages
-from biogpt_onnx.quantize.auto.search import Choice, MixedPrecisionSearch, Report
+from biogpt_onnx.quantize.auto.search import EIGHT_BITS, Choice, MixedPrecisionSearch, Report
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
-from biogpt_onnx.quantize.data.texts import calibration_texts, search_texts
-from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, smoothed_weights, with_graph, with_mixed_graph
+from biogpt_onnx.quantize.calibration.calibrate import calibrate
+from biogpt_onnx.quantize.calibration.static_scales import scale_texts
+from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_activations, with_graph, with_mixed_graph
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
@@ -64,19 +65,18 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
             "int8 or int4"
         )
     architecture = manifest.architecture
-    passages = select_passages(
-        open_tokenizer(source, manifest), _texts_to_search_with(texts), architecture.max_positions
-    )
+    passages = select_passages(open_tokenizer(source, manifest), scale_texts(texts), architecture.max_positions)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
-        read = smoothed_weights(source, manifest, weights, texts)
+        calibration = calibrate(source, manifest, weights, texts, EIGHT_BITS)
         with tempfile.TemporaryDirectory(prefix="search-", dir=writer.folder) as scratch:
-            pool = WeightPool(Path(scratch), manifest, read)
+            pool = WeightPool(Path(scratch), manifest, calibration)
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))
-        manifest = with_mixed_graph(with_graph(manifest, model), choice.recipe, writer.folder)
-        return finish_bundle(writer, source, manifest, choice.recipe), choice
+            made = with_activations(with_graph(manifest, model), choice.recipe, calibration.static)
+            made = with_mixed_graph(made, choice.recipe, writer.folder, calibration.static)
+        return finish_bundle(writer, source, made, choice.recipe), choice
 
 
 def check_apart(texts: Sequence[str] | None, evaluation_texts: Sequence[str]) -> None:
@@ -89,18 +89,13 @@ def check_apart(texts: Sequence[str] | None, evaluation_texts: Sequence[str]) ->
     Raises:
         ConfigError: some texts are among both; gives their number.
     """
-    searched = {text.strip() for text in _texts_to_search_with(texts)}
+    searched = {text.strip() for text in scale_texts(texts)}
     shared = sum(text.strip() in searched for text in evaluation_texts)
     if shared:
         raise ConfigError(
             f"{shared} of {len(evaluation_texts)} documents to evaluate with are searched with too, and would prove "
             "nothing: give --text, or --calibration, other text"
         )
-
-
-def _texts_to_search_with(texts: Sequence[str] | None) -> Sequence[str]:
-    # The more text, the narrower the increase's interval, and the smaller the layers can be.
-    return calibration_texts() + search_texts() if texts is None else texts
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

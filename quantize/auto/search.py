@@ -10,6 +10,7 @@ from biogpt_onnx.quantize.auto.passages import PerplexityComparison, PerplexityI
 from biogpt_onnx.quantize.auto.sensitivity import least_sensitive_first, sensitivities
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, packed_bytes
+from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import EMBEDDING, RECIPES, Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
@@ -19,8 +20,10 @@ NAME = "auto"
 Report = Callable[[str, int, int], None]
 """Called with the kind of work that is being done, how much of it is done, and how much there is."""
 
+EIGHT_BITS = Rows(bits=7)
+"""Packing of a layer in eight bits, that of recipe `int8`."""
+
 _FOUR_BITS = RECIPES["int4"].body
-_EIGHT_BITS = RECIPES["int8"].body
 _TABLE = RECIPES["int8"].table
 
 
@@ -94,18 +97,18 @@ class MixedPrecisionSearch:
         return self._largest(self._order_for_eight_bits(), self._with_eight_bits)
 
     def _with_four_bits(self, layers: Sequence[str]) -> Recipe:
-        return self._recipe(dict.fromkeys(self._shapes, _EIGHT_BITS) | dict.fromkeys(layers, _FOUR_BITS), _TABLE)
+        return self._recipe(dict.fromkeys(self._shapes, EIGHT_BITS) | dict.fromkeys(layers, _FOUR_BITS), _TABLE)
 
     def _with_eight_bits(self, layers: Sequence[str]) -> Recipe:
         return self._recipe(
-            {name: _EIGHT_BITS for name in layers if name != EMBEDDING}, _TABLE if EMBEDDING in layers else None
+            {name: EIGHT_BITS for name in layers if name != EMBEDDING}, _TABLE if EMBEDDING in layers else None
         )
 
     def _order_for_four_bits(self) -> list[str]:
         return self._order(
             {name: self._recipe({name: _FOUR_BITS}, None) for name in self._shapes},
             {
-                name: packed_bytes(_EIGHT_BITS, shape) - packed_bytes(_FOUR_BITS, shape)
+                name: packed_bytes(EIGHT_BITS, shape) - packed_bytes(_FOUR_BITS, shape)
                 for name, shape in self._shapes.items()
             },
         )
@@ -115,7 +118,7 @@ class MixedPrecisionSearch:
         return self._order(
             {name: self._with_eight_bits([name]) for name in shapes},
             {
-                name: packed_bytes(None, shape) - packed_bytes(_TABLE if name == EMBEDDING else _EIGHT_BITS, shape)
+                name: packed_bytes(None, shape) - packed_bytes(_TABLE if name == EMBEDDING else EIGHT_BITS, shape)
                 for name, shape in shapes.items()
             },
         )
@@ -142,8 +145,10 @@ class MixedPrecisionSearch:
 
     def _measure(self, recipe: Recipe) -> PerplexityIncrease:
         if self._comparison is None:
-            baseline = DecoderSession(self._source, self._pool.manifest, as_stored=True)
-            self._comparison = PerplexityComparison(self._passages, baseline)
+            # Not kept in a variable, so that the float32 weights are unmapped before the mixture opens.
+            self._comparison = PerplexityComparison(
+                self._passages, DecoderSession(self._source, self._pool.manifest, as_stored=True)
+            )
         return self._comparison.increase(self._pool.open(recipe, prepack=True))
 
     @property
@@ -157,10 +162,11 @@ class MixedPrecisionSearch:
             name=NAME,
             summary="each layer as small as the model's answers allow",
             precision=overall_precision(set(overrides.values()), table),
-            body=_EIGHT_BITS,
+            body=EIGHT_BITS,
             table=table,
             max_perplexity_increase=self._max_increase,
             overrides=MappingProxyType(overrides),
+            static_scales=True,
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
-from biogpt_onnx.quantize.bundle_weights import ReadWeight
+from biogpt_onnx.quantize.calibration.calibrate import Calibration
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.quantizer import layer_choices, with_graph
 from biogpt_onnx.quantize.recipes import Recipe
@@ -30,23 +30,23 @@ class WeightPool:
     Args:
         folder: empty folder for the file and the graphs.
         manifest: manifest of the float32 bundle.
-        read: reads its weights, smoothed.
+        calibration: its smoothed weights, and scales of its products' inputs.
 
     Attributes:
         manifest: manifest of the float32 bundle.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, read: ReadWeight) -> None:
-        self._folder, self.manifest, self._read = folder, manifest, read
+    def __init__(self, folder: Path, manifest: Manifest, calibration: Calibration) -> None:
+        self._folder, self.manifest, self._calibration = folder, manifest, calibration
         self._tensors: dict[tuple[str, LayerPacking], ir.ExternalTensor] = {}
 
     def model(self, recipe: Recipe) -> ir.Model:
         """Builds the graph of a recipe, with weights that lie in the pool."""
         packed = PackedWeights()
         architecture = self.manifest.architecture
-        model = build_causal_lm(architecture, layer_choices(architecture, recipe, packed))
+        model = build_causal_lm(architecture, layer_choices(architecture, recipe, packed, self._calibration.static))
         parameters = [value for value in model.graph.initializers.values() if value.const_value is None]
-        packed.attach(model, self._read)
+        packed.attach(model, self._calibration.read)
         for parameter in parameters:
             name, values = str(parameter.name), parameter.const_value
             key = (name, recipe.packing(name.partition(".weight")[0]))

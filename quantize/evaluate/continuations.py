@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.reporting.estimates import Estimate, proportion
-from biogpt_onnx.runtime.engine import BioGPT
+
+if TYPE_CHECKING:
+    from biogpt_onnx.quantize.evaluate.model_pair import ModelPair, OpenBundle
 
 NUM_BEAMS = 5
 
@@ -33,30 +37,26 @@ class Continuations:
 
 
 def compare_continuations(
-    baseline: BioGPT,
-    model: BioGPT,
-    prompts: Sequence[tuple[int, ...]],
-    max_new_tokens: int,
-    done: Callable[[], None],
+    pair: "ModelPair", prompts: Sequence[tuple[int, ...]], max_new_tokens: int, done: Callable[[], None]
 ) -> Continuations:
     """Has both models continue each prompt, one prompt at a time, so that no continuation depends on other prompts.
 
     Args:
-        baseline: model to compare with.
-        model: model that is evaluated.
+        pair: models that are compared.
         prompts: token ids, at least one sequence.
         max_new_tokens: most tokens of a continuation.
         done: called after each prompt.
     """
     lengths, equal_lengths, greedy_equal, beams_equal = [], [], [], []
-    for prompt in prompts:
-        expected, ours = (_continuation(each, prompt, max_new_tokens) for each in (baseline, model))
-        lengths.append(len(expected))
-        equal_lengths.append(equal_tokens(expected, ours))
-        greedy_equal.append(expected == ours)
-        expected, ours = (_continuation(each, prompt, max_new_tokens, NUM_BEAMS) for each in (baseline, model))
-        beams_equal.append(expected == ours)
-        done()
+    continued = partial(_continued, max_new_tokens=max_new_tokens)
+    with pair.baseline.found(continued, prompts) as baseline, pair.bundle.running() as model:
+        for prompt, theirs in zip(prompts, baseline, strict=True):
+            ours = continued(model, prompt)
+            lengths.append(len(theirs.greedy))
+            equal_lengths.append(equal_tokens(theirs.greedy, ours.greedy))
+            greedy_equal.append(theirs.greedy == ours.greedy)
+            beams_equal.append(theirs.beams == ours.beams)
+            done()
     return Continuations(
         num_prompts=len(prompts),
         max_new_tokens=max_new_tokens,
@@ -73,6 +73,14 @@ def equal_tokens(first: Sequence[int], second: Sequence[int]) -> int:
     return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
 
 
-def _continuation(model: BioGPT, prompt: tuple[int, ...], max_new_tokens: int, num_beams: int = 1) -> tuple[int, ...]:
-    (generation,) = model.generate_ids([prompt], max_new_tokens=max_new_tokens, num_beams=num_beams)
-    return generation.token_ids
+class _Continued(NamedTuple):
+    greedy: tuple[int, ...]
+    beams: tuple[int, ...]
+
+
+def _continued(model: "OpenBundle", prompt: tuple[int, ...], max_new_tokens: int) -> _Continued:
+    def continuation(num_beams: int) -> tuple[int, ...]:
+        (generation,) = model.engine.generate_ids([prompt], max_new_tokens=max_new_tokens, num_beams=num_beams)
+        return generation.token_ids
+
+    return _Continued(continuation(1), continuation(NUM_BEAMS))

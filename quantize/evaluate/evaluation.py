@@ -5,16 +5,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from biogpt_onnx.quantize.evaluate.continuations import Continuations, compare_continuations
 from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence
+from biogpt_onnx.quantize.evaluate.document_passes import (
+    DocumentPass,
+    document_groups,
+    document_passes,
+    read_document,
+)
 from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison, LayerError
 from biogpt_onnx.quantize.evaluate.model_pair import ModelPair, open_pair
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.reporting.progress import Progress, StepCounter
-from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
-from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.options import Device
 from biogpt_onnx.runtime.prompt_checks import as_text
 
@@ -57,7 +63,7 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
     _check_settings(continuation_tokens, prompts)
     pair = open_pair(bundle, baseline, device=device, threads=threads)
     encoded = [pair.tokenizer.encode(as_text(text)) for text in texts]
-    max_positions = pair.bundle.session.max_positions
+    max_positions = pair.bundle.manifest.architecture.max_positions
     # Every text begins with `</s>`, which nothing predicts.
     documents = [tuple(ids[:max_positions]) for ids in encoded if len(ids) > 1]
     if not documents:
@@ -67,9 +73,7 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
     measured, layer_errors = _compare_documents(pair, documents, done)
     continuations = None
     if beginnings:
-        continuations = compare_continuations(
-            pair.baseline.engine, pair.bundle.engine, beginnings, continuation_tokens, done
-        )
+        continuations = compare_continuations(pair, beginnings, continuation_tokens, done)
     return _evaluation(
         pair,
         measured,
@@ -97,34 +101,25 @@ def _compare_documents(
     pair: ModelPair, documents: Sequence[tuple[int, ...]], done: Callable[[], None]
 ) -> tuple[tuple[Divergence, ...], tuple[LayerError, ...]]:
     caches = CacheComparison(pair.baseline.manifest.architecture)
-    measured = []
-    for ids in documents:
-        measured.append(_compare_document(pair, ids, caches))
-        done()
+    measured: list[Divergence] = []
+    for group in document_groups(pair.baseline, documents):
+        # Nothing follows the last token that its prediction could be compared with.
+        read = [ids[:-1] for ids in group]
+        with document_passes(pair.baseline, read) as baseline, pair.bundle.running() as model:
+            for ids, theirs in zip(group, baseline, strict=True):
+                ours = read_document(model, ids[:-1])
+                measured.append(_compare_passes(theirs, ours, np.array(ids[1:], dtype=np.int64)))
+                caches.add(theirs.cache(), ours.cache())
+                done()
     return tuple(measured), caches.errors()
 
 
-def _compare_document(pair: ModelPair, ids: tuple[int, ...], caches: CacheComparison) -> Divergence:
-    # Nothing follows the last token that its prediction could be compared with.
-    read, targets = ids[:-1], np.array(ids[1:], dtype=np.int64)
-    models = (pair.baseline, pair.bundle)
-    theirs, ours = (model.session.new_cache(1, len(read)) for model in models)
-    chunks = zip(
-        logits_by_chunk(pair.baseline.session, read, theirs),
-        logits_by_chunk(pair.bundle.session, read, ours),
-        strict=True,
-    )
+def _compare_passes(theirs: DocumentPass, ours: DocumentPass, targets: npt.NDArray[np.int64]) -> Divergence:
     parts, start = [], 0
-    for both in chunks:
-        for model, logits in zip(models, both, strict=True):
-            if not np.isfinite(logits).all():
-                # Float16 ends at 65,504, which a sound model's activations may pass.
-                remedy = "take the recipe bf16" if model.manifest.precision == "fp16" else "make the bundle again"
-                raise BundleError(f"{model.folder} computes logits that are no numbers: {remedy}")
+    for both in zip(theirs.logits, ours.logits, strict=True):
         stop = start + len(both[0])
         parts.append(divergence(*both, targets[start:stop]))
         start = stop
-    caches.add(theirs, ours)
     return Divergence.total(parts)
 
 
@@ -154,5 +149,5 @@ def _evaluation(  # noqa: PLR0913 -- all parts of the result
         continuations=continuations,
         layer_errors=layer_errors,
         documents=documents,
-        vocab_size=pair.bundle.session.vocab_size,
+        vocab_size=pair.bundle.manifest.architecture.vocab_size,
     )

@@ -4,12 +4,13 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.quantize.evaluate.model_pair import LoadedBundle, ModelPair, open_pair
+from biogpt_onnx.quantize.evaluate.model_pair import OpenBundle, PairedBundle, open_pair
 from biogpt_onnx.quantize.evaluate.report import BundleSummary
 from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.reporting.estimates import Estimate, proportion
@@ -102,6 +103,7 @@ def evaluate_head(
     """
     pair = open_pair(bundle, baseline, device="cpu", threads=threads, with_head=True)
     head = _head(pair.baseline)
+    probabilities = partial(_probabilities, head=head)
     encoded = [pair.tokenizer.encode(as_text(text)) for text in texts]
     max_positions = pair.baseline.manifest.architecture.max_positions
     documents = [tuple(ids[:max_positions]) for ids in encoded if len(ids) > 1]
@@ -109,9 +111,10 @@ def evaluate_head(
         raise PromptError("there is no text to evaluate on: give at least one document that is not empty")
     done = StepCounter(len(documents), progress)
     compared = []
-    for ids in documents:
-        compared.append(_compared(pair, head, ids))
-        done()
+    with pair.baseline.found(probabilities, documents) as expected, pair.bundle.running() as model:
+        for ids, theirs in zip(documents, expected, strict=True):
+            compared.append(_compared(head, theirs, probabilities(model, ids)))
+            done()
     num_decisions = [len(equal) for equal, _ in compared]
     return HeadEvaluation(
         bundle=pair.bundle.summary,
@@ -136,10 +139,9 @@ def _same_labels(head: ClassificationHead, equal: Sequence[npt.NDArray[np.bool_]
 
 
 def _compared(
-    pair: ModelPair, head: ClassificationHead, ids: tuple[int, ...]
+    head: ClassificationHead, theirs: Probabilities, ours: Probabilities
 ) -> tuple[npt.NDArray[np.bool_], Probabilities]:
     """Returns which decisions are equal, [decisions], and how far each label differs, [decisions, labels]."""
-    theirs, ours = (_probabilities(model, head, ids) for model in (pair.baseline, pair.bundle))
     if head.problem_type == "multi_label_classification":
         equal = np.all((theirs >= _HOLDS) == (ours >= _HOLDS), axis=1)
     else:
@@ -147,14 +149,14 @@ def _compared(
     return equal, np.abs(theirs - ours)
 
 
-def _probabilities(model: LoadedBundle, head: ClassificationHead, ids: tuple[int, ...]) -> Probabilities:
+def _probabilities(model: OpenBundle, ids: tuple[int, ...], head: ClassificationHead) -> Probabilities:
     logits = label_logits(model.session, head, ids)
     if not np.isfinite(logits).all():
         raise BundleError(f"{model.folder} computes logits that are not finite: make the bundle again")
     return label_probabilities(head, logits)
 
 
-def _head(model: LoadedBundle) -> ClassificationHead:
+def _head(model: PairedBundle) -> ClassificationHead:
     if model.manifest.head is None:
         raise BundleError(f"{model.folder} has no classification head: compare bundles of one checkpoint")
     return model.manifest.head

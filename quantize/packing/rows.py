@@ -15,10 +15,10 @@ class Rows:
     """Symmetric quantization with one scale for each output feature: value = (code - zero point) * scale.
 
     Attributes:
-        bits: bits of a code, which takes a byte in either case. Codes of 7 bits are signed: CPUs without VNNI add two
-            products with 8-bit activations into 16 bits, where products with 8-bit weights would saturate, so that
-            with 7 bits all CPUs compute the same. Codes of 8 bits are unsigned; these CPUs multiply them exactly, but
-            more slowly.
+        bits: bits of a code, which takes a byte in either case. Codes of 7 bits are signed, -64 to 64: CPUs without
+            VNNI add two products with 8-bit activations into 16 bits, where products with larger weights would
+            saturate, so that with 7 bits all CPUs compute the same. Codes of 8 bits are unsigned; all CPUs multiply
+            them exactly, but more slowly.
     """
 
     bits: Literal[7, 8]
@@ -36,7 +36,7 @@ class Rows:
     @property
     def largest(self) -> int:
         """Largest distance of a code from the zero point, equal on both sides, as signed values are quantized alike."""
-        return (1 << (self.bits - 1)) - 1
+        return 127 if self.bits == 8 else 64  # noqa: PLR2004 -- bits
 
     def shapes(self, out_features: int, in_features: int) -> tuple[list[int], list[int]]:
         """Returns the shapes of codes, [in, out] as the integer product takes them, and scales, [out]."""

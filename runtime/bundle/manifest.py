@@ -128,6 +128,8 @@ class Manifest:
         notes: what the export had to say of the checkpoint, a line each.
         format_version: the version of this format.
         head: classification head in the place of the language-model head; None for a language model.
+        activations: how the inputs of products of integers are quantized, with the numbers of calibration; None if it
+            is not on record. See `docs/bundle-format.md`.
     """
 
     precision: str
@@ -148,6 +150,7 @@ class Manifest:
     notes: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
     head: ClassificationHead | None = None
+    activations: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Returns the manifest as JSON, in the form in which it is stored: with a digest of all other fields."""
@@ -323,6 +326,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         notes=_notes(fields.get("notes", [])),
         format_version=_typed(fields, "format_version", int),
         head=parse_head(fields.get("head")),
+        activations=_object(fields, "activations"),
     )
 
 

@@ -150,10 +150,19 @@ def test_the_peak_of_a_commands_memory_is_seen(benchmarks: Scripts) -> None:
     program = "import os, time; block = bytearray(80_000_000); time.sleep(0.5)"
     watched = benchmarks("processes").run_to_end([sys.executable, "-c", program], watch_memory=True)
     assert 80_000_000 < watched.peak_anonymous_bytes < 200_000_000
+    assert watched.peak_resident_bytes > watched.peak_anonymous_bytes
     assert watched.samples > 1
     assert watched.seconds >= 0.5
     ended = benchmarks("processes").run_to_end([sys.executable, "-c", "pass"])
-    assert (ended.peak_anonymous_bytes, ended.samples) == (0, 0)
+    assert (ended.peak_anonymous_bytes, ended.peak_resident_bytes, ended.samples) == (0, 0, 0)
+
+
+def test_the_processor_time_of_a_command_is_its_own(benchmarks: Scripts) -> None:
+    program = "import time\nwhile time.process_time() < 0.5: pass"
+    assert benchmarks("processes").run_to_end([sys.executable, "-c", program]).cpu_seconds >= 0.5
+    # The next one starts from nothing, though the first one's time stays with this process.
+    idle = benchmarks("processes").run_to_end([sys.executable, "-c", "pass"])
+    assert 0 < idle.cpu_seconds < idle.seconds + 0.1
 
 
 def test_a_command_has_the_variables_that_it_is_given(benchmarks: Scripts, tmp_path: Path) -> None:
@@ -169,6 +178,7 @@ PROGRAMS = [
     "gpu.__main__",
     "micro.fp32.__main__",
     "micro.quantized",
+    "micro.quantizing",
     "micro.search.__main__",
     "micro.shared_weights",
     "report.__main__",

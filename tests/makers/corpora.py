@@ -114,13 +114,17 @@ def ended_process() -> int:
     return process.pid
 
 
-def wait_for(what: Callable[[], object]) -> None:
+def wait_for(what: Callable[[], object], patience: float = PATIENCE) -> None:
     """Waits until a condition holds.
+
+    Args:
+        what: the condition.
+        patience: seconds after which it is given up.
 
     Raises:
         TimeoutError: it does not.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not what():
         if time.monotonic() > deadline:
             raise TimeoutError

@@ -56,6 +56,32 @@ def with_outliers(tensors: Tensors, factor: float, channels: int = 4, seed: int 
     return scaled
 
 
+def with_massive_token(tensors: Tensors, layer: int = 1, unit: int = 7, channel: int = 5) -> Tensors:
+    """Weights with which the first token of every text has a massive value in a layer's feed-forward part.
+
+    Large models have such tokens, the first one above all (Sun et al., Massive Activations in Large Language Models,
+    2024). The first position is marked in a channel of the residual stream, one unit of the layer answers to that mark
+    alone, and its output decides what follows the token.
+
+    Args:
+        tensors: by canonical name; they stay as they are.
+        layer: index of the layer whose second feed-forward matrix reads the value.
+        unit: intermediate feature that has it.
+        channel: channel of the residual stream that marks the position.
+    """
+    made = {name: values.copy() for name, values in tensors.items()}
+    # The published table has two rows before that of the first position.
+    made["embed_positions.weight"][2, channel] = 100
+    gain = made[f"layers.{layer}.final_layer_norm.weight"][channel]
+    made[f"layers.{layer}.fc1.weight"][unit] = 0
+    made[f"layers.{layer}.fc1.weight"][unit, channel] = 60 / gain
+    made[f"layers.{layer}.fc1.bias"][unit] = -400
+    generator = np.random.default_rng(0)
+    direction = generator.standard_normal(len(made[f"layers.{layer}.fc2.weight"]))
+    made[f"layers.{layer}.fc2.weight"][:, unit] = direction.astype(np.float32)
+    return made
+
+
 def write_outlier_checkpoint(source: Path, target: Path, factor: float, channels: int = 4, seed: int = 0) -> Path:
     """Writes the outlier checkpoint of one in Hugging Face form to a new folder; see `with_outliers`."""
     return write_altered_checkpoint(source, target, with_outliers(read_tensors(source), factor, channels, seed))

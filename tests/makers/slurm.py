@@ -13,6 +13,7 @@ from makers.corpora import wait_for
 
 _PROGRAMS = ("slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "unshare", "nsenter", "ip")
 _NAMESPACES = ("--net", "--pid", "--mount", "--uts", "--ipc")
+_PATIENCE = 180
 _ADMINISTRATORS = "/usr/sbin:/sbin"
 
 # The names of machines are resolved only where there is an address beside those of the loopback device. The node looks
@@ -93,7 +94,7 @@ class Cluster:
 
     def wait_for_end(self, job: str) -> dict[int, str]:
         """Waits until all tasks of an array have ended; returns their states."""
-        wait_for(lambda: not self.run("squeue", "--noheader", "--jobs", job).strip())
+        wait_for(lambda: not self.run("squeue", "--noheader", "--jobs", job).strip(), _PATIENCE)
         return self.states(job)
 
 
@@ -133,8 +134,8 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
 def _wait_until_idle(cluster: Cluster, folder: Path) -> None:
     # Clients that find no controller wait for it, so the first one is called when it listens.
     try:
-        wait_for((folder / "slurmctld.pid").exists)
-        wait_for(lambda: cluster.run("sinfo", "--noheader", "--format=%T").strip() == "idle")
+        wait_for((folder / "slurmctld.pid").exists, _PATIENCE)
+        wait_for(lambda: cluster.run("sinfo", "--noheader", "--format=%T").strip() == "idle", _PATIENCE)
     except TimeoutError:
         logs = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("*.log"))]
         pytest.fail("\n".join(logs))

@@ -47,6 +47,20 @@ def test_quantizing_twice_gives_the_same_bytes(name: str, tiny_bundle: Path, tmp
     )
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads the mappings of a process on Linux")
+@pytest.mark.parametrize("name", ["int8", "int4", "fp16"])
+def test_weights_that_were_read_do_not_stay_mapped(name: str, tiny_bundle: Path, tmp_path: Path) -> None:
+    weights, mappings = str((tiny_bundle / WEIGHTS_FILE).resolve()), []
+
+    def count(_done: int, _total: int) -> None:
+        mappings.append(Path("/proc/self/maps").read_text(encoding="utf-8").count(weights))
+
+    quantize_bundle(tiny_bundle, tmp_path / "bundle", RECIPES[name], progress=count)
+    # The weight that is read and the one before it, of many.
+    assert len(mappings) > 10
+    assert max(mappings) <= 2
+
+
 @pytest.mark.parametrize("name", ["int8", "int8-dynamic"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("weight", ["layers.1.feed_forward.fc2.weight", "embed_tokens.weight", "final_norm.bias"])

@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=non_empty,
         metavar="FILE",
-        help="text such as the model will see, a passage a line, which auto also searches with; by default a built-in "
-        "one",
+        help="text such as the model will see, a passage a line, from which outliers and scales of activations are "
+        "known, and with which auto also searches; by default a built-in one",
     )
     parser.add_argument(
         "--text",

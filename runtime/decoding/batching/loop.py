@@ -7,7 +7,8 @@ from typing import Generic
 
 from biogpt_onnx.runtime.backends.chunks import at_pace
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
-from biogpt_onnx.runtime.decoding.batching.piece_length import MIXED, PieceLength
+from biogpt_onnx.runtime.decoding.batching.mixed_piece_length import MixedPieceLength
+from biogpt_onnx.runtime.decoding.batching.piece_length import PieceLength
 from biogpt_onnx.runtime.decoding.batching.row import Row
 from biogpt_onnx.runtime.decoding.batching.rows import RowCacheT, Rows
 from biogpt_onnx.runtime.decoding.batching.scheduling import Action, View, next_action
@@ -57,7 +58,7 @@ class Loop(Generic[RowCacheT]):
         self._searches: deque[SearchJob] = deque()
         self._running: list[RowJob] = []
         self._last = self._last_beside_steps = Action.WAIT
-        self._apart, self._mixed = PieceLength(rows.max_rows), PieceLength(rows.max_rows, MIXED)
+        self._apart, self._mixed = PieceLength(rows.max_rows), MixedPieceLength()
         self._pass_began = 0.0
         self._failure: Exception | None = None
         self.num_cached_tokens = 0
@@ -180,12 +181,13 @@ class Loop(Generic[RowCacheT]):
         self._tell(stepping)
 
     def _read_and_step(self) -> None:
-        concerned = [*self._rows.stepping, *self._rows.reading]
-        self._rows.read_and_step(self._mixed.most_tokens(len(self._rows.stepping), self.num_waiting))
+        concerned, before = [*self._rows.stepping, *self._rows.reading], self._rows.num_of_prompt
+        self._rows.read_and_step(self._mixed.most_tokens(len(self._rows.stepping), before, self.num_waiting))
         seconds = self._note_pass_of_rows(Action.READ_AND_STEP)
-        if self._rows.num_read:
-            self._mixed.note_piece(self._rows.num_stepped, self._rows.num_read, seconds)
-        else:
+        num_read, num_stepped = self._rows.num_read, self._rows.num_stepped
+        if num_read and num_stepped:
+            self._mixed.note_piece(num_stepped, before, num_read, seconds)
+        elif num_stepped:
             self._note_step(seconds)
         self._tell(concerned)
 
@@ -194,10 +196,9 @@ class Loop(Generic[RowCacheT]):
         return self._note_pass(action, *tokens, took_pass=any(tokens))
 
     def _note_step(self, seconds: float) -> None:
-        if not self._rows.num_stepped:
-            return
-        for lengths in (self._apart, self._mixed):
-            lengths.note_step(self._rows.num_stepped, seconds)
+        if num_rows := self._rows.num_stepped:
+            self._apart.note_step(num_rows, seconds)
+            self._mixed.note_step(num_rows, seconds)
 
     def _search(self) -> None:
         # Other threads may count the searches meanwhile.

@@ -126,8 +126,12 @@ class Rows(Generic[RowCacheT]):
     @property
     def num_cached_tokens(self) -> int:
         """Number of tokens that the rows hold in the cache."""
-        num_read = 0 if self._reading is None else self._reading.num_read
-        return int(self._cache.lengths[: len(self.stepping)].sum()) + num_read
+        return int(self._cache.lengths[: len(self.stepping)].sum()) + self.num_of_prompt
+
+    @property
+    def num_of_prompt(self) -> int:
+        """Number of tokens that the cache holds of the prompt that is being read; 0 if none is."""
+        return 0 if self._reading is None else self._reading.num_read
 
     def begin(self, rows: Sequence[Row]) -> None:
         """Begins rows that continue the same prompt, which is read once.

@@ -31,6 +31,7 @@ HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 LONG = 800
 ROWS = 4
 REPLICAS = 2
+PATIENCE = 180
 LISTENING = "0A"
 LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
 
@@ -42,7 +43,7 @@ def server(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     keys.touch(0o600)
     keys.write_text(f"{KEY}\n", encoding="utf-8")
     options = ("--replicas", str(REPLICAS), "--max-rows", str(2 * ROWS), "--api-key-file", str(keys))
-    started = Process(mini_bundle, *options, program=[str(SCRIPT)], patience=180)
+    started = Process(mini_bundle, *options, program=[str(SCRIPT)], patience=PATIENCE)
     yield started
     family = descendants(started.pid)
     started.send(signal.SIGTERM)
@@ -184,7 +185,7 @@ def test_answers_are_those_of_the_model_alone_whichever_replica_gives_them(serve
         answered = measured(server, "biogpt_http_requests_total", handler="/v1/completions", status="200")
         return len(answered) == REPLICAS and all(answered.values())
 
-    wait_for(both_have_answered)
+    wait_for(both_have_answered, PATIENCE)
 
 
 def test_keys_and_names_are_asked_for_as_ever(server: Process) -> None:
@@ -274,11 +275,11 @@ def test_a_replica_that_is_killed_is_replaced_while_the_other_answers(server: Pr
     assert sorted(stream.is_done for stream in streams) == [False, True]
     assert [stream.text == whole for stream in streams] == [stream.is_done for stream in streams]
 
-    wait_for(lambda: len(replicas_of(server) - {victim}) == REPLICAS)
+    wait_for(lambda: len(replicas_of(server) - {victim}) == REPLICAS, PATIENCE)
 
     def is_answered_by_the_new_one() -> bool:
         assert complete(server, short) == expected
         answered = measured(server, "biogpt_http_requests_total", handler="/v1/completions", status="200")
         return any(answered[name] for name in set(answered) - replicas_before)
 
-    wait_for(is_answered_by_the_new_one)
+    wait_for(is_answered_by_the_new_one, PATIENCE)

@@ -15,12 +15,13 @@ from biogpt_onnx.quantize.auto.passages import perplexity_increase, select_passa
 from biogpt_onnx.quantize.auto.search import largest_within
 from biogpt_onnx.quantize.auto.sensitivity import least_sensitive_first, sensitivities
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
-from biogpt_onnx.quantize.bundle_weights import BundleWeights, ReadWeight
+from biogpt_onnx.quantize.bundle_weights import BundleWeights
+from biogpt_onnx.quantize.calibration.calibrate import Calibration, calibrate
 from biogpt_onnx.quantize.data.texts import calibration_texts, evaluation_texts, search_texts
 from biogpt_onnx.quantize.evaluate.divergence import divergence
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, packed_bytes
-from biogpt_onnx.quantize.quantizer import quantize_bundle, smoothed_weights
+from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES, Recipe, layer_precisions
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, read_manifest
@@ -167,7 +168,7 @@ def test_a_layers_sensitivity_is_what_a_bundle_shows_in_which_it_alone_is_packed
     quantize_bundle(tiny_bundle, tmp_path / "bundle", recipe, texts=TEXTS)
     quantize_bundle(tiny_bundle, tmp_path / "float32", mixture({}), texts=TEXTS)
     (tmp_path / "pool").mkdir()
-    pool = WeightPool(tmp_path / "pool", manifest, smoothed(tiny_bundle))
+    pool = WeightPool(tmp_path / "pool", manifest, calibrated(tiny_bundle))
     found = sensitivities(pool, passages, mixture({}), {"fc1": recipe}, lambda: None)
     expected = [
         divergence(
@@ -181,12 +182,12 @@ def test_a_layers_sensitivity_is_what_a_bundle_shows_in_which_it_alone_is_packed
     assert found["fc1"] > 0
 
 
-def smoothed(folder: Path) -> ReadWeight:
-    return smoothed_weights(folder, read_manifest(folder), BundleWeights(folder), TEXTS)
+def calibrated(folder: Path) -> Calibration:
+    return calibrate(folder, read_manifest(folder), BundleWeights(folder), TEXTS)
 
 
 def test_four_bits_change_the_answers_more_than_eight(tiny_bundle: Path, tmp_path: Path) -> None:
-    pool = WeightPool(tmp_path, read_manifest(tiny_bundle), smoothed(tiny_bundle))
+    pool = WeightPool(tmp_path, read_manifest(tiny_bundle), calibrated(tiny_bundle))
     recipes = {f"{name} {bits}": mixture({name: body}) for name in LAYERS for bits, body in ((4, FOUR), (8, EIGHT))}
     found = sensitivities(pool, [(2, 30, 40, 50, 60, 70), (2, 80, 90, 100)], mixture({}), recipes, lambda: None)
     assert all(found[f"{name} 4"] > 3 * found[f"{name} 8"] > 0 for name in LAYERS)

@@ -3,6 +3,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,17 +11,23 @@ import pytest
 
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize.evaluate import document_passes, model_pair
 from biogpt_onnx.quantize.evaluate.continuations import equal_tokens
 from biogpt_onnx.quantize.evaluate.divergence import Divergence, divergence, kl_divergence, log_softmax, top_k_overlap
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison
 from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 from biogpt_onnx.quantize.evaluate.report import Evaluation
+from biogpt_onnx.quantize.quantizer import quantize_bundle
+from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.reporting.estimates import Estimate
+from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, Manifest
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, PromptError
+from biogpt_onnx.runtime.options import LoadOptions
 from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.outliers import read_tensors, write_altered_checkpoint, write_outlier_checkpoint
 
@@ -214,6 +221,107 @@ def test_a_damaged_file_is_refused_before_anything_runs(mini_bundle: Path, tmp_p
     assert (tmp_path / MODEL_FILE).is_file()
     with pytest.raises(BundleError, match="has 0 bytes"):
         evaluate(tmp_path, mini_bundle, TEXTS)
+
+
+# --- models that are too large to be open together
+
+
+@pytest.fixture(scope="module")
+def int8_bundle(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("quantized") / "int8"
+    quantize_bundle(mini_bundle, target, RECIPES["int8"])
+    return target
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Has every pair count as too large; the list gets the bundles as they are opened and closed."""
+    seen: list[tuple[str, str]] = []
+
+    def opened(folder: Path, manifest: Manifest, options: LoadOptions) -> CpuBackend[KeyValueCache]:
+        session = DecoderSession(folder, manifest, options)
+        close = session.close
+
+        def closed() -> None:
+            seen.append(("closes", folder.name))
+            close()
+
+        seen.append(("opens", folder.name))
+        monkeypatch.setattr(session, "close", closed)
+        return CpuBackend(session)
+
+    monkeypatch.setattr(model_pair, "BOTH_OPEN_BYTES", 0)
+    monkeypatch.setattr(model_pair, "open_backend", opened)
+    return seen
+
+
+def test_of_large_models_one_is_closed_before_the_other_opens(
+    one_at_a_time: list[tuple[str, str]], int8_bundle: Path, mini_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Room for two of the documents at a time.
+    monkeypatch.setattr(document_passes, "_MOST_RECORDED_BYTES", 2_000_000)
+    evaluate(int8_bundle, mini_bundle, TEXTS, threads=1, prompts=2, continuation_tokens=2)
+    bundles = [name for event, name in one_at_a_time if event == "opens"]
+    assert len(bundles) > 4
+    assert bundles == [mini_bundle.name, int8_bundle.name] * (len(bundles) // 2)
+    assert one_at_a_time == [(event, name) for name in bundles for event in ("opens", "closes")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads the mappings of a process on Linux")
+def test_the_weights_of_a_closed_model_take_no_memory(
+    int8_bundle: Path, mini_bundle: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = str((mini_bundle / WEIGHTS_FILE).resolve())
+    mapped: list[tuple[str, bool]] = []
+
+    def opened(folder: Path, manifest: Manifest, options: LoadOptions) -> CpuBackend[KeyValueCache]:
+        session = DecoderSession(folder, manifest, options)
+        mapped.append((folder.name, weights in Path("/proc/self/maps").read_text(encoding="utf-8")))
+        return CpuBackend(session)
+
+    request.getfixturevalue("one_at_a_time")
+    monkeypatch.setattr(model_pair, "open_backend", opened)
+    evaluate(int8_bundle, mini_bundle, TEXTS[:3], threads=1, prompts=1, continuation_tokens=2)
+    assert mapped == [(mini_bundle.name, True), (int8_bundle.name, False)] * 2
+
+
+def test_large_models_are_compared_as_small_ones_are(
+    int8_bundle: Path, mini_bundle: Path, request: pytest.FixtureRequest
+) -> None:
+    settings: dict[str, Any] = {"threads": 1, "prompts": 3, "continuation_tokens": 8}
+    together = json.loads(evaluate(int8_bundle, mini_bundle, TEXTS, **settings).to_json())
+    request.getfixturevalue("one_at_a_time")
+    apart = json.loads(evaluate(int8_bundle, mini_bundle, TEXTS, **settings).to_json())
+    assert len(numbers(apart)) > 50
+    assert numbers(apart) == pytest.approx(numbers(together), rel=1e-3, abs=1e-9)
+
+
+def test_of_a_large_model_beside_itself_nothing_differs(
+    one_at_a_time: list[tuple[str, str]], mini_bundle: Path
+) -> None:
+    found = evaluate(mini_bundle, mini_bundle, TEXTS, threads=1, prompts=1, continuation_tokens=4)
+    assert found.kl_divergence == Estimate(0, (0, 0))
+    assert [(error.keys, error.values) for error in found.layer_errors] == [(0, 0)] * 4
+    assert one_at_a_time
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_a_full_temporary_disk_is_named(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs Linux's /dev/full")
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(document_passes, "TemporaryFile", lambda: full)
+        with pytest.raises(ConfigError, match=r"No space left on device.*TMPDIR"):
+            evaluate(mini_bundle, mini_bundle, TEXTS[:1], threads=1, prompts=0)
+
+
+def numbers(fields: Any) -> list[float]:
+    """All numbers of a report, in its order."""
+    if isinstance(fields, dict):
+        fields = list(fields.values())
+    if isinstance(fields, list):
+        return [one for field in fields for one in numbers(field)]
+    return [fields] if isinstance(fields, int | float) else []
 
 
 # --- the report

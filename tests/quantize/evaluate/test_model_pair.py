@@ -42,6 +42,7 @@ def test_each_engine_of_an_evaluation_says_where_its_bundle_runs(
 
     monkeypatch.setattr(model_pair, "open_backend", open_on_a_device)
     pair = model_pair.open_pair(tmp_path / "fp16", tmp_path / "fp32")
-    assert (pair.bundle.session.device, pair.baseline.session.device) == ("cuda", "cpu")
-    assert (pair.bundle.engine.device, pair.baseline.engine.device) == ("cuda", "cpu")
-    assert len(pair.bundle.engine.generate_ids([[2, 30, 40]], max_new_tokens=3)[0].token_ids) <= 3
+    with pair.bundle.running() as bundle, pair.baseline.running() as baseline:
+        assert (bundle.session.device, baseline.session.device) == ("cuda", "cpu")
+        assert (bundle.engine.device, baseline.engine.device) == ("cuda", "cpu")
+        assert len(bundle.engine.generate_ids([[2, 30, 40]], max_new_tokens=3)[0].token_ids) <= 3

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -12,7 +13,9 @@ from biogpt_onnx.export.graph.layers import EmbeddingFactory, HeadFactory, Layer
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
+from biogpt_onnx.quantize.packing.protocol import VALUES_AT_ONCE
 from biogpt_onnx.quantize.packing.rows import Rows
+from biogpt_onnx.quantize.packing.static_scale import StaticScale, static_scale
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 Array = npt.NDArray[np.float32]
@@ -41,6 +44,9 @@ TABLES: dict[str, tuple[Callable[[PackedWeights], tuple[HeadFactory, EmbeddingFa
     "rows of 7 bits": (lambda packed: _factories(RowTable, packed=packed, packing=Rows(7)), 1 / 125),
     "rows of 8 bits": (lambda packed: _factories(RowTable, packed=packed, packing=Rows(8)), 1 / 250),
 }
+
+
+PACKINGS = [Blocks(4, 128), Blocks(4, 16), Blocks(8, 256), Rows(7), Rows(8)]
 
 
 def _factories(table: Any, **settings: Any) -> tuple[HeadFactory, EmbeddingFactory]:
@@ -119,6 +125,39 @@ def test_the_largest_weights_and_activations_together_do_not_saturate(kind: str,
     np.testing.assert_allclose(found, np.full((2, OUT), sign * IN), rtol=1e-5)
 
 
+def run_static(weight: Array, bias: Array, x: Array, scale: StaticScale) -> Array:
+    packed, graph = PackedWeights(), GraphBuilder()
+    layer = PackedLinear(graph, "layer", IN, OUT, packed=packed, packing=Rows(7), static=scale)
+    inputs = graph.input("x", ir.DataType.FLOAT, ["rows", IN])
+    graph.output(layer(inputs), "y", ir.DataType.FLOAT, ["rows", OUT])
+    return run(graph, packed, {"layer.weight": weight, "layer.bias": bias}, {"x": x})[0]
+
+
+@pytest.mark.parametrize("behind_gelu", [False, True])
+def test_one_scale_for_all_rows_computes_what_the_float_layer_does(*, behind_gelu: bool) -> None:
+    weight, bias, x = random(OUT, IN), random(OUT, seed=1), random(5, IN, seed=2)
+    if behind_gelu:
+        x = np.maximum(x, np.float32(-0.17))
+    found = run_static(weight, bias, x, static_scale(float(np.abs(x).max()), behind_gelu=behind_gelu))
+    assert relative_error(found, x @ weight.T + bias) < TOLERANCE["rows of 7 bits"]
+
+
+def test_with_one_scale_a_row_has_the_same_bits_beside_any_others() -> None:
+    weight, bias, x = random(OUT, IN), random(OUT, seed=1), random(20, IN, seed=2)
+    together = run_static(weight, bias, x, static_scale(4.0, behind_gelu=False))
+    for rows in (1, 2, 3, 5, 16):
+        alone = run_static(weight, bias, x[:rows], static_scale(4.0, behind_gelu=False))
+        np.testing.assert_array_equal(alone, together[:rows])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_codes_of_one_scale_do_not_saturate(sign: int) -> None:
+    # Behind a GELU a code may be 255 above the zero point, twice what a scale for each row reaches.
+    weight, x = np.full((OUT, IN), sign, dtype=np.float32), np.full((2, IN), 4, dtype=np.float32)
+    found = run_static(weight, np.zeros(OUT, dtype=np.float32), x, static_scale(4.0, behind_gelu=True))
+    np.testing.assert_allclose(found, np.full((2, OUT), sign * 4 * IN), rtol=4e-3)
+
+
 @pytest.mark.parametrize("kind", TABLES)
 @pytest.mark.parametrize(("vocab_size", "hidden_size"), [(50, 72), (50, 128)])
 def test_table_and_head_share_codes_and_say_the_same_of_a_weight(kind: str, vocab_size: int, hidden_size: int) -> None:
@@ -160,12 +199,40 @@ def test_four_bits_find_a_scale_with_less_error_than_the_widest() -> None:
     assert np.square(unpacked * scales - weight).sum() < 0.95 * np.square(widest - weight).sum()
 
 
-def test_a_matrix_of_more_rows_than_are_packed_at_once_is_packed_whole() -> None:
-    weight = random(5000, 16)
-    codes, scales = Blocks(8, 16).pack(weight)
-    one_by_one = Blocks(8, 16).pack(weight[4999:])
-    np.testing.assert_array_equal(codes[4999:], one_by_one[0])
-    np.testing.assert_array_equal(scales[4999:], one_by_one[1])
+@pytest.mark.parametrize("packing", PACKINGS, ids=str)
+def test_a_matrix_of_more_rows_than_are_packed_at_once_is_packed_whole(packing: Blocks | Rows) -> None:
+    weight = random(2 * VALUES_AT_ONCE // 16 + 1, 16)
+    codes, scales = packing.pack(weight)
+    last_codes, last_scales = packing.pack(weight[-1:])
+    np.testing.assert_array_equal(codes[:, -1:] if isinstance(packing, Rows) else codes[-1:], last_codes)
+    np.testing.assert_array_equal(scales[-1:], last_scales)
+
+
+@pytest.mark.parametrize("packing", PACKINGS, ids=str)
+def test_packing_takes_memory_for_its_result_and_a_few_pieces(packing: Blocks | Rows) -> None:
+    weight = random(4000, 1000)
+    tracemalloc.start()
+    try:
+        codes, scales = packing.pack(weight)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    piece = 4 * VALUES_AT_ONCE
+    assert peak < codes.nbytes + scales.nbytes + 6 * piece
+    assert 6 * piece < weight.nbytes / 4
+
+
+@pytest.mark.parametrize("size", [16, 32, 128, 256, 512])
+def test_four_bits_choose_the_scales_that_a_search_block_by_block_does(size: int) -> None:
+    weight = random(60, 2 * size) * np.logspace(-3, 3, 60, dtype=np.float32)[:, None]
+    weight[0], weight[1, :size], weight[2] = 0, 1e-45, np.sign(weight[2])
+    _, scales = Blocks(4, size).pack(weight)
+    for block, scale in zip(weight.reshape(-1, size), scales.ravel(), strict=True):
+        widest = block[np.abs(block).argmax()] / np.float32(-8)
+        widest = np.float32(0) if abs(widest) < np.finfo(np.float32).tiny else widest
+        tried = [np.float32(widest * factor) for factor in np.linspace(0.80, 1.10, 16, dtype=np.float32)]
+        errors = [np.square(np.clip(np.rint(block / (one or 1)), -8, 7) * one - block).sum() for one in tried]
+        assert scale == tried[int(np.argmin(errors))]
 
 
 @pytest.mark.parametrize("bits", [7, 8])

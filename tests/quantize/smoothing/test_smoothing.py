@@ -9,9 +9,9 @@ from biogpt_onnx.export.exporter import export_bundle, save_model
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
+from biogpt_onnx.quantize.calibration.magnitudes import input_magnitudes
 from biogpt_onnx.quantize.data.texts import calibration_texts
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
-from biogpt_onnx.quantize.smoothing.calibration import input_magnitudes
 from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, read_manifest

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.decoding.batching.piece_length import LEAST_TOKENS, MIXED, MOST_TOKENS, PieceLength
+from biogpt_onnx.runtime.decoding.batching.piece_length import LEAST_TOKENS, MOST_TOKENS, PieceLength
 
 ROWS = st.integers(1, 32)
 SECONDS = st.floats(0, 1e6)
@@ -127,40 +127,3 @@ def test_a_length_is_always_within_its_bounds_and_changes_smoothly(
         assert LEAST_TOKENS <= after <= MOST_TOKENS
         if num_rows == rows:
             assert before / 2 - 1 <= after <= before * 1.25 + 1
-
-
-def step_of(num_rows: int) -> float:
-    return (6 + num_rows) / 7
-
-
-@pytest.mark.parametrize(("num_rows", "tokens"), [(1, 21), (7, 39)])
-def test_mixed_passes_begin_with_pieces_for_the_rows_that_run(num_rows: int, tokens: int) -> None:
-    assert PieceLength(8, MIXED).most_tokens(num_rows) == tokens
-
-
-@pytest.mark.parametrize("num_rows", [1, 4, 7])
-@pytest.mark.parametrize("cost", [0.02, 0.05, 0.1, 0.3])
-def test_a_mixed_pass_comes_to_take_at_most_twice_and_a_third_a_step_of_its_rows(num_rows: int, cost: float) -> None:
-    lengths = PieceLength(8, MIXED)
-    step = step_of(num_rows)
-    found = read_prompts(lengths, num_rows, lambda tokens: step + cost * tokens, step=step)
-    assert step + cost * found[-1] <= 2.3 * step or found[-1] == LEAST_TOKENS
-    assert step + cost * (found[-1] + 2) >= 0.8 * 2.3 * step or found[-1] == MOST_TOKENS
-
-
-def test_where_no_step_of_so_many_rows_was_measured_that_of_others_tells() -> None:
-    # A server under load seldom takes steps in which nothing is read.
-    lengths = PieceLength(8, MIXED)
-    lengths.note_step(1, step_of(1))
-    for _ in range(60):
-        tokens = lengths.most_tokens(7)
-        lengths.note_piece(7, tokens, step_of(7) + 0.1 * tokens)
-    assert 0.8 * 2.3 * step_of(7) <= step_of(7) + 0.1 * (tokens + 1)
-    assert step_of(7) + 0.1 * tokens <= 2.3 * step_of(7)
-
-
-def test_nothing_is_learned_of_mixed_passes_before_a_step_was_measured() -> None:
-    lengths = PieceLength(8, MIXED)
-    for _ in range(30):
-        lengths.note_piece(7, 39, 1000.0)
-    assert lengths.most_tokens(7) == 39
