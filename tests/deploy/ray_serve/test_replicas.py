@@ -23,7 +23,12 @@ from makers.serving import Process
 
 pytest.importorskip("ray.serve")
 
-pytestmark = [pytest.mark.ray, pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")]
+pytestmark = [
+    pytest.mark.ray,
+    # One process, and so one cluster, for all.
+    pytest.mark.xdist_group("replicas"),
+    pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
+]
 
 SCRIPT = DEPLOY / "ray-serve" / "replicas.py"
 KEY = "a-key-of-the-tests-0123456789"
