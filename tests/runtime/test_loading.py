@@ -10,10 +10,11 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx.runtime import loading
+from biogpt_onnx.runtime.backends import registry
 
 
 def test_the_vocabulary_is_read_while_the_graph_opens(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    is_read, open_tokenizer, open_backend = Event(), loading.open_tokenizer, loading.open_backend
+    is_read, open_tokenizer, open_backend = Event(), loading.open_tokenizer, registry.open_backend
 
     def read(*arguments: Any) -> object:
         tokenizer = open_tokenizer(*arguments)
