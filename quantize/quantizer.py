@@ -88,7 +88,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             save_dynamic(source, model_path, progress, head=manifest.head)
         else:
             packing = recipe.body if isinstance(recipe.body, Rows) and recipe.static_scales else None
-            calibration = calibrate(source, manifest, weights, texts, packing, alpha=recipe.alpha)
+            calibration = calibrate(source, manifest, weights, texts, packing)
             model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)

@@ -9,7 +9,6 @@ from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.smoothing.smoothing import ALPHA
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
 
@@ -38,7 +37,6 @@ class Recipe:
         overrides: packings of single linear layers, by their names in the graph, instead of `body`.
         static_scales: whether inputs of linear layers packed in rows have one scale for all rows, where calibration
             finds that it serves; otherwise each row has its own.
-        alpha: share of an outlier that smoothing moves from activations to weights.
     """
 
     name: str
@@ -52,7 +50,6 @@ class Recipe:
     dtype: ir.DataType = ir.DataType.FLOAT
     overrides: Mapping[str, LayerPacking] = field(default_factory=dict, hash=False)
     static_scales: bool = False
-    alpha: float = ALPHA
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
@@ -73,8 +70,6 @@ _ALL = (
         body=Rows(bits=7),
         table=Rows(bits=7),
         static_scales=True,
-        # One scale for all rows gains more from even activations than 7 bits lose by uneven weights.
-        alpha=0.7,
     ),
     Recipe(
         name="int8-weights",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from biogpt_onnx.export.exporter import save_model
 from biogpt_onnx.quantize.auto.passages import select_passages
-from biogpt_onnx.quantize.auto.search import EIGHT_BITS, Choice, MixedPrecisionSearch, Report
+from biogpt_onnx.quantize.auto.search import Choice, MixedPrecisionSearch, Report
 from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.calibration.calibrate import calibrate
 from biogpt_onnx.quantize.calibration.static_scales import scale_texts
-from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_activations, with_graph, with_mixed_graph
+from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_graph, with_mixed_graph
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
@@ -68,14 +68,13 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
     passages = select_passages(open_tokenizer(source, manifest), scale_texts(texts), architecture.max_positions)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
-        calibration = calibrate(source, manifest, weights, texts, EIGHT_BITS)
+        calibration = calibrate(source, manifest, weights, texts)
         with tempfile.TemporaryDirectory(prefix="search-", dir=writer.folder) as scratch:
             pool = WeightPool(Path(scratch), manifest, calibration)
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))
-            made = with_activations(with_graph(manifest, model), choice.recipe, calibration.static)
-            made = with_mixed_graph(made, choice.recipe, writer.folder, calibration.static)
+            made = with_mixed_graph(with_graph(manifest, model), choice.recipe, writer.folder, calibration.static)
         return finish_bundle(writer, source, made, choice.recipe), choice
 
 

@@ -20,11 +20,10 @@ NAME = "auto"
 Report = Callable[[str, int, int], None]
 """Called with the kind of work that is being done, how much of it is done, and how much there is."""
 
-EIGHT_BITS = Rows(bits=7)
-"""Packing of a layer in eight bits, that of recipe `int8`."""
+_EIGHT_BITS = Rows(bits=7)
 
 _FOUR_BITS = RECIPES["int4"].body
-_TABLE = RECIPES["int8"].table
+_TABLE = Rows(bits=8)
 
 
 @dataclass(frozen=True)
@@ -97,18 +96,18 @@ class MixedPrecisionSearch:
         return self._largest(self._order_for_eight_bits(), self._with_eight_bits)
 
     def _with_four_bits(self, layers: Sequence[str]) -> Recipe:
-        return self._recipe(dict.fromkeys(self._shapes, EIGHT_BITS) | dict.fromkeys(layers, _FOUR_BITS), _TABLE)
+        return self._recipe(dict.fromkeys(self._shapes, _EIGHT_BITS) | dict.fromkeys(layers, _FOUR_BITS), _TABLE)
 
     def _with_eight_bits(self, layers: Sequence[str]) -> Recipe:
         return self._recipe(
-            {name: EIGHT_BITS for name in layers if name != EMBEDDING}, _TABLE if EMBEDDING in layers else None
+            {name: _EIGHT_BITS for name in layers if name != EMBEDDING}, _TABLE if EMBEDDING in layers else None
         )
 
     def _order_for_four_bits(self) -> list[str]:
         return self._order(
             {name: self._recipe({name: _FOUR_BITS}, None) for name in self._shapes},
             {
-                name: packed_bytes(EIGHT_BITS, shape) - packed_bytes(_FOUR_BITS, shape)
+                name: packed_bytes(_EIGHT_BITS, shape) - packed_bytes(_FOUR_BITS, shape)
                 for name, shape in self._shapes.items()
             },
         )
@@ -118,7 +117,7 @@ class MixedPrecisionSearch:
         return self._order(
             {name: self._with_eight_bits([name]) for name in shapes},
             {
-                name: packed_bytes(None, shape) - packed_bytes(_TABLE if name == EMBEDDING else EIGHT_BITS, shape)
+                name: packed_bytes(None, shape) - packed_bytes(_TABLE if name == EMBEDDING else _EIGHT_BITS, shape)
                 for name, shape in shapes.items()
             },
         )
@@ -162,11 +161,10 @@ class MixedPrecisionSearch:
             name=NAME,
             summary="each layer as small as the model's answers allow",
             precision=overall_precision(set(overrides.values()), table),
-            body=EIGHT_BITS,
+            body=_EIGHT_BITS,
             table=table,
             max_perplexity_increase=self._max_increase,
             overrides=MappingProxyType(overrides),
-            static_scales=True,
         )
 
 

@@ -9,7 +9,7 @@ from biogpt_onnx.quantize.calibration.magnitudes import input_magnitudes
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales, choose_static_scales
 from biogpt_onnx.quantize.data.texts import calibration_texts
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.smoothing.smoothing import ALPHA, smoothed, smoothing
+from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
 from biogpt_onnx.runtime.bundle import Manifest
 
 
@@ -26,14 +26,12 @@ class Calibration:
     static: StaticScales = field(default_factory=StaticScales)
 
 
-def calibrate(  # noqa: PLR0913 -- a bundle in three parts, its text, and two settings
+def calibrate(
     source: Path,
     manifest: Manifest,
     weights: BundleWeights,
     texts: Sequence[str] | None,
     packing: Rows | None = None,
-    *,
-    alpha: float = ALPHA,
 ) -> Calibration:
     """Runs a float32 bundle over text.
 
@@ -43,7 +41,6 @@ def calibrate(  # noqa: PLR0913 -- a bundle in three parts, its text, and two se
         weights: bundle's weights.
         texts: passages to calibrate with; None for the built-in ones.
         packing: packing of the linear layers for which scales are chosen; None to choose none.
-        alpha: share of an outlier that smoothing moves to the weights.
 
     Raises:
         ConfigError: there is no text to calibrate with.
@@ -52,7 +49,7 @@ def calibrate(  # noqa: PLR0913 -- a bundle in three parts, its text, and two se
     architecture = manifest.architecture
     to_smooth = calibration_texts() if texts is None else texts
     magnitudes = input_magnitudes(source, architecture, weights, to_smooth, manifest.head)
-    factors = smoothing(architecture, weights.read, magnitudes, alpha)
+    factors = smoothing(architecture, weights.read, magnitudes)
     read = smoothed(weights.read, factors)
     if packing is None:
         return Calibration(read)

@@ -39,8 +39,6 @@ A single token of massive values is above it, because these are nearly all of it
 MIN_TOKENS = 1000
 """Tokens of a text from which scales are taken; to shorter ones the built-in text is added."""
 
-_HARDLY_WORSE = 1.1
-
 _MAX_PASSAGES = 48
 
 # Limits to compare are powers of this, so that the last bits of a magnitude, which differ from machine to machine, do
@@ -161,13 +159,11 @@ def _chosen(errors: LimitErrors, *, behind_gelu: bool) -> ProductInput:
     if not good.any():
         error = float(errors.error_to_rows[errors.largest_loss <= MAX_LOSS].min(initial=math.inf))
         return ProductInput(None, error if math.isfinite(error) else None)
-    best = errors.error_to_rows[good].min()
-    # The widest of those that are hardly worse than the best, so that text unlike the calibration's has room.
-    widest = int(np.flatnonzero(good & (errors.error_to_rows <= _HARDLY_WORSE * best)).max())
+    best = int(np.where(good, errors.error_to_rows, np.inf).argmin())
     return ProductInput(
-        static_scale(float(errors.limits[widest]), behind_gelu=behind_gelu),
-        float(errors.error_to_rows[widest]),
-        clipped_values=float(errors.clipped_values[widest]),
-        clipped_tokens=float(errors.clipped_tokens[widest]),
-        largest_loss=float(errors.largest_loss[widest]),
+        static_scale(float(errors.limits[best]), behind_gelu=behind_gelu),
+        float(errors.error_to_rows[best]),
+        clipped_values=float(errors.clipped_values[best]),
+        clipped_tokens=float(errors.clipped_tokens[best]),
+        largest_loss=float(errors.largest_loss[best]),
     )
