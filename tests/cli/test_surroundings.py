@@ -147,9 +147,8 @@ def test_a_program_that_imports_the_package_is_interrupted_as_ever(
     interrupting: dict[str, str], tmp_path: Path
 ) -> None:
     script = tmp_path / "program.py"
-    script.write_text(
-        "try:\n    from biogpt_onnx import load\nexcept KeyboardInterrupt:\n    print('interrupted')\n", encoding="utf-8"
-    )
+    program = "try:\n    from biogpt_onnx import load\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
+    script.write_text(program, encoding="utf-8")
     run = subprocess.run([sys.executable, str(script)], capture_output=True, check=True, env=interrupting)
     assert run.stdout.split() == [b"interrupted"]
 
