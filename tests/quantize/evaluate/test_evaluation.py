@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -269,9 +270,15 @@ def test_of_large_models_one_is_closed_before_the_other_opens(
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads the mappings of a process on Linux")
 def test_the_weights_of_a_closed_model_take_no_memory(
-    int8_bundle: Path, mini_bundle: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    int8_bundle: Path,
+    mini_bundle: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    weights = str((mini_bundle / WEIGHTS_FILE).resolve())
+    # A copy: other tests' models of the same process have the original open.
+    baseline = Path(shutil.copytree(mini_bundle, tmp_path / "float32"))
+    weights = str((baseline / WEIGHTS_FILE).resolve())
     mapped: list[tuple[str, bool]] = []
 
     def opened(folder: Path, manifest: Manifest, options: LoadOptions) -> CpuBackend[KeyValueCache]:
@@ -281,8 +288,8 @@ def test_the_weights_of_a_closed_model_take_no_memory(
 
     request.getfixturevalue("one_at_a_time")
     monkeypatch.setattr(model_pair, "open_backend", opened)
-    evaluate(int8_bundle, mini_bundle, TEXTS[:3], threads=1, prompts=1, continuation_tokens=2)
-    assert mapped == [(mini_bundle.name, True), (int8_bundle.name, False)] * 2
+    evaluate(int8_bundle, baseline, TEXTS[:3], threads=1, prompts=1, continuation_tokens=2)
+    assert mapped == [(baseline.name, True), (int8_bundle.name, False)] * 2
 
 
 def test_large_models_are_compared_as_small_ones_are(
