@@ -114,7 +114,8 @@ test-clients: .venv-clients/installed
 
 # Two tests at a time: each starts a cluster of this machine.
 test-ray: .venv-ray/installed
-	.venv-ray/bin/python -m pytest --numprocesses 2 --dist loadgroup tests/corpus/ray tests/deploy/ray_serve
+	.venv-ray/bin/python -m pytest --numprocesses 2 tests/corpus/ray
+	.venv-ray/bin/python -m pytest tests/deploy/ray_serve
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results

@@ -234,6 +234,9 @@ def _ray(address: str | None, cores: int) -> Iterator[None]:
     """Joins a cluster for the block, or starts one that nobody else reaches: by the network, a token, or a file."""
     # Ray reads these when it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # On a busy machine the process that takes requests needs longer to start than the five seconds after which it
+    # would be killed.
+    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
     if address is None:
         # Meant for other systems, this keeps all of Ray's processes to the loopback device.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -276,19 +279,26 @@ def _join(address: str) -> None:
 
 def _start_proxy(host: str, port: int, settings: ServerSettings) -> None:
     from ray import serve
+    from ray.exceptions import RayError
     from ray.serve.config import ProxyLocation
     from ray.serve.schema import LoggingConfig
 
-    serve.start(
-        proxy_location=ProxyLocation.HeadOnly,
-        http_options={
-            "host": host,
-            "port": port,
-            # The application ends answers itself; this is for clients that do not read theirs.
-            "request_timeout_s": settings.receive_seconds + settings.answer_seconds + settings.drain_seconds,
-        },
-        logging_config=LoggingConfig(enable_access_log=False),
-    )
+    try:
+        serve.start(
+            proxy_location=ProxyLocation.HeadOnly,
+            http_options={
+                "host": host,
+                "port": port,
+                # The application ends answers itself; this is for clients that do not read theirs.
+                "request_timeout_s": settings.receive_seconds + settings.answer_seconds + settings.drain_seconds,
+            },
+            logging_config=LoggingConfig(enable_access_log=False),
+        )
+    except RayError as error:
+        raise BioGptError(
+            f"Ray Serve did not begin to listen at {host}:{port} ({type(error).__name__}): start it again; if the machine "
+            "is busy, set RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S to more seconds than 60"
+        ) from error
 
 
 if __name__ == "__main__":
