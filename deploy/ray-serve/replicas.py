@@ -296,8 +296,8 @@ def _start_proxy(host: str, port: int, settings: ServerSettings) -> None:
         )
     except RayError as error:
         raise BioGptError(
-            f"Ray Serve did not begin to listen at {host}:{port} ({type(error).__name__}): start it again; if the machine "
-            "is busy, set RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S to more seconds than 60"
+            f"Ray Serve did not begin to listen at {host}:{port} ({type(error).__name__}): start it again; if the "
+            "machine is busy, set RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S to more seconds than 60"
         ) from error
 
 
