@@ -4,7 +4,7 @@ from collections import deque
 from statistics import median
 from typing import NamedTuple
 
-from biogpt_onnx.runtime.decoding.batching.piece_length import LEAST_TOKENS, MOST_TOKENS
+from biogpt_onnx.runtime.decoding.batching.piece_length import longer_where_others_wait, within_bounds
 
 _STEPS = 2.1
 """Time of a mixed pass in steps of the same rows, so that a token seldom takes more than 2.5 times as long.
@@ -23,9 +23,6 @@ _TOKENS_OF_DOUBLE_TIME = 2000
 
 _MOST_GROWTH = 1.2
 """Growth of the length at a time: tokens of a longer piece take longer, as reading the weights hides fewer of them."""
-
-_MANY, _TOKENS_WHERE_MANY_WAIT = 2, 64
-"""Number of further prompts that are many, and fewest tokens of a piece then: short ones cost half as much again."""
 
 _SAMPLES = 3
 """Number of passes of a kind whose median counts: one that was held up by something else changes nothing."""
@@ -62,12 +59,7 @@ class MixedPieceLength:
             num_before: number of the prompt's tokens that were read before.
             num_waiting: number of prompts that wait to be read after the one that is read.
         """
-        length = self._length(num_rows, num_before)
-        if num_waiting:
-            length *= 1 + num_waiting
-        if num_waiting >= _MANY:
-            length = max(length, _TOKENS_WHERE_MANY_WAIT)
-        return round(min(max(LEAST_TOKENS, length), MOST_TOKENS))
+        return longer_where_others_wait(self._length(num_rows, num_before), num_waiting)
 
     def note_step(self, num_rows: int, seconds: float) -> None:
         """Notes the time of a step that read nothing, of at least one row."""
@@ -94,8 +86,7 @@ class MixedPieceLength:
         most = _MOST_GROWTH * median(piece.tokens for piece in self._pieces)
         seconds = median(piece.seconds_of_token for piece in self._pieces) * _slowness(num_before)
         budget = (_STEPS - 1) * self._step(num_rows)
-        length = most if most * seconds <= budget else budget / seconds
-        return min(max(LEAST_TOKENS, length), MOST_TOKENS)
+        return within_bounds(most if most * seconds <= budget else budget / seconds)
 
     def _step(self, num_rows: int) -> float:
         """Returns the time of a step of so many rows, as measured or, failing that, by the last step of others.

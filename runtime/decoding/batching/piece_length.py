@@ -76,8 +76,7 @@ class PieceLength:
         """
         if not num_rows:
             return MOST_TOKENS
-        length = round(self._length() * (1 + num_waiting))
-        return min(length if num_waiting < _MANY else max(length, _TOKENS_WHERE_MANY_WAIT), MOST_TOKENS)
+        return longer_where_others_wait(self._length(), num_waiting)
 
     def note_step(self, num_rows: int, seconds: float) -> None:
         """Notes the time of a step.
@@ -112,7 +111,7 @@ class PieceLength:
             self._ratios.clear()
 
     def _length(self) -> float:
-        return _within_bounds(self._factor * _first_guess(self._max_rows))
+        return within_bounds(self._factor * _first_guess(self._max_rows))
 
     def _learn(self, ratio: float) -> None:
         """Changes the factor by the time of the last pieces, divided by the longest that they may take."""
@@ -121,8 +120,25 @@ class PieceLength:
         # Aims between the two. Growth is cautious, by the root: too long a piece is worse than one that is too short.
         change = (1 + _WELL_BELOW) / 2 / max(ratio, _TINY)
         change = max(_MOST_SHRINKAGE, change) if ratio > 1 else min(math.sqrt(change), _MOST_GROWTH)
-        self._factor = _within_bounds(self._length() * change) / _first_guess(self._max_rows)
+        self._factor = within_bounds(self._length() * change) / _first_guess(self._max_rows)
 
 
-def _within_bounds(length: float) -> float:
+def longer_where_others_wait(length: float, num_waiting: int) -> int:
+    """Returns the most tokens of a piece.
+
+    Where further prompts wait to be read, it is as many times longer as there are prompts to be read, and not short if
+    they are many.
+
+    Args:
+        length: number of tokens, within the bounds, where nothing waits.
+        num_waiting: number of prompts that wait to be read after the one that is read.
+    """
+    length *= 1 + num_waiting
+    if num_waiting >= _MANY:
+        length = max(length, _TOKENS_WHERE_MANY_WAIT)
+    return round(min(length, MOST_TOKENS))
+
+
+def within_bounds(length: float) -> float:
+    """Returns a number of tokens that a piece may have."""
     return min(max(LEAST_TOKENS, length), MOST_TOKENS)
