@@ -1,5 +1,6 @@
 """Checkpoints and bundles made for measurements."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from biogpt_onnx.quantize.recipes import RECIPES
 
 FLOAT32 = "fp32"
 """Name of the float32 bundle beside those of the recipes."""
+
+_DEFAULT_RECIPES = (FLOAT32, "int8", "int8-weights", "int4")
 
 
 def write_safetensors(checkpoint: Checkpoint, folder: Path, dtype: str) -> Path:
@@ -68,3 +71,22 @@ def make_recipe_bundles(folder: Path, recipes: Sequence[str]) -> dict[str, Path]
             bundles[recipe] = folder / recipe
             quantize_bundle(bundles[FLOAT32], bundles[recipe], RECIPES[recipe])
     return bundles
+
+
+def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that choose what `chosen_bundles` returns."""
+    parser.add_argument("--recipes", nargs="+", choices=[FLOAT32, *RECIPES], default=list(_DEFAULT_RECIPES))
+    parser.add_argument("--bundles", type=Path, help="a folder with a bundle of each recipe's name, made before")
+
+
+def chosen_bundles(options: argparse.Namespace, folder: Path) -> dict[str, Path]:
+    """Returns the bundles of the recipes that the arguments name, by recipe; those that were not made before are made.
+
+    Args:
+        options: values of the arguments.
+        folder: where to write.
+    """
+    if options.bundles is not None:
+        return {recipe: options.bundles / recipe for recipe in options.recipes}
+    made = make_recipe_bundles(folder, options.recipes)
+    return {recipe: made[recipe] for recipe in options.recipes}

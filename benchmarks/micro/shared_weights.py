@@ -15,15 +15,13 @@ from typing import Any
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.micro.loaded_bundle import PROMPT_TOKENS, STEPS
 from benchmarks.micro.worker import after_a_pause
-from benchmarks.model_files import FLOAT32, make_recipe_bundles
+from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.processes import memory_of, started
 from benchmarks.results_file import stamp, write_results
 from biogpt_onnx.bench.measuring.process import PinnedProcess
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.bundle import read_manifest
 
 ROUNDS = 3
-_DEFAULT = (FLOAT32, "int8", "int8-weights", "int4")
 _COMPUTE: Mapping[str, object] = {"compute": {}}
 
 
@@ -31,8 +29,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--recipes", nargs="+", choices=[FLOAT32, *RECIPES], default=list(_DEFAULT))
-    parser.add_argument("--bundles", type=Path, help="a folder with a bundle of each recipe's name, made before")
+    add_recipe_arguments(parser)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"pairs of processes (default {ROUNDS})")
     options = parser.parse_args()
     if options.rounds < 1:
@@ -40,11 +37,7 @@ def main() -> None:
     options.output.touch()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if options.bundles is None:
-            made = make_recipe_bundles(folder, options.recipes)
-            bundles = {recipe: made[recipe] for recipe in options.recipes}
-        else:
-            bundles = {recipe: options.bundles / recipe for recipe in options.recipes}
+        bundles = chosen_bundles(options, folder)
         results = {
             **stamp(),
             "model": PRESET,

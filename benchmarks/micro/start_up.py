@@ -19,14 +19,12 @@ from typing import Any
 
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.micro.starting_process import PROMPT_TOKENS
-from benchmarks.model_files import FLOAT32, make_recipe_bundles
+from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.processes import checkout_environment
 from benchmarks.results_file import stamp, write_results
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.bundle import read_manifest
 
 ROUNDS = 11
-_DEFAULT = (FLOAT32, "int8", "int8-weights", "int4")
 _SHARED = ", shared weights"
 _IMPORTS = {"nothing": "pass", "numpy": "import numpy", "package": "import numpy, biogpt_onnx"}
 
@@ -35,8 +33,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--recipes", nargs="+", choices=[FLOAT32, *RECIPES], default=list(_DEFAULT))
-    parser.add_argument("--bundles", type=Path, help="a folder with a bundle of each recipe's name, made before")
+    add_recipe_arguments(parser)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"starts of each (default {ROUNDS})")
     parser.add_argument("--shared", action="store_true", help="also with share_weights=True")
     options = parser.parse_args()
@@ -45,11 +42,7 @@ def main() -> None:
     options.output.touch()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if options.bundles is None:
-            made = make_recipe_bundles(folder, options.recipes)
-            bundles = {recipe: made[recipe] for recipe in options.recipes}
-        else:
-            bundles = {recipe: options.bundles / recipe for recipe in options.recipes}
+        bundles = chosen_bundles(options, folder)
         arguments = {recipe: [str(path), str(THREADS)] for recipe, path in bundles.items()}
         if options.shared:
             arguments |= {f"{recipe}{_SHARED}": [*each, str(folder / "cache")] for recipe, each in arguments.items()}
