@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import biogpt_onnx
 from biogpt_onnx import ConfigError, corpus
 from biogpt_onnx.cli import main
 from biogpt_onnx.corpus.cluster import connection
@@ -19,34 +18,14 @@ from biogpt_onnx.corpus.run import Run
 from biogpt_onnx.corpus.working.claims import Claims, this_process
 from biogpt_onnx.corpus.working.tries import Tries
 from biogpt_onnx.runtime.bundle import read_manifest
-from makers.corpora import claiming, ended_process
+from makers.corpora import CALL_MARK, claiming, cluster_order, ended_process
 
 Merged = Callable[[Path], bytes]
-MARK = "claims/.unfinished-call"
 
 
 def order_for(run: Path, bundle: Path) -> dict[str, Any]:
-    """What a worker is told, where the call is this process."""
-    opened = Run.open(run)
-    (run / MARK).touch()
-    return {
-        "package": biogpt_onnx.__version__,
-        "run": str(run),
-        "digest": opened.digest,
-        "mark": MARK,
-        "bundle": str(bundle),
-        "tries": 3,
-        "caller": this_process(),
-        "umask": 0o022,
-        "device": "cpu",
-        "threads": 1,
-        "share_weights": False,
-        "batch_size": None,
-        "pin": False,
-        "rank": 0,
-        "workers": 1,
-        "cpus": 1,
-    }
+    """What the only worker is told."""
+    return {**cluster_order(run, bundle), "rank": 0, "workers": 1, "cpus": 1}
 
 
 def actor_for(order: Mapping[str, Any], *, is_cancelled: bool = False) -> UnitActor:
@@ -91,7 +70,7 @@ def missing(run: Path) -> dict[str, object]:
 
 def copied(run: Path) -> dict[str, object]:
     copy = shutil.copytree(run, run.with_name("copy"))
-    (copy / MARK).unlink(missing_ok=True)
+    (copy / CALL_MARK).unlink(missing_ok=True)
     return {"run": str(copy)}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import biogpt_onnx
 from biogpt_onnx import BioGptError
 from biogpt_onnx.corpus.cluster import pool as cluster_pool
 from biogpt_onnx.corpus.cluster.nodes import WorkerNeeds
@@ -16,6 +15,7 @@ from biogpt_onnx.corpus.run import Run
 from biogpt_onnx.corpus.working.claims import this_process
 from biogpt_onnx.corpus.working.pool import PoolEvent
 from biogpt_onnx.corpus.working.tries import Tries
+from makers.corpora import cluster_order
 
 Merged = Callable[[Path], bytes]
 
@@ -86,23 +86,7 @@ class FakeRay:
 
 
 def plan_for(run: Path, bundle: Path, workers: int | None = None, tries: int = 3) -> PoolPlan:
-    opened, mark = Run.open(run), "claims/.unfinished-call"
-    (run / mark).touch()
-    order = {
-        "package": biogpt_onnx.__version__,
-        "run": str(run),
-        "digest": opened.digest,
-        "mark": mark,
-        "bundle": str(bundle),
-        "tries": tries,
-        "caller": this_process(),
-        "umask": 0o022,
-        "device": "cpu",
-        "threads": 1,
-        "share_weights": False,
-        "batch_size": None,
-        "pin": False,
-    }
+    opened, order = Run.open(run), cluster_order(run, bundle, tries)
     return PoolPlan(opened, opened.units, Tries(opened, tries), order, WorkerNeeds(None, 1), workers)
 
 

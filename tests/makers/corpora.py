@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import biogpt_onnx
 from biogpt_onnx import BioGPT
 from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run
 from biogpt_onnx.corpus.working.answering import UnitAnswering
 from biogpt_onnx.corpus.working.bundle_record import record_bundle
-from biogpt_onnx.corpus.working.claims import Claims
+from biogpt_onnx.corpus.working.claims import Claims, this_process
 from biogpt_onnx.corpus.working.tries import Tries
 from biogpt_onnx.corpus.working.worker import Worker
 
@@ -26,6 +27,8 @@ SENTENCES = (
 )
 PATIENCE = 180
 """Seconds after which a test gives up waiting for a process."""
+CALL_MARK = f"{CLAIMS_FOLDER}/.unfinished-call"
+"""The file of a run by which workers of a cluster tell it from a copy."""
 
 
 def documents(number: int, **last: object) -> list[dict[str, object]]:
@@ -60,6 +63,26 @@ def worker_of(  # noqa: PLR0913 -- what, by whom, and how
     bundle = record_bundle(run, model, "mini")
     report = (lambda _: None) if events is None else events.append
     return Worker(run, answering(run, model), bundle, Claims(run), Tries(run, tries), report, cancel)
+
+
+def cluster_order(run: Path, bundle: Path, tries: int = 3) -> dict[str, Any]:
+    """What workers of a cluster are told, where the call is this process."""
+    (run / CALL_MARK).touch()
+    return {
+        "package": biogpt_onnx.__version__,
+        "run": str(run),
+        "digest": Run.open(run).digest,
+        "mark": CALL_MARK,
+        "bundle": str(bundle),
+        "tries": tries,
+        "caller": this_process(),
+        "umask": 0o022,
+        "device": "cpu",
+        "threads": 1,
+        "share_weights": False,
+        "batch_size": None,
+        "pin": False,
+    }
 
 
 def answer_run(folder: Path, model: BioGPT) -> None:

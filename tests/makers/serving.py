@@ -13,6 +13,8 @@ from typing import Any
 
 COMMAND = ("-m", "biogpt_onnx", "serve")
 """What Python runs for the command that serves."""
+KEY = "a-key-of-the-tests-0123"
+"""A key that servers of tests ask for."""
 
 
 class Process:

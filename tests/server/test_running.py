@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from makers.serving import Process
+from makers.serving import KEY, Process
 
-KEY = "a-key-of-the-tests-0123"
 LONG = {"prompt": "Aspirin inhibits", "max_tokens": 900, "temperature": 0, "ignore_eos": True}
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the signals are those of POSIX")

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 import biogpt_onnx
-from makers.serving import Process
+from makers.serving import KEY, Process
 
 openai = pytest.importorskip("openai", reason="OpenAI's client is not installed: make test-clients")
 
 PROMPT, OTHER = "Aspirin inhibits", "Insulin is"
-KEY = "a-key-of-the-tests-0123"
 LONG = {"model": "mini", "prompt": PROMPT, "max_tokens": 900, "temperature": 0, "extra_body": {"ignore_eos": True}}
 GREEDY = {"model": "mini", "max_tokens": 8, "temperature": 0}
 

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from makers.serving import Process
+from makers.serving import KEY, Process
 
 pytestmark = pytest.mark.skipif(
     find_spec("schemathesis") is None, reason="schemathesis is not installed: make test-clients"
 )
 
-KEY = "a-key-of-the-tests-0123"
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 # Small, so that what is asked for is soon answered or refused.
 BOUNDS = {"max-rows": 4, "max-prompts": 4, "max-waiting": 16, "answer-seconds": 0.5}

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from makers.serving import Process
+from makers.serving import KEY, Process
 
 HOST = b"Host: localhost\r\n"
 JSON = HOST + b"Content-Type: application/json\r\n"
 BODY = b'{"prompt": "Aspirin"}'
 HEALTH = b"GET /health HTTP/1.1\r\n" + HOST
-KEY = "a-key-of-the-tests-0123"
 
 
 @pytest.fixture(scope="module")

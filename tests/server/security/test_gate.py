@@ -11,18 +11,9 @@ from biogpt_onnx.server.app import create_app
 from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
 from makers.asgi import Reply, ask
-from makers.serving import Process
+from makers.serving import KEY, Process
 
-KEY = "a-key-of-the-tests-0123"
 BEARER = {"authorization": f"Bearer {KEY}"}
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> ApiKeys:
-    path = tmp_path / "keys"
-    path.touch(mode=0o600)
-    path.write_text(KEY)
-    return ApiKeys(path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from pathlib import Path
 
 import pytest
 from starlette.types import ASGIApp
@@ -12,8 +11,8 @@ from biogpt_onnx.server.security.keys import ApiKeys
 from biogpt_onnx.server.service import Service
 from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import Reply, ask
+from makers.serving import KEY
 
-KEY = "a-key-of-the-tests-0123"
 BEARER = {"authorization": f"Bearer {KEY}"}
 ORIGIN = "https://intranet.example"
 PREFLIGHT = {
@@ -21,14 +20,6 @@ PREFLIGHT = {
     "access-control-request-headers": "authorization,content-type",
 }
 STRANGERS = ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://intranet.example", "", "*"]
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> ApiKeys:
-    path = tmp_path / "keys"
-    path.touch(mode=0o600)
-    path.write_text(KEY)
-    return ApiKeys(path)
 
 
 def open_to(service: Service, keys: ApiKeys | None, *origins: str) -> ASGIApp:
