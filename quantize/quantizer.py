@@ -12,10 +12,11 @@ import onnx_ir as ir
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.exporter import save_mixed_graph, save_model
 from biogpt_onnx.export.graph.builder import GraphBuilder
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
+from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
+from biogpt_onnx.quantize.calibration.cache_scales import CacheScales, calibrate_cache, write_cache_scales
 from biogpt_onnx.quantize.calibration.calibrate import Calibration, calibrate
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales
 from biogpt_onnx.quantize.dynamic import save_dynamic
@@ -25,7 +26,7 @@ from biogpt_onnx.quantize.packing.layer_packing import precision_of
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
+from biogpt_onnx.quantize.recipes import CACHES, FLOAT32_CACHE, Recipe, layer_precisions
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
@@ -73,6 +74,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
             "int8"
         )
+    _check_cache(manifest, recipe)
     weights = BundleWeights(source)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
@@ -92,7 +94,12 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
-            manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static)
+            scales = None
+            if recipe.cache == bundle.CACHE_TYPE:
+                found = calibrate_cache(source, manifest, calibration.smoothing, texts)
+                scales = write_cache_scales(writer.folder, found)
+                manifest = with_quantized_cache(manifest, found)
+            manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static, scales)
         return finish_bundle(writer, source, manifest, recipe)
 
 
@@ -112,7 +119,19 @@ def with_activations(manifest: Manifest, recipe: Recipe, static: StaticScales) -
     return dataclasses.replace(manifest, activations=static.record(layers) if layers else None)
 
 
-def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path, static: StaticScales) -> Manifest:
+def with_quantized_cache(manifest: Manifest, scales: CacheScales) -> Manifest:
+    """Returns the manifest of a bundle whose steps have a cache in 8 bits."""
+    cache = {"type": bundle.CACHE_TYPE, "tokens": scales.tokens}
+    return dataclasses.replace(manifest, cache=cache, format_version=bundle.QUANTIZED_CACHE_FORMAT_VERSION)
+
+
+def with_mixed_graph(
+    manifest: Manifest,
+    recipe: Recipe,
+    folder: Path,
+    static: StaticScales,
+    cache_scales: CacheScaleTensors | None = None,
+) -> Manifest:
     """Writes a language model's mixed graph beside its first graph, and returns the manifest with it.
 
     Args:
@@ -120,11 +139,13 @@ def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path, static: S
         recipe: recipe that packed the first graph's weights.
         folder: new bundle's folder, with the first graph and its weights in it.
         static: scales of the inputs of weights packed in rows.
+        cache_scales: scales of the steps' cache in 8 bits; None without such a cache.
     """
     if manifest.head is not None:
         return manifest
     choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
-    return dataclasses.replace(manifest, mixed=save_mixed_graph(manifest.architecture, choices, folder))
+    mixed = save_mixed_graph(manifest.architecture, choices, folder, cache_scales)
+    return dataclasses.replace(manifest, mixed=mixed)
 
 
 def layer_choices(
@@ -198,6 +219,22 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
         tools=_tools(manifest),
     )
     return writer.finish(made)
+
+
+def _check_cache(manifest: Manifest, recipe: Recipe) -> None:
+    """Refuses a cache that the recipe or the bundle cannot have."""
+    if recipe.cache not in CACHES:
+        raise ConfigError(f"cache is {recipe.cache!r}: choose one of {', '.join(CACHES)}")
+    if recipe.cache == FLOAT32_CACHE:
+        return
+    if recipe.dtype != ir.DataType.FLOAT or recipe.body is None:
+        raise ConfigError(
+            f"recipe {recipe.name} has no cache in {recipe.cache}: take int8, int8-weights or int4, or leave cache out"
+        )
+    if manifest.head is not None:
+        raise ConfigError(
+            f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
+        )
 
 
 def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing and its scale

@@ -1,0 +1,104 @@
+"""Scales of a key-value cache in 8 bits, one for each channel of each layer's keys and values, from calibration text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors
+from biogpt_onnx.quantize.bundle_weights import Values
+from biogpt_onnx.quantize.calibration.static_scales import scale_sequences
+from biogpt_onnx.quantize.smoothing.smoothing import Scaling
+from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.cpu.quantized_cache import LARGEST_CODE
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.linear_layers import decoder_linears
+from biogpt_onnx.runtime.options import LoadOptions
+
+# Scales are powers of this, so that the last bits of a magnitude, which differ from machine to machine, seldom change
+# the bundle.
+_RATIO = 2 ** (1 / 16)
+
+_OF_AN_EMPTY_CHANNEL = 1 / 128
+"""Scale of a channel that the calibration text leaves at 0."""
+
+_NO_LOGITS = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class CacheScales:
+    """Scales of a network's cache.
+
+    Attributes:
+        values: what each channel's codes are multiplied by, float32 [layers, 2, heads, head_size], keys first.
+        tokens: tokens of the text that they are of.
+    """
+
+    values: Values
+    tokens: int
+
+
+def calibrate_cache(
+    folder: Path, manifest: Manifest, smoothing: Mapping[str, Scaling], texts: Sequence[str] | None
+) -> CacheScales:
+    """Returns scales with which no key and no value of the calibration text is clipped.
+
+    Args:
+        folder: float32 bundle.
+        manifest: bundle's manifest.
+        smoothing: factors of the weights, which the values have, too; see `smoothing`.
+        texts: passages, of which up to 48, spread over all, are read, 128 tokens of each; None for the built-in ones,
+            which are added where these have fewer than 1,000 tokens.
+    """
+    architecture = manifest.architecture
+    session = DecoderSession(folder, manifest, LoadOptions(), as_stored=True)
+    sequences = scale_sequences(folder, architecture, texts)
+    largest = np.zeros((architecture.num_layers, 2, architecture.num_heads, architecture.head_size), dtype=np.float32)
+    for ids in sequences:
+        cache = session.new_cache(1, ids.shape[1])
+        session.forward(ids, cache, logits_indices=_NO_LOGITS)
+        for layer, found in enumerate(largest):
+            np.maximum(found, np.abs(cache.values(layer, row=0)).max(axis=2), out=found)
+    session.close()
+    largest *= _factors(architecture, smoothing)
+    return CacheScales(_scales(largest), sum(ids.size for ids in sequences))
+
+
+def write_cache_scales(folder: Path, scales: CacheScales) -> CacheScaleTensors:
+    """Writes scales into a bundle's folder, and returns each layer's as tensors of that file."""
+    path = folder / bundle.CACHE_SCALES_FILE
+    path.write_bytes(scales.values.astype("<f4").tobytes())
+    _, _, heads, head_size = scales.values.shape
+    length = heads * head_size * scales.values.itemsize
+
+    def tensor(layer: int, part: int, name: str) -> ir.TensorProtocol:
+        return ir.ExternalTensor(
+            path.name,
+            (2 * layer + part) * length,
+            length,
+            ir.DataType.FLOAT,
+            shape=ir.Shape((1, heads, 1, head_size)),
+            name=f"layers.{layer}.{name}_cache.scale",
+            base_dir=folder,
+        )
+
+    return [(tensor(layer, 0, "key"), tensor(layer, 1, "value")) for layer in range(len(scales.values))]
+
+
+def _factors(architecture: Architecture, smoothing: Mapping[str, Scaling]) -> Values:
+    """Returns the factors that smoothing gives to keys and values, [layers, 2, heads, head_size]."""
+    shape = (3, architecture.num_heads, architecture.head_size)
+    factors = []
+    for index in range(architecture.num_layers):
+        rows = smoothing.get(f"{decoder_linears(architecture, index).qkv.name}.weight", Scaling()).rows
+        factors.append(np.ones(shape, dtype=np.float32) if rows is None else rows.reshape(shape))
+    return np.stack(factors)[:, 1:]
+
+
+def _scales(largest: Values) -> Values:
+    powers = np.ceil(np.log(np.where(largest > 0, largest, 1) / LARGEST_CODE) / np.log(_RATIO))
+    return np.where(largest > 0, _RATIO**powers, _OF_AN_EMPTY_CHANNEL).astype(np.float32)
