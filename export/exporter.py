@@ -124,9 +124,7 @@ def save_mixed_graph(
     Returns:
         The mixed graph's inputs and outputs.
     """
-    return save_second_graph(
-        build_mixed_graph(architecture, choices, cache_scales), folder / bundle.MIXED_MODEL_FILE
-    )
+    return save_second_graph(build_mixed_graph(architecture, choices, cache_scales), folder / bundle.MIXED_MODEL_FILE)
 
 
 def save_second_graph(model: ir.Model, path: Path) -> GraphSpec:

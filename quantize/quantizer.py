@@ -26,7 +26,7 @@ from biogpt_onnx.quantize.packing.layer_packing import precision_of
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.recipes import CACHES, FLOAT32_CACHE, Recipe, layer_precisions
+from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, Recipe, check_cache, layer_precisions
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
@@ -65,7 +65,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
     Raises:
         BundleError: the source is missing, damaged, quantized already or holds NaN or infinity; or something else lies
             at `target`, or it cannot be written.
-        ConfigError: there is no text to calibrate with, or the recipe does not run the bundle's classification head.
+        ConfigError: there is no text to calibrate with, or the recipe or its cache does not suit the bundle.
         BuiltInTextError: the built-in text is missing or damaged.
     """
     manifest = read_source(source, target)
@@ -74,7 +74,11 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
             "int8"
         )
-    _check_cache(manifest, recipe)
+    check_cache(recipe)
+    if manifest.head is not None and recipe.cache != FLOAT32_CACHE:
+        raise ConfigError(
+            f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
+        )
     weights = BundleWeights(source)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
@@ -91,14 +95,16 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
         else:
             packing = recipe.body if isinstance(recipe.body, Rows) and recipe.static_scales else None
             calibration = calibrate(source, manifest, weights, texts, packing)
-            model = _packed_model(manifest, recipe, calibration)
-            save_model(model, model_path, progress)
-            manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
             scales = None
             if recipe.cache == bundle.CACHE_TYPE:
                 found = calibrate_cache(source, manifest, calibration.smoothing, texts)
                 scales = write_cache_scales(writer.folder, found)
+                centered = found.centered(manifest.architecture, calibration.read)
+                calibration = dataclasses.replace(calibration, read=centered)
                 manifest = with_quantized_cache(manifest, found)
+            model = _packed_model(manifest, recipe, calibration)
+            save_model(model, model_path, progress)
+            manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
             manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static, scales)
         return finish_bundle(writer, source, manifest, recipe)
 
@@ -219,22 +225,6 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
         tools=_tools(manifest),
     )
     return writer.finish(made)
-
-
-def _check_cache(manifest: Manifest, recipe: Recipe) -> None:
-    """Refuses a cache that the recipe or the bundle cannot have."""
-    if recipe.cache not in CACHES:
-        raise ConfigError(f"cache is {recipe.cache!r}: choose one of {', '.join(CACHES)}")
-    if recipe.cache == FLOAT32_CACHE:
-        return
-    if recipe.dtype != ir.DataType.FLOAT or recipe.body is None:
-        raise ConfigError(
-            f"recipe {recipe.name} has no cache in {recipe.cache}: take int8, int8-weights or int4, or leave cache out"
-        )
-    if manifest.head is not None:
-        raise ConfigError(
-            f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
-        )
 
 
 def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing and its scale

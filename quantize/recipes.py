@@ -12,6 +12,7 @@ from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.runtime.bundle import CACHE_TYPE
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
+from biogpt_onnx.runtime.errors import ConfigError
 
 EMBEDDING = TOKEN_EMBEDDING.removesuffix(".weight")
 HEAD = UNTIED_HEAD.removesuffix(".weight")
@@ -62,6 +63,21 @@ class Recipe:
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
         return self.table if layer in {EMBEDDING, HEAD} else self.overrides.get(layer, self.body)
+
+
+def check_cache(recipe: Recipe) -> None:
+    """Refuses a cache that a recipe cannot have.
+
+    Raises:
+        ConfigError: there is no such cache, or only other recipes have it.
+    """
+    if recipe.cache not in CACHES:
+        raise ConfigError(f"cache is {recipe.cache!r}: choose one of {', '.join(CACHES)}")
+    if recipe.cache != FLOAT32_CACHE and (recipe.dtype != ir.DataType.FLOAT or recipe.body is None):
+        raise ConfigError(
+            f"recipe {recipe.name} has no cache in {recipe.cache}: choose recipe int8, int8-weights or int4, or leave "
+            "the cache out"
+        )
 
 
 def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, str]:

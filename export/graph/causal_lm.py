@@ -1,6 +1,7 @@
 """Builders of a bundle's graphs: their inputs and outputs, which are the contract with the runtime."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -19,8 +20,19 @@ CacheScaleTensors = Sequence[tuple[ir.TensorProtocol, ir.TensorProtocol]]
 
 _BATCH, _SEQUENCE = "batch", "sequence"
 _IDS = (_BATCH, _SEQUENCE)
-_CACHE = (_BATCH, "capacity")
-_STEP_CACHE = ("step_slots", "step_capacity")
+
+
+class _CacheForm(NamedTuple):
+    """Names of a cache's dimensions, and its type; None for that in which the network computes."""
+
+    rows: str
+    capacity: str
+    dtype: ir.DataType | None = None
+
+
+_CACHE = _CacheForm(_BATCH, "capacity")
+_STEP_CACHE = _CacheForm("step_slots", "step_capacity")
+_QUANTIZED_STEP_CACHE = _STEP_CACHE._replace(dtype=ir.DataType.INT8)
 _ALL_ROWS = np.array([np.iinfo(np.int64).max])
 
 
@@ -95,9 +107,11 @@ def build_mixed_graph(
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
     past = _past(graph, architecture)
     step_ids, step_position_ids = (
-        graph.input(name, ir.DataType.INT64, ["steps", "step_tokens"]) for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)
+        graph.input(name, ir.DataType.INT64, ["steps", "step_tokens"])
+        for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)
     )
-    step_past = _past(graph, architecture, bundle.step_past_name, _STEP_CACHE, cache_scales)
+    step_cache = _STEP_CACHE if cache_scales is None else _QUANTIZED_STEP_CACHE
+    step_past = _past(graph, architecture, bundle.step_past_name, step_cache, cache_scales)
     logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
     first = first_group(graph, input_ids, past, shared, may_be_empty=cache_scales is not None)
     steps = steps_group(graph, step_position_ids, first, step_past)
@@ -106,8 +120,7 @@ def build_mixed_graph(
     _float_output(graph, outputs.logits, bundle.LOGITS, architecture.vocab_size)
     _present(graph, architecture, outputs.present[0])
     _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
-    step_dtype = None if cache_scales is None else ir.DataType.INT8
-    _present(graph, architecture, outputs.present[1], bundle.step_present_name, _STEP_CACHE, step_dtype)
+    _present(graph, architecture, outputs.present[1], bundle.step_present_name, step_cache)
     return graph.build("biogpt_mixed")
 
 
@@ -175,11 +188,10 @@ def _past(
     graph: GraphBuilder,
     architecture: Architecture,
     name: Callable[[int, str], str] = bundle.past_name,
-    dimensions: tuple[str, str] = _CACHE,
+    form: _CacheForm = _CACHE,
     scales: CacheScaleTensors | None = None,
 ) -> LayerCaches:
-    shape = _cache_shape(architecture, dimensions)
-    dtype = graph.dtype if scales is None else ir.DataType.INT8
+    shape, dtype = _cache_shape(architecture, form), form.dtype or graph.dtype
     caches: LayerCaches = []
     for layer in range(architecture.num_layers):
         key, value = (graph.input(name(layer, part), dtype, shape) for part in ("key", "value"))
@@ -193,18 +205,16 @@ def _present(
     architecture: Architecture,
     present: LayerCaches,
     name: Callable[[int, str], str] = bundle.present_name,
-    dimensions: tuple[str, str] = _CACHE,
-    dtype: ir.DataType | None = None,
+    form: _CacheForm = _CACHE,
 ) -> None:
-    shape = _cache_shape(architecture, dimensions)
+    shape, dtype = _cache_shape(architecture, form), form.dtype or graph.dtype
     for layer, cache in enumerate(present):
-        graph.output(cache.key, name(layer, "key"), dtype or graph.dtype, shape)
-        graph.output(cache.value, name(layer, "value"), dtype or graph.dtype, shape)
+        graph.output(cache.key, name(layer, "key"), dtype, shape)
+        graph.output(cache.value, name(layer, "value"), dtype, shape)
 
 
-def _cache_shape(architecture: Architecture, dimensions: tuple[str, str]) -> list[Dimension]:
-    rows, capacity = dimensions
-    return [rows, architecture.num_heads, capacity, architecture.head_size]
+def _cache_shape(architecture: Architecture, form: _CacheForm) -> list[Dimension]:
+    return [form.rows, architecture.num_heads, form.capacity, architecture.head_size]
 
 
 def _float_output(graph: GraphBuilder, value: ir.Value, name: str, features: int) -> ir.Value:

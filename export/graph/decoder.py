@@ -146,9 +146,7 @@ class DecoderLayer:
         normalized, x = self._feed_forward_norm(ResidualStream(x, self._attention_output(mixed)))
         return ResidualStream(x, self._feed_forward(normalized)), [present for _, present in attended]
 
-    def _attend(
-        self, qkv: ir.Value, group: RowGroup, padding: RowPadding
-    ) -> tuple[ir.Value, LayerCache]:
+    def _attend(self, qkv: ir.Value, group: RowGroup, padding: RowPadding) -> tuple[ir.Value, LayerCache]:
         """Adds a group's attention; returns its result [rows, hidden], and the layer's keys and values."""
         graph, rows = self._graph, group.rows
         qkv = padding.remove(qkv) if rows is None else graph.op("Slice", qkv, rows.first, rows.end)

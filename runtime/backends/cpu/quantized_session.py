@@ -84,9 +84,7 @@ class QuantizedCacheSession:
         is_last: bool,
     ) -> npt.NDArray[np.float32]:
         """Appends a piece of a prompt to one cache and a token to each row of another; see `MixedDecoder`."""
-        return self._session.read_and_step(
-            piece_ids, cache.to_read(), step_ids, step_cache.to_step(), is_last=is_last
-        )
+        return self._session.read_and_step(piece_ids, cache.to_read(), step_ids, step_cache.to_step(), is_last=is_last)
 
     def hidden_states(
         self, input_ids: npt.NDArray[np.int64], cache: QuantizedCache, indices: npt.NDArray[np.int64]
