@@ -81,7 +81,9 @@ class GraphBuilder:
         """Declares a constant of values that are stored already, such as in a file beside the graph."""
         if tensor.name is None:
             raise ValueError("a stored constant needs a name")
-        value = ir.Value(name=tensor.name, type=ir.TensorType(tensor.dtype), shape=tensor.shape, const_value=tensor)
+        value = ir.Value(
+            name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape), const_value=tensor
+        )
         self._constants[tensor.name] = value
         return value
 

@@ -91,11 +91,13 @@ def calibrate_cache(
     session.close()
     factors = _factors(architecture, smoothing)
     least, largest = least * factors, largest * factors
-    centers = (least[:, 0] + largest[:, 0]) / 2
     magnitudes = np.maximum(np.abs(least), np.abs(largest))
-    magnitudes[:, 0] = largest[:, 0] - centers
-    tokens = sum(ids.size for ids in sequences)
-    return CacheScales(_scales(magnitudes), centers.reshape(architecture.num_layers, -1), tokens)
+    magnitudes[:, 0] = (largest[:, 0] - least[:, 0]) / 2
+    scales = _scales(magnitudes)
+    # On a grid as the scales are.
+    centers = np.rint((least[:, 0] + largest[:, 0]) / 2 / scales[:, 0]) * scales[:, 0]
+    centers = centers.reshape(architecture.num_layers, -1).astype(np.float32)
+    return CacheScales(scales, centers, sum(ids.size for ids in sequences))
 
 
 def write_cache_scales(folder: Path, scales: CacheScales) -> CacheScaleTensors:
@@ -130,5 +132,6 @@ def _factors(architecture: Architecture, smoothing: Mapping[str, Scaling]) -> Va
 
 
 def _scales(largest: Values) -> Values:
-    powers = np.ceil(np.log(np.where(largest > 0, largest, 1) / LARGEST_CODE) / np.log(_RATIO))
+    # Half a code is left for a center that is not quite that of the range.
+    powers = np.ceil(np.log(np.where(largest > 0, largest, 1) / (LARGEST_CODE - 0.5)) / np.log(_RATIO))
     return np.where(largest > 0, _RATIO**powers, _OF_AN_EMPTY_CHANNEL).astype(np.float32)

@@ -151,7 +151,8 @@ class QuantizedCache:
 
     def values(self, layer: int, row: int) -> npt.NDArray[np.float32]:
         """Returns the keys and values of a layer's row that are in 8 bits, [2, heads, tokens, head_size]."""
-        return self.to_step().values(layer, row) * self._scales[layer]
+        values: npt.NDArray[np.float32] = self.to_step().values(layer, row) * self._scales[layer]
+        return values
 
     def truncate(self, length: int) -> None:
         """Removes the tokens of every row beyond the first `length`."""
