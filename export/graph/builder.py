@@ -82,7 +82,7 @@ class GraphBuilder:
         if tensor.name is None:
             raise ValueError("a stored constant needs a name")
         value = ir.Value(
-            name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape), const_value=tensor
+            name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tuple(tensor.shape)), const_value=tensor
         )
         self._constants[tensor.name] = value
         return value

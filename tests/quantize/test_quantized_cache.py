@@ -28,8 +28,11 @@ from biogpt_onnx.runtime.errors import ConfigError
 from makers.bundles import export_with_head
 from makers.outliers import write_outlier_checkpoint
 
-MAX_INCREASE = 0.002
-"""Largest increase of perplexity over the same recipe with a float32 cache, where all text goes through the cache."""
+MAX_DIVERGENCE = 0.003
+"""Largest growth of the KL divergence from float32, in nats, where all text goes through the cache.
+
+It bounds what a text loses. Perplexity itself goes up and down by as much whenever something is rounded otherwise.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -41,25 +44,25 @@ def outlier_bundle(mini_checkpoint: Path, tmp_path_factory: pytest.TempPathFacto
     return folder / "bundle"
 
 
-def perplexities(source: Path, folder: Path, recipe: str) -> dict[str, float]:
+def divergences(source: Path, folder: Path, recipe: str) -> dict[str, float]:
     found = {}
     for cache in ("float32", "int8"):
         target = folder / f"{source.name}-{recipe}-{cache}"
         quantize_bundle(source, target, dataclasses.replace(RECIPES[recipe], cache=cache))
-        found[cache] = evaluate(target, source, evaluation_texts(), prompts=0).perplexity
+        found[cache] = evaluate(target, source, evaluation_texts(), prompts=0).kl_divergence.value
     return found
 
 
 @pytest.mark.parametrize("recipe", ["int8", "int4"])
-def test_perplexity_hardly_grows(recipe: str, mini_bundle: Path, tmp_path: Path) -> None:
-    found = perplexities(mini_bundle, tmp_path, recipe)
+def test_answers_hardly_change(recipe: str, mini_bundle: Path, tmp_path: Path) -> None:
+    found = divergences(mini_bundle, tmp_path, recipe)
     # Equal numbers would mean that the cache in 8 bits is not what was evaluated.
-    assert 0 < abs(found["int8"] / found["float32"] - 1) < MAX_INCREASE
+    assert 0 < abs(found["int8"] - found["float32"]) < MAX_DIVERGENCE
 
 
 def test_outliers_in_values_cost_nothing(outlier_bundle: Path, tmp_path: Path) -> None:
-    found = perplexities(outlier_bundle, tmp_path, "int8")
-    assert found["int8"] / found["float32"] - 1 < MAX_INCREASE
+    found = divergences(outlier_bundle, tmp_path, "int8")
+    assert found["int8"] - found["float32"] < MAX_DIVERGENCE
 
 
 def test_the_bundle_says_what_its_cache_is(

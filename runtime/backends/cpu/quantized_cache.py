@@ -60,10 +60,10 @@ class _Reading:
         first, end = int(self._codes.lengths[row]), int(cache.lengths[0])
         if first >= end:
             return
-        for layer, scales in enumerate(self._scales):
+        for layer, reciprocals in enumerate(1 / self._scales):
             for start in range(first, end, _TOKENS_AT_A_TIME):
                 tokens = slice(start, min(start + _TOKENS_AT_A_TIME, end))
-                codes = cache.buffer[layer, :, 0, :, tokens] / scales  # [2, heads, tokens, head_size]
+                codes = cache.buffer[layer, :, 0, :, tokens] * reciprocals  # [2, heads, tokens, head_size]
                 np.rint(codes, out=codes)
                 np.clip(codes, -LARGEST_CODE, LARGEST_CODE, out=codes)
                 self._codes.buffer[layer, :, row, :, tokens] = codes
