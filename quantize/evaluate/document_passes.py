@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile, gettempdir
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.quantize.evaluate.divergence import Logits
+from biogpt_onnx.quantize.evaluate.layer_errors import CachedValues
 from biogpt_onnx.quantize.evaluate.model_pair import OpenBundle, PairedBundle
 from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.protocol import Backend
+from biogpt_onnx.runtime.backends.protocol import Backend, CacheT
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 
@@ -36,7 +37,7 @@ class DocumentPass:
     """
 
     logits: Iterator[Logits]
-    cache: Callable[[], KeyValueCache]
+    cache: Callable[[], CachedValues]
 
 
 def document_groups(bundle: PairedBundle, documents: Sequence[Ids]) -> Iterator[Sequence[Ids]]:
@@ -95,7 +96,7 @@ def read_document(model: OpenBundle, ids: Ids) -> DocumentPass:
     return DocumentPass(_finite(model, logits(model.session, ids, cache)), lambda: cache)
 
 
-def _logits_of_steps(session: Backend[Any], ids: Ids, cache: KeyValueCache) -> Iterator[Logits]:
+def _logits_of_steps(session: Backend[CacheT], ids: Ids, cache: CacheT) -> Iterator[Logits]:
     """Yields the logits over the cache in 8 bits, which reading would leave out."""
     for chunk in chunks(0, len(ids)):
         yield session.verify(ids[chunk], cache).logits()
