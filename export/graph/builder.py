@@ -77,13 +77,11 @@ class GraphBuilder:
             )
         return self._constants[name]
 
-    def stored_constant(self, tensor: ir.TensorProtocol) -> ir.Value:
-        """Declares a constant of values that are stored already, such as in a file beside the graph."""
+    def stored_constant(self, tensor: ir.ExternalTensor) -> ir.Value:
+        """Declares a constant whose values are in a file beside the graph."""
         if tensor.name is None:
             raise ValueError("a stored constant needs a name")
-        value = ir.Value(
-            name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tuple(tensor.shape)), const_value=tensor
-        )
+        value = ir.Value(name=tensor.name, type=ir.TensorType(tensor.dtype), shape=tensor.shape, const_value=tensor)
         self._constants[tensor.name] = value
         return value
 

@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.bundle import TensorSpec
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
-CacheScaleTensors = Sequence[tuple[ir.TensorProtocol, ir.TensorProtocol]]
+CacheScaleTensors = Sequence[tuple[ir.ExternalTensor, ir.ExternalTensor]]
 """Each layer's scales of the keys and of the values in 8 bits, float32 [1, heads, 1, head_size]."""
 
 _BATCH, _SEQUENCE = "batch", "sequence"

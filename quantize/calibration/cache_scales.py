@@ -15,9 +15,11 @@ import onnx_ir as ir
 
 from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors
 from biogpt_onnx.quantize.bundle_weights import ReadWeight, Values
+from biogpt_onnx.quantize.calibration.observation import Ids
 from biogpt_onnx.quantize.calibration.static_scales import scale_sequences
 from biogpt_onnx.quantize.smoothing.smoothing import Scaling
 from biogpt_onnx.runtime import bundle
+from biogpt_onnx.runtime.backends.chunks import chunks
 from biogpt_onnx.runtime.backends.cpu.quantized_cache import LARGEST_CODE
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import Manifest
@@ -31,6 +33,9 @@ _RATIO = 2 ** (1 / 16)
 
 _OF_AN_EMPTY_CHANNEL = 1 / 128
 """Scale of a channel that the calibration text leaves at 0."""
+
+_LEAST_SEQUENCES = 2
+"""Fewest sequences that are read."""
 
 _NO_LOGITS = np.empty(0, dtype=np.int64)
 
@@ -73,17 +78,17 @@ def calibrate_cache(
         folder: float32 bundle.
         manifest: bundle's manifest.
         smoothing: factors of the weights, which the values have, too; see `smoothing`.
-        texts: passages, of which up to 48, spread over all, are read, 128 tokens of each; None for the built-in ones,
-            which are added where these have fewer than 1,000 tokens.
+        texts: passages; see `long_sequences`.
     """
     architecture = manifest.architecture
     session = DecoderSession(folder, manifest, LoadOptions(), as_stored=True)
-    sequences = scale_sequences(folder, architecture, texts)
+    sequences = long_sequences(folder, architecture, texts)
     shape = (architecture.num_layers, 2, architecture.num_heads, architecture.head_size)
     least, largest = np.full(shape, np.inf, dtype=np.float32), np.full(shape, -np.inf, dtype=np.float32)
     for ids in sequences:
         cache = session.new_cache(1, ids.shape[1])
-        session.forward(ids, cache, logits_indices=_NO_LOGITS)
+        for chunk in chunks(0, ids.shape[1]):
+            session.forward(ids[:, chunk], cache, logits_indices=_NO_LOGITS)
         for layer in range(architecture.num_layers):
             found = cache.values(layer, row=0)  # [2, heads, tokens, head_size]
             np.minimum(least[layer], found.min(axis=2), out=least[layer])
@@ -100,6 +105,25 @@ def calibrate_cache(
     return CacheScales(scales, centers, sum(ids.size for ids in sequences))
 
 
+def long_sequences(folder: Path, architecture: Architecture, texts: Sequence[str] | None) -> list[Ids]:
+    """Returns calibration text in sequences that fill all positions of the model, [1, positions] each.
+
+    Keys and values drift with the position, which the model adds to its input: scales from short texts alone would clip
+    nearly all of a channel behind the last of their positions.
+
+    Args:
+        folder: bundle's folder.
+        architecture: network's shape.
+        texts: passages, of which up to 48, spread over all, are joined, 128 tokens of each; None for the built-in ones,
+            which are added where these have fewer than 1,000 tokens.
+    """
+    ids = np.concatenate(scale_sequences(folder, architecture, texts), axis=1)[0]
+    positions = architecture.max_positions
+    count = max(_LEAST_SEQUENCES, len(ids) // positions)
+    # A short text is repeated.
+    return [sequence[None] for sequence in np.resize(ids, (count, positions))]
+
+
 def write_cache_scales(folder: Path, scales: CacheScales) -> CacheScaleTensors:
     """Writes scales into a bundle's folder, and returns each layer's as tensors of that file."""
     path = folder / bundle.CACHE_SCALES_FILE
@@ -107,7 +131,7 @@ def write_cache_scales(folder: Path, scales: CacheScales) -> CacheScaleTensors:
     _, _, heads, head_size = scales.values.shape
     length = heads * head_size * scales.values.itemsize
 
-    def tensor(layer: int, part: int, name: str) -> ir.TensorProtocol:
+    def tensor(layer: int, part: int, name: str) -> ir.ExternalTensor:
         return ir.ExternalTensor(
             path.name,
             (2 * layer + part) * length,
