@@ -29,8 +29,8 @@ localhost. To compute with several threads they also demand two headers with eve
     Cross-Origin-Opener-Policy: same-origin
     Cross-Origin-Embedder-Policy: require-corp
 
-{RUNTIME_FOLDER}/ holds files of npm's package {PACKAGE} {VERSION}, under the licences beside them. What {BUNDLE_FOLDER}/
-may be used for is said by whoever published the model. All else is of biogpt-onnx, under the MIT licence.
+{RUNTIME_FOLDER}/ holds files of npm's package {PACKAGE} {VERSION}, under the licences beside them. Whoever
+published the model says what {BUNDLE_FOLDER}/ may be used for. All else is of biogpt-onnx, under the MIT licence.
 """
 
 

@@ -40,7 +40,7 @@ const HANDLERS = {
   },
   end({ isStopped }) {
     const count = written.last.tokenIds.length;
-    const each = count > 1 ? `, ${((performance.now() - written.begun) / (count - 1)).toFixed(0)} ms each` : "";
+    const each = count > 1 ? `, ${((performance.now() - written.begun) / (count - 1)).toFixed(1)} ms each` : "";
     status.textContent = `${isStopped ? "Stopped." : ENDINGS[written.last.finishReason]} ${count} tokens${each}.`;
     setBusy(false);
   },
