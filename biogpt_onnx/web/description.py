@@ -30,7 +30,7 @@ PAGE_SETTINGS = (
 
 _READ_FILES = (MODEL_FILE, WEIGHTS_FILE, VOCAB_FILE, MERGES_FILE)
 _MOST_BYTES = 2 * 1024**3
-_SAME_TOKENS = (None, "int8")
+FLOAT32_PRECISION = "fp32"
 
 
 def refuse_unsuitable(name: str, manifest: Manifest) -> None:
@@ -124,11 +124,12 @@ def describe_tokenizer(tokenizer: BioGptTokenizer, num_symbols: int) -> dict[str
 
 def note_on_tokens(manifest: Manifest) -> str:
     """Returns a sentence on whether the page writes the tokens that Python writes."""
-    if manifest.recipe in _SAME_TOKENS:
+    if manifest.precision == FLOAT32_PRECISION:
         return "It writes the tokens that biogpt-onnx writes in Python."
+    # The last digit of an activation that is rounded otherwise may become another whole number.
     return (
-        f"WebAssembly rounds the products of {manifest.recipe} otherwise than processors do: now and then it writes "
-        "another token than biogpt-onnx in Python."
+        f"In {manifest.recipe or manifest.precision}, WebAssembly rounds otherwise than processors do: where tokens "
+        "are nearly as likely, it may choose another than biogpt-onnx in Python."
     )
 
 

@@ -23,7 +23,7 @@ FILES = ("onnxruntime/ort-wasm-simd-threaded.wasm", "bundle/model.onnx", "bundle
 
 @pytest.fixture(scope="module")
 def static(sites: dict[str, Path]) -> Iterator[Static]:
-    with serving_folder(sites["int8"]) as found:
+    with serving_folder(sites["fp32"]) as found:
         yield found
 
 
@@ -54,11 +54,11 @@ def test_a_text_is_that_of_python_and_ends_as_the_page_says(
     static: Static, bundles: dict[str, Path], visit: Callable[..., Visit]
 ) -> None:
     page = visit(static.url).page
-    expect(page.locator("#model")).to_have_text("mini-int8: int8, 7 MB, 1 thread")
-    assert write(page, max_new_tokens=20) == in_python(bundles["int8"], max_new_tokens=20)
+    expect(page.locator("#model")).to_have_text("mini: fp32, 22 MB, 1 thread")
+    assert write(page, max_new_tokens=20) == in_python(bundles["fp32"], max_new_tokens=20)
     expect(page.get_by_role("status")).to_contain_text("It has max_new_tokens. 20 tokens")
     settings = {"max_new_tokens": 40, "stop_strings": ["dose", "drug"]}
-    assert write(page, **settings) == in_python(bundles["int8"], **settings)
+    assert write(page, **settings) == in_python(bundles["fp32"], **settings)
     expect(page.get_by_role("status")).to_contain_text("A stop string came.")
 
 
@@ -68,7 +68,7 @@ def test_a_sample_is_that_of_python_with_the_same_seed(
     page = visit(static.url).page
     expect(page.locator("#seed")).to_be_disabled()
     settings = {"do_sample": True, "seed": 5, "temperature": 0.9, "top_k": 50, "top_p": 0.95, "max_new_tokens": 30}
-    assert write(page, **settings) == in_python(bundles["int8"], **settings)
+    assert write(page, **settings) == in_python(bundles["fp32"], **settings)
 
 
 def test_threads_compute_where_the_server_isolates_the_page(
@@ -133,7 +133,7 @@ def test_a_model_that_was_packed_anew_takes_the_place_of_the_old(
         shutil.copytree(sites["int4"], tmp_path / "site")
         page.reload()
         expect(page.locator("#model")).to_contain_text("mini-int4: int4")
-        expect(page.locator("#note")).to_contain_text("another token than biogpt-onnx in Python")
+        expect(page.locator("#note")).to_contain_text("it may choose another than biogpt-onnx in Python")
         kept = page.evaluate(
             "async () => { const names = await caches.keys(); const store = await caches.open(names[0]);"
             " return (await store.keys()).length; }"
