@@ -143,6 +143,8 @@ class Manifest:
             is not on record. See `docs/bundle-format.md`.
         cache: how the cache of sequences that step is quantized, with the numbers of calibration; None for a cache in
             the type that the network computes in. See `docs/bundle-format.md`.
+        lineage: sizes and hashes of what the bundle was made from; None if they are not on record. See
+            `docs/bundle-format.md`.
     """
 
     precision: str
@@ -165,6 +167,7 @@ class Manifest:
     head: ClassificationHead | None = None
     activations: Mapping[str, Any] | None = None
     cache: Mapping[str, Any] | None = None
+    lineage: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Returns the manifest as JSON, in the form in which it is stored: with a digest of all other fields."""
@@ -188,8 +191,41 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleError: there is no bundle, its manifest is malformed, or a later version of this package wrote it.
     """
+    return parse_manifest(folder, read_manifest_bytes(folder))
+
+
+def read_manifest_bytes(folder: Path) -> bytes:
+    """Returns the bytes of a bundle's `bundle.json`.
+
+    Raises:
+        BundleError: there is no bundle, or its manifest cannot be read.
+    """
     path = folder / MANIFEST_FILE
-    fields = _fields(folder)
+    refuse_undecodable(folder)
+    try:
+        if not folder.is_dir():
+            raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
+        if not path.is_file():
+            raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def parse_manifest(folder: Path, content: bytes) -> Manifest:
+    """Checks and returns a manifest.
+
+    Args:
+        folder: bundle's folder, for errors.
+        content: bytes of its `bundle.json`.
+
+    Raises:
+        BundleError: it is malformed, or a later version of this package wrote it.
+    """
+    path = folder / MANIFEST_FILE
+    fields = _fields(path, content)
     try:
         version = fields["format_version"]
         if type(version) is int and version > NEWEST_FORMAT_VERSION:
@@ -212,7 +248,7 @@ def check_manifest(folder: Path) -> bool:
     Raises:
         BundleError: the manifest cannot be read, or is not what was written.
     """
-    fields = _fields(folder)
+    fields = _fields(folder / MANIFEST_FILE, read_manifest_bytes(folder))
     if _DIGEST not in fields:
         return False
     if fields.pop(_DIGEST) != _digest(fields):
@@ -284,20 +320,10 @@ def _digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _fields(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST_FILE
-    refuse_undecodable(folder)
+def _fields(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        if not folder.is_dir():
-            raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
-        if not path.is_file():
-            raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        fields = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is malformed ({error}): export the bundle again") from error
     if not isinstance(fields, dict):
         raise BundleError(f"{path} is malformed (it is not a JSON object): export the bundle again")
@@ -342,6 +368,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         head=parse_head(fields.get("head")),
         activations=_object(fields, "activations"),
         cache=_cache(fields, files),
+        lineage=_object(fields, "lineage"),
     )
 
 
