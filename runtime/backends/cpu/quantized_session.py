@@ -107,6 +107,6 @@ def read_cache_scales(folder: Path, architecture: Architecture) -> Scales:
         scales = np.fromfile(path, dtype="<f4", count=count + 1).astype(np.float32, copy=False)
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error.strerror}): copy or quantize the bundle again") from error
-    if len(scales) != count or not (np.isfinite(scales) & (scales > 0)).all():
+    if len(scales) != count or not (np.isfinite(scales) & (scales >= np.finfo(np.float32).tiny)).all():
         raise BundleError(f"{path} does not hold {count:,} scales: copy or quantize the bundle again")
     return scales.reshape(shape)

@@ -156,10 +156,16 @@ def test_beams_and_scores_are_those_of_a_float32_cache(bundle: Path, tmp_path: P
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "long", "zero", "nan"])
+@pytest.mark.parametrize("damage", ["missing", "short", "long", "zero", "denormal", "nan"])
 def test_scales_that_cannot_be_used_are_refused(bundle: Path, damage: str, tmp_path: Path) -> None:
     scales = np.fromfile(bundle / CACHE_SCALES_FILE, dtype="<f4")
-    altered = {"short": scales[:-1], "long": np.append(scales, 1), "zero": scales * 0, "nan": scales * np.nan}
+    altered = {
+        "short": scales[:-1],
+        "long": np.append(scales, 1),
+        "zero": scales * 0,
+        "denormal": scales * 0 + 1e-40,
+        "nan": scales * np.nan,
+    }
     if damage != "missing":
         altered[damage].astype("<f4").tofile(tmp_path / CACHE_SCALES_FILE)
     with pytest.raises(BundleError, match=CACHE_SCALES_FILE):
