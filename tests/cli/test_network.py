@@ -40,7 +40,7 @@ FORMS = {
     "corpus merge": "corpus merge {answered} -o {new}",
     "corpus estimate": "corpus estimate {run} {bundle}",
 }
-ELSEWHERE = {"serve"}
+ELSEWHERE = {"serve", "web"}
 """Commands with a test of their own."""
 
 SEQUENCE = ClassificationHead("sequence-classification", ("no", "yes"), "single_label_classification", 1)
@@ -139,6 +139,13 @@ def test_a_command_opens_no_socket(
     ended = run_apart([*traced(tmp_path / "calls"), *command(*words)])
     assert ended.returncode == 0, ended.stderr
     # torch asks for the name of the user, and the C library a service of this machine, which need not be there.
+    assert [each for each in network_calls(tmp_path / "calls") if not asks_for_a_user(*each)] == []
+
+
+def test_a_page_whose_package_is_not_there_is_not_fetched(mini_bundle: Path, tmp_path: Path) -> None:
+    ended = run_apart([*traced(tmp_path / "calls"), *command("web", mini_bundle, "-o", tmp_path / "new")])
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
     assert [each for each in network_calls(tmp_path / "calls") if not asks_for_a_user(*each)] == []
 
 
