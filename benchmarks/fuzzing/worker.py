@@ -82,10 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     has_atheris = find_spec("atheris") is not None and not options.no_atheris
     atheris = import_module("atheris") if has_atheris else None
     with nullcontext() if atheris is None else atheris.instrument_imports(include=["biogpt_onnx"]):
-        from benchmarks.fuzzing.all_readers import all_readers
+        from benchmarks.fuzzing.all_readers import BODY, all_readers
 
         with tempfile.TemporaryDirectory(prefix="fuzzing-") as name:
-            reader = all_readers(Path(name))[options.reader]
+            with_server = options.reader.startswith(BODY)
+            reader = all_readers(Path(name), with_server=with_server)[options.reader]
             return _fuzz(reader, options, atheris)
 
 
@@ -156,7 +157,8 @@ def _run_atheris(  # noqa: PLR0913, PLR0917 -- what is run, on what, and its end
         "-print_final_stats=0",
     ]
     seed = 1 + int.from_bytes(options.seed.encode()[-3:], "little")
-    atheris.Setup([sys.argv[0], str(corpus), f"-dict={words}", f"-seed={seed}", "-verbosity=0", *limits], one)
+    dictionary = [f"-dict={words}"] if lines else []
+    atheris.Setup([sys.argv[0], str(corpus), *dictionary, f"-seed={seed}", "-verbosity=0", *limits], one)
     atheris.Fuzz()
 
 
