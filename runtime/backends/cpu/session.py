@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
@@ -125,6 +126,8 @@ class DecoderSession:
             )
 
             give_back_freed_memory()
+        elif prepack:
+            release_mapped_pages(folder / bundle.WEIGHTS_FILE)
         check_contract(folder, self._session, spec or GraphSpec(manifest.inputs, manifest.outputs))
         # Where no other sequence steps, the mixed graph writes a token here that nobody reads.
         self._unused_slot = KeyValueCache.allocate(self._architecture, 1, 1, self._element_type)
