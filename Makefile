@@ -17,7 +17,7 @@ help:
 	@echo "make test-wheel    what can break by packaging, on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
-	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
+	@echo "make test-browser  the server's page, and that without a server, in a headless Chromium, which must be installed"
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
 	@echo "make test-ray      corpus runs and replicas of the server on Ray clusters, whose workers and nodes are killed"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
@@ -67,15 +67,11 @@ docs: .venv-docs/installed
 	.venv-docs/bin/python tests/check_site.py build/site
 
 # What a wheel can lack: packages, data files, programs, and what the code takes for installed. All modules are imported;
-# commands, files, tasks, server and searches run. Left out is what `make test` has shown of the same code: other devices,
-# the search for recipes and their quality, processes that are killed, and searches for inputs that nobody thought of.
-WHEEL_TESTS = tests/test_*.py tests/cli tests/export tests/files tests/reporting tests/scores tests/server tests/tasks \
+# commands, the library, exports and a server's answers run. Left out is what `make test` has shown of the same code and
+# what runs it once more from within: readers, scores, tasks, searches, tokens, recipes, processes that are killed.
+WHEEL_TESTS = tests/test_*.py tests/cli tests/export tests/server/completions tests/server/endpoints tests/server/page \
 	tests/bench/test_bench_command.py tests/corpus/test_commands.py tests/corpus/test_status_and_merge.py \
-	tests/quantize/data tests/quantize/test_quantizer.py tests/quantize/test_recipes.py \
-	tests/runtime/bulk tests/runtime/bundle tests/runtime/classification tests/runtime/decoding tests/runtime/ort \
-	tests/runtime/tokenizer tests/runtime/test_*.py
-WHEEL_LEAVES_OUT = tests/server/test_any_request.py tests/tasks/prompts/test_windows.py \
-	tests/tasks/statements/test_no_dead_ends.py
+	tests/quantize/data tests/quantize/test_quantizer.py tests/tasks/definitions tests/runtime/test_*.py
 
 # The wheel is built from the source distribution, so that both are tried; the tests run where no source can be seen.
 test-wheel: .venv/installed
@@ -87,7 +83,7 @@ test-wheel: .venv/installed
 	mkdir -p build/wheel/checkpoints
 	cp -r tests examples pyproject.toml build/wheel/
 	cp -r $(MINI) build/wheel/checkpoints/
-	cd build/wheel && ../../.venv-wheel/$(PYTEST) $(WHEEL_LEAVES_OUT:%=--ignore=%) $(WHEEL_TESTS)
+	cd build/wheel && ../../.venv-wheel/$(PYTEST) $(WHEEL_TESTS)
 
 # What depends on the version of transformers, and optimum; the rest has run with the newest one.
 TRANSFORMERS_TESTS = tests/cli tests/export tests/runtime/decoding/processors tests/runtime/test_beam_parity.py \
@@ -102,9 +98,9 @@ OLDEST := $(shell sed -n 's/^cpu = \["onnxruntime>=\([0-9.]*\)"\]$$/\1/p' pyproj
 test-oldest: .venv-oldest/installed
 	.venv-oldest/$(PYTEST) tests/bench tests/cli tests/export tests/quantize tests/runtime tests/tasks
 
-# The tests skip where there is no Chromium. Playwright would bring one of its own, which is not asked for.
-test-browser: .venv-browser/installed
-	.venv-browser/$(PYTEST) tests/server/browser
+# The tests skip where there is no Chromium, or no Node. Playwright would bring one of its own, which is not asked for.
+test-browser: .venv-browser/installed build/npm/installed
+	.venv-browser/$(PYTEST) tests/server/browser tests/web tests/runtime/tokenizer/test_in_javascript.py
 
 # Clients that others wrote, which call a server; none of them looks anything up elsewhere.
 test-clients: export HF_HUB_OFFLINE = 1
@@ -151,6 +147,13 @@ clean:
 	$(PYTHON) -m venv .venv-browser
 	.venv-browser/$(PIP_INSTALL) "pip>=25.1"
 	.venv-browser/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group browser
+	@touch $@
+
+# npm compares each package with the hash in the lock file. Without npm, what needs the packages skips.
+build/npm/installed: tests/web/npm/package.json tests/web/npm/package-lock.json
+	mkdir -p build/npm
+	cp tests/web/npm/*.json build/npm/
+	! command -v npm >/dev/null || npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv-clients/installed: pyproject.toml constraints.txt
