@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
@@ -133,6 +134,8 @@ class DecoderSession:
             )
 
             give_back_freed_memory()
+        elif prepack:
+            release_mapped_pages(folder / bundle.WEIGHTS_FILE)
         check_contract(folder, self._session, spec or GraphSpec(manifest.inputs, manifest.outputs))
         # Where nothing is read or no other sequence steps, the mixed graph writes a token here that nobody reads.
         self._unused_piece, self._unused_step = (
