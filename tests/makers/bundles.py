@@ -15,6 +15,7 @@ from biogpt_onnx.runtime.bundle import (
     MODEL_FILE,
     ClassificationHead,
     FileRecord,
+    Manifest,
     hash_file,
     read_manifest,
 )
@@ -44,9 +45,17 @@ def as_written_before_hidden_states(bundle: Path, target: Path) -> Path:
                 node.input[number] = cut.input[0]
     graph.node.remove(cut)
     path.write_bytes(model.SerializeToString())
-    manifest = read_manifest(target)
-    files = dict(manifest.files) | {MODEL_FILE: FileRecord(path.stat().st_size, hash_file(path))}
+    manifest = record_file(target, MODEL_FILE)
     outputs = tuple(spec for spec in manifest.outputs if spec.name != HIDDEN_STATES)
-    manifest = dataclasses.replace(manifest, files=files, outputs=outputs)
+    manifest = dataclasses.replace(manifest, outputs=outputs)
     (target / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return target
+
+
+def record_file(bundle: Path, name: str) -> Manifest:
+    """Writes the size and the hash of a file that was changed into the manifest of its bundle, and returns it."""
+    manifest = read_manifest(bundle)
+    record = FileRecord((bundle / name).stat().st_size, hash_file(bundle / name))
+    manifest = dataclasses.replace(manifest, files=dict(manifest.files) | {name: record})
+    (bundle / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
