@@ -11,7 +11,7 @@ from biogpt_onnx._version import __version__
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.task import recognised_task
 from biogpt_onnx.export.finite import FiniteWeights
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm, build_mixed_graph, tensor_specs
+from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, build_mixed_graph, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
@@ -112,18 +112,21 @@ def save_model(model: ir.Model, path: Path, progress: Progress | None = None) ->
     onnx.checker.check_model(path, full_check=False)
 
 
-def save_mixed_graph(architecture: Architecture, choices: LayerChoices, folder: Path) -> GraphSpec:
+def save_mixed_graph(
+    architecture: Architecture, choices: LayerChoices, folder: Path, cache_scales: CacheScaleTensors | None = None
+) -> GraphSpec:
     """Writes a bundle's mixed graph beside its first graph, whose weights it shares.
 
     Args:
         architecture: network's shape.
         choices: layers that the first graph is built of.
         folder: bundle's folder, with the first graph and its weights in it.
+        cache_scales: scales of the steps' cache in 8 bits, in a file in the folder; None without such a cache.
 
     Returns:
         The mixed graph's inputs and outputs.
     """
-    return save_second_graph(build_mixed_graph(architecture, choices), folder / bundle.MIXED_MODEL_FILE)
+    return save_second_graph(build_mixed_graph(architecture, choices, cache_scales), folder / bundle.MIXED_MODEL_FILE)
 
 
 def save_second_graph(model: ir.Model, path: Path) -> GraphSpec:

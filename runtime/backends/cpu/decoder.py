@@ -15,6 +15,10 @@ class TreeCache(Cache, Protocol):
         """Keeps these tokens (ascending) of the only row, moved together."""
         ...
 
+    def end_reading(self) -> None:
+        """Gives back memory that is needed only while text is read: from now on, rows are only stepped."""
+        ...
+
 
 TreeCacheT = TypeVar("TreeCacheT", bound=TreeCache)
 
@@ -39,6 +43,19 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
             position_ids: positions of the tokens, [batch, sequence]; by default they go on from the cache's lengths.
             attention_bias: numbers that are added to the attention scores, [1, 1, sequence, total]; by default none.
             logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits].
+        """
+        ...
+
+    def forward_steps(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: TreeCacheT,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens that continue what was read, int64 [batch, sequence]; returns what `forward` returns.
+
+        A model with a quantized cache computes them over that cache, and reads text over another.
         """
         ...
 
