@@ -9,6 +9,7 @@ FOLDER = Path(__file__).parent / "corpus"
 """Place of the inputs that are kept, a file of JSON for each reader."""
 
 _LONGEST = 2_000
+_MOST = 40
 
 
 def read_corpus(reader: str, folder: Path = FOLDER) -> dict[str, bytes]:
@@ -20,7 +21,10 @@ def read_corpus(reader: str, folder: Path = FOLDER) -> dict[str, bytes]:
 
 
 def add_to_corpus(reader: str, found: Mapping[str, bytes], folder: Path = FOLDER) -> int:
-    """Adds inputs that are new, or shorter than those that are kept, unless they are long; returns their number."""
+    """Adds inputs that are new, or shorter than those that are kept, unless they are long; returns their number.
+
+    Of a reader to which very much happens, the shortest inputs are kept.
+    """
     kept = read_corpus(reader, folder)
     better = {
         name: data
@@ -28,11 +32,12 @@ def add_to_corpus(reader: str, found: Mapping[str, bytes], folder: Path = FOLDER
         if len(data) <= _LONGEST and (name not in kept or len(data) < len(kept[name]))
     }
     kept |= better
-    encoded = {name: base64.b64encode(data).decode("ascii") for name, data in sorted(kept.items())}
+    few = sorted(kept, key=lambda name: (len(kept[name]), name))[:_MOST]
+    encoded = {name: base64.b64encode(kept[name]).decode("ascii") for name in sorted(few)}
     folder.mkdir(exist_ok=True)
     _path(reader, folder).write_text(json.dumps(encoded, indent=1) + "\n", encoding="utf-8")
     return len(better)
 
 
 def _path(reader: str, folder: Path) -> Path:
-    return folder / f"{reader.replace(' ', '-')}.json"
+    return folder / f"{reader.replace(' ', '-').replace('/', '-')}.json"
