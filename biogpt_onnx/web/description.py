@@ -141,8 +141,8 @@ def note_on_speed(manifest: Manifest) -> str | None:
     if manifest.recipe not in _IN_BLOCKS:
         return None
     return (
-        f"WebAssembly has no kernels for {manifest.recipe} and unpacks its weights for each token: int8 is several times "
-        "as fast."
+        f"WebAssembly has no kernels for {manifest.recipe} and unpacks its weights for each token: int8 is several "
+        "times as fast."
     )
 
 
