@@ -29,6 +29,9 @@ PAGE_SETTINGS = (
 """The settings of `GenerationConfig` that the page has."""
 
 _READ_FILES = (MODEL_FILE, WEIGHTS_FILE, VOCAB_FILE, MERGES_FILE)
+_IN_BLOCKS = ("int4", "int8-weights", "auto")
+"""Recipes that store weights in blocks."""
+
 _MOST_BYTES = 2 * 1024**3
 FLOAT32_PRECISION = "fp32"
 
@@ -54,7 +57,7 @@ def refuse_unsuitable(name: str, manifest: Manifest) -> None:
         )
     if (size := manifest.files[WEIGHTS_FILE].size) > _MOST_BYTES:
         raise ConfigError(
-            f"{name} has weights of {size / 1e9:.1f} GB, and WebAssembly has 4 GB for all it does: quantize it by int4"
+            f"{name} has weights of {size / 1e9:.1f} GB, and WebAssembly has 4 GB for all it does: quantize it by int8"
         )
 
 
@@ -133,9 +136,21 @@ def note_on_tokens(manifest: Manifest) -> str:
     )
 
 
+def note_on_speed(manifest: Manifest) -> str | None:
+    """Returns a sentence on recipes that are slow in a browser; None for the others."""
+    if manifest.recipe not in _IN_BLOCKS:
+        return None
+    return (
+        f"WebAssembly has no kernels for {manifest.recipe} and unpacks its weights for each token: int8 is several "
+        "times as fast."
+    )
+
+
 def _notes(manifest: Manifest, defaults: Mapping[str, Any]) -> list[str]:
     left_out = sorted(name for name in defaults if name not in PAGE_SETTINGS)
     notes = [note_on_tokens(manifest)]
+    if slow := note_on_speed(manifest):
+        notes.append(slow)
     if left_out:
         notes.append(f"The checkpoint's authors also chose {', '.join(left_out)}, which the page does not have.")
     return notes

@@ -16,6 +16,7 @@ from biogpt_onnx.web.description import (
     PAGE_SETTINGS,
     describe,
     describe_tokenizer,
+    note_on_speed,
     note_on_tokens,
     refuse_unsuitable,
 )
@@ -46,6 +47,14 @@ def test_only_float32_promises_the_tokens_of_python(manifest: Manifest) -> None:
     assert note_on_tokens(manifest) == "It writes the tokens that biogpt-onnx writes in Python."
     for recipe in ("int8", "int4", "int8-weights", "int8-dynamic", "auto", "some-later-recipe"):
         assert f"In {recipe}, WebAssembly rounds" in note_on_tokens(replace(manifest, recipe=recipe, precision="int8"))
+
+
+def test_recipes_that_are_slow_in_a_browser_say_so(manifest: Manifest) -> None:
+    assert [note_on_speed(replace(manifest, recipe=recipe)) for recipe in (None, "int8")] == [None, None]
+    for recipe in ("int4", "int8-weights", "auto"):
+        said = note_on_speed(replace(manifest, recipe=recipe))
+        assert said is not None
+        assert f"no kernels for {recipe}" in said
 
 
 def test_defaults_that_the_page_lacks_are_named_and_not_passed_on(manifest: Manifest, mini: biogpt_onnx.BioGPT) -> None:

@@ -1,6 +1,7 @@
 """The command `web`: packs a bundle into a static folder whose page runs the model in the browser."""
 
 import argparse
+import sys
 
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, check_expected
 from biogpt_onnx.cli.arguments.names import non_empty_path
@@ -21,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
     check_expected(options)
-    from biogpt_onnx.web.description import note_on_tokens
+    from biogpt_onnx.web.description import note_on_speed, note_on_tokens
     from biogpt_onnx.web.packing import pack_page
 
     manifest = pack_page(options.bundle, options.output, options.onnxruntime_web)
+    if slow := note_on_speed(manifest):
+        print(f"note: {slow}", file=sys.stderr)
     print(f"{options.output}: {note_on_tokens(manifest)} Try it, and open http://127.0.0.1:8000:")
     print(f"python -m http.server --bind 127.0.0.1 --directory {options.output} 8000")
     return 0
