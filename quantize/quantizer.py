@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.export.exporter import save_mixed_graph, save_model
+from biogpt_onnx.export.exporter import save_model, with_graphs_for_batches
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
@@ -92,7 +92,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
-            manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static)
+            manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static)
         return finish_bundle(writer, source, manifest, recipe)
 
 
@@ -112,8 +112,8 @@ def with_activations(manifest: Manifest, recipe: Recipe, static: StaticScales) -
     return dataclasses.replace(manifest, activations=static.record(layers) if layers else None)
 
 
-def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path, static: StaticScales) -> Manifest:
-    """Writes a language model's mixed graph beside its first graph, and returns the manifest with it.
+def with_packed_graphs(manifest: Manifest, recipe: Recipe, folder: Path, static: StaticScales) -> Manifest:
+    """Writes a language model's mixed and ragged graphs beside its first one, and returns the manifest with them.
 
     Args:
         manifest: manifest of the new bundle so far.
@@ -124,7 +124,7 @@ def with_mixed_graph(manifest: Manifest, recipe: Recipe, folder: Path, static: S
     if manifest.head is not None:
         return manifest
     choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
-    return dataclasses.replace(manifest, mixed=save_mixed_graph(manifest.architecture, choices, folder))
+    return with_graphs_for_batches(manifest, choices, folder)
 
 
 def layer_choices(
@@ -154,7 +154,7 @@ def layer_choices(
 
 
 def read_source(source: Path, target: Path) -> Manifest:
-    """Checks a bundle that is to be quantized, and returns its manifest without the mixed graph, which is made anew.
+    """Checks a bundle that is to be quantized; returns its manifest without the further graphs, which are made anew.
 
     Args:
         source: float32 bundle.
@@ -172,7 +172,7 @@ def read_source(source: Path, target: Path) -> Manifest:
         )
     check_files(source, manifest)
     refuse_inputs(target, (source,))
-    return dataclasses.replace(manifest, mixed=None)
+    return dataclasses.replace(manifest, mixed=None, ragged=None)
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:

@@ -21,11 +21,14 @@ class AttentionInputs:
         attention_bias: float [batch or 1, heads or 1, sequence, total], added to the scores; the mask is causal anyway.
             None where each row is one sequence of consecutive tokens, for which the causal mask is enough: on a GPU
             only then is attention computed by the fast kernels.
+        query_seqlens: int32 [batch], new tokens of each row, which come before its padding; None where no row is padded
+            and, once the cache holds something, only a single row has several new tokens.
     """
 
     seqlens_k: ir.Value
     total_sequence_length: ir.Value
     attention_bias: ir.Value | None
+    query_seqlens: ir.Value | None = None
 
 
 class Attention(Protocol):
@@ -82,6 +85,13 @@ class GroupQueryAttention:
         """Adds the operator; arguments and result are those of `Attention`."""
         # In the operator's order; query, key and value come in one, so that key and value are absent.
         absent_key, absent_value, rotary_cos, rotary_sin, position_ids = None, None, None, None, None
+        head_sink, key_scale, value_scale, query_norm, key_norm = None, None, None, None, None
+        # Versions of the operator that do not know the last input take no graph that names it.
+        ragged = (
+            ()
+            if shared.query_seqlens is None
+            else (head_sink, key_scale, value_scale, query_norm, key_norm, shared.query_seqlens)
+        )
         mixed, key, value = graph.op_outputs(
             3,
             "GroupQueryAttention",
@@ -96,6 +106,7 @@ class GroupQueryAttention:
             rotary_sin,
             position_ids,
             shared.attention_bias,
+            *ragged,
             domain=MICROSOFT,
             num_heads=self.num_heads,
             kv_num_heads=self.num_heads,

@@ -11,13 +11,17 @@ from biogpt_onnx.runtime.ort.element_types import ElementType
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, OrtValue
 
 
-def room_needed(cache: Cache, sequence: int) -> int:
-    """Returns the number of tokens that the longest row holds after a pass of `sequence` tokens.
+def room_needed(cache: Cache, sequence: int | npt.NDArray[np.int64]) -> int:
+    """Returns the number of tokens that the longest row holds after a pass.
+
+    Args:
+        cache: the cache.
+        sequence: new tokens of every row, or of each row, [batch].
 
     Raises:
         ValueError: the cache has no room for them.
     """
-    total = int(cache.lengths.max()) + sequence
+    total = int((cache.lengths + sequence).max())
     if total > cache.capacity:
         raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
     return total
@@ -28,6 +32,7 @@ def pass_inputs(
     cache: Cache,
     position_ids: npt.NDArray[np.int64] | None,
     logits_indices: npt.NDArray[np.int64] | None,
+    num_tokens: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Returns the inputs that every graph takes, by their names.
 
@@ -37,16 +42,17 @@ def pass_inputs(
         position_ids: positions of the tokens, [batch, sequence]; None to go on from the cache's lengths.
         logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits]; None for each
             row's last.
+        num_tokens: new tokens of each row, which come before its padding, [batch]; None where no row is padded.
 
     Raises:
         ValueError: the cache has no room for the tokens.
     """
     batch_size, sequence = input_ids.shape
-    total = room_needed(cache, sequence)
+    total = room_needed(cache, sequence if num_tokens is None else num_tokens)
     if position_ids is None:
         position_ids = cache.lengths[:, None] + np.arange(sequence)
     if logits_indices is None:
-        logits_indices = np.arange(1, batch_size + 1) * sequence - 1
+        logits_indices = np.arange(batch_size) * sequence + (sequence if num_tokens is None else num_tokens) - 1
     return {
         bundle.INPUT_IDS: input_ids,
         bundle.POSITION_IDS: position_ids,
@@ -55,7 +61,7 @@ def pass_inputs(
     }
 
 
-def seqlens_k(cache: Cache, sequence: int) -> npt.NDArray[np.int32]:
+def seqlens_k(cache: Cache, sequence: int | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Returns the input `seqlens_k` of the graph with attention bias: each row's last position, [batch]."""
     return (cache.lengths + (sequence - 1)).astype(np.int32)
 

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk, requested_in
-from biogpt_onnx.runtime.backends.continuation_tree import ROOT
 from biogpt_onnx.runtime.backends.cpu.continuations import (
     score_in_tree,
     score_with_prompt,
 )
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
-from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill, read_one_by_one
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill
+from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together
+from biogpt_onnx.runtime.backends.cpu.tree_beams import TreeBeams
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import MixedDecoder, TokenScores
@@ -32,12 +32,15 @@ the other way moves logits by up to 0.06, seldom: to be certain there too, nearl
 again.
 """
 
+_MAX_BEAMS = 32
+"""Most beams of all prompts of a pass."""
+
 
 class CpuBackend(Generic[TreeCacheT]):
     """A backend whose beams and continuations share one row of a cache, as branches of a tree of tokens.
 
-    ONNX Runtime's CPU attention takes several tokens a row for one row at a time only, and a step of many rows costs
-    many times a step of one. So prompts are read and searched with beams one after the other. See `Backend`.
+    A step of many rows costs many times a step of one, so that beams are no rows. The trees of several prompts
+    grow in one pass where the decoder is ragged, and one after the other where it is not. See `Backend`.
 
     Attributes:
         max_positions: most tokens that a sequence may have.
@@ -101,7 +104,7 @@ class CpuBackend(Generic[TreeCacheT]):
     def read_prompts(
         self, states: Sequence[SequenceState], limits: Limits, extra_room: int = 0
     ) -> Iterator[tuple[TreeCacheT, TokenScores]]:
-        """Reads prompts one by one, a single one in the cache of its prefix; see `Backend`."""
+        """Reads prompts, a single one in the cache of its prefix; see `Backend`."""
         if len(states) == 1:
             room = states[0].max_new_tokens - 1 + extra_room
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
@@ -109,7 +112,7 @@ class CpuBackend(Generic[TreeCacheT]):
         else:
             capacity = max(state.max_cached_tokens for state in states) + extra_room
             cache = self.new_cache(len(states), capacity)
-            yield cache, read_one_by_one(self, states, cache, limits)
+            yield cache, read_prompts_together(self, self._decoder, states, cache, limits)
 
     def step(self, input_ids: npt.NDArray[np.int64], cache: TreeCacheT) -> TokenScores:
         """Appends a token to each row, int64 [batch, 1], and returns the scores after it."""
@@ -121,19 +124,23 @@ class CpuBackend(Generic[TreeCacheT]):
         return HostTokenScores(self._decoder.forward(ids, cache, logits_indices=np.arange(ids.shape[1])))
 
     def max_beam_prompts(self, num_beams: int) -> int:
-        """Returns 1, because attention takes the beams of one prompt at a time."""
-        del num_beams
-        return 1
+        """Returns the number of prompts with so many beams each whose trees grow in one pass."""
+        return max(1, _MAX_BEAMS // num_beams) if self._decoder.is_ragged else 1
 
     @contextmanager
     def beams(
         self, states: Sequence[SequenceState], num_beams: int, limits: Limits
-    ) -> Iterator[tuple["TreeBeams[TreeCacheT]", TokenScores]]:
-        """Reads one prompt, whose beams become branches of one tree; see `Backend`."""
-        (state,) = states
-        room = num_beams * (state.max_new_tokens - 1)
-        with one_prompt_read(self, state.prompt_ids, state.prefix, room, limits) as (cache, scores):
-            yield TreeBeams(TokenTree(self._decoder, cache)), scores
+    ) -> Iterator[tuple[TreeBeams[TreeCacheT], TokenScores]]:
+        """Reads the prompts, whose beams become branches of a tree for each; see `Backend`."""
+        rooms = [num_beams * (state.max_new_tokens - 1) for state in states]
+        if len(states) == 1:
+            with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, rooms[0], limits) as (cache, scores):
+                yield TreeBeams(self._decoder, cache), scores
+        else:
+            capacity = max(len(state.prompt_ids) + room for state, room in zip(states, rooms, strict=True))
+            cache = self.new_cache(len(states), capacity)
+            scores = read_prompts_together(self, self._decoder, states, cache, limits)
+            yield TreeBeams(self._decoder, cache), scores
 
     def score_continuations(
         self,
@@ -198,24 +205,3 @@ class CpuBackend(Generic[TreeCacheT]):
             return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
         with one_prompt_read(self, prompt_ids, prefix, room, Limits()) as (cache, scores):
             return score_in_tree(self._decoder, cache, scores.logits(), continuations)
-
-
-class TreeBeams(Generic[TreeCacheT]):
-    """The beams of one prompt as branches of a tree: the prompt is stored once, and no cache is reordered.
-
-    See `Beams`.
-
-    Args:
-        tree: tree of tokens whose root is the prompt.
-    """
-
-    def __init__(self, tree: TokenTree[TreeCacheT]) -> None:
-        self._tree = tree
-        self._nodes = [ROOT]  # the node of each beam's last token
-
-    def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
-        """Replaces the beams by continuations of theirs; see `Beams`."""
-        nodes = self._tree.keep([self._nodes[parent] for parent in parents])
-        logits = self._tree.append(token_ids, nodes)
-        self._nodes = list(range(self._tree.num_nodes - len(nodes), self._tree.num_nodes))
-        return HostTokenScores(logits)

@@ -56,22 +56,37 @@ class TokenTree(Generic[TreeCacheT]):
         Returns:
             Logits after each requested node, [requested, vocab].
         """
-        first, count = self._count, self._count + len(token_ids)
+        positions, bias = self.place(parents)
+        return self._model.forward(
+            np.array([token_ids], dtype=np.int64),
+            self._cache,
+            position_ids=positions[None],
+            attention_bias=bias[None, None],
+            logits_indices=np.array(range(len(token_ids)) if requested is None else requested, dtype=np.int64),
+        )
+
+    def place(self, parents: Sequence[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Adds nodes whose tokens the caller must append to the cache in the next pass.
+
+        Args:
+            parents: parent of each new node: `ROOT`, an older node, or a new one before it.
+
+        Returns:
+            The position of each new node, [nodes], and its attention bias, [nodes, total].
+        """
+        first, count = self._count, self._count + len(parents)
         for node, parent in enumerate(parents, start=first):
             self._visible[node, :count] = self._visible[parent, :count] if parent != ROOT else False
             self._visible[node, node] = True
         visible = self._visible[first:count, :count]
-        bias = np.zeros((1, 1, len(token_ids), self._root_length + count), dtype=np.float32)
-        bias[0, 0, :, self._root_length :] = np.where(visible, np.float32(0), np.float32(-np.inf))
-        logits = self._model.forward(
-            np.array([token_ids], dtype=np.int64),
-            self._cache,
-            position_ids=self._root_length + visible.sum(axis=1, dtype=np.int64)[None] - 1,
-            attention_bias=bias,
-            logits_indices=np.array(range(len(token_ids)) if requested is None else requested, dtype=np.int64),
-        )
+        bias = np.zeros((len(parents), self._root_length + count), dtype=np.float32)
+        bias[:, self._root_length :] = np.where(visible, np.float32(0), np.float32(-np.inf))
         self._count = count
-        return logits
+        return self._root_length + visible.sum(axis=1, dtype=np.int64) - 1, bias
+
+    def move_to(self, cache: TreeCacheT) -> None:
+        """Goes on in another cache of one row, which holds the same tokens."""
+        self._cache = cache
 
     def keep(self, leaves: Sequence[int]) -> list[int]:
         """Keeps these nodes and their ancestors; all other nodes are dead from now on.
