@@ -11,17 +11,13 @@ from biogpt_onnx.runtime.ort.element_types import ElementType
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, OrtValue
 
 
-def room_needed(cache: Cache, sequence: int | npt.NDArray[np.int64]) -> int:
-    """Returns the number of tokens that the longest row holds after a pass.
-
-    Args:
-        cache: the cache.
-        sequence: new tokens of every row, or of each row, [batch].
+def room_needed(cache: Cache, sequence: int) -> int:
+    """Returns the number of tokens that the longest row holds after a pass of `sequence` tokens.
 
     Raises:
         ValueError: the cache has no room for them.
     """
-    total = int((cache.lengths + sequence).max())
+    total = int(cache.lengths.max()) + sequence
     if total > cache.capacity:
         raise ValueError(f"the cache holds {cache.capacity} tokens a row, {total} are needed")
     return total
@@ -45,10 +41,13 @@ def pass_inputs(
         num_tokens: new tokens of each row, which come before its padding, [batch]; None where no row is padded.
 
     Raises:
-        ValueError: the cache has no room for the tokens.
+        ValueError: the cache has no room for the tokens with their padding.
     """
     batch_size, sequence = input_ids.shape
-    total = room_needed(cache, sequence if num_tokens is None else num_tokens)
+    # The attention's operator wants room for padding, too, although it writes none.
+    total = room_needed(cache, sequence)
+    if num_tokens is not None:
+        total = int((cache.lengths + num_tokens).max())
     if position_ids is None:
         position_ids = cache.lengths[:, None] + np.arange(sequence)
     if logits_indices is None:

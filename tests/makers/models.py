@@ -176,6 +176,8 @@ class RaggedFake(FakeModel):
         if num_tokens is not None:
             if num_tokens.min() == 1 < num_tokens.max():
                 raise AssertionError("a row of one token beside rows of several, which rounds otherwise than alone")
+            if (cache.lengths + input_ids.shape[1]).max() > cache.capacity:
+                raise AssertionError("a row has no room for its padding")
             self.counts.append(num_tokens.tolist())
         return self.append(input_ids, cache, position_ids, attention_bias, logits_indices, num_tokens)
 

@@ -57,6 +57,23 @@ def test_answers_are_to_the_last_bit_those_of_each_prompt_alone(
     ]
 
 
+@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4"])
+def test_choices_have_to_the_last_bit_the_probabilities_that_they_have_alone(
+    recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = mini_bundle
+    if recipe != "fp32":
+        bundle = tmp_path / recipe
+        quantize_bundle(mini_bundle, bundle, RECIPES[recipe])
+    model = biogpt_onnx.load(bundle, device="cpu")
+    prompts = [ids(length) for length in (20, 64, 1, 126, 127, 128, 300, 301, 129)]
+    for choices, ends in ((["yes", "no", "maybe not", "it is not known"], True), (["yes", "no"], False)):
+        alone = [model.choose_ids([prompt], choices, ends=ends)[0].choices for prompt in prompts]
+        shapes = watched(monkeypatch)
+        assert [each.choices for each in model.choose_ids(prompts, choices, ends=ends)] == alone
+        assert max(batch for batch, _ in shapes) > 2
+
+
 def found(model: BioGPT, prompts: list[list[int]], call: dict[str, Any]) -> list[Any]:
     return [answer.sequences for answer in model.generate_ids(prompts, max_new_tokens=8, **call)]
 

@@ -7,14 +7,15 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk, requested_in
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks, is_paced, logits_by_chunk, requested_in
 from biogpt_onnx.runtime.backends.cpu.continuations import (
     score_in_tree,
     score_with_prompt,
+    score_with_prompts,
 )
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill
-from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together
+from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together, rows_of_a_pass
 from biogpt_onnx.runtime.backends.cpu.tree_beams import TreeBeams
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
@@ -48,7 +49,7 @@ class CpuBackend(Generic[TreeCacheT]):
         device: name of the device.
         reads_prefixes_ahead: True, so that a prefix is read when it is made.
         default_batch_size: number of prompts that are best continued together, 8.
-        scores_prompts_together: False, so that continuations are scored prompt by prompt.
+        scores_prefixes_together: False, because each prefix is continued in its own memory.
         near_tie: difference of logits below which drafts are verified again step by step.
         mixed: takes passes that read a piece of a prompt and step other sequences; None without the mixed graph.
 
@@ -59,7 +60,7 @@ class CpuBackend(Generic[TreeCacheT]):
 
     reads_prefixes_ahead = True
     default_batch_size = 8
-    scores_prompts_together = False
+    scores_prefixes_together = False
     near_tie: float | None = _NEAR_TIE
 
     def __init__(self, decoder: TreeDecoder[TreeCacheT], mixed: MixedDecoder[TreeCacheT] | None = None) -> None:
@@ -73,6 +74,11 @@ class CpuBackend(Generic[TreeCacheT]):
         This is twice the need of one sequence, for continuations in a tree; memory that no token reaches is not taken.
         """
         return 2 * self.max_positions
+
+    @property
+    def num_scored_together(self) -> int:
+        """Number of prompts whose continuations are best scored together: 8 where the decoder is ragged, else 1."""
+        return self.default_batch_size if self._decoder.is_ragged else 1
 
     def new_cache(self, batch_size: int, capacity: int) -> TreeCacheT:
         """Returns an empty cache with room for `capacity` tokens a row.
@@ -138,7 +144,8 @@ class CpuBackend(Generic[TreeCacheT]):
                 yield TreeBeams(self._decoder, cache), scores
         else:
             capacity = max(len(state.prompt_ids) + room for state, room in zip(states, rooms, strict=True))
-            cache = self.new_cache(len(states), capacity)
+            # A row may get as many tokens of padding as another one has beams.
+            cache = self.new_cache(len(states), capacity + num_beams)
             scores = read_prompts_together(self, self._decoder, states, cache, limits)
             yield TreeBeams(self._decoder, cache), scores
 
@@ -148,7 +155,17 @@ class CpuBackend(Generic[TreeCacheT]):
         continuations: Sequence[Sequence[int]],
     ) -> list[list[list[float]]]:
         """Reads each prompt once, and all continuations behind it as a tree; see `Backend`."""
-        return [self._score_behind(prompt_ids, prefix, continuations) for prompt_ids, prefix in prompts]
+        capacity = max(len(prompt_ids) for prompt_ids, _ in prompts) + sum(map(len, continuations)) + CHUNK_TOKENS
+        together = rows_of_a_pass(capacity) if self.num_scored_together > 1 and not is_paced() else 1
+        scores: list[list[list[float]]] = []
+        for first in range(0, len(prompts), together):
+            group = prompts[first : first + together]
+            if len(group) > 1 and all(prefix is None for _, prefix in group):
+                cache = self.new_cache(len(group), capacity)
+                scores += score_with_prompts(self._decoder, cache, [ids for ids, _ in group], continuations)
+            else:
+                scores += [self._score_behind(prompt_ids, prefix, continuations) for prompt_ids, prefix in group]
+        return scores
 
     def score_tokens(
         self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree, append_to_trees
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import TokenScores
 
@@ -78,26 +78,11 @@ class TreeBeams(Generic[TreeCacheT]):
 
     def _append(self, token_ids: Sequence[Sequence[int]], parents: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """Adds nodes to each tree in one pass; returns the logits after each, [nodes of all trees, vocab]."""
-        counts = [len(tokens) for tokens in token_ids]
-        tokens_read = [[*tokens, *tokens[: len(tokens) == 1]] for tokens in token_ids]
-        parents_read = [[*nodes, *nodes[: len(nodes) == 1]] for nodes in parents]
-        if len(counts) == 1:
-            return self._trees[0].append(tokens_read[0], parents_read[0], range(counts[0]))
-        num_tokens = np.array([len(tokens) for tokens in tokens_read])
-        placed = [tree.place(nodes) for tree, nodes in zip(self._trees, parents_read, strict=True)]
-        shape, total = (len(counts), int(num_tokens.max())), max(bias.shape[1] for _, bias in placed)
-        input_ids, position_ids = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        attention_bias = np.zeros((len(counts), 1, shape[1], total), dtype=np.float32)
-        for row, (tokens, (positions, bias)) in enumerate(zip(tokens_read, placed, strict=True)):
-            input_ids[row, : len(tokens)] = tokens
-            position_ids[row, : len(tokens)] = positions
-            attention_bias[row, 0, : bias.shape[0], : bias.shape[1]] = bias
-        requested = [np.arange(count) + row * shape[1] for row, count in enumerate(counts)]
-        return self._model.forward(
-            input_ids,
+        return append_to_trees(
+            self._model,
             self._cache,
-            position_ids=position_ids,
-            attention_bias=attention_bias,
-            logits_indices=np.concatenate(requested),
-            num_tokens=num_tokens,
+            self._trees,
+            [[*tokens, *tokens[: len(tokens) == 1]] for tokens in token_ids],
+            [[*nodes, *nodes[: len(nodes) == 1]] for nodes in parents],
+            [range(len(tokens)) for tokens in token_ids],
         )

@@ -92,7 +92,7 @@ def test_prompts_are_read_together_as_each_alone(bundle: Path) -> None:
 
 def test_padding_beyond_the_last_position_is_no_error(mini_bundle: Path) -> None:
     session = session_of(mini_bundle)
-    cache = session.new_cache(2, session.max_positions)
+    cache = session.new_cache(2, session.max_positions + 30)
     session.forward(ids_of(session.max_positions - 3), cache.row(0))
     session.forward(ids_of(9), cache.row(1))
     ids, num_tokens = padded([ids_of(2), ids_of(30)])
@@ -131,9 +131,10 @@ def test_a_row_without_room_is_refused_before_anything_is_written(mini_bundle: P
     session = session_of(mini_bundle)
     cache = session.new_cache(2, 10)
     session.forward(ids_of(7), cache.row(0))
-    ids, _ = padded([ids_of(4), ids_of(10)])
+    # The operator wants room for padding, too.
+    ids, num_tokens = padded([ids_of(2), ids_of(4)])
     with pytest.raises(ValueError, match="the cache holds 10 tokens a row, 11 are needed"):
-        session.forward(ids, cache, num_tokens=np.array([4, 10]))
+        session.forward(ids, cache, num_tokens=num_tokens)
     assert cache.lengths.tolist() == [7, 0]
 
 

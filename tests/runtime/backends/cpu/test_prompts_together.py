@@ -68,13 +68,16 @@ def test_chunks_of_like_length_of_up_to_four_prompts_share_a_pass() -> None:
         ([0, 5, 0], [5, 5, 5], (0, [slice(0, 5)])),  # the row between has been read
         ([0, 0], [1, 2], (0, [slice(0, 1)])),  # a single token has a pass of its own
         ([0, 0, 0], [2, 1, 2], (0, [slice(0, 2)])),
+        ([100, 0], [160, 100], (0, [slice(100, 160)])),  # no room for the first row's padding
+        ([100, 40], [160, 100], (0, [slice(100, 160), slice(40, 100)])),
         ([7, 8], [7, 8], None),
     ],
 )
 def test_what_the_next_pass_reads(
     num_read: list[int], lengths: list[int], expected: tuple[int, list[slice]] | None
 ) -> None:
-    assert next_pass(num_read, lengths) == expected
+    cache = FakeCache([[4] * length for length in num_read], capacity=180)
+    assert next_pass(num_read, lengths, cache) == expected
 
 
 def test_wide_caches_are_read_in_passes_of_fewer_prompts() -> None:
