@@ -7,9 +7,20 @@ from typing import NamedTuple
 
 from benchmarks.processes import CHECKOUT
 from benchmarks.report.comparison_tables import comparison_elsewhere, comparison_table, headline_table
+from benchmarks.report.corpus_tables import (
+    corpus_layer_table,
+    corpus_prepare_table,
+    corpus_ray_table,
+    full_texts_table,
+)
 from benchmarks.report.coverage_table import coverage_table
 from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
-from benchmarks.report.recipe_tables import automatic_recipe_table, recipe_quality_table, recipe_speed_table
+from benchmarks.report.recipe_tables import (
+    automatic_recipe_table,
+    recipe_quality_table,
+    recipe_speed_table,
+    static_scales_table,
+)
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table, start_up_table
 from benchmarks.report.search_table import search_table
@@ -91,6 +102,11 @@ BENCHMARKS = Page(
         "concurrency numbers": Table("concurrency.json", concurrency_table),
         "server load": Table("server_load.json", server_load_table),
         "server endurance": Table("endurance.json", endurance_table),
+        "corpus prepare": Table("corpus_prepare.json", corpus_prepare_table),
+        "corpus layer": Table("corpus_layer.json", corpus_layer_table),
+        "corpus on Ray": Table("corpus_ray.json", corpus_ray_table),
+        "full texts": Table("corpus_full_texts.json", full_texts_table),
+        "static scales numbers": Table("static_scales.json", static_scales_table),
         "quality numbers": Table("quality.json", recipe_quality_table),
         "task speed numbers": Table("task_speed.json", task_speed_table),
         "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),

@@ -50,6 +50,21 @@ def recipe_quality_table(run: Run) -> str:
     return captioned(caption, header, rows, run)
 
 
+def static_scales_table(run: Run) -> str:
+    """Makes the table of recipe `int8` beside the same with a scale for each row of its products' inputs."""
+    rows = []
+    for part, found in run.items():
+        if isinstance(found, dict) and "ratio" in found:
+            before, after = (f"{seconds * 1e3:.1f} ms" for seconds in found["seconds"].values())
+            rows.append([part, before, after, f"{found['ratio']:.2f} x"])
+    caption = (
+        f"`int8` with static scales, beside a scale for each row and an unsigned head: BioGPT's size with random "
+        f"weights, {run['threads']} threads of an {processor(run)}, medians of {run['rounds']} rounds in turns. "
+        f"Prompts are of so many tokens, steps and heads of so many rows, steps behind {run['context']} tokens."
+    )
+    return captioned(caption, ["", "a scale for each row", "int8", "beside"], rows, run)
+
+
 def automatic_recipe_table(run: Run) -> str:
     """Makes the table of what recipe `auto` makes of the embedded checkpoint."""
     header = [

@@ -202,9 +202,9 @@ def _cost(run: Run) -> tuple[list[str], list[list[str]]]:
         parts = [part for part in _parts(run, "cost") if part["kind"] == kind]
         speeds = {
             name: _middle(part[f"{name}_tokens_per_second"] for part in parts)
-            for name in ("one_after_the_other", "bound", "one_call", "served")
+            for name in ("one_after_the_other", "bound", "one_call", "called", "served")
         }
-        cost = _middle(part["served_to_one_call_seconds"] for part in parts) - 1
+        cost = _middle(part["served_to_called_seconds"] for part in parts) - 1
         rows.append(
             [
                 _kind(run, kind),
@@ -215,7 +215,7 @@ def _cost(run: Run) -> tuple[list[str], list[list[str]]]:
                 f"{speeds['served'] / speeds['one_after_the_other']:.2f} x",
             ]
         )
-    header = ["", "one after the other", "bound", "one call", "served", "time beside one call"]
+    header = ["", "one after the other", "bound", "one call", "in process", "served", "time beside in process"]
     ratios = ["beside the bound", "clients of a closed loop beside the bound", "served beside one after the other"]
     return [*header, *ratios], rows
 

@@ -8,6 +8,7 @@ import argparse
 import itertools
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import biogpt_onnx
@@ -43,10 +44,30 @@ class Runtime:
             self._model.generate_ids(batch, max_new_tokens=wanted, eos_token_id=None)
         return {"seconds": time.perf_counter() - began}
 
+    def called(self, kind: str, count: int, callers: int) -> Mapping[str, object]:
+        """Has texts written for callers that share the model's passes, as the server does; returns their seconds.
+
+        Args:
+            kind: of the requests.
+            count: how many texts.
+            callers: threads that ask for one text after the other, and rows at most.
+        """
+        prompts = [request.prompt for request in itertools.islice(requests(KINDS[kind]), count)]
+        wanted = KINDS[kind].new_tokens[1]
+        with self._model.concurrent(max_rows=callers) as shared, ThreadPoolExecutor(callers) as threads:
+            began = time.perf_counter()
+            list(
+                threads.map(
+                    lambda prompt: shared.generate_ids([prompt], max_new_tokens=wanted, eos_token_id=None), prompts
+                )
+            )
+            return {"seconds": time.perf_counter() - began}
+
 
 def _load(bundle: Path, threads: int) -> tuple[Mapping[str, object], Handlers]:
-    model = biogpt_onnx.load(bundle, device="cpu", threads=threads)
-    return {}, {"texts": Runtime(model).texts, "usage": usage}
+    model = biogpt_onnx.load(bundle, device="cpu", threads=threads, mixed_passes=True)
+    runtime = Runtime(model)
+    return {}, {"texts": runtime.texts, "called": runtime.called, "usage": usage}
 
 
 if __name__ == "__main__":

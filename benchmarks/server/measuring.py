@@ -16,6 +16,7 @@ from biogpt_onnx.bench.measuring.process import PinnedProcess
 _READING_ROUNDS = 4
 _TOKENS_BEFORE = 24
 _SHORT_TURNS = 3
+_LONG_TURNS = 3
 _ONE_BY_ONE = 3
 _BATCHES = 2
 
@@ -82,8 +83,9 @@ def measure_reading(contender: Contender, part: Part) -> dict[str, Any]:
 def measure_cost(contender: Contender, runtime: PinnedProcess, part: Part) -> dict[str, Any]:
     """Returns what our server costs beside the runtime, and what several rows can bring at most.
 
-    The server and the runtime write the same texts: the server for as many clients as it has rows, the runtime in one
-    call. The bound on tokens a second is that of a prompt read alone and of a row's share of a step of all rows.
+    The server and the runtime write the same texts: the server for as many clients as it has rows, the runtime for as
+    many callers in its own process, and in one call. The bound on tokens a second is that of a prompt read alone and of
+    a row's share of a step of all rows.
 
     Args:
         contender: our server.
@@ -97,6 +99,9 @@ def measure_cost(contender: Contender, runtime: PinnedProcess, part: Part) -> di
     def write(count: int, new_tokens: int | None = None, *, together: bool = True) -> float:
         request = {"kind": kind, "count": count, "new_tokens": new_tokens, "together": together}
         return float(runtime.ask({"texts": request})["seconds"])
+
+    def called() -> float:
+        return float(runtime.ask({"called": {"kind": kind, "count": count, "callers": rows}})["seconds"])
 
     def served() -> float:
         contender.resume()
@@ -113,8 +118,14 @@ def measure_cost(contender: Contender, runtime: PinnedProcess, part: Part) -> di
             "prefill": [write(1, 1) for _ in range(_SHORT_TURNS)],
             "rows_read": [write(rows, 1) for _ in range(_SHORT_TURNS)],
             "rows_written": [write(rows) for _ in range(_SHORT_TURNS)],
-            "one_after_the_other": [write(_ONE_BY_ONE, together=False)],
-            **_in_turns({"one_call": lambda: write(count), "served": lambda: _halted(runtime, served)}),
+            **_in_turns(
+                {
+                    "one_after_the_other": lambda: write(_ONE_BY_ONE, together=False),
+                    "one_call": lambda: write(count),
+                    "called": called,
+                    "served": lambda: _halted(runtime, served),
+                }
+            ),
         }
     finally:
         runtime.halt()
@@ -131,15 +142,16 @@ def measure_cost(contender: Contender, runtime: PinnedProcess, part: Part) -> di
         "bound_tokens_per_second": bound,
         "one_after_the_other_tokens_per_second": one_by_one,
         "one_call_tokens_per_second": count * new_tokens / middle["one_call"],
+        "called_tokens_per_second": count * new_tokens / middle["called"],
         "served_tokens_per_second": count * new_tokens / middle["served"],
-        "served_to_one_call_seconds": middle["served"] / middle["one_call"],
+        "served_to_called_seconds": middle["served"] / middle["called"],
         "samples": samples,
     }
 
 
 def _in_turns(ways: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in ways}
-    for _, name in itertools.product(range(2), ways):
+    for _, name in itertools.product(range(_LONG_TURNS), ways):
         found[name].append(ways[name]())
     return found
 

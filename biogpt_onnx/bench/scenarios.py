@@ -9,6 +9,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 Kind = Literal["generation", "cold start"]
 
 NUM_BEAMS = 5
+_LONG = 900
 
 WORKLOADS = {
     "BC5CDR": (242, 16),
@@ -90,6 +91,13 @@ def _grid() -> Iterator[Scenario]:
                         )
 
 
+def _long_contexts() -> Iterator[Scenario]:
+    """Yields prompts that nearly fill the model's positions, which the grid's prompts do not."""
+    for batch_size in (1, 4, 8):
+        name = generation_name(_LONG, 32, batch_size)
+        yield Scenario(name, batch_size=batch_size, prompt_tokens=_LONG, new_tokens=32)
+
+
 def _workloads() -> Iterator[Scenario]:
     for name, (prompt_tokens, new_tokens) in WORKLOADS.items():
         yield Scenario(name, prompt_tokens=prompt_tokens, new_tokens=new_tokens, workload=name)
@@ -104,7 +112,12 @@ _FOR_ALL = {HEADLINE, HEADLINE_BEAMS}
 
 _ALL = {
     scenario.name: replace(scenario, for_all=scenario.name in _FOR_ALL)
-    for scenario in (*_grid(), *_workloads(), Scenario(COLD_START, "cold start", prompt_tokens=16, new_tokens=1))
+    for scenario in (
+        *_grid(),
+        *_long_contexts(),
+        *_workloads(),
+        Scenario(COLD_START, "cold start", prompt_tokens=16, new_tokens=1),
+    )
 }
 
 _STANDARD = (
@@ -115,6 +128,9 @@ _STANDARD = (
     "p512-n32",
     "p128-n32-b4",
     "p128-n32-b8",
+    "p900-n32",
+    "p512-n32-b8",
+    "p128-n32-b4-k5",
     "p128-n32-t1",
     COLD_START,
 )

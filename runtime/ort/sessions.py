@@ -9,6 +9,7 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, weights_outside
 from biogpt_onnx.runtime.errors import CLOSED, BundleError, ConfigError, ModelClosedError, ProviderError
 from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros, take_denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import ELEMENT_TYPES, FLOAT32, ElementType
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, OnnxRuntime, SessionOptions
 from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
@@ -18,6 +19,8 @@ def session_options(
     onnxruntime: OnnxRuntime, threads: int | None, *, prepack: bool, is_half_on_cpu: bool
 ) -> SessionOptions:
     """Returns the options with which every graph is opened.
+
+    A session of these is to be opened and run within `denormals_as_zeros`.
 
     Args:
         onnxruntime: the module `onnxruntime`.
@@ -35,6 +38,7 @@ def session_options(
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     # Errors come as exceptions; the log would only repeat them.
     options.log_severity_level = 4
+    take_denormals_as_zeros(options)
     if not prepack:
         options.add_session_config_entry("session.disable_prepacking", "1")
     if is_half_on_cpu:
@@ -91,8 +95,10 @@ def open_session(  # noqa: PLR0913 -- the graph, its options and its provider
     """
     providers = [(provider, dict(provider_options or {}))]
     try:
-        # ONNX Runtime's own fallback would print, and try the CPU.
-        session = onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
+        # The first session of a process would leave this thread's denormals as zeros.
+        with denormals_as_zeros():
+            # ONNX Runtime's own fallback would print, and try the CPU.
+            session = onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
         if is_outdated(onnxruntime):
             raise ProviderError(f"{path} cannot be loaded: {outdated(onnxruntime)}") from error

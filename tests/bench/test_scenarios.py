@@ -18,7 +18,8 @@ def test_the_whole_grid_has_every_combination() -> None:
         for beams in (1, 5)
         for single in (False, True)
     }
-    assert grid == expected
+    assert grid - expected == {(batch, 900, 32, 1, False) for batch in (1, 4, 8)}
+    assert expected <= grid
 
 
 def test_the_standard_suite_has_every_workload_and_a_cold_start() -> None:

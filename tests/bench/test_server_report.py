@@ -43,9 +43,9 @@ def run() -> dict[str, Any]:
     reading = {"measure": "reading", "server": "ours", "level": 1, "number": 0, "kind": "text"}
     reading |= {"alone": percentiles(0.02), "to_ordinary": {"p50": 1.5, "p95": 2.25, "max": 2.4}}
     cost = {"measure": "cost", "server": "ours", "level": 8, "number": 0, "kind": "text"}
-    speeds = {"one_after_the_other": 40.0, "bound": 150.0, "one_call": 130.0, "served": 126.0}
+    speeds = {"one_after_the_other": 40.0, "bound": 150.0, "one_call": 160.0, "called": 130.0, "served": 126.0}
     cost |= {f"{name}_tokens_per_second": speed for name, speed in speeds.items()}
-    cost |= {"served_to_one_call_seconds": 130 / 126}
+    cost |= {"served_to_called_seconds": 130 / 126}
     kinds = {"text": [64, 64, 128, 128], "chat-like": [32, 512, 16, 128]}
     return {
         "machine": MACHINE,
@@ -74,7 +74,7 @@ def test_every_measure_has_its_table_with_ours_beside_the_best_other(benchmarks:
     assert "chat-like (32 to 512 tokens read, 16 to 128 written)" in text
     assert "50 / 80 ms; 2 unfinished |" in text
     assert "| ours, int8 | 20 ms; 1.50 / 2.25 / 2.40 x |" in text
-    assert "| 40 | 150 | 130 | 126 | +3.2% | 0.84 x | 0.80 x | 3.15 x |" in text
+    assert "| 40 | 150 | 160 | 130 | 126 | +3.2% | 0.84 x | 0.80 x | 3.15 x |" in text
 
 
 def test_a_run_of_one_measure_has_its_table_alone(benchmarks: Scripts, run: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from biogpt_onnx.runtime.backends.cpu.cache_folder import (
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
 from biogpt_onnx.runtime.bundle import FileRecord, Manifest, check_files, hash_file, weights_outside
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, SessionOptions
 from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
 
@@ -147,9 +148,10 @@ class PrepackedWeights:
         options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(_MIN_EXTERNAL_BYTES))
         options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
         try:
-            self.onnxruntime.InferenceSession(
-                self.bundle_folder / self.graph_file, options, providers=["CPUExecutionProvider"]
-            )
+            with denormals_as_zeros():
+                self.onnxruntime.InferenceSession(
+                    self.bundle_folder / self.graph_file, options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
             if is_outdated(self.onnxruntime):
                 raise ProviderError(f"{self.bundle_folder} cannot be loaded: {outdated(self.onnxruntime)}") from error

@@ -14,6 +14,7 @@ from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import FLOAT32
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime
@@ -288,7 +289,8 @@ class DecoderSession:
             binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
         for name, array in outputs.items():
             binding.bind_ortvalue_output(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
-        session.run_with_iobinding(binding)
+        with denormals_as_zeros():
+            session.run_with_iobinding(binding)
 
     def _binding_of_both(self, session: InferenceSession, cache: KeyValueCache, step_cache: KeyValueCache) -> IoBinding:
         """Returns the binding of a piece's cache and the steps', which is kept until others come."""

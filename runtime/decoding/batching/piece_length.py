@@ -6,8 +6,8 @@ from statistics import median
 
 from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
 
-MOST_TOKENS = CHUNK_TOKENS
-"""Most tokens of a piece, which is the length of all pieces while no rows are running."""
+MOST_TOKENS = 128
+"""Most tokens of a piece while rows are running, whose tokens wait for it."""
 
 LEAST_TOKENS = 4
 """Fewest tokens of a piece, unless the prompt has fewer left."""
@@ -75,7 +75,7 @@ class PieceLength:
             num_waiting: number of prompts that wait to be read after the one that is read.
         """
         if not num_rows:
-            return MOST_TOKENS
+            return CHUNK_TOKENS
         return longer_where_others_wait(self._length(), num_waiting)
 
     def note_step(self, num_rows: int, seconds: float) -> None:

@@ -373,12 +373,12 @@ def test_the_usage_of_the_cache_is_that_of_its_rows() -> None:
     usages = list[float]()
     passes = PassThread(backend_of(), max_rows=2, on_pass=lambda _: usages.append(passes.cache_usage))
     assert passes.cache_usage == 0
-    config = GenerationConfig(max_new_tokens=200, min_new_tokens=200)
-    finished(passes.search([request := request_of([EOS] + [5] * 199, config)], config, Limits()), request)
+    config = GenerationConfig(max_new_tokens=100, min_new_tokens=100)
+    finished(passes.search([request := request_of([EOS] + [5] * 299, config)], config, Limits()), request)
     passes.close()
     assert passes.cache_usage == 0
     # Of twice 400 positions: the prompt in two pieces, and each new token but the last, with which the row leaves.
-    assert usages == [number / 800 for number in [128, *range(200, 399), 0]]
+    assert usages == [number / 800 for number in [256, *range(300, 399), 0]]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -85,7 +85,7 @@ def test_a_process_that_is_restricted_to_some_cores_counts_these(
 
 
 def options_with(threads: int | None) -> Any:
-    options = SimpleNamespace()
+    options = SimpleNamespace(add_session_config_entry=lambda *_: None)
     level = SimpleNamespace(ORT_ENABLE_BASIC=1)
     onnxruntime: Any = SimpleNamespace(SessionOptions=lambda: options, GraphOptimizationLevel=level)
     return sessions.session_options(onnxruntime, threads, prepack=True, is_half_on_cpu=False)

@@ -253,7 +253,7 @@ def test_where_nobody_waits_texts_are_read_in_long_pieces() -> None:
     loop.submit(scores(fake, 300))
     while loop.advance() is not Action.WAIT:
         pass
-    assert sorted(fake.shapes) == sorted([(1, 128), (1, 128), (1, 125), (1, 128), (1, 128), (1, 44)])
+    assert sorted(fake.shapes) == sorted([(1, 256), (1, 125), (1, 256), (1, 44)])
 
 
 @pytest.mark.parametrize("mixes", [False, True])
@@ -293,7 +293,7 @@ def test_who_comes_while_a_search_reads_begins_at_once() -> None:
         loop.advance()
     assert search.is_finished
     assert late.is_finished
-    assert fake.shapes[:3] == [(1, 128), (1, 2), (1, 128)]
+    assert fake.shapes == [(1, 256), (1, 2), (1, 124)]
 
 
 def test_a_search_that_reads_is_ended_between_its_pieces() -> None:
@@ -304,7 +304,7 @@ def test_a_search_that_reads_is_ended_between_its_pieces() -> None:
     while loop.advance() is not Action.WAIT:
         pass
     assert isinstance(search.error, Interrupted)
-    assert fake.shapes == [(1, 128)]
+    assert fake.shapes == [(1, 256)]
 
 
 def test_a_failure_of_the_loop_itself_is_not_taken_for_one_of_the_search_in_which_it_happens(

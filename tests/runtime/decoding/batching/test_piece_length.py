@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
 from biogpt_onnx.runtime.decoding.batching.piece_length import LEAST_TOKENS, MOST_TOKENS, PieceLength
 
 ROWS = st.integers(1, 32)
@@ -38,7 +39,7 @@ def test_pieces_are_measured_against_the_step_of_a_full_batch() -> None:
 def test_where_nobody_waits_pieces_are_as_long_as_they_may_be() -> None:
     lengths = PieceLength(1)
     read_prompts(lengths, 1, lambda _: 100.0)
-    assert lengths.most_tokens(0) == MOST_TOKENS
+    assert lengths.most_tokens(0) == CHUNK_TOKENS
 
 
 def test_a_machine_as_it_was_measured_keeps_the_first_lengths() -> None:
