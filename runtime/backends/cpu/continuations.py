@@ -148,7 +148,8 @@ class _TreeReading(Generic[TreeCacheT]):
             self.scores |= _scored(self._tree, chunk.start + place - self._before, row)
 
     def _requested(self, chunk: slice) -> list[int]:
-        return requested_in(chunk, self._before - 1).tolist()
+        places: list[int] = requested_in(chunk, self._before - 1).tolist()
+        return places
 
 
 def _scores(

@@ -14,7 +14,8 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.state import SequenceState
 
 _MOST_ROWS = 4
-"""Most prompts of a pass: weights are read once for all of them, and more than four gain nothing further."""
+_MOST_TOKENS = 512
+"""Most prompts of a pass, and its most tokens with padding: larger passes gain nothing further and take memory."""
 
 _MOST_CAPACITY = 4 * 1024
 """Most tokens for which the rows of a pass have room: attention's scratch memory grows with that."""
@@ -109,8 +110,9 @@ def next_pass(
     for row in range(first, min(first + most_rows, len(lengths))):
         chunk = next_chunk(num_read[row], lengths[row]) if row in unread else slice(0, 0)
         sizes = [each.stop - each.start for each in (*chunks, chunk)]
-        fits = max(sizes) <= min(2 * min(sizes), *room[first : row + 1]) and min(sizes) > 1
-        if row > first and not fits:
+        is_padded_little = 1 < min(sizes) and max(sizes) <= 2 * min(sizes)
+        fits = max(sizes) <= min(room[first : row + 1]) and len(sizes) * max(sizes) <= _MOST_TOKENS
+        if row > first and not (is_padded_little and fits):
             break
         chunks.append(chunk)
     return first, chunks

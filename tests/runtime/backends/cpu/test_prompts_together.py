@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.backends.chunks import at_pace
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, at_pace
 from biogpt_onnx.runtime.backends.cpu.prompts_together import next_pass, read_prompts_together
 from biogpt_onnx.runtime.decoding.limits import Interrupted, Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
@@ -52,11 +52,21 @@ def test_the_scores_are_those_after_each_prompt(lengths: list[int]) -> None:
     assert cache.rows == [list(ids) for ids in prompts]
 
 
-def test_chunks_of_like_length_of_up_to_four_prompts_share_a_pass() -> None:
+def test_chunks_of_like_length_of_up_to_four_prompts_and_512_tokens_share_a_pass() -> None:
     model = ragged()
-    read(model, prompts_of([300, 250, 200, 128, 120]))
-    assert model.counts[:2] == [[128, 128, 128, 128], [128, 122, 72]]
-    assert sum(map(sum, model.counts)) == 300 + 250 + 200 + 128 + 120
+    lengths = [2 * CHUNK_TOKENS, CHUNK_TOKENS + 20, CHUNK_TOKENS, CHUNK_TOKENS - 8, CHUNK_TOKENS - 9]
+    read(model, prompts_of(lengths))
+    # The second prompt's rest is too short for a pass with the first one's.
+    assert model.counts == [
+        [CHUNK_TOKENS, CHUNK_TOKENS],
+        [CHUNK_TOKENS],
+        [20],
+        [CHUNK_TOKENS, CHUNK_TOKENS - 8],
+        [CHUNK_TOKENS - 9],
+    ]
+    model = ragged()
+    read(model, prompts_of([128] * 6))
+    assert model.counts == [[128] * 4, [128] * 2]
 
 
 @pytest.mark.parametrize(
