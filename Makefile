@@ -17,7 +17,7 @@ help:
 	@echo "make test-wheel    what can break by packaging, on the built wheel, without torch and transformers"
 	@echo "make test-optimum  what depends on transformers, with version 4.57, and the export through optimum"
 	@echo "make test-oldest   the tests with the oldest ONNX Runtime that the package allows"
-	@echo "make test-browser  the server's page in a headless Chromium, which must be installed"
+	@echo "make test-browser  the server's page, and that without a server, in a headless Chromium, which must be installed"
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
 	@echo "make test-ray      corpus runs and replicas of the server on Ray clusters, whose workers and nodes are killed"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
@@ -98,9 +98,9 @@ OLDEST := $(shell sed -n 's/^cpu = \["onnxruntime>=\([0-9.]*\)"\]$$/\1/p' pyproj
 test-oldest: .venv-oldest/installed
 	.venv-oldest/$(PYTEST) tests/bench tests/cli tests/export tests/quantize tests/runtime tests/tasks
 
-# The tests skip where there is no Chromium. Playwright would bring one of its own, which is not asked for.
-test-browser: .venv-browser/installed
-	.venv-browser/$(PYTEST) tests/server/browser
+# The tests skip where there is no Chromium, or no Node. Playwright would bring one of its own, which is not asked for.
+test-browser: .venv-browser/installed build/npm/installed
+	.venv-browser/$(PYTEST) tests/server/browser tests/web tests/runtime/tokenizer/test_in_javascript.py
 
 # Clients that others wrote, which call a server; none of them looks anything up elsewhere.
 test-clients: export HF_HUB_OFFLINE = 1
@@ -147,6 +147,13 @@ clean:
 	$(PYTHON) -m venv .venv-browser
 	.venv-browser/$(PIP_INSTALL) "pip>=25.1"
 	.venv-browser/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export-safetensors,server]" --group browser
+	@touch $@
+
+# npm compares each package with the hash in the lock file. Without npm, what needs the packages skips.
+build/npm/installed: tests/web/npm/package.json tests/web/npm/package-lock.json
+	mkdir -p build/npm
+	cp tests/web/npm/*.json build/npm/
+	! command -v npm >/dev/null || npm ci --prefix build/npm --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .venv-clients/installed: pyproject.toml constraints.txt

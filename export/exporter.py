@@ -15,6 +15,7 @@ from biogpt_onnx.export.graph.causal_lm import build_causal_lm, build_mixed_grap
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
+from biogpt_onnx.export.lineage import checkpoint_record
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
@@ -79,6 +80,7 @@ def export_bundle(
         end_token_ids=checkpoint.generation.end_token_ids,
         generation=dict(checkpoint.generation.settings) or None,
         notes=checkpoint.notes,
+        lineage={"checkpoint": checkpoint_record(checkpoint.files)},
     )
     with write_bundle(target, overwrite=overwrite) as writer:
         write_huggingface_files(checkpoint, writer.folder)

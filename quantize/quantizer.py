@@ -17,7 +17,8 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.calibration.calibrate import Calibration, calibrate
-from biogpt_onnx.quantize.calibration.static_scales import StaticScales
+from biogpt_onnx.quantize.calibration.static_scales import StaticScales, scale_texts
+from biogpt_onnx.quantize.data.texts import texts_digest
 from biogpt_onnx.quantize.dynamic import save_dynamic
 from biogpt_onnx.quantize.half import half_model, save_causal_graph
 from biogpt_onnx.quantize.packing.blocks import Blocks
@@ -28,8 +29,9 @@ from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
 from biogpt_onnx.runtime.bundle.architecture import Architecture
+from biogpt_onnx.runtime.bundle.digest import digest_of
 from biogpt_onnx.runtime.bundle.target import refuse_inputs
 from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
@@ -93,6 +95,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
             manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static)
+            manifest = with_calibration(manifest, texts)
         return finish_bundle(writer, source, manifest, recipe)
 
 
@@ -154,25 +157,41 @@ def layer_choices(
 
 
 def read_source(source: Path, target: Path) -> Manifest:
-    """Checks a bundle that is to be quantized; returns its manifest without the further graphs, which are made anew.
+    """Checks a bundle that is to be quantized, and returns the manifest to begin with.
+
+    It has none of the graphs for batches, which are made anew, and the digest of the source in its lineage.
 
     Args:
         source: float32 bundle.
         target: new bundle's folder.
 
     Raises:
-        BundleError: the source is missing, incomplete or quantized already, or the target is or holds the source.
+        BundleError: the source is missing, altered or quantized already, or the target is or holds the source.
     """
-    manifest = read_manifest(source)
+    content = read_manifest_bytes(source)
+    manifest = parse_manifest(source, content)
     if manifest.precision != "fp32":
         made_by = f" by the recipe {manifest.recipe}" if manifest.recipe else ""
         raise BundleError(
             f"{source} is quantized already ({manifest.precision}{made_by}): quantize the fp32 bundle that "
             "`biogpt-onnx export` wrote"
         )
-    check_files(source, manifest)
+    # By their hashes, because the new bundle records this one's digest, which stands for them.
+    check_files(source, manifest, contents=True)
     refuse_inputs(target, (source,))
-    return dataclasses.replace(manifest, mixed=None, ragged=None)
+    made_from = {"exported_by": dict(manifest.tools), "float32_bundle": digest_of(content)}
+    return dataclasses.replace(manifest, mixed=None, ragged=None, lineage=dict(manifest.lineage or {}) | made_from)
+
+
+def with_calibration(manifest: Manifest, texts: Sequence[str] | None) -> Manifest:
+    """Returns the manifest with the text that quantization read in its lineage; None for the built-in text."""
+    read = scale_texts(texts)
+    record = {
+        "text": "built-in" if texts is None else "given",
+        "passages": len(read),
+        "sha256": texts_digest(read),
+    }
+    return dataclasses.replace(manifest, lineage=dict(manifest.lineage or {}) | {"calibration": record})
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.registry import open_backend
-from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
+from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
+from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
 from biogpt_onnx.runtime.ort.cores import threads_in_words
@@ -30,13 +31,14 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     cache_folder: str | Path | None = None,
     mixed_passes: bool = False,
     warm_up: bool = True,
+    expect: str | None = None,
 ) -> "BioGPT":
     """Loads a bundle, as `biogpt-onnx export` or `biogpt-onnx quantize` wrote it.
 
     The keyword arguments are the fields of `LoadOptions`, which describes each.
 
     Raises:
-        BundleError: the bundle is missing, incomplete or damaged.
+        BundleError: the bundle is missing, incomplete or damaged, or not the expected one.
         ProviderError: ONNX Runtime or the device is not available; the message names the missing part.
         DeviceMemoryError: the weights do not fit in the GPU's memory.
         ConfigError: a bad option, or a cache folder that cannot be used.
@@ -49,10 +51,10 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         cache_folder=None if cache_folder is None else _path("cache_folder", cache_folder),
         mixed_passes=mixed_passes,
         warm_up=warm_up,
+        expect=expect,
     )
     folder = _path("folder", folder)
-    manifest = read_manifest(folder)
-    check_files(folder, manifest)
+    manifest, content = _read(folder, options.expect)
     # Before the thread starts, so that the two do not wait for each other's imports.
     import_onnxruntime()
     rest = _Rest(folder, manifest, warm_up=options.warm_up)
@@ -67,7 +69,18 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         manifest,
         name=folder.resolve().name,
         threads=threads_in_words(options.threads),
+        manifest_bytes=content,
     )
+
+
+def _read(folder: Path, expect: str | None) -> tuple[Manifest, bytes]:
+    """Returns the manifest of a bundle whose files are there, and its bytes."""
+    if expect is not None:
+        return read_expected_manifest(folder, expect)
+    content = read_manifest_bytes(folder)
+    manifest = parse_manifest(folder, content)
+    check_files(folder, manifest)
+    return manifest, content
 
 
 class _Rest(Thread):

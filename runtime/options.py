@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from biogpt_onnx.runtime.bundle.digest import check_digest_form
 from biogpt_onnx.runtime.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -34,6 +35,9 @@ class LoadOptions:
             without that graph, which an earlier version wrote, is opened as without this option.
         warm_up: True to load the tables for uncommon words in the background at once, which takes half a second; False
             to load them with the first such word.
+        expect: digest that the bundle must have, "sha256:" and 64 hexadecimal digits, as `biogpt-onnx info` prints it.
+            All files of the bundle are then read and compared with their hashes, and another bundle or an altered file
+            is refused. None to compare the files' sizes alone.
     """
 
     device: Device = "auto"
@@ -43,12 +47,15 @@ class LoadOptions:
     cache_folder: Path | None = None
     mixed_passes: bool = False
     warm_up: bool = True
+    expect: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses options that contradict each other.
 
         Raises:
-            ConfigError: a cache folder is given without `share_weights`.
+            ConfigError: a cache folder is given without `share_weights`, or `expect` is no digest.
         """
         if self.cache_folder is not None and not self.share_weights:
             raise ConfigError(f"cache_folder is {str(self.cache_folder)!r}, but only share_weights=True uses a cache")
+        if self.expect is not None:
+            check_digest_form("expect", self.expect)

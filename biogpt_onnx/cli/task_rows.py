@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -160,7 +159,7 @@ def _identity(
         "input": STANDARD_INPUT if is_stream(source.name) else hash_file(Path(source.name)),
         "format": source.format,
         "fields": dataclasses.asdict(source.columns),
-        "bundle": hashlib.sha256(model.manifest.to_json().encode()).hexdigest(),
+        "bundle": model.bundle_digest.removeprefix("sha256:"),
         "task": {"name": task.name} | task_identity(task),
         "too_long": reading.too_long,
         "window_tokens": reading.window_tokens,

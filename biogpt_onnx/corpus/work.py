@@ -31,6 +31,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
     tries: int = TRIES,
     retry: bool = False,
     pin: bool = True,
+    expect: str | None = None,
     progress: Callable[[int, int], None] = lambda _, __: None,
     notice: Callable[[str], None] = lambda _: None,
     started: Callable[[Capacity], None] = lambda _: None,
@@ -52,6 +53,8 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
         tries: The number of tries after which a unit is set aside.
         retry: True to try units again that were set aside.
         pin: True to keep each process to cores of its own, where that can be done.
+        expect: Digest that the bundle must have, "sha256:" and 64 hexadecimal digits; each process reads and compares
+            all of its files then. None to compare their sizes alone.
         progress: Called with the number of documents that are done, and of all of the shard.
         notice: Called with what a user should know, such as that a process died.
         started: Called with the processes and threads that were chosen.
@@ -62,7 +65,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
     Raises:
         BioGptError: The run or the bundle cannot be used, another bundle is recorded, or results cannot be written.
     """
-    call = open_call(run, bundle, tries)
+    call = open_call(run, bundle, tries, expect)
     runs_on = _runs_on(call.manifest, device)
     capacity = _capacity(call.manifest, workers, threads, batch_size, runs_on)
     if retry:
@@ -84,6 +87,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
             "batch_size": batch_size,
             "shard": [shard.index, shard.count],
             "tries": tries,
+            "expect": expect,
         }
         for number in range(capacity.workers)
     ]

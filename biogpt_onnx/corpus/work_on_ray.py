@@ -44,6 +44,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
     tries: int = TRIES,
     retry: bool = False,
     pin: bool = True,
+    expect: str | None = None,
     progress: Callable[[int, int], None] = lambda _, __: None,
     notice: Callable[[str], None] = lambda _: None,
     started: Callable[[ClusterCapacity], None] = lambda _: None,
@@ -67,6 +68,8 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
         tries: The number of tries after which a unit is set aside.
         retry: True to try units again that were set aside.
         pin: True to keep each worker to cores of its own, where a node gives all of its cores.
+        expect: Digest that the bundle must have, "sha256:" and 64 hexadecimal digits; each process reads and compares
+            all of its files then. None to compare their sizes alone.
         progress: Called with the number of documents of units that are done, and of all of the shard.
         notice: Called with what a user should know, such as that a worker died.
         started: Called with what the cluster has room for at the beginning.
@@ -78,7 +81,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
         BioGptError: The run or the bundle cannot be used, another bundle is recorded, results cannot be written, there
             is no cluster at the address, or a node does not see the run.
     """
-    call = open_call(run, bundle, tries)
+    call = open_call(run, bundle, tries, expect)
     # The numbers are checked before anything is started.
     choose_capacity(call.manifest, workers, threads, batch_size=batch_size)
     if retry:
@@ -103,6 +106,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
             "threads": threads,
             "share_weights": not needs.gpus and len(places) > 1 and workers != 1,
             "batch_size": batch_size,
+            "expect": expect,
             "pin": pin and not needs.gpus,
         }
         with running_on_ray(ray, PoolPlan(call.run, tally.open_units(), call.tries, order, needs, workers)) as events:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.generation_settings import GenerationSettings
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
@@ -25,6 +26,7 @@ class Checkpoint:
         added: tokens beside the symbols; those that are no symbols have the ids behind the symbols'.
         generation: decoding that its authors chose.
         notes: what a user should know of how it was read, a line each.
+        files: files that it was read from; none for random weights with a placeholder vocabulary.
     """
 
     architecture: Architecture
@@ -36,3 +38,4 @@ class Checkpoint:
     added: AddedTokens = NONE
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()

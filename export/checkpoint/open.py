@@ -1,11 +1,13 @@
 """Opening of a checkpoint in whatever form a user names it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.adapters.adapter import is_adapter
 from biogpt_onnx.export.checkpoint.adapters.settings import read_adapter_settings
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
+from biogpt_onnx.export.checkpoint.files.source_file import recording_files
 from biogpt_onnx.export.checkpoint.formats.fairseq import CHECKPOINT_FILES, open_fairseq
 from biogpt_onnx.export.checkpoint.formats.hub import open_hub
 from biogpt_onnx.export.checkpoint.formats.huggingface import open_huggingface
@@ -51,11 +53,17 @@ def open_checkpoint(  # noqa: PLR0913 -- what users say of checkpoints in severa
     """
     if adapter is not None and no_adapter:
         raise CheckpointError(f"an adapter is given ({adapter}) and refused: say one of the two")
-    name, path = str(source), Path(source)
     options = OpenOptions(vocabulary, adapter, num_heads, scale_embedding, ignore_generation_config)
+    with recording_files() as files:
+        checkpoint = _open(source, options, revision=revision, seed=seed, no_adapter=no_adapter)
+    return replace(checkpoint, files=tuple(files))
+
+
+def _open(source: str | Path, options: OpenOptions, *, revision: str | None, seed: int, no_adapter: bool) -> Checkpoint:
+    name, path = str(source), Path(source)
     if name.startswith(PREFIX):
         _refuse(options, name, "a preset")
-        return open_preset(name.removeprefix(PREFIX), vocabulary=vocabulary, seed=seed)
+        return open_preset(name.removeprefix(PREFIX), vocabulary=options.vocabulary, seed=seed)
     if path.is_dir():
         return _open_folder(path, options, no_adapter=no_adapter)
     if path.exists():

@@ -5,6 +5,7 @@ it is evaluated on.
 """
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -50,6 +51,17 @@ def evaluation_texts() -> tuple[str, ...]:
         BuiltInTextError: the file is missing or damaged.
     """
     return read_passages(_file("evaluation.txt"), _EVALUATION_DIGEST)
+
+
+def texts_digest(texts: Iterable[str]) -> str:
+    """Returns the sha256 of texts, each ended by a line break, as hexadecimal digits.
+
+    It is that of a file with a text a line, without empty lines.
+    """
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(f"{text}\n".encode())
+    return digest.hexdigest()
 
 
 def read_passages(file: Traversable, digest: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from biogpt_onnx.quantize.data.texts import evaluation_texts
+from biogpt_onnx.quantize.data.texts import evaluation_texts, texts_digest
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation, evaluate_head
 from biogpt_onnx.quantize.evaluate.report import Evaluation
@@ -47,7 +47,7 @@ def run_quality_gate(
     for name in ("documents", "bundle"):
         del report[name]
     report["num_documents"] = len(evaluation.documents)
-    report["text"] = "built-in" if texts is None else "given"
+    report |= _text_record(documents, built_in=texts is None)
     record_evaluation(target, read_manifest(target), report)
     return evaluation
 
@@ -70,9 +70,14 @@ def record_head_evaluation(
         PromptError: all texts are empty.
         BuiltInTextError: the built-in text is missing or damaged.
     """
-    evaluation = evaluate_head(target, source, evaluation_texts() if texts is None else texts, progress=progress)
+    documents = evaluation_texts() if texts is None else texts
+    evaluation = evaluate_head(target, source, documents, progress=progress)
     report = json.loads(evaluation.to_json())
     del report["bundle"]
-    report["text"] = "built-in" if texts is None else "given"
+    report |= _text_record(documents, built_in=texts is None)
     record_evaluation(target, read_manifest(target), report)
     return evaluation
+
+
+def _text_record(documents: Sequence[str], *, built_in: bool) -> dict[str, str]:
+    return {"text": "built-in" if built_in else "given", "text_sha256": texts_digest(documents)}

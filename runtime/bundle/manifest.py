@@ -134,6 +134,8 @@ class Manifest:
         head: classification head in the place of the language-model head; None for a language model.
         activations: how the inputs of products of integers are quantized, with the numbers of calibration; None if it
             is not on record. See `docs/bundle-format.md`.
+        lineage: sizes and hashes of what the bundle was made from; None if they are not on record. See
+            `docs/bundle-format.md`.
     """
 
     precision: str
@@ -156,6 +158,7 @@ class Manifest:
     format_version: int = FORMAT_VERSION
     head: ClassificationHead | None = None
     activations: Mapping[str, Any] | None = None
+    lineage: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Returns the manifest as JSON, in the form in which it is stored: with a digest of all other fields."""
@@ -179,8 +182,41 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         BundleError: there is no bundle, its manifest is malformed, or a later version of this package wrote it.
     """
+    return parse_manifest(folder, read_manifest_bytes(folder))
+
+
+def read_manifest_bytes(folder: Path) -> bytes:
+    """Returns the bytes of a bundle's `bundle.json`.
+
+    Raises:
+        BundleError: there is no bundle, or its manifest cannot be read.
+    """
     path = folder / MANIFEST_FILE
-    fields = _fields(folder)
+    refuse_undecodable(folder)
+    try:
+        if not folder.is_dir():
+            raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
+        if not path.is_file():
+            raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def parse_manifest(folder: Path, content: bytes) -> Manifest:
+    """Checks and returns a manifest.
+
+    Args:
+        folder: bundle's folder, for errors.
+        content: bytes of its `bundle.json`.
+
+    Raises:
+        BundleError: it is malformed, or a later version of this package wrote it.
+    """
+    path = folder / MANIFEST_FILE
+    fields = _fields(path, content)
     try:
         version = fields["format_version"]
         if type(version) is int and version > HEAD_FORMAT_VERSION:
@@ -203,7 +239,7 @@ def check_manifest(folder: Path) -> bool:
     Raises:
         BundleError: the manifest cannot be read, or is not what was written.
     """
-    fields = _fields(folder)
+    fields = _fields(folder / MANIFEST_FILE, read_manifest_bytes(folder))
     if _DIGEST not in fields:
         return False
     if fields.pop(_DIGEST) != _digest(fields):
@@ -275,20 +311,10 @@ def _digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _fields(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST_FILE
-    refuse_undecodable(folder)
+def _fields(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        if not folder.is_dir():
-            raise BundleError(f"{folder} is not a folder: name a bundle that `biogpt-onnx export` wrote")
-        if not path.is_file():
-            raise BundleError(f"{folder} holds no {MANIFEST_FILE}: it is not a bundle; `biogpt-onnx export` makes one")
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise BundleError(f"{path} is larger than any manifest: export the bundle again")
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        fields = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is malformed ({error}): export the bundle again") from error
     if not isinstance(fields, dict):
         raise BundleError(f"{path} is malformed (it is not a JSON object): export the bundle again")
@@ -333,6 +359,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         format_version=_typed(fields, "format_version", int),
         head=parse_head(fields.get("head")),
         activations=_object(fields, "activations"),
+        lineage=_object(fields, "lineage"),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.bundle import ClassificationHead, Manifest
 from biogpt_onnx.runtime.bundle.classification_head import HeadKind
+from biogpt_onnx.runtime.bundle.digest import digest_of
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.errors import CLOSED, ConfigError, ModelClosedError
@@ -44,7 +45,7 @@ class OpenedModel:
         manifest: manifest of the bundle.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the parts of a model, and what names it
         self,
         backend: Backend[Any],
         tokenizer: BioGptTokenizer,
@@ -52,6 +53,7 @@ class OpenedModel:
         *,
         name: str = "",
         threads: str = "",
+        manifest_bytes: bytes | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.manifest = manifest
@@ -59,6 +61,7 @@ class OpenedModel:
         self._is_closed = False
         self._defaults = default_settings(manifest)
         self._name, self._threads = name, threads
+        self._manifest_bytes = manifest_bytes
 
     def __repr__(self) -> str:
         """Returns a line that names the bundle, its precision, its device and its size."""
@@ -86,6 +89,15 @@ class OpenedModel:
         """
         self._is_closed = True
         self._opened.close()
+
+    @property
+    def bundle_digest(self) -> str:
+        """Digest of the bundle, "sha256:" and 64 hexadecimal digits, which names the bytes of all its files.
+
+        It is what `biogpt-onnx info` prints and `load(..., expect=...)` takes.
+        """
+        content = self._manifest_bytes
+        return digest_of(self.manifest.to_json().encode() if content is None else content)
 
     @property
     def device(self) -> str:

@@ -95,9 +95,10 @@ def read_added_tokens(path: Path) -> tuple[AddedToken, ...]:
     Raises:
         VocabularyError: the file cannot be read, or is not of that form.
     """
+    text = read_text(path)
     try:
-        config = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise VocabularyError([f"{path.name} is not JSON ({error})"]) from error
     if not isinstance(config, dict):
         raise VocabularyError([f"{path.name} is not a JSON object"])

@@ -28,10 +28,11 @@ def read_symbols(path: Path) -> tuple[str, ...]:
         VocabularyError: the file is not a JSON object of symbols to ids, ids are not 0 to n-1,
             or the four special tokens are not in their places.
     """
+    text = read_text(path)
     try:
         # As pairs, because a dictionary of an object with a key twice would lose an id without an error.
-        pairs = json.loads(read_text(path), object_pairs_hook=list)
-    except (json.JSONDecodeError, RecursionError) as error:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except (ValueError, RecursionError) as error:
         raise VocabularyError([f"{path.name} is not JSON ({error})"]) from error
     if not _is_symbol_table(pairs):
         raise VocabularyError([f"{path.name} is not a JSON object of symbols to ids"])

@@ -63,7 +63,7 @@ FORMS = {
 }
 
 
-ELSEWHERE = {"corpus"}
+ELSEWHERE = {"corpus", "web"}
 """Commands whose bad input has tests of its own."""
 
 

@@ -4,14 +4,45 @@ import argparse
 from typing import get_args
 
 from biogpt_onnx.cli.arguments.names import non_empty_path
+from biogpt_onnx.runtime.bundle.digest import check_digest_form, read_expected_manifest
+from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.options import Device
 
 
 def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds BUNDLE."""
+    """Adds BUNDLE, and the digest that it must have."""
     parser.add_argument(
         "bundle", type=non_empty_path, metavar="BUNDLE", help="a folder that `biogpt-onnx export` wrote"
     )
+    add_expect_argument(parser)
+
+
+def add_expect_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds the digest that BUNDLE must have."""
+    parser.add_argument(
+        "--expect",
+        type=_digest,
+        metavar="DIGEST",
+        help="refuse any bundle but the one with this digest, sha256:..., which `info` prints; reads every file",
+    )
+
+
+def check_expected(options: argparse.Namespace) -> None:
+    """Compares BUNDLE with its expected digest, if one is given: for commands that do not load it by `load`.
+
+    Raises:
+        BundleError: It is another bundle, or one of its files is missing or altered.
+    """
+    if options.expect is not None:
+        read_expected_manifest(options.bundle, options.expect)
+
+
+def _digest(text: str) -> str:
+    try:
+        check_digest_form("the digest", text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:

@@ -228,7 +228,7 @@ def load_model(options: argparse.Namespace, bundle: Path) -> BioGPT:
     """
     if options.batch_size is not None and options.batch_size < 1:
         raise ConfigError(f"--batch-size is {options.batch_size}: give a whole number of 1 or more")
-    model = load(bundle, device=options.device, threads=options.threads)
+    model = load(bundle, device=options.device, threads=options.threads, expect=options.expect)
     options.batch_size = options.batch_size or model.default_batch_size
     return model
 

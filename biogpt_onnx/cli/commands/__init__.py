@@ -20,6 +20,7 @@ COMMANDS = {
     "describe": "Describes terms.",
     "corpus": "Does a task on any number of documents, by any number of processes and machines.",
     "serve": "Answers requests over HTTP, as OpenAI's clients send them.",
+    "web": "Packs a bundle into a static page that runs it in the browser.",
     "evaluate-task": "Scores what a bundle answers on documents whose answers are known.",
     "info": "Says what a bundle is.",
 }

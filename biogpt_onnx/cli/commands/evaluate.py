@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments, check_expected
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.progress import Progress
@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.quantize import Evaluation, evaluate_bundle
     from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 
+    check_expected(options)
     if read_manifest(options.bundle).head is not None:
         _refuse_language_model_options(options)
     elif options.plot is not None:

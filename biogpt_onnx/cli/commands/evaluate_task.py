@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, check_expected
 from biogpt_onnx.cli.arguments.entities import add_entity_types, warn_of, with_entity_types
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.arguments.tasks import (
@@ -80,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
+    check_expected(options)
     if options.plot is not None:
         _check_plot(options)
     with Progress("answering") as progress:

@@ -89,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         prepack=prepack,
         share_weights=options.share_weights,
         warm_up=False,
+        expect=options.expect,
     )
     size = _batch_size(options, config, model)
     if prompts:

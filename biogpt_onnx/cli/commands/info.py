@@ -1,9 +1,11 @@
 """The command `info`: describes a bundle."""
 
 import argparse
+import json
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, check_expected
 from biogpt_onnx.cli.layer_precisions import precisions_line
+from biogpt_onnx.cli.lineage import lineage_lines, lineage_record
 from biogpt_onnx.cli.manifest_lines import generation_lines, rows_lines, scales_lines
 from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
@@ -11,9 +13,11 @@ from biogpt_onnx.runtime.bundle import (
     Manifest,
     check_files,
     check_manifest,
-    read_manifest,
+    parse_manifest,
+    read_manifest_bytes,
     unlisted_files,
 )
+from biogpt_onnx.runtime.bundle.digest import digest_of
 
 _MOST_LABELS = 20
 
@@ -24,29 +28,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_true", help="read every file and compare its sha256, and that of the manifest itself"
     )
-    parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    parser.add_argument(
+        "--lineage",
+        action="store_true",
+        help="say what it was made from: checkpoint, float32 bundle, text, with their hashes, and what made it",
+    )
+    parser.add_argument("--json", action="store_true", help="print the manifest and the bundle's digest as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; a missing or altered file is bad input."""
-    manifest = read_manifest(options.bundle)
+    check_expected(options)
+    content = read_manifest_bytes(options.bundle)
+    manifest, digest = parse_manifest(options.bundle, content), digest_of(content)
     check_files(options.bundle, manifest, contents=options.check)
     checked = "present, of the right size (--check reads them)"
-    if options.check:
+    if options.expect is not None:
+        checked = "every byte is as expected"
+    elif options.check:
         checked = "every byte is as it was written"
         if not check_manifest(options.bundle):
             checked += f", but an earlier version wrote {MANIFEST_FILE}: an edit of it would not be noticed"
     if unlisted := unlisted_files(options.bundle, manifest):
         checked += f"; not of the bundle: {', '.join(map(ascii, unlisted))}"
     if options.json:
-        # As it is in the file, with fields that only another version knows.
-        print((options.bundle / MANIFEST_FILE).read_text(encoding="utf-8").rstrip())
+        # With fields that only another version knows, in the form in which the file has them.
+        shown = lineage_record(manifest, digest) if options.lineage else json.loads(content) | {"digest": digest}
+        print(json.dumps(shown, indent=2, sort_keys=True))
+    elif options.lineage:
+        print(lineage_lines(manifest, digest))
     else:
-        print(_summary(manifest, checked))
+        print(_summary(manifest, digest, checked))
     return 0
 
 
-def _summary(manifest: Manifest, files: str) -> str:
+def _summary(manifest: Manifest, digest: str, files: str) -> str:
     shape = manifest.architecture
     lines = {
         "source": manifest.source,
@@ -65,6 +81,7 @@ def _summary(manifest: Manifest, files: str) -> str:
         **({"notes": "; ".join(manifest.notes)} if manifest.notes else {}),
         "evaluated": _evaluated(manifest),
         "made by": ", ".join(f"{name} {version}" for name, version in sorted(manifest.tools.items())),
+        "digest": digest,
         "files": files,
     }
     return "\n".join(f"{name + ':':12}{value}" for name, value in lines.items())

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biogpt_onnx.cli.arguments.bundle import add_expect_argument, check_expected
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundle", type=non_empty_path, metavar="BUNDLE", help="a float32 bundle that `biogpt-onnx export` wrote"
     )
+    add_expect_argument(parser)
     parser.add_argument("-o", "--output", type=non_empty_path, required=True, metavar="DIR", help="the folder to make")
     parser.add_argument(
         "--recipe",
@@ -59,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     # Imported here, as the runtime's commands must not need what only quantization needs.
     from biogpt_onnx.quantize import quantize_bundle
 
+    check_expected(options)
     named = (options.calibration, options.text)
     refuse_inputs(options.output, [Path(name) for name in named if name is not None])
     calibration, texts = (None if name is None else documents(name) for name in named)

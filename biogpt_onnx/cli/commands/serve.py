@@ -10,6 +10,7 @@ from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settings
 from biogpt_onnx.runtime.bundle import Architecture, read_manifest
+from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         bound = open_unix_socket(options.unix_socket)
     set_up_log(options.log_format)
-    with bound, load(options.bundle, device="cpu", threads=options.threads, mixed_passes=True) as model:
+    with bound, _loaded(options) as model:
         service = make_service(model, Path(os.path.abspath(options.bundle)).name, settings, tasks)  # noqa: PTH100 -- links stay
         app = create_app(service, keys, None if options.unix_socket else options.host)
 
@@ -69,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
             scheme = "http" if certificate is None else "https"
             where = options.unix_socket or f"{scheme}://{_shown(options.host)}:{bound.getsockname()[1]}"
             LOGGER.info("%s is served at %s", service.name, where)
+            checked = "" if options.expect is None else ", as expected"
+            LOGGER.info("the bundle's digest is %s%s", model.bundle_digest, checked)
             megabytes = _cache_bytes(model.manifest.architecture, service.settings.max_rows) / 1e6
             LOGGER.info("the key-value cache of all rows takes at most %s MB beside the weights", f"{megabytes:,.0f}")
 
@@ -77,6 +80,10 @@ def run(options: argparse.Namespace) -> int:
         finally:
             if options.unix_socket is not None:
                 options.unix_socket.unlink(missing_ok=True)
+
+
+def _loaded(options: argparse.Namespace) -> BioGPT:
+    return load(options.bundle, device="cpu", threads=options.threads, mixed_passes=True, expect=options.expect)
 
 
 def _certificate(options: argparse.Namespace) -> "Certificate | None":

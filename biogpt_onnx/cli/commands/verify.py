@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments, check_expected
 from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
 from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns 1 if the two do not agree."""
+    check_expected(options)
     try:
         from biogpt_onnx.export.head_parity import compare_head_with, open_head_reference
         from biogpt_onnx.export.parity import compare_with

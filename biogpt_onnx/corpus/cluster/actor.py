@@ -39,7 +39,13 @@ def load_bundle(run: Run, order: Order) -> tuple[Answering, str]:
     cores = _cores(order)
     if cores is not None:
         os.sched_setaffinity(0, cores)
-    model = load(bundle, device=order["device"], threads=order["threads"], share_weights=order["share_weights"])
+    model = load(
+        bundle,
+        device=order["device"],
+        threads=order["threads"],
+        share_weights=order["share_weights"],
+        expect=order["expect"],
+    )
     return UnitAnswering(run, model, order["batch_size"]), record_bundle(run, model, bundle.name)
 
 

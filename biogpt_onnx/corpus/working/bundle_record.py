@@ -1,6 +1,5 @@
 """The bundle of a run, which the first process that works on it records."""
 
-import hashlib
 import json
 
 from biogpt_onnx._version import __version__
@@ -23,13 +22,13 @@ def record_bundle(run: Run, model: BioGPT, name: str) -> str:
         name: The bundle's name.
 
     Returns:
-        The digest of the bundle's manifest, which names the digests of all its files.
+        The sha256 of the bundle's manifest file, which names the hashes of all its files, as hexadecimal digits.
 
     Raises:
         ConfigError: Another bundle, or another device, is recorded.
         DocumentError: The record is damaged, or cannot be written.
     """
-    digest = hashlib.sha256(model.manifest.to_json().encode()).hexdigest()
+    digest = model.bundle_digest.removeprefix("sha256:")
     path = run.folder / BUNDLE_FILE
     ours = {"sha256": digest, "name": name, "device": model.device, "package": __version__}
     if publish(path, [json_line(ours)]):

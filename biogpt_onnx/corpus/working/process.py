@@ -56,7 +56,13 @@ def _work(order: Mapping[str, Any], report: Report, cancel: threading.Event) -> 
         os.sched_setaffinity(0, order["cores"])
     run = Run.open(order["run"])
     bundle = Path(order["bundle"])
-    with load(bundle, device=order["device"], threads=order["threads"], share_weights=order["share_weights"]) as model:
+    with load(
+        bundle,
+        device=order["device"],
+        threads=order["threads"],
+        share_weights=order["share_weights"],
+        expect=order["expect"],
+    ) as model:
         answering = UnitAnswering(run, model, order["batch_size"])
         digest = record_bundle(run, model, bundle.resolve().name)
         report({"event": "ready"})

@@ -104,9 +104,13 @@ def read_entry(path: Path) -> Entry:
     try:
         # A plain dictionary keeps the last of two documents with one id, and nobody notices.
         fields = json.loads(_text(path), object_pairs_hook=unique)
-    except (json.JSONDecodeError, RecursionError) as error:
-        place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ": it is nested too deeply"
-        raise DocumentError(f"{path} is not JSON{place}") from error
+    except json.JSONDecodeError as error:
+        raise DocumentError(f"{path} is not JSON (line {error.lineno})") from error
+    except DocumentError:
+        raise
+    except (ValueError, RecursionError) as error:
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise DocumentError(f"{path} is not JSON: {what}") from error
     if not isinstance(fields, dict):
         raise DocumentError(f"{path} holds a JSON {type(fields).__name__}: it must be an object of documents by id")
     return Entry(str(path), fields)

@@ -73,14 +73,16 @@ def read_table(path: Path) -> Table:
         OSError: The file cannot be read.
     """
     try:
-        return Table(str(path), tomllib.loads(path.read_bytes().decode("utf-8-sig")))
+        content = path.read_bytes()
+    except ValueError as error:
+        raise ConfigError(f"{str(path)!r} is no path of a file: {error}") from error
+    try:
+        return Table(str(path), tomllib.loads(content.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
     except ValueError as error:
-        # Before anything is read.
-        raise ConfigError(f"{str(path)!r} is no path of a file: {error}") from error
+        # Also of a whole number with more digits than Python reads.
+        raise ConfigError(f"{path} is not TOML: {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is not TOML that can be read: it is nested too deeply") from error
 

@@ -1,6 +1,7 @@
 """Settings of an adapter: `adapter_config.json`."""
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def read_adapter_settings(folder: Path, problems: Problems) -> AdapterSettings:
     """
     config = read_json_object(folder / FILE)
     kind = config.get("peft_type")
-    if kind in _VIRTUAL_TOKENS:
+    if isinstance(kind, str) and kind in _VIRTUAL_TOKENS:
         raise CheckpointError(
             f"{FILE}: peft_type is {printable(repr(kind))}: it adds vectors to prompts, which no weights can hold, so "
             "it cannot be merged or exported"
@@ -94,7 +95,8 @@ def read_adapter_settings(folder: Path, problems: Problems) -> AdapterSettings:
 
 
 def _number(config: Mapping[str, Any], name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+    # Larger whole numbers than floating-point ones are not to be converted.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise CheckpointError(f"{FILE}: {name} is {printable(repr(config.get(name)))}; it must hold numbers")
     return float(value)
 

@@ -24,9 +24,10 @@ _HARMLESS_PACKAGES = frozenset(
     }
 )
 _PLUG_IN_PREFIX = "fairseq_user_dir"  # fairseq's name for a plug-in whose folder's name is taken
+# Not bytearray, which torch calls: of a number, it takes so many bytes of memory.
 _HARMLESS_BUILTINS = frozenset(
     {
-        *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range"),
+        *("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range"),
         *("set", "slice", "str", "tuple"),
         "getattr",  # of an enumeration and a name: early Pythons 3.11 write a member of one so
     }
@@ -131,6 +132,9 @@ def _named_globals(path: Path) -> set[tuple[str, str]]:
 def _globals_in_zip(path: Path) -> set[tuple[str, str]]:
     with zipfile.ZipFile(path) as archive:
         member = next(info for info in archive.infolist() if info.filename.endswith("/data.pkl"))
+        if member.compress_type != zipfile.ZIP_STORED:
+            # It may be a thousand times as large as the file, and torch.save never compresses.
+            raise CheckpointError(f"{path.name} has a compressed structure, which torch.save does not write")
         if member.file_size > _MAX_PICKLE_BYTES:
             raise CheckpointError(f"{path.name} claims a structure of {member.file_size:,} bytes, which no model has")
         with archive.open(member) as file:

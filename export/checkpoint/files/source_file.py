@@ -1,6 +1,9 @@
 """Checks of files that came from elsewhere, and may be something else than their names say."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import CheckpointError
@@ -8,6 +11,23 @@ from biogpt_onnx.runtime.errors import CheckpointError
 _LFS_POINTER = b"version https://git-lfs"
 # The largest real file, the index of BioGPT-Large's shards, is under 1 MB.
 _MAX_JSON_BYTES = 64 * 1024 * 1024
+
+
+_files_read: ContextVar[list[Path] | None] = ContextVar("_files_read", default=None)
+
+
+@contextmanager
+def recording_files() -> Iterator[list[Path]]:
+    """Yields a list that gets each file that is read while the block runs, in the order of reading.
+
+    Every reader calls `check_is_data` first, so that no form of checkpoint can forget one of its files.
+    """
+    files: list[Path] = []
+    token = _files_read.set(files)
+    try:
+        yield files
+    finally:
+        _files_read.reset(token)
 
 
 def check_is_data(path: Path) -> None:
@@ -21,6 +41,8 @@ def check_is_data(path: Path) -> None:
             start = file.read(len(_LFS_POINTER))
     except OSError as error:
         raise CheckpointError(f"{path.name} cannot be read ({error.strerror})") from error
+    if (files := _files_read.get()) is not None and path not in files:
+        files.append(path)
     if not start:
         raise CheckpointError(f"{path.name} is empty: fetch it again")
     if start == _LFS_POINTER:

@@ -110,7 +110,7 @@ def next_pass(
     for row in range(first, min(first + most_rows, len(lengths))):
         chunk = next_chunk(num_read[row], lengths[row]) if row in unread else slice(0, 0)
         sizes = [each.stop - each.start for each in (*chunks, chunk)]
-        is_padded_little = 1 < min(sizes) and max(sizes) <= 2 * min(sizes)
+        is_padded_little = min(sizes) > 1 and max(sizes) <= 2 * min(sizes)
         fits = max(sizes) <= min(room[first : row + 1]) and len(sizes) * max(sizes) <= _MOST_TOKENS
         if row > first and not (is_padded_little and fits):
             break

@@ -72,6 +72,7 @@ def _work(options: argparse.Namespace, shard: Shard, progress: Callable[[int, in
         "workers": options.workers,
         "threads": options.threads,
         "device": options.device,
+        "expect": options.expect,
         "batch_size": options.batch_size,
         "tries": options.tries,
         "retry": options.retry,

@@ -206,6 +206,8 @@ assert not {"torch", "peft", "transformers"} & set(sys.modules)
         ({"peft_type": "IA3"}, "'IA3'; only 'LORA' is merged here: merge it with peft"),
         ({"peft_type": "NEW"}, "'NEW'; only 'LORA'"),
         ({"peft_type": None}, "None; only 'LORA'"),
+        ({"peft_type": {"a": 1}}, "only 'LORA'"),
+        ({"lora_alpha": 10**400}, "lora_alpha is 1000"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa', which moves a part"),
         ({"alora_invocation_tokens": [4]}, "alora_invocation_tokens"),
         ({"layer_replication": [[0, 2]]}, "layer_replication"),

@@ -73,6 +73,19 @@ def test_a_call_into_a_harmless_package_is_not_made_either(tmp_path: Path) -> No
     assert not trace.exists()
 
 
+def test_a_number_that_would_become_as_many_bytes_of_memory_does_not(tmp_path: Path) -> None:
+    write_fairseq(tmp_path, ARCHITECTURE, args=Namespace(), more={"extra_state": Call(bytearray, 10**12)})
+    assert "names builtins.bytearray, which has no place among weights" in error_of(tmp_path)
+
+
+def test_a_structure_that_unpacks_to_far_more_than_the_file_is_not_read(tmp_path: Path) -> None:
+    folder = write_fairseq(tmp_path, ARCHITECTURE)
+    with zipfile.ZipFile(folder / "checkpoint.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("checkpoint/data.pkl", b"\x80\x02" + b"N0" * 20_000_000 + b"N.")
+        archive.writestr("checkpoint/version", "3\n")
+    assert "has a compressed structure" in error_of(folder)
+
+
 def test_torchs_advice_to_load_it_unsafely_is_not_passed_on(tmp_path: Path) -> None:
     write_fairseq(tmp_path, ARCHITECTURE, more={"extra_state": Call(torch.load, "x")})
     message = error_of(tmp_path)
