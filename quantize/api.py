@@ -12,7 +12,7 @@ from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation
 from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
 from biogpt_onnx.quantize.evaluate.report import Evaluation
-from biogpt_onnx.quantize.recipes import RECIPES, Recipe
+from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, RECIPES, Recipe, check_cache
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import Manifest, read_manifest
@@ -63,6 +63,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
     output: str | Path,
     recipe: str = "int8",
     *,
+    cache: str = FLOAT32_CACHE,
     calibration: Sequence[str] | None = None,
     texts: Sequence[str] | None = None,
     max_perplexity_increase: float | None = None,
@@ -80,6 +81,8 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
         bundle: Folder of the float32 bundle.
         output: Folder to make.
         recipe: Name of the recipe, such as "int8", "int4" or "auto".
+        cache: Type of the keys and values over which sequences step on the CPU: "float32", or "int8" for recipes int8,
+            int8-weights and int4 of language models.
         calibration: Passages such as the model will see, with which "auto" also searches; None for built-in ones.
         texts: Documents to compare with; None for built-in ones.
         max_perplexity_increase: Largest increase of perplexity that passes, as a share; None for the recipe's own. It
@@ -93,7 +96,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
         BundleError: The bundle is missing, damaged or quantized already, or `output` is something else, or is or holds
             the bundle, or cannot be written.
         BuiltInTextError: A built-in text is missing or damaged.
-        ConfigError: There is no such recipe, or a setting is bad.
+        ConfigError: There is no such recipe, it does not have such a cache, or a setting is bad.
         PromptError: All texts are empty.
         ProviderError: The result could not be run here for the comparison.
     """
@@ -101,6 +104,11 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
     known = RECIPES.get(recipe)
     if known is None and recipe != AUTOMATIC:
         raise ConfigError(f"recipe is {recipe!r}: choose one of {', '.join([*RECIPES, AUTOMATIC])}")
+    if known is not None:
+        known = replace(known, cache=cache)
+        check_cache(known)
+    elif cache != FLOAT32_CACHE:
+        raise ConfigError(f"recipe {recipe} has a float32 cache only, cache is {cache!r}: leave it out")
     refuse_inputs(target, (source,))
     check_target(target, overwrite=overwrite)
     head = read_manifest(source).head

@@ -12,10 +12,11 @@ import onnx_ir as ir
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.exporter import save_model, with_graphs_for_batches
 from biogpt_onnx.export.graph.builder import GraphBuilder
-from biogpt_onnx.export.graph.causal_lm import build_causal_lm, tensor_specs
+from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
+from biogpt_onnx.quantize.calibration.cache_scales import CacheScales, calibrate_cache, write_cache_scales
 from biogpt_onnx.quantize.calibration.calibrate import Calibration, calibrate
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales, scale_texts
 from biogpt_onnx.quantize.data.texts import texts_digest
@@ -26,7 +27,7 @@ from biogpt_onnx.quantize.packing.layer_packing import precision_of
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.recipes import Recipe, layer_precisions
+from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, Recipe, check_cache, layer_precisions
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
@@ -66,7 +67,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
     Raises:
         BundleError: the source is missing, damaged, quantized already or holds NaN or infinity; or something else lies
             at `target`, or it cannot be written.
-        ConfigError: there is no text to calibrate with, or the recipe does not run the bundle's classification head.
+        ConfigError: there is no text to calibrate with, or the recipe or its cache does not suit the bundle.
         BuiltInTextError: the built-in text is missing or damaged.
     """
     manifest = read_source(source, target)
@@ -74,6 +75,11 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
         raise ConfigError(
             f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
             "int8"
+        )
+    check_cache(recipe)
+    if manifest.head is not None and recipe.cache != FLOAT32_CACHE:
+        raise ConfigError(
+            f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
         )
     weights = BundleWeights(source)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
@@ -91,10 +97,17 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
         else:
             packing = recipe.body if isinstance(recipe.body, Rows) and recipe.static_scales else None
             calibration = calibrate(source, manifest, weights, texts, packing)
+            scales = None
+            if recipe.cache == bundle.CACHE_TYPE:
+                found = calibrate_cache(source, manifest, calibration.smoothing, texts)
+                scales = write_cache_scales(writer.folder, found)
+                centered = found.centered(manifest.architecture, calibration.read)
+                calibration = dataclasses.replace(calibration, read=centered)
+                manifest = with_quantized_cache(manifest, found)
             model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
-            manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static)
+            manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static, scales)
             manifest = with_calibration(manifest, texts)
         return finish_bundle(writer, source, manifest, recipe)
 
@@ -115,7 +128,19 @@ def with_activations(manifest: Manifest, recipe: Recipe, static: StaticScales) -
     return dataclasses.replace(manifest, activations=static.record(layers) if layers else None)
 
 
-def with_packed_graphs(manifest: Manifest, recipe: Recipe, folder: Path, static: StaticScales) -> Manifest:
+def with_quantized_cache(manifest: Manifest, scales: CacheScales) -> Manifest:
+    """Returns the manifest of a bundle whose steps have a cache in 8 bits."""
+    cache = {"type": bundle.CACHE_TYPE, "tokens": scales.tokens}
+    return dataclasses.replace(manifest, cache=cache, format_version=bundle.QUANTIZED_CACHE_FORMAT_VERSION)
+
+
+def with_packed_graphs(
+    manifest: Manifest,
+    recipe: Recipe,
+    folder: Path,
+    static: StaticScales,
+    cache_scales: CacheScaleTensors | None = None,
+) -> Manifest:
     """Writes a language model's mixed and ragged graphs beside its first one, and returns the manifest with them.
 
     Args:
@@ -123,11 +148,12 @@ def with_packed_graphs(manifest: Manifest, recipe: Recipe, folder: Path, static:
         recipe: recipe that packed the first graph's weights.
         folder: new bundle's folder, with the first graph and its weights in it.
         static: scales of the inputs of weights packed in rows.
+        cache_scales: scales of the steps' cache in 8 bits; None without such a cache.
     """
     if manifest.head is not None:
         return manifest
     choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
-    return with_graphs_for_batches(manifest, choices, folder)
+    return with_graphs_for_batches(manifest, choices, folder, cache_scales)
 
 
 def layer_choices(

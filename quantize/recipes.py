@@ -9,11 +9,18 @@ from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
 from biogpt_onnx.quantize.packing.rows import Rows
+from biogpt_onnx.runtime.bundle import CACHE_TYPE
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
+from biogpt_onnx.runtime.errors import ConfigError
 
 EMBEDDING = TOKEN_EMBEDDING.removesuffix(".weight")
 HEAD = UNTIED_HEAD.removesuffix(".weight")
+
+
+FLOAT32_CACHE = "float32"
+CACHES = (FLOAT32_CACHE, CACHE_TYPE)
+"""Types of the cache that recipes which compute in float32 may have."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Recipe:
         overrides: packings of single linear layers, by their names in the graph, instead of `body`.
         static_scales: whether inputs of linear layers packed in rows have one scale for all rows, where calibration
             finds that it serves; otherwise each row has its own.
+        cache: type of the keys and values over which sequences step on the CPU, one of `CACHES`.
     """
 
     name: str
@@ -50,10 +58,26 @@ class Recipe:
     dtype: ir.DataType = ir.DataType.FLOAT
     overrides: Mapping[str, LayerPacking] = field(default_factory=dict, hash=False)
     static_scales: bool = False
+    cache: str = FLOAT32_CACHE
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
         return self.table if layer in {EMBEDDING, HEAD} else self.overrides.get(layer, self.body)
+
+
+def check_cache(recipe: Recipe) -> None:
+    """Refuses a cache that a recipe cannot have.
+
+    Raises:
+        ConfigError: there is no such cache, or only other recipes have it.
+    """
+    if recipe.cache not in CACHES:
+        raise ConfigError(f"cache is {recipe.cache!r}: choose one of {', '.join(CACHES)}")
+    if recipe.cache != FLOAT32_CACHE and (recipe.dtype != ir.DataType.FLOAT or recipe.body is None):
+        raise ConfigError(
+            f"recipe {recipe.name} has no cache in {recipe.cache}: choose recipe int8, int8-weights or int4, or leave "
+            "the cache out"
+        )
 
 
 def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, str]:

@@ -33,10 +33,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder with the texts")
     parser.add_argument("--mini", type=Path, default=CHECKOUT / "checkpoints" / "mini", help="the embedded checkpoint")
     options = parser.parse_args()
-    texts = _texts(options.data)
+    texts = texts_of(options.data)
     results: dict[str, Any] = {**stamp(), "documents": len(texts), "twins": {}}
     with tempfile.TemporaryDirectory() as folder:
-        for twin, baseline in _baselines(options.mini, Path(folder)):
+        for twin, baseline in baselines(options.mini, Path(folder)):
             found = results["twins"][twin] = {}
             for name in INTEGER_RECIPES:
                 bundle = baseline.with_name(f"{baseline.name}-{name}")
@@ -47,7 +47,7 @@ def main() -> None:
                 write_results(options.output, results)
 
 
-def _baselines(mini: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+def baselines(mini: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     """Yields each twin's name with its float32 bundle."""
     for number, (twin, settings) in enumerate(TWINS.items()):
         checkpoint = mini
@@ -59,7 +59,8 @@ def _baselines(mini: Path, folder: Path) -> Iterator[tuple[str, Path]]:
         yield twin, bundle
 
 
-def _texts(data: Path) -> list[str]:
+def texts_of(data: Path) -> list[str]:
+    """Returns the documents of a folder of texts on which the embedded checkpoint was not trained."""
     documents = json.loads((data / "bc5cdr" / "valid.json").read_text(encoding="utf-8")).values()
     return [f"{document['title']} {document['abstract']}" for document in list(documents)[-DOCUMENTS:]]
 

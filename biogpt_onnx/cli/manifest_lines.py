@@ -24,6 +24,15 @@ def rows_lines(manifest: Manifest) -> dict[str, str]:
     return {"rows": said[manifest.recipe]} if manifest.recipe in said else {}
 
 
+def cache_lines(manifest: Manifest) -> dict[str, str]:
+    """Returns a line, by its title, for bundles whose steps have a quantized cache."""
+    if manifest.cache is None:
+        return {}
+    tokens = manifest.cache.get("tokens")
+    known = f", with scales from {tokens:,} tokens of text" if type(tokens) is int else ""
+    return {"cache": f"sequences step over keys and values in {manifest.cache['type']}{known}; text is read in float32"}
+
+
 def scales_lines(manifest: Manifest) -> dict[str, str]:
     """Returns a line on the scales of activations by its title; none for bundles that have no such on record."""
     if manifest.activations is None:

@@ -4,7 +4,7 @@ sacremoses has its own, and Python's white space is not that of other languages 
 """
 
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sacremoses import MosesDetokenizer, MosesTokenizer
@@ -36,9 +36,8 @@ def character_sets() -> dict[str, Any]:
     }
 
 
-def _ranges_of(characters: Container[str]) -> str:
-    characters = frozenset(characters)
-    return _ranges(characters.__contains__)
+def _ranges_of(characters: Iterable[str]) -> str:
+    return _ranges(frozenset(characters).__contains__)
 
 
 def _ranges(belongs: Callable[[str], bool], first: int = 0) -> str:

@@ -1,14 +1,36 @@
 """Self-attention over a key-value cache that is updated in place."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import onnx_ir as ir
 
-from biogpt_onnx.export.graph.builder import MICROSOFT, GraphBuilder
+from biogpt_onnx.export.graph.builder import MICROSOFT, Attribute, GraphBuilder
 from biogpt_onnx.runtime.errors import CheckpointError
 
 _HEAD_SIZE_STEP = 8
+_ATTENTION_INPUTS_TO_NORMS = 6
+"""Number of the operator's inputs from the bias to the norms: bias, sink, two scales and two norms."""
+
+# Values of the operator's attributes for a cache in 8 bits.
+_PER_CHANNEL, _CACHE_BITS = "PER_CHANNEL", 8
+
+
+class LayerCache(NamedTuple):
+    """A layer's cached keys and values in a graph.
+
+    Attributes:
+        key: keys, [batch, heads, capacity, head_size].
+        value: values, [batch, heads, capacity, head_size].
+        key_scale: float [1, heads, 1, head_size], what each channel of keys in 8 bits is multiplied by; None where they
+            have the network's own type.
+        value_scale: the scale of each channel of the values; None as for the keys.
+    """
+
+    key: ir.Value
+    value: ir.Value
+    key_scale: ir.Value | None = None
+    value_scale: ir.Value | None = None
 
 
 @dataclass(frozen=True)
@@ -35,21 +57,19 @@ class Attention(Protocol):
     """Attention operator of a device."""
 
     def __call__(
-        self, graph: GraphBuilder, qkv: ir.Value, past_key: ir.Value, past_value: ir.Value, shared: AttentionInputs
-    ) -> tuple[ir.Value, ir.Value, ir.Value]:
+        self, graph: GraphBuilder, qkv: ir.Value, past: LayerCache, shared: AttentionInputs
+    ) -> tuple[ir.Value, LayerCache]:
         """Adds the attention's nodes.
 
         Args:
             graph: graph to add to.
             qkv: float [batch, sequence, 3 * hidden], a token's query, key and value side by side.
-            past_key: float [batch, heads, capacity, head_size], the cached keys.
-            past_value: float [batch, heads, capacity, head_size], the cached values.
+            past: cached keys and values.
             shared: inputs that are the same for every layer.
 
         Returns:
-            The attention's result [batch, sequence, hidden], and the keys and values [batch, heads, capacity,
-            head_size] with this step's in them. These are the memory of `past_key` and `past_value` where the caller
-            binds them so.
+            The attention's result [batch, sequence, hidden], and the keys and values with this step's in them. These
+            are the memory of `past` where the caller binds them so.
         """
         ...
 
@@ -80,36 +100,37 @@ class GroupQueryAttention:
             )
 
     def __call__(
-        self, graph: GraphBuilder, qkv: ir.Value, past_key: ir.Value, past_value: ir.Value, shared: AttentionInputs
-    ) -> tuple[ir.Value, ir.Value, ir.Value]:
+        self, graph: GraphBuilder, qkv: ir.Value, past: LayerCache, shared: AttentionInputs
+    ) -> tuple[ir.Value, LayerCache]:
         """Adds the operator; arguments and result are those of `Attention`."""
         # In the operator's order; query, key and value come in one, so that key and value are absent.
-        absent_key, absent_value, rotary_cos, rotary_sin, position_ids = None, None, None, None, None
-        head_sink, key_scale, value_scale, query_norm, key_norm = None, None, None, None, None
-        # Versions of the operator that do not know the last input take no graph that names it.
-        ragged = (
-            ()
-            if shared.query_seqlens is None
-            else (head_sink, key_scale, value_scale, query_norm, key_norm, shared.query_seqlens)
-        )
+        absent_key, absent_value, rotary_cos, rotary_sin, position_ids, head_sink = None, None, None, None, None, None
+        inputs = [shared.attention_bias]
+        attributes: dict[str, Attribute] = {}
+        if past.key_scale is not None:
+            inputs += [head_sink, past.key_scale, past.value_scale]
+            attributes = {"k_quant_type": _PER_CHANNEL, "v_quant_type": _PER_CHANNEL, "kv_cache_bit_width": _CACHE_BITS}
+        if shared.query_seqlens is not None:
+            # Versions of the operator that do not know this last input take no graph that names it.
+            inputs += [None] * (_ATTENTION_INPUTS_TO_NORMS - len(inputs)) + [shared.query_seqlens]
         mixed, key, value = graph.op_outputs(
             3,
             "GroupQueryAttention",
             qkv,
             absent_key,
             absent_value,
-            past_key,
-            past_value,
+            past.key,
+            past.value,
             shared.seqlens_k,
             shared.total_sequence_length,
             rotary_cos,
             rotary_sin,
             position_ids,
-            shared.attention_bias,
-            *ragged,
+            *inputs,
             domain=MICROSOFT,
             num_heads=self.num_heads,
             kv_num_heads=self.num_heads,
             do_rotary=0,
+            **attributes,
         )
-        return mixed, key, value
+        return mixed, LayerCache(key, value)

@@ -77,6 +77,14 @@ class GraphBuilder:
             )
         return self._constants[name]
 
+    def stored_constant(self, tensor: ir.ExternalTensor) -> ir.Value:
+        """Declares a constant whose values are in a file beside the graph."""
+        if tensor.name is None:
+            raise ValueError("a stored constant needs a name")
+        value = ir.Value(name=tensor.name, type=ir.TensorType(tensor.dtype), shape=tensor.shape, const_value=tensor)
+        self._constants[tensor.name] = value
+        return value
+
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Prefixes the names of nodes made inside with their layer's name, which profiles and transforms rely on."""

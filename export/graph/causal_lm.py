@@ -1,12 +1,13 @@
 """Builders of a bundle's graphs: their inputs and outputs, which are the contract with the runtime."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
-from biogpt_onnx.export.graph.attention import AttentionInputs
+from biogpt_onnx.export.graph.attention import AttentionInputs, LayerCache
 from biogpt_onnx.export.graph.builder import Dimension, GraphBuilder
 from biogpt_onnx.export.graph.decoder import Decoder, LayerChoices
 from biogpt_onnx.export.graph.row_groups import LayerCaches, first_group, only_group, steps_group
@@ -15,10 +16,24 @@ from biogpt_onnx.runtime.bundle import TensorSpec
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 
+CacheScaleTensors = Sequence[tuple[ir.ExternalTensor, ir.ExternalTensor]]
+"""Each layer's scales of the keys and of the values in 8 bits, float32 [1, heads, 1, head_size]."""
+
 _BATCH, _SEQUENCE = "batch", "sequence"
 _IDS = (_BATCH, _SEQUENCE)
-_CACHE = (_BATCH, "capacity")
-_STEP_CACHE = ("step_slots", "step_capacity")
+
+
+class _CacheForm(NamedTuple):
+    """Names of a cache's dimensions, and its type; None for that in which the network computes."""
+
+    rows: str
+    capacity: str
+    dtype: ir.DataType | None = None
+
+
+_CACHE = _CacheForm(_BATCH, "capacity")
+_STEP_CACHE = _CacheForm("step_slots", "step_capacity")
+_QUANTIZED_STEP_CACHE = _STEP_CACHE._replace(dtype=ir.DataType.INT8)
 _ALL_ROWS = np.array([np.iinfo(np.int64).max])
 
 
@@ -68,22 +83,29 @@ def build_ragged_graph(architecture: Architecture, choices: LayerChoices) -> ir.
     return _decoder_of_one_group(graph, architecture, choices, is_ragged=True).build("biogpt_ragged")
 
 
-def build_mixed_graph(architecture: Architecture, choices: LayerChoices) -> ir.Model:
+def build_mixed_graph(
+    architecture: Architecture, choices: LayerChoices, cache_scales: CacheScaleTensors | None = None
+) -> ir.Model:
     """Builds the mixed graph, with which a server reads a piece of a prompt and steps other sequences in one pass.
 
     It computes what the first graph computes, and steps any number of further sequences, which have a cache of their
     own. All tokens are the rows of the same products, so that weights are read once. Only attention is divided, because
     a sequence's step is rounded as it is alone only by an operator that takes steps alone.
 
-    Inputs and outputs: those of `build_causal_lm`. `step_ids` and `step_position_ids` int64 [steps, 1], the next token
-    of each sequence that steps and its position, which is the number of tokens in its cache; their rows come behind the
-    batch * sequence others, which `logits_indices` counts. Each layer's keys and values of the steps as inputs and
-    outputs, [step_slots, heads, step_capacity, head_size], where `step_slots` is `steps`, or 1 if there are none: then
-    the memory at the first token is overwritten.
+    Inputs and outputs: those of `build_causal_lm`. `step_ids` and `step_position_ids` int64 [steps, step_tokens], the
+    next tokens of each sequence that steps and their positions, of which the first is the number of tokens in its
+    cache; their rows come behind the batch * sequence others, which `logits_indices` counts. Each layer's keys and
+    values of the steps as inputs and outputs, [step_slots, heads, step_capacity, head_size], where `step_slots` is
+    `steps`, or 1 if there are none: then the memory at the first token is overwritten.
+
+    With scales, the steps have a cache in 8 bits, and there may be steps alone: `input_ids` and `position_ids` are
+    [1, 0] then, and `seqlens_k`, `total_sequence_length`, the bias and the cache are those of one token, which is
+    overwritten.
 
     Args:
         architecture: network's shape.
         choices: layers that it is built of.
+        cache_scales: scales of the steps' keys and values; None where they are cached in the network's own type.
     """
     graph = GraphBuilder(choices.dtype)
     decoder = Decoder(graph, architecture, choices)
@@ -92,18 +114,20 @@ def build_mixed_graph(architecture: Architecture, choices: LayerChoices) -> ir.M
     logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
     past = _past(graph, architecture)
     step_ids, step_position_ids = (
-        graph.input(name, ir.DataType.INT64, ["steps", 1]) for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)
+        graph.input(name, ir.DataType.INT64, ["steps", "step_tokens"])
+        for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)
     )
-    step_past = _past(graph, architecture, bundle.step_past_name, _STEP_CACHE)
+    step_cache = _STEP_CACHE if cache_scales is None else _QUANTIZED_STEP_CACHE
+    step_past = _past(graph, architecture, bundle.step_past_name, step_cache, cache_scales)
     logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
-    first = first_group(graph, input_ids, past, shared)
+    first = first_group(graph, input_ids, past, shared, may_be_empty=cache_scales is not None)
     steps = steps_group(graph, step_position_ids, first, step_past)
     ids, positions = _joined(graph, input_ids, step_ids), _joined(graph, position_ids, step_position_ids)
     outputs = decoder(ids, positions, [first, steps], logits_indices, logits_limit)
     _float_output(graph, outputs.logits, bundle.LOGITS, architecture.vocab_size)
     _present(graph, architecture, outputs.present[0])
     _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
-    _present(graph, architecture, outputs.present[1], bundle.step_present_name, _STEP_CACHE)
+    _present(graph, architecture, outputs.present[1], bundle.step_present_name, step_cache)
     return graph.build("biogpt_mixed")
 
 
@@ -198,16 +222,16 @@ def _past(
     graph: GraphBuilder,
     architecture: Architecture,
     name: Callable[[int, str], str] = bundle.past_name,
-    dimensions: tuple[str, str] = _CACHE,
+    form: _CacheForm = _CACHE,
+    scales: CacheScaleTensors | None = None,
 ) -> LayerCaches:
-    shape = _cache_shape(architecture, dimensions)
-    return [
-        (
-            graph.input(name(layer, "key"), graph.dtype, shape),
-            graph.input(name(layer, "value"), graph.dtype, shape),
-        )
-        for layer in range(architecture.num_layers)
-    ]
+    shape, dtype = _cache_shape(architecture, form), form.dtype or graph.dtype
+    caches: LayerCaches = []
+    for layer in range(architecture.num_layers):
+        key, value = (graph.input(name(layer, part), dtype, shape) for part in ("key", "value"))
+        layer_scales = () if scales is None else map(graph.stored_constant, scales[layer])
+        caches.append(LayerCache(key, value, *layer_scales))
+    return caches
 
 
 def _present(
@@ -215,17 +239,16 @@ def _present(
     architecture: Architecture,
     present: LayerCaches,
     name: Callable[[int, str], str] = bundle.present_name,
-    dimensions: tuple[str, str] = _CACHE,
+    form: _CacheForm = _CACHE,
 ) -> None:
-    shape = _cache_shape(architecture, dimensions)
-    for layer, (key, value) in enumerate(present):
-        graph.output(key, name(layer, "key"), graph.dtype, shape)
-        graph.output(value, name(layer, "value"), graph.dtype, shape)
+    shape, dtype = _cache_shape(architecture, form), form.dtype or graph.dtype
+    for layer, cache in enumerate(present):
+        graph.output(cache.key, name(layer, "key"), dtype, shape)
+        graph.output(cache.value, name(layer, "value"), dtype, shape)
 
 
-def _cache_shape(architecture: Architecture, dimensions: tuple[str, str]) -> list[Dimension]:
-    rows, capacity = dimensions
-    return [rows, architecture.num_heads, capacity, architecture.head_size]
+def _cache_shape(architecture: Architecture, form: _CacheForm) -> list[Dimension]:
+    return [form.rows, architecture.num_heads, form.capacity, architecture.head_size]
 
 
 def _float_output(graph: GraphBuilder, value: ir.Value, name: str, features: int) -> ir.Value:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx_ir as ir
 
-from biogpt_onnx.export.graph.attention import Attention, GroupQueryAttention
+from biogpt_onnx.export.graph.attention import Attention, GroupQueryAttention, LayerCache
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.layers import (
     EmbeddingFactory,
@@ -120,7 +120,7 @@ class DecoderLayer:
         groups: Sequence[RowGroup],
         padding: RowPadding,
         logit_rows: LogitRows | None = None,
-    ) -> tuple[ResidualStream, list[tuple[ir.Value, ir.Value]]]:
+    ) -> tuple[ResidualStream, LayerCaches]:
         """Adds the layer's nodes.
 
         Args:
@@ -146,18 +146,16 @@ class DecoderLayer:
         normalized, x = self._feed_forward_norm(ResidualStream(x, self._attention_output(mixed)))
         return ResidualStream(x, self._feed_forward(normalized)), [present for _, present in attended]
 
-    def _attend(
-        self, qkv: ir.Value, group: RowGroup, padding: RowPadding
-    ) -> tuple[ir.Value, tuple[ir.Value, ir.Value]]:
+    def _attend(self, qkv: ir.Value, group: RowGroup, padding: RowPadding) -> tuple[ir.Value, LayerCache]:
         """Adds a group's attention; returns its result [rows, hidden], and the layer's keys and values."""
         graph, rows = self._graph, group.rows
         qkv = padding.remove(qkv) if rows is None else graph.op("Slice", qkv, rows.first, rows.end)
         qkv = graph.op("Reshape", qkv, group.shape)
-        mixed, key, value = self._attention(graph, qkv, *group.past[self._index], group.shared)
+        mixed, present = self._attention(graph, qkv, group.past[self._index], group.shared)
         mixed = graph.op("Reshape", mixed, graph.constant(_ROWS, np.array([-1, self._hidden_size])))
         if rows is not None and rows.num_results is not None:
             mixed = graph.op("Slice", mixed, graph.constant("first_row", np.array([0])), rows.num_results)
-        return mixed, (key, value)
+        return mixed, present
 
 
 class DecoderOutputs(NamedTuple):

@@ -1,6 +1,6 @@
 """Calibration of a float32 bundle: its weights smoothed, and the scales of its products' inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from biogpt_onnx.quantize.calibration.magnitudes import input_magnitudes
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales, choose_static_scales
 from biogpt_onnx.quantize.data.texts import calibration_texts
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.smoothing.smoothing import smoothed, smoothing
+from biogpt_onnx.quantize.smoothing.smoothing import Scaling, smoothed, smoothing
 from biogpt_onnx.runtime.bundle import Manifest
 
 
@@ -19,10 +19,12 @@ class Calibration:
 
     Attributes:
         read: reads the smoothed weights.
+        smoothing: factors that smoothing gives to the weights, by the weight's name.
         static: scales of the products' inputs, for products of weights packed in rows; none without such.
     """
 
     read: ReadWeight
+    smoothing: Mapping[str, Scaling]
     static: StaticScales = field(default_factory=StaticScales)
 
 
@@ -52,7 +54,7 @@ def calibrate(
     factors = smoothing(architecture, weights.read, magnitudes)
     read = smoothed(weights.read, factors)
     if packing is None:
-        return Calibration(read)
+        return Calibration(read, factors)
     static = choose_static_scales(
         source,
         architecture,
@@ -63,4 +65,4 @@ def calibrate(
         texts=texts,
         head=manifest.head,
     )
-    return Calibration(read, static)
+    return Calibration(read, factors, static)

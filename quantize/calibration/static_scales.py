@@ -118,7 +118,7 @@ def choose_static_scales(  # noqa: PLR0913 -- a bundle's parts, its smoothing an
             which are added where these have fewer than 1,000 tokens.
         head: bundle's classification head; None for a language model.
     """
-    sequences = _sequences(folder, architecture, texts)
+    sequences = scale_sequences(folder, architecture, texts)
     behind_gelu = {decoder_linears(architecture, index).fc2.name for index in range(architecture.num_layers)}
     errors, factors = {}, {}
     for layer, magnitude in magnitudes.items():
@@ -135,7 +135,15 @@ def choose_static_scales(  # noqa: PLR0913 -- a bundle's parts, its smoothing an
     return StaticScales(sum(ids.size for ids in sequences), products)
 
 
-def _sequences(folder: Path, architecture: Architecture, texts: Sequence[str] | None) -> list[Ids]:
+def scale_sequences(folder: Path, architecture: Architecture, texts: Sequence[str] | None) -> list[Ids]:
+    """Returns the token ids from which scales are taken, [1, tokens] each.
+
+    Args:
+        folder: bundle's folder.
+        architecture: network's shape.
+        texts: passages, of which up to 48, spread over all, are read, 128 tokens of each; None for the built-in ones,
+            which are added where these have fewer than 1,000 tokens.
+    """
     sequences = _spread(token_ids(folder, architecture, scale_texts(texts)))
     if texts is not None and sum(ids.size for ids in sequences) < MIN_TOKENS:
         sequences += _spread(token_ids(folder, architecture, scale_texts(None)))

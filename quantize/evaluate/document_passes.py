@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.quantize.evaluate.divergence import Logits
+from biogpt_onnx.quantize.evaluate.layer_errors import CachedValues
 from biogpt_onnx.quantize.evaluate.model_pair import OpenBundle, PairedBundle
-from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.protocol import Backend, CacheT
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 
@@ -35,7 +37,7 @@ class DocumentPass:
     """
 
     logits: Iterator[Logits]
-    cache: Callable[[], KeyValueCache]
+    cache: Callable[[], CachedValues]
 
 
 def document_groups(bundle: PairedBundle, documents: Sequence[Ids]) -> Iterator[Sequence[Ids]]:
@@ -90,7 +92,14 @@ def read_document(model: OpenBundle, ids: Ids) -> DocumentPass:
         ids: tokens of the document.
     """
     cache = model.session.new_cache(1, len(ids))
-    return DocumentPass(_finite(model, logits_by_chunk(model.session, ids, cache)), lambda: cache)
+    logits = logits_by_chunk if model.manifest.cache is None else _logits_of_steps
+    return DocumentPass(_finite(model, logits(model.session, ids, cache)), lambda: cache)
+
+
+def _logits_of_steps(session: Backend[CacheT], ids: Ids, cache: CacheT) -> Iterator[Logits]:
+    """Yields the logits over the cache in 8 bits, which reading would leave out."""
+    for chunk in chunks(0, len(ids)):
+        yield session.verify(ids[chunk], cache).logits()
 
 
 def _record(model: OpenBundle, ids: Ids, file: BinaryIO) -> DocumentPass:

@@ -21,6 +21,12 @@ FORMAT_VERSION = 1
 HEAD_FORMAT_VERSION = 2
 """Version of bundles with a classification head, whose logits earlier versions would take for those of tokens."""
 
+QUANTIZED_CACHE_FORMAT_VERSION = 3
+"""Version of bundles whose steps have a cache in 8 bits, which earlier versions cannot bind."""
+
+NEWEST_FORMAT_VERSION = QUANTIZED_CACHE_FORMAT_VERSION
+"""Newest version that is read."""
+
 MANIFEST_FILE = "bundle.json"
 UNFINISHED_MANIFEST_FILE = f".{MANIFEST_FILE}"
 MODEL_FILE = "model.onnx"
@@ -28,6 +34,8 @@ CAUSAL_MODEL_FILE = "causal.onnx"
 MIXED_MODEL_FILE = "mixed.onnx"
 RAGGED_MODEL_FILE = "ragged.onnx"
 WEIGHTS_FILE = "model.onnx.data"
+CACHE_SCALES_FILE = "cache_scales.data"
+"""Scales of keys and values in 8 bits: little-endian float32 [layers, 2, heads, head_size], keys first."""
 CONFIG_FILE = "config.json"
 VOCAB_FILE = "vocab.json"
 MERGES_FILE = "merges.txt"
@@ -48,6 +56,9 @@ LOGITS = "logits"
 HIDDEN_STATES = "hidden_states"
 BEST_IDS = "best_ids"
 BEST_LOG_PROBABILITIES = "best_log_probabilities"
+
+CACHE_TYPE = "int8"
+"""The type of a quantized cache, for manifests that have one."""
 
 LAYER_PRECISIONS = ("fp32", "int8", "int4")
 """Storage types of a layer's weights, for manifests that name one for each layer."""
@@ -134,6 +145,8 @@ class Manifest:
         head: classification head in the place of the language-model head; None for a language model.
         activations: how the inputs of products of integers are quantized, with the numbers of calibration; None if it
             is not on record. See `docs/bundle-format.md`.
+        cache: how the cache of sequences that step is quantized, with the numbers of calibration; None for a cache in
+            the type that the network computes in. See `docs/bundle-format.md`.
         lineage: sizes and hashes of what the bundle was made from; None if they are not on record. See
             `docs/bundle-format.md`.
     """
@@ -158,6 +171,7 @@ class Manifest:
     format_version: int = FORMAT_VERSION
     head: ClassificationHead | None = None
     activations: Mapping[str, Any] | None = None
+    cache: Mapping[str, Any] | None = None
     lineage: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
@@ -219,9 +233,9 @@ def parse_manifest(folder: Path, content: bytes) -> Manifest:
     fields = _fields(path, content)
     try:
         version = fields["format_version"]
-        if type(version) is int and version > HEAD_FORMAT_VERSION:
+        if type(version) is int and version > NEWEST_FORMAT_VERSION:
             raise BundleError(
-                f"{path} has format version {version}, this biogpt-onnx reads up to {HEAD_FORMAT_VERSION}: upgrade it"
+                f"{path} has format version {version}, this biogpt-onnx reads up to {NEWEST_FORMAT_VERSION}: upgrade it"
             )
         return _manifest(fields)
     except (KeyError, TypeError, AttributeError) as error:
@@ -359,8 +373,21 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         format_version=_typed(fields, "format_version", int),
         head=parse_head(fields.get("head")),
         activations=_object(fields, "activations"),
+        cache=_cache(fields, files),
         lineage=_object(fields, "lineage"),
     )
+
+
+def _cache(fields: Mapping[str, Any], files: Mapping[str, FileRecord]) -> dict[str, Any] | None:
+    cache = _object(fields, "cache")
+    if cache is None:
+        return None
+    if cache["type"] != CACHE_TYPE:
+        raise TypeError(f"cache: its type is {cache['type']!r}, this biogpt-onnx knows {CACHE_TYPE}")
+    for name in (CACHE_SCALES_FILE, MIXED_MODEL_FILE):
+        if name not in files:
+            raise KeyError(f"files: {name}")
+    return cache
 
 
 def _layer_precisions(precisions: object) -> dict[str, str] | None:

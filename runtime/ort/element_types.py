@@ -51,6 +51,9 @@ class ElementType:
 
 FLOAT32 = ElementType("float32", np.dtype(np.float32))
 
+INT8 = ElementType("int8", np.dtype(np.int8))
+"""Type of a quantized cache, whose values are codes that are multiplied by a scale."""
+
 ELEMENT_TYPES = {
     element_type.name: element_type
     for element_type in (

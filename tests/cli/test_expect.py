@@ -43,6 +43,7 @@ def arguments(command: str, bundle: Path, tmp_path: Path) -> list[str]:
         "tag": [bundle, text],
         "serve": [bundle, "--port", "0"],
         "info": [bundle],
+        "web": [bundle, "-o", tmp_path / "new"],
     }
     return [command, *map(str, more[command])]
 

@@ -47,6 +47,9 @@ class FakeCache:
     def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
         self.rows[0][:] = [self.rows[0][slot] for slot in slots]
 
+    def end_reading(self) -> None:
+        """Rows hold their tokens in one place."""
+
     def copy_from(self, source: Self, length: int) -> None:
         self.rows[0][:] = source.rows[0][:length]
 
@@ -101,6 +104,15 @@ class FakeModel:
             raise AssertionError("rows are padded, which this model does not take")
         self.shapes.append(input_ids.shape)
         return self.append(input_ids, cache, position_ids, attention_bias, logits_indices)
+
+    def forward_steps(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: FakeCache,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        return self.forward(input_ids, cache, logits_indices=logits_indices)
 
     def append(  # noqa: PLR0913, PLR0917 -- the inputs of a pass
         self,

@@ -43,7 +43,7 @@ def random_logits(seed: int) -> npt.NDArray[np.float32]:
     logits = source.standard_normal((ROWS, VOCAB)) * source.choice([0.5, 2.0, 6.0], size=(ROWS, 1))
     # Whole numbers are often equal, and equals are at the edges of cuts.
     logits[::3] = np.round(logits[::3])
-    return logits.astype(np.float32)
+    return np.asarray(logits, dtype=np.float32)
 
 
 def in_python(settings: dict[str, Any], logits: npt.NDArray[np.float32]) -> list[int]:

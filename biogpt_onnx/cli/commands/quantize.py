@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Runtime's own, to compare with",
     )
     parser.add_argument(
+        "--cache",
+        default="float32",
+        metavar="TYPE",
+        help="float32 (the default); int8: sequences step over keys and values in 8 bits, for recipes int8, "
+        "int8-weights and int4 on the CPU: less memory and faster steps behind long texts and in batches",
+    )
+    parser.add_argument(
         "--calibration",
         type=non_empty,
         metavar="FILE",
@@ -76,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
             options.bundle,
             options.output,
             options.recipe,
+            cache=options.cache,
             calibration=calibration,
             texts=texts,
             max_perplexity_increase=options.max_perplexity_increase,

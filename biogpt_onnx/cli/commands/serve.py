@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settings
-from biogpt_onnx.runtime.bundle import Architecture, read_manifest
+from biogpt_onnx.runtime.bundle import Manifest, read_manifest
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             LOGGER.info("%s is served at %s", service.name, where)
             checked = "" if options.expect is None else ", as expected"
             LOGGER.info("the bundle's digest is %s%s", model.bundle_digest, checked)
-            megabytes = _cache_bytes(model.manifest.architecture, service.settings.max_rows) / 1e6
+            megabytes = _cache_bytes(model.manifest, service.settings.max_rows) / 1e6
             LOGGER.info("the key-value cache of all rows takes at most %s MB beside the weights", f"{megabytes:,.0f}")
 
         try:
@@ -96,9 +96,14 @@ def _certificate(options: argparse.Namespace) -> "Certificate | None":
     return Certificate(options.certificate, options.key)
 
 
-def _cache_bytes(shape: Architecture, rows: int) -> int:
-    """Returns the bytes of the keys and values of all positions of so many rows, in float32."""
-    return 2 * 4 * shape.num_layers * shape.hidden_size * shape.max_positions * rows
+def _cache_bytes(manifest: Manifest, rows: int) -> int:
+    """Returns the bytes of the keys and values of all positions of so many rows.
+
+    They are in float32. With a cache in 8 bits, one row is in float32 beside those in 8 bits, to read text into.
+    """
+    shape = manifest.architecture
+    bytes_of_position = 4 * rows if manifest.cache is None else rows + 4
+    return 2 * shape.num_layers * shape.hidden_size * shape.max_positions * bytes_of_position
 
 
 def _shown(host: str) -> str:

@@ -114,20 +114,24 @@ class CpuBackend(Generic[TreeCacheT]):
         if len(states) == 1:
             room = states[0].max_new_tokens - 1 + extra_room
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
+                if states[0].prefix is None:
+                    read[0].end_reading()
                 yield read
         else:
             capacity = max(state.max_cached_tokens for state in states) + extra_room
             cache = self.new_cache(len(states), capacity)
-            yield cache, read_prompts_together(self, self._decoder, states, cache, limits)
+            scores = read_prompts_together(self, self._decoder, states, cache, limits)
+            cache.end_reading()
+            yield cache, scores
 
     def step(self, input_ids: npt.NDArray[np.int64], cache: TreeCacheT) -> TokenScores:
         """Appends a token to each row, int64 [batch, 1], and returns the scores after it."""
-        return HostTokenScores(self._decoder.forward(input_ids, cache))
+        return HostTokenScores(self._decoder.forward_steps(input_ids, cache))
 
     def verify(self, token_ids: Sequence[int], cache: TreeCacheT) -> TokenScores:
         """Appends several tokens to the only row, and returns scores with a row for each of them."""
         ids = np.array([token_ids], dtype=np.int64)
-        return HostTokenScores(self._decoder.forward(ids, cache, logits_indices=np.arange(ids.shape[1])))
+        return HostTokenScores(self._decoder.forward_steps(ids, cache, logits_indices=np.arange(ids.shape[1])))
 
     def max_beam_prompts(self, num_beams: int) -> int:
         """Returns the number of prompts with so many beams each whose trees grow in one pass."""

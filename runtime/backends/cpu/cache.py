@@ -93,6 +93,9 @@ class KeyValueCache:
         self.buffer[:, :, 0, :, first:count] = self.buffer[:, :, 0][:, :, :, slots[first:]]
         self.lengths[0] = count
 
+    def end_reading(self) -> None:
+        """Does nothing, because steps need the same memory; see `TreeCache`."""
+
     def copy_from(self, source: "KeyValueCache", length: int) -> None:
         """Replaces the only row of this cache by the first `length` tokens of another cache's only row."""
         self.buffer[:, :, 0, :, :length] = source.buffer[:, :, 0, :, :length]

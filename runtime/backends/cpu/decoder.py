@@ -27,6 +27,10 @@ class TreeCache(Cache, Protocol):
         """Replaces the tokens of the row `target` by those of the row `source`."""
         ...
 
+    def end_reading(self) -> None:
+        """Gives back memory that is needed only while text is read: from now on, rows are only stepped."""
+        ...
+
 
 TreeCacheT = TypeVar("TreeCacheT", bound=TreeCache)
 
@@ -60,6 +64,19 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
             logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits].
             num_tokens: tokens of each row, which come before its padding, [batch]; by default no row is padded. Only a
                 ragged model takes padding.
+        """
+        ...
+
+    def forward_steps(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: TreeCacheT,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens that continue what was read, int64 [batch, sequence]; returns what `forward` returns.
+
+        A model with a quantized cache computes them over that cache, and reads text over another.
         """
         ...
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.quantized_cache import QuantizedCache
+from biogpt_onnx.runtime.backends.cpu.quantized_session import QuantizedCacheSession, read_cache_scales
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, not_run_on_cpu, runs_on_cpu
 from biogpt_onnx.runtime.backends.spec import BackendSpec
 from biogpt_onnx.runtime.bundle import Manifest
@@ -14,7 +16,7 @@ from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER
 
 def open_on_cpu(
     onnxruntime: OnnxRuntime, folder: Path, manifest: Manifest, options: LoadOptions
-) -> CpuBackend[KeyValueCache]:
+) -> CpuBackend[KeyValueCache] | CpuBackend[QuantizedCache]:
     """Opens a bundle on the CPU.
 
     Raises:
@@ -24,6 +26,9 @@ def open_on_cpu(
     """
     del onnxruntime  # the session imports it
     session = DecoderSession(folder, manifest, options)
+    if manifest.cache is not None:
+        quantized = QuantizedCacheSession(session, read_cache_scales(folder, manifest.architecture))
+        return CpuBackend(quantized, quantized if options.mixed_passes else None)
     return CpuBackend(session, session if session.is_mixed else None)
 
 

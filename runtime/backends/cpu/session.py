@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
-from biogpt_onnx.runtime.ort.element_types import FLOAT32
+from biogpt_onnx.runtime.ort.element_types import FLOAT32, INT8
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime, is_outdated
@@ -41,6 +42,13 @@ quantized matrix.
 
 _FIRST = np.zeros(1, dtype=np.int64)
 
+_NO_PIECE = {name: np.zeros((1, 0), dtype=np.int64) for name in (bundle.INPUT_IDS, bundle.POSITION_IDS)} | {
+    bundle.SEQLENS_K: np.zeros(1, dtype=np.int32),
+    bundle.TOTAL_SEQUENCE_LENGTH: np.ones((), dtype=np.int32),
+    bundle.ATTENTION_BIAS: np.zeros((1, 1, 1, 1), dtype=np.float32),
+}
+"""Inputs of the mixed graph in a pass in which nothing is read, if the steps' cache is quantized."""
+
 _NO_STEPS = {name: np.zeros((0, 1), dtype=np.int64) for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)}
 """Inputs of the mixed graph in a pass in which no other sequence steps."""
 
@@ -62,7 +70,7 @@ def _graph(
     onnxruntime: OnnxRuntime, manifest: Manifest, options: LoadOptions, *, prepack: bool
 ) -> tuple[str, GraphSpec]:
     """Returns the file of the graph that a session runs, and the graph's inputs and outputs."""
-    if options.mixed_passes and manifest.mixed is not None:
+    if manifest.mixed is not None and (options.mixed_passes or manifest.cache is not None):
         return bundle.MIXED_MODEL_FILE, manifest.mixed
     # Rows must not depend on those beside them, which is certain of these bundles and of prepacked weights alone.
     holds_rows_apart = prepack and is_batch_invariant(manifest, has_avx512=True)
@@ -124,6 +132,7 @@ class DecoderSession:
             )
         is_half = self._element_type is not FLOAT32
         new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
+        self._step_type = self._element_type if manifest.cache is None else INT8
         file, spec = _graph(onnxruntime, manifest, options, prepack=prepack)
         self.is_mixed, self.is_ragged = file == bundle.MIXED_MODEL_FILE, file == bundle.RAGGED_MODEL_FILE
         path, remedy = folder / file, "check it with `biogpt-onnx info --check`"
@@ -141,9 +150,13 @@ class DecoderSession:
             )
 
             give_back_freed_memory()
+        elif prepack:
+            release_mapped_pages(folder / bundle.WEIGHTS_FILE)
         check_contract(folder, self._session, spec)
-        # Where no other sequence steps, the mixed graph writes a token here that nobody reads.
-        self._unused_slot = KeyValueCache.allocate(self._architecture, 1, 1, self._element_type)
+        # Where nothing is read or no other sequence steps, the mixed graph writes a token here that nobody reads.
+        self._unused_piece, self._unused_step = (
+            KeyValueCache.allocate(self._architecture, 1, 1, kind) for kind in (self._element_type, self._step_type)
+        )
         self._mixed_binding: tuple[KeyValueCache, KeyValueCache, IoBinding] | None = None
 
     def close(self) -> None:
@@ -196,6 +209,41 @@ class DecoderSession:
         self._run(cache, inputs, {bundle.LOGITS: logits})
         cache.lengths += input_ids.shape[1] if num_tokens is None else num_tokens
         return logits[:wanted]
+
+    def new_step_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
+        """Returns an empty cache for `forward_steps`, in 8 bits if the bundle's steps have such a cache."""
+        return KeyValueCache.allocate(self._architecture, batch_size, capacity, self._step_type)
+
+    def forward_steps(
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: KeyValueCache,
+        *,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Appends tokens that continue what was read; see `TreeDecoder`.
+
+        Args:
+            input_ids: token ids, [batch, sequence].
+            cache: cache of `batch` rows, of the type of `new_step_cache`; its lengths grow by `sequence`.
+            logits_indices: rows of the flattened batch * sequence whose logits are requested, at least one,
+                [num_logits]; by default each row's last.
+        """
+        if self._step_type is not INT8:
+            return self.forward(input_ids, cache, logits_indices=logits_indices)
+        appended = pass_inputs(input_ids, cache, None, logits_indices)
+        inputs = _NO_PIECE | {
+            bundle.STEP_IDS: input_ids,
+            bundle.STEP_POSITION_IDS: appended[bundle.POSITION_IDS],
+            bundle.LOGITS_INDICES: appended[bundle.LOGITS_INDICES],
+        }
+        logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
+        session = when_open(self._session)
+        if cache.binding is None:
+            cache.binding = self._bind_caches(session, self._unused_piece, cache)
+        self._run_bound(session, cache.binding, inputs, {bundle.LOGITS: logits})
+        cache.lengths += input_ids.shape[1]
+        return logits
 
     def read_and_step(
         self,
@@ -274,7 +322,7 @@ class DecoderSession:
         # Held until the pass is over, so that another thread may close the session meanwhile.
         session = when_open(self._session)
         if cache.binding is None:
-            cache.binding = self._bind_caches(session, cache, self._unused_slot)
+            cache.binding = self._bind_caches(session, cache, self._unused_step)
         self._run_bound(session, cache.binding, inputs, outputs)
 
     def _run_bound(
@@ -316,6 +364,6 @@ class DecoderSession:
         # Past and present name the same memory, so that the update happens in place.
         for layer in range(self._architecture.num_layers):
             for index, part in enumerate(("key", "value")):
-                value = self._element_type.ort_value(self._onnxruntime, cache.buffer[layer, index])
+                value = cache.element_type.ort_value(self._onnxruntime, cache.buffer[layer, index])
                 binding.bind_ortvalue_input(past_name(layer, part), value)
                 binding.bind_ortvalue_output(present_name(layer, part), value)

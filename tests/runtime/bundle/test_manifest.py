@@ -8,10 +8,10 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx.runtime.bundle import (
-    HEAD_FORMAT_VERSION,
     MANIFEST_FILE,
     MERGES_FILE,
     MODEL_FILE,
+    QUANTIZED_CACHE_FORMAT_VERSION,
     RAGGED_MODEL_FILE,
     VOCAB_FILE,
     WEIGHTS_FILE,
@@ -127,7 +127,7 @@ def test_what_lies_beside_the_files_of_a_bundle_is_named(bundle: Path) -> None:
 
 
 def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
-    change_manifest(bundle, format_version=HEAD_FORMAT_VERSION + 1, something_new=1)
+    change_manifest(bundle, format_version=QUANTIZED_CACHE_FORMAT_VERSION + 1, something_new=1)
     with pytest.raises(BundleError, match="upgrade"):
         biogpt_onnx.load(bundle)
 
@@ -146,6 +146,10 @@ def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
         {"inputs": 3},
         {"source": None},
         {"tools": []},
+        {"cache": 8},
+        {"cache": {}},
+        {"cache": {"type": "int4"}},
+        {"cache": {"type": "int8"}},  # without a file of scales
         {"head": {}},
         {"head": 3},
         {"head": HEAD | {"kind": "question-answering"}},

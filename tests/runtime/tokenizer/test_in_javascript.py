@@ -119,9 +119,7 @@ def test_random_texts_and_tokens_of_a_small_vocabulary(modules: Path, tiny_folde
 
 
 def test_added_tokens_and_a_soft_prompt(modules: Path, tiny_folder: Path) -> None:
-    symbols, merges = (
-        read(tiny_folder / name) for read, name in ((read_symbols, "vocab.json"), (read_merges, "merges.txt"))
-    )
+    symbols, merges = read_symbols(tiny_folder / "vocab.json"), read_merges(tiny_folder / "merges.txt")
     added = [
         AddedToken(len(symbols), "[DRUG]", is_special=True),
         AddedToken(len(symbols) + 1, "[DRUG](2)"),

@@ -45,9 +45,9 @@ def write(page: Any, prompt: str = PROMPT, **settings: Any) -> str:
     return str(page.locator("#result").text_content())
 
 
-def in_python(bundle: Path, prompt: str = PROMPT, **settings: Any) -> str:
+def in_python(bundle: Path, **settings: Any) -> str:
     with biogpt_onnx.load(bundle, threads=1) as model:
-        return prompt + model.generate(prompt, **settings).text
+        return f"{PROMPT}{model.generate(PROMPT, **settings).text}"
 
 
 def test_a_text_is_that_of_python_and_ends_as_the_page_says(
@@ -57,7 +57,7 @@ def test_a_text_is_that_of_python_and_ends_as_the_page_says(
     expect(page.locator("#model")).to_have_text("mini: fp32, 22 MB, 1 thread")
     assert write(page, max_new_tokens=20) == in_python(bundles["fp32"], max_new_tokens=20)
     expect(page.get_by_role("status")).to_contain_text("It has max_new_tokens. 20 tokens")
-    settings = {"max_new_tokens": 40, "stop_strings": ["dose", "drug"]}
+    settings: dict[str, Any] = {"max_new_tokens": 40, "stop_strings": ["dose", "drug"]}
     assert write(page, **settings) == in_python(bundles["fp32"], **settings)
     expect(page.get_by_role("status")).to_contain_text("A stop string came.")
 
@@ -67,7 +67,14 @@ def test_a_sample_is_that_of_python_with_the_same_seed(
 ) -> None:
     page = visit(static.url).page
     expect(page.locator("#seed")).to_be_disabled()
-    settings = {"do_sample": True, "seed": 5, "temperature": 0.9, "top_k": 50, "top_p": 0.95, "max_new_tokens": 30}
+    settings: dict[str, Any] = {
+        "do_sample": True,
+        "seed": 5,
+        "temperature": 0.9,
+        "top_k": 50,
+        "top_p": 0.95,
+        "max_new_tokens": 30,
+    }
     assert write(page, **settings) == in_python(bundles["fp32"], **settings)
 
 

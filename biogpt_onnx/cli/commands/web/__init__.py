@@ -2,7 +2,7 @@
 
 import argparse
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, check_expected
 from biogpt_onnx.cli.arguments.names import non_empty_path
 
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command."""
+    check_expected(options)
     from biogpt_onnx.web.description import note_on_tokens
     from biogpt_onnx.web.packing import pack_page
 
