@@ -11,7 +11,13 @@ from biogpt_onnx._version import __version__
 from biogpt_onnx.export.checkpoint.checkpoint import Checkpoint
 from biogpt_onnx.export.checkpoint.task import recognised_task
 from biogpt_onnx.export.finite import FiniteWeights
-from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, build_mixed_graph, tensor_specs
+from biogpt_onnx.export.graph.causal_lm import (
+    CacheScaleTensors,
+    build_causal_lm,
+    build_mixed_graph,
+    build_ragged_graph,
+    tensor_specs,
+)
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.weights import attach_weights
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
@@ -19,7 +25,6 @@ from biogpt_onnx.export.lineage import checkpoint_record
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
-from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import CheckpointError
 
@@ -88,7 +93,7 @@ def export_bundle(
         save_model(model, writer.folder / bundle.MODEL_FILE, progress)
         weights.check()
         if head is None:
-            manifest = dataclasses.replace(manifest, mixed=save_mixed_graph(architecture, choices, writer.folder))
+            manifest = with_graphs_for_batches(manifest, choices, writer.folder)
         return writer.finish(manifest)
 
 
@@ -112,21 +117,27 @@ def save_model(model: ir.Model, path: Path, progress: Progress | None = None) ->
     onnx.checker.check_model(path, full_check=False)
 
 
-def save_mixed_graph(
-    architecture: Architecture, choices: LayerChoices, folder: Path, cache_scales: CacheScaleTensors | None = None
-) -> GraphSpec:
-    """Writes a bundle's mixed graph beside its first graph, whose weights it shares.
+def with_graphs_for_batches(
+    manifest: Manifest, choices: LayerChoices, folder: Path, cache_scales: CacheScaleTensors | None = None
+) -> Manifest:
+    """Writes a bundle's mixed and its ragged graph beside its first graph, whose weights they share.
 
     Args:
-        architecture: network's shape.
+        manifest: bundle's manifest so far.
         choices: layers that the first graph is built of.
         folder: bundle's folder, with the first graph and its weights in it.
         cache_scales: scales of the steps' cache in 8 bits, in a file in the folder; None without such a cache.
 
     Returns:
-        The mixed graph's inputs and outputs.
+        The manifest with the two graphs' inputs and outputs.
     """
-    return save_second_graph(build_mixed_graph(architecture, choices, cache_scales), folder / bundle.MIXED_MODEL_FILE)
+    mixed = build_mixed_graph(manifest.architecture, choices, cache_scales)
+    manifest = dataclasses.replace(manifest, mixed=save_second_graph(mixed, folder / bundle.MIXED_MODEL_FILE))
+    if cache_scales is not None:
+        # Rows whose cache is quantized are read one by one, and are only stepped together.
+        return manifest
+    ragged = build_ragged_graph(manifest.architecture, choices)
+    return dataclasses.replace(manifest, ragged=save_second_graph(ragged, folder / bundle.RAGGED_MODEL_FILE))
 
 
 def save_second_graph(model: ir.Model, path: Path) -> GraphSpec:

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.export.exporter import save_mixed_graph, save_model
+from biogpt_onnx.export.exporter import save_model, with_graphs_for_batches
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
@@ -107,7 +107,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             model = _packed_model(manifest, recipe, calibration)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
-            manifest = with_mixed_graph(manifest, recipe, writer.folder, calibration.static, scales)
+            manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static, scales)
             manifest = with_calibration(manifest, texts)
         return finish_bundle(writer, source, manifest, recipe)
 
@@ -134,14 +134,14 @@ def with_quantized_cache(manifest: Manifest, scales: CacheScales) -> Manifest:
     return dataclasses.replace(manifest, cache=cache, format_version=bundle.QUANTIZED_CACHE_FORMAT_VERSION)
 
 
-def with_mixed_graph(
+def with_packed_graphs(
     manifest: Manifest,
     recipe: Recipe,
     folder: Path,
     static: StaticScales,
     cache_scales: CacheScaleTensors | None = None,
 ) -> Manifest:
-    """Writes a language model's mixed graph beside its first graph, and returns the manifest with it.
+    """Writes a language model's mixed and ragged graphs beside its first one, and returns the manifest with them.
 
     Args:
         manifest: manifest of the new bundle so far.
@@ -153,8 +153,7 @@ def with_mixed_graph(
     if manifest.head is not None:
         return manifest
     choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
-    mixed = save_mixed_graph(manifest.architecture, choices, folder, cache_scales)
-    return dataclasses.replace(manifest, mixed=mixed)
+    return with_graphs_for_batches(manifest, choices, folder, cache_scales)
 
 
 def layer_choices(
@@ -186,7 +185,7 @@ def layer_choices(
 def read_source(source: Path, target: Path) -> Manifest:
     """Checks a bundle that is to be quantized, and returns the manifest to begin with.
 
-    It has no mixed graph, which is made anew, and the digest of the source in its lineage.
+    It has none of the graphs for batches, which are made anew, and the digest of the source in its lineage.
 
     Args:
         source: float32 bundle.
@@ -207,7 +206,7 @@ def read_source(source: Path, target: Path) -> Manifest:
     check_files(source, manifest, contents=True)
     refuse_inputs(target, (source,))
     made_from = {"exported_by": dict(manifest.tools), "float32_bundle": digest_of(content)}
-    return dataclasses.replace(manifest, mixed=None, lineage=dict(manifest.lineage or {}) | made_from)
+    return dataclasses.replace(manifest, mixed=None, ragged=None, lineage=dict(manifest.lineage or {}) | made_from)
 
 
 def with_calibration(manifest: Manifest, texts: Sequence[str] | None) -> Manifest:

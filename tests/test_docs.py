@@ -325,11 +325,13 @@ def test_the_format_page_names_every_field_input_and_output() -> None:
         *(bundle.INPUT_IDS, bundle.POSITION_IDS, bundle.SEQLENS_K, bundle.TOTAL_SEQUENCE_LENGTH),
         *(bundle.ATTENTION_BIAS, bundle.LOGITS_INDICES, bundle.LOGITS, bundle.STEP_IDS, bundle.STEP_POSITION_IDS),
         *(bundle.BEST_IDS, bundle.BEST_LOG_PROBABILITIES, bundle.LOGITS_LIMIT, bundle.HIDDEN_STATES),
+        bundle.QUERY_SEQLENS,
     ]
     files = [
         bundle.MANIFEST_FILE,
         bundle.WEIGHTS_FILE,
         bundle.MIXED_MODEL_FILE,
+        bundle.RAGGED_MODEL_FILE,
         bundle.CAUSAL_MODEL_FILE,
         *bundle.REQUIRED_FILES,
     ]

@@ -56,10 +56,7 @@ class Ours:
         return int(self._session.forward(np.array([[token]], dtype=np.int64), self._cache).argmax())
 
     def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
-        """Generates from prompts of equal length; returns the clock at each new token.
-
-        Several prompts with beams are done one after the other, so that their times follow each other.
-        """
+        """Generates from prompts of equal length, all together; returns the clock at each new token."""
         from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
         from biogpt_onnx.runtime.decoding.config import GenerationConfig
         from biogpt_onnx.runtime.decoding.limits import Limits

@@ -9,6 +9,8 @@ from biogpt_onnx.export.graph.builder import MICROSOFT, Attribute, GraphBuilder
 from biogpt_onnx.runtime.errors import CheckpointError
 
 _HEAD_SIZE_STEP = 8
+_ATTENTION_INPUTS_TO_NORMS = 6
+"""Number of the operator's inputs from the bias to the norms: bias, sink, two scales and two norms."""
 
 # Values of the operator's attributes for a cache in 8 bits.
 _PER_CHANNEL, _CACHE_BITS = "PER_CHANNEL", 8
@@ -41,11 +43,14 @@ class AttentionInputs:
         attention_bias: float [batch or 1, heads or 1, sequence, total], added to the scores; the mask is causal anyway.
             None where each row is one sequence of consecutive tokens, for which the causal mask is enough: on a GPU
             only then is attention computed by the fast kernels.
+        query_seqlens: int32 [batch], new tokens of each row, which come before its padding; None where no row is padded
+            and, once the cache holds something, only a single row has several new tokens.
     """
 
     seqlens_k: ir.Value
     total_sequence_length: ir.Value
     attention_bias: ir.Value | None
+    query_seqlens: ir.Value | None = None
 
 
 class Attention(Protocol):
@@ -105,6 +110,9 @@ class GroupQueryAttention:
         if past.key_scale is not None:
             inputs += [head_sink, past.key_scale, past.value_scale]
             attributes = {"k_quant_type": _PER_CHANNEL, "v_quant_type": _PER_CHANNEL, "kv_cache_bit_width": _CACHE_BITS}
+        if shared.query_seqlens is not None:
+            # Versions of the operator that do not know this last input take no graph that names it.
+            inputs += [None] * (_ATTENTION_INPUTS_TO_NORMS - len(inputs)) + [shared.query_seqlens]
         mixed, key, value = graph.op_outputs(
             3,
             "GroupQueryAttention",

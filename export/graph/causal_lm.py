@@ -1,5 +1,6 @@
 """Builders of a bundle's graphs: their inputs and outputs, which are the contract with the runtime."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -61,19 +62,25 @@ def build_causal_lm(
             None for a language model.
     """
     graph = GraphBuilder(choices.dtype)
-    decoder = Decoder(graph, architecture, choices, head)
-    input_ids, position_ids = _ids(graph)
-    shared = _shared(graph)
-    logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
-    past = _past(graph, architecture)
-    logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
-    group = only_group(graph, input_ids, past, shared)
-    outputs = decoder(input_ids, position_ids, [group], logits_indices, logits_limit)
-    num_logits = architecture.vocab_size if head is None else head.num_labels
-    _float_output(graph, outputs.logits, bundle.LOGITS, num_logits)
-    _present(graph, architecture, outputs.present[0])
-    _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
-    return graph.build("biogpt")
+    return _decoder_of_one_group(graph, architecture, choices, head).build("biogpt")
+
+
+def build_ragged_graph(architecture: Architecture, choices: LayerChoices) -> ir.Model:
+    """Builds the ragged graph, in which each row of a batch gets any number of tokens in one pass.
+
+    It computes what the first graph computes. Rows with fewer new tokens than others are padded behind these, and every
+    row has a past and an attention bias of its own, so that trees of tokens in several rows grow in one pass. Only
+    ONNX Runtime 1.32 and later have the attention's input for it.
+
+    Inputs and outputs: those of `build_causal_lm`, and `query_seqlens` int32 [batch], the number of a row's new tokens.
+    `total_sequence_length` counts no padding, and what a row of padding computes is undefined.
+
+    Args:
+        architecture: network's shape.
+        choices: layers that it is built of.
+    """
+    graph = GraphBuilder(choices.dtype)
+    return _decoder_of_one_group(graph, architecture, choices, is_ragged=True).build("biogpt_ragged")
 
 
 def build_mixed_graph(
@@ -159,6 +166,33 @@ def build_causal_graph(architecture: Architecture, choices: LayerChoices) -> ir.
     graph.output(log_probabilities, bundle.BEST_LOG_PROBABILITIES, ir.DataType.FLOAT, ["num_logits", 1])
     _present(graph, architecture, outputs.present[0])
     return graph.build("biogpt_causal")
+
+
+def _decoder_of_one_group(
+    graph: GraphBuilder,
+    architecture: Architecture,
+    choices: LayerChoices,
+    head: ClassificationHead | None = None,
+    *,
+    is_ragged: bool = False,
+) -> GraphBuilder:
+    """Adds the whole decoder, all rows of which go through one attention operator; returns the graph."""
+    decoder = Decoder(graph, architecture, choices, head)
+    input_ids, position_ids = _ids(graph)
+    shared = _shared(graph)
+    if is_ragged:
+        query_seqlens = graph.input(bundle.QUERY_SEQLENS, ir.DataType.INT32, [_BATCH])
+        shared = dataclasses.replace(shared, query_seqlens=query_seqlens)
+    logits_indices = graph.input(bundle.LOGITS_INDICES, ir.DataType.INT64, ["num_logits"])
+    past = _past(graph, architecture)
+    logits_limit = graph.optional_input(bundle.LOGITS_LIMIT, _ALL_ROWS)
+    group = only_group(graph, input_ids, past, shared)
+    outputs = decoder(input_ids, position_ids, [group], logits_indices, logits_limit)
+    num_logits = architecture.vocab_size if head is None else head.num_labels
+    _float_output(graph, outputs.logits, bundle.LOGITS, num_logits)
+    _present(graph, architecture, outputs.present[0])
+    _float_output(graph, outputs.hidden_states, bundle.HIDDEN_STATES, architecture.hidden_size)
+    return graph
 
 
 def _ids(graph: GraphBuilder) -> tuple[ir.Value, ir.Value]:

@@ -11,7 +11,7 @@ from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.calibration.calibrate import calibrate
 from biogpt_onnx.quantize.calibration.static_scales import scale_texts
-from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_calibration, with_graph, with_mixed_graph
+from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_calibration, with_graph, with_packed_graphs
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
@@ -74,7 +74,7 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))
-            made = with_mixed_graph(with_graph(manifest, model), choice.recipe, writer.folder, calibration.static)
+            made = with_packed_graphs(with_graph(manifest, model), choice.recipe, writer.folder, calibration.static)
             made = with_calibration(made, texts)
         return finish_bundle(writer, source, made, choice.recipe), choice
 

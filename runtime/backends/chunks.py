@@ -49,6 +49,11 @@ def at_pace(pace: Pace | None) -> Iterator[None]:
         _current_pace.reset(token)
 
 
+def is_paced() -> bool:
+    """Returns True if others wait for the passes of this thread; see `at_pace`."""
+    return _current_pace.get() is not None
+
+
 def next_chunk(start: int, end: int, most: int = CHUNK_TOKENS) -> slice:
     """Returns the chunk that is read next of the tokens from number `start` to `end` (exclusive).
 

@@ -199,8 +199,13 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
         ...
 
     @property
-    def scores_prompts_together(self) -> bool:
-        """True if continuations of many prompts are scored in one pass, False if prompt by prompt."""
+    def scores_prefixes_together(self) -> bool:
+        """True if continuations of many prefixes are scored in one pass, False if prefix by prefix."""
+        ...
+
+    @property
+    def num_scored_together(self) -> int:
+        """Number of prompts whose continuations are best scored together; 1 if prompt by prompt."""
         ...
 
     @property

@@ -32,6 +32,7 @@ UNFINISHED_MANIFEST_FILE = f".{MANIFEST_FILE}"
 MODEL_FILE = "model.onnx"
 CAUSAL_MODEL_FILE = "causal.onnx"
 MIXED_MODEL_FILE = "mixed.onnx"
+RAGGED_MODEL_FILE = "ragged.onnx"
 WEIGHTS_FILE = "model.onnx.data"
 CACHE_SCALES_FILE = "cache_scales.data"
 """Scales of keys and values in 8 bits: little-endian float32 [layers, 2, heads, head_size], keys first."""
@@ -48,6 +49,7 @@ TOTAL_SEQUENCE_LENGTH = "total_sequence_length"
 ATTENTION_BIAS = "attention_bias"
 LOGITS_INDICES = "logits_indices"
 LOGITS_LIMIT = "logits_limit"
+QUERY_SEQLENS = "query_seqlens"
 STEP_IDS = "step_ids"
 STEP_POSITION_IDS = "step_position_ids"
 LOGITS = "logits"
@@ -134,6 +136,8 @@ class Manifest:
             that runs on GPUs; None for a bundle without one.
         mixed: mixed graph: a second graph over the same weights that reads a piece of a prompt and steps other
             sequences in one pass, on the CPU; None for a bundle without one.
+        ragged: ragged graph: a further graph over the same weights, for the CPU, in which each row of a batch gets any
+            number of tokens in one pass; None for a bundle without one.
         end_token_ids: tokens that end a text; none for a model whose texts end only at their longest length.
         generation: settings of `GenerationConfig`, by name, that the checkpoint's authors made its default.
         notes: what the export had to say of the checkpoint, a line each.
@@ -160,6 +164,7 @@ class Manifest:
     task: str | None = None
     causal: GraphSpec | None = None
     mixed: GraphSpec | None = None
+    ragged: GraphSpec | None = None
     end_token_ids: tuple[int, ...] = (EOS_ID,)
     generation: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
@@ -361,6 +366,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         task=_task(fields.get("task")),
         causal=_second_graph(fields.get("causal"), CAUSAL_MODEL_FILE, files),
         mixed=_second_graph(fields.get("mixed"), MIXED_MODEL_FILE, files),
+        ragged=_second_graph(fields.get("ragged"), RAGGED_MODEL_FILE, files),
         end_token_ids=_end_token_ids(fields.get("end_token_ids", [EOS_ID])),
         generation=_object(fields, "generation"),
         notes=_notes(fields.get("notes", [])),

@@ -17,7 +17,7 @@ from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.settings import TokenIds, TokenRows
 from biogpt_onnx.runtime.decoding.strategies.continuation_scoring import choices_after_each
-from biogpt_onnx.runtime.engine.opened import BATCHES_TOGETHER, Encoded, OpenedModel, Prompt
+from biogpt_onnx.runtime.engine.opened import Encoded, OpenedModel, Prompt
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
 from biogpt_onnx.runtime.prompt_checks import check_choices, check_ids
 from biogpt_onnx.runtime.results import Choices
@@ -160,13 +160,12 @@ class ChoosingModel(OpenedModel):
             raise ConfigError("ends is True, but no token ends this model's texts: leave it out")
         token_ids = check_choices("choices", choices, self._continuation_ids)
         room = sum(map(len, token_ids))
-        together = BATCHES_TOGETHER * backend.default_batch_size if backend.scores_prompts_together else 1
         work = Work[Any, Encoded, Choices](
             lambda _, prompt: encode(prompt),
             size=lambda ready: Size(len(ready[0]), len(ready[0]) + room),
             answer=lambda batch: self._in_turn(
                 lambda: choices_after_each(backend, batch, choices, token_ids, end_tokens)
             ),
-            limits=BatchLimits(together, most_cached_tokens(self.manifest)),
+            limits=BatchLimits(backend.num_scored_together, most_cached_tokens(self.manifest)),
         )
         return call.results(work)

@@ -111,8 +111,8 @@ class OpenedModel:
 
     @property
     def chooses_together(self) -> bool:
-        """True if `choose` scores all prompts of a call in one pass, False if it takes one after the other."""
-        return self._opened.scores_prompts_together
+        """True if `choose` scores all prefixes of a call in one pass, False if it takes one after the other."""
+        return self._opened.scores_prefixes_together
 
     @property
     def _any_backend(self) -> Backend[Any]:

@@ -28,6 +28,7 @@ def pass_inputs(
     cache: Cache,
     position_ids: npt.NDArray[np.int64] | None,
     logits_indices: npt.NDArray[np.int64] | None,
+    num_tokens: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Returns the inputs that every graph takes, by their names.
 
@@ -37,16 +38,20 @@ def pass_inputs(
         position_ids: positions of the tokens, [batch, sequence]; None to go on from the cache's lengths.
         logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits]; None for each
             row's last.
+        num_tokens: new tokens of each row, which come before its padding, [batch]; None where no row is padded.
 
     Raises:
-        ValueError: the cache has no room for the tokens.
+        ValueError: the cache has no room for the tokens with their padding.
     """
     batch_size, sequence = input_ids.shape
+    # The attention's operator wants room for padding, too, although it writes none.
     total = room_needed(cache, sequence)
+    if num_tokens is not None:
+        total = int((cache.lengths + num_tokens).max())
     if position_ids is None:
         position_ids = cache.lengths[:, None] + np.arange(sequence)
     if logits_indices is None:
-        logits_indices = np.arange(1, batch_size + 1) * sequence - 1
+        logits_indices = np.arange(batch_size) * sequence + (sequence if num_tokens is None else num_tokens) - 1
     return {
         bundle.INPUT_IDS: input_ids,
         bundle.POSITION_IDS: position_ids,
@@ -55,7 +60,7 @@ def pass_inputs(
     }
 
 
-def seqlens_k(cache: Cache, sequence: int) -> npt.NDArray[np.int32]:
+def seqlens_k(cache: Cache, sequence: int | npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Returns the input `seqlens_k` of the graph with attention bias: each row's last position, [batch]."""
     return (cache.lengths + (sequence - 1)).astype(np.int32)
 

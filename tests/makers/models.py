@@ -34,6 +34,9 @@ class FakeCache:
     def front(self, count: int) -> Self:
         return type(self)(self.rows[:count], self.capacity)
 
+    def some_rows(self, first: int, count: int) -> Self:
+        return type(self)(self.rows[first : first + count], self.capacity)
+
     def move(self, source: int, target: int) -> None:
         self.rows[target][:] = self.rows[source]
 
@@ -58,6 +61,7 @@ class FakeModel:
     """
 
     device = "cpu"
+    is_ragged = False
 
     def __init__(
         self,
@@ -86,7 +90,7 @@ class FakeModel:
         self.caches.append(FakeCache([[] for _ in range(batch_size)], capacity))
         return self.caches[-1]
 
-    def forward(
+    def forward(  # noqa: PLR0913 -- the inputs of a pass
         self,
         input_ids: npt.NDArray[np.int64],
         cache: FakeCache,
@@ -94,7 +98,10 @@ class FakeModel:
         position_ids: npt.NDArray[np.int64] | None = None,
         attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
+        if num_tokens is not None:
+            raise AssertionError("rows are padded, which this model does not take")
         self.shapes.append(input_ids.shape)
         return self.append(input_ids, cache, position_ids, attention_bias, logits_indices)
 
@@ -107,21 +114,23 @@ class FakeModel:
     ) -> npt.NDArray[np.float32]:
         return self.forward(input_ids, cache, logits_indices=logits_indices)
 
-    def append(
+    def append(  # noqa: PLR0913, PLR0917 -- the inputs of a pass
         self,
         input_ids: npt.NDArray[np.int64],
         cache: FakeCache,
         position_ids: npt.NDArray[np.int64] | None = None,
         attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Computes a pass, or a part of one."""
-        logits = np.zeros((*input_ids.shape, self.vocab_size), dtype=np.float32)
+        """Computes a pass, or a part of one. After padding, logits are NaN."""
+        logits = np.full((*input_ids.shape, self.vocab_size), np.nan, dtype=np.float32)
         for row, tokens in enumerate(input_ids.tolist()):
-            for step, token in enumerate(tokens):
+            bias = None if attention_bias is None else attention_bias[min(row, len(attention_bias) - 1), 0]
+            for step, token in enumerate(tokens if num_tokens is None else tokens[: num_tokens[row]]):
                 held = cache.rows[row]
                 held.append(token)
-                masked = None if attention_bias is None else attention_bias[0, 0, step] < 0
+                masked = None if bias is None else bias[step] < 0
                 past = [token for slot, token in enumerate(held) if masked is None or not masked[slot]]
                 if position_ids is not None and position_ids[row, step] != len(past) - 1:
                     raise AssertionError("a position that is not the number of tokens before")
@@ -130,7 +139,8 @@ class FakeModel:
                 answer = self.answer(past)
                 logits[row, step] = np.eye(self.vocab_size)[answer] if isinstance(answer, int) else answer
         flat = logits.reshape(-1, self.vocab_size)
-        last = np.arange(1, len(input_ids) + 1) * input_ids.shape[1] - 1
+        last = np.arange(len(input_ids)) * input_ids.shape[1] - 1
+        last += input_ids.shape[1] if num_tokens is None else num_tokens
         return flat[last if logits_indices is None else logits_indices]
 
     def hidden_states(
@@ -144,6 +154,44 @@ class FakeModel:
                 states.append([token, len(cache.rows[row])])
                 cache.rows[row].append(token)
         return np.array(states, dtype=np.float32).reshape(-1, 2)[indices]
+
+
+class RaggedFake(FakeModel):
+    """The fake model with passes of any number of tokens for each row.
+
+    Attributes:
+        counts: number of tokens of each row, of each pass of padded rows.
+    """
+
+    is_ragged = True
+
+    def __init__(
+        self,
+        answer: Callable[[list[int]], int | npt.NDArray[np.float32]],
+        vocab_size: int = 50,
+        max_positions: int = 30,
+    ) -> None:
+        super().__init__(answer, vocab_size, max_positions)
+        self.counts: list[list[int]] = []
+
+    def forward(  # noqa: PLR0913 -- the inputs of a pass
+        self,
+        input_ids: npt.NDArray[np.int64],
+        cache: FakeCache,
+        *,
+        position_ids: npt.NDArray[np.int64] | None = None,
+        attention_bias: npt.NDArray[np.float32] | None = None,
+        logits_indices: npt.NDArray[np.int64] | None = None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        self.shapes.append(input_ids.shape)
+        if num_tokens is not None:
+            if num_tokens.min() == 1 < num_tokens.max():
+                raise AssertionError("a row of one token beside rows of several, which rounds otherwise than alone")
+            if (cache.lengths + input_ids.shape[1]).max() > cache.capacity:
+                raise AssertionError("a row has no room for its padding")
+            self.counts.append(num_tokens.tolist())
+        return self.append(input_ids, cache, position_ids, attention_bias, logits_indices, num_tokens)
 
 
 class MixedFake(FakeModel):

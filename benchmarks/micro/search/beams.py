@@ -79,7 +79,7 @@ def measure(bundle: Path, source: Path, threads: int) -> Mapping[str, object]:
                 found = after_a_pause(workers[case.kind].measure_search, prompts, STEPS, case.num_beams)
                 if number:  # the first round warms up
                     samples[name].append(found)
-    steps = {name: _step_seconds(name, rows) for name, rows in samples.items()}
+    steps = {name: _step_seconds(rows) for name, rows in samples.items()}
     prefill = {name: statistics.median(row.prefill for row in rows) for name, rows in samples.items()}
     return {
         "prompt_tokens": PROMPT_TOKENS,
@@ -106,15 +106,8 @@ def measure_long(bundle: Path, num_beams: int, new_tokens: int) -> Mapping[str, 
     return {"num_beams": num_beams, "new_tokens": new_tokens, "most_tokens_in_cache": most}
 
 
-def _step_seconds(name: str, rows: Sequence[Samples]) -> float:
-    """Computes the median seconds of one step of all prompts; ours takes a batch's prompts one after the other."""
-    prompts = CASES[name].prompts
-    if prompts > 1 and CASES[name].kind == "prepacked":
-        # Of each prompt the passes after its first token; the pass that reads the next prompt stands between.
-        per_prompt = [
-            row.steps[at + _FIRST_STEPS : at + STEPS] for row in rows for at in range(0, len(row.steps), STEPS + 1)
-        ]
-        return prompts * statistics.median(seconds for steps in per_prompt for seconds in steps)
+def _step_seconds(rows: Sequence[Samples]) -> float:
+    """Computes the median seconds of one step of all prompts."""
     return statistics.median(seconds for row in rows for seconds in row.steps[_FIRST_STEPS:])
 
 

@@ -7,15 +7,16 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk, requested_in
-from biogpt_onnx.runtime.backends.continuation_tree import ROOT
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks, is_paced, logits_by_chunk, requested_in
 from biogpt_onnx.runtime.backends.cpu.continuations import (
     score_in_tree,
     score_with_prompt,
+    score_with_prompts,
 )
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
-from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill, read_one_by_one
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill
+from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together, rows_of_a_pass
+from biogpt_onnx.runtime.backends.cpu.tree_beams import TreeBeams
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import MixedDecoder, TokenScores
@@ -32,12 +33,15 @@ the other way moves logits by up to 0.06, seldom: to be certain there too, nearl
 again.
 """
 
+_MAX_BEAMS = 32
+"""Most beams of all prompts of a pass."""
+
 
 class CpuBackend(Generic[TreeCacheT]):
     """A backend whose beams and continuations share one row of a cache, as branches of a tree of tokens.
 
-    ONNX Runtime's CPU attention takes several tokens a row for one row at a time only, and a step of many rows costs
-    many times a step of one. So prompts are read and searched with beams one after the other. See `Backend`.
+    A step of many rows costs many times a step of one, so that beams are no rows. The trees of several prompts
+    grow in one pass where the decoder is ragged, and one after the other where it is not. See `Backend`.
 
     Attributes:
         max_positions: most tokens that a sequence may have.
@@ -45,7 +49,7 @@ class CpuBackend(Generic[TreeCacheT]):
         device: name of the device.
         reads_prefixes_ahead: True, so that a prefix is read when it is made.
         default_batch_size: number of prompts that are best continued together, 8.
-        scores_prompts_together: False, so that continuations are scored prompt by prompt.
+        scores_prefixes_together: False, because each prefix is continued in its own memory.
         near_tie: difference of logits below which drafts are verified again step by step.
         mixed: takes passes that read a piece of a prompt and step other sequences; None without the mixed graph.
 
@@ -56,7 +60,7 @@ class CpuBackend(Generic[TreeCacheT]):
 
     reads_prefixes_ahead = True
     default_batch_size = 8
-    scores_prompts_together = False
+    scores_prefixes_together = False
     near_tie: float | None = _NEAR_TIE
 
     def __init__(self, decoder: TreeDecoder[TreeCacheT], mixed: MixedDecoder[TreeCacheT] | None = None) -> None:
@@ -70,6 +74,11 @@ class CpuBackend(Generic[TreeCacheT]):
         This is twice the need of one sequence, for continuations in a tree; memory that no token reaches is not taken.
         """
         return 2 * self.max_positions
+
+    @property
+    def num_scored_together(self) -> int:
+        """Number of prompts whose continuations are best scored together: 8 where the decoder is ragged, else 1."""
+        return self.default_batch_size if self._decoder.is_ragged else 1
 
     def new_cache(self, batch_size: int, capacity: int) -> TreeCacheT:
         """Returns an empty cache with room for `capacity` tokens a row.
@@ -101,7 +110,7 @@ class CpuBackend(Generic[TreeCacheT]):
     def read_prompts(
         self, states: Sequence[SequenceState], limits: Limits, extra_room: int = 0
     ) -> Iterator[tuple[TreeCacheT, TokenScores]]:
-        """Reads prompts one by one, a single one in the cache of its prefix; see `Backend`."""
+        """Reads prompts, a single one in the cache of its prefix; see `Backend`."""
         if len(states) == 1:
             room = states[0].max_new_tokens - 1 + extra_room
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
@@ -111,7 +120,7 @@ class CpuBackend(Generic[TreeCacheT]):
         else:
             capacity = max(state.max_cached_tokens for state in states) + extra_room
             cache = self.new_cache(len(states), capacity)
-            scores = read_one_by_one(self, states, cache, limits)
+            scores = read_prompts_together(self, self._decoder, states, cache, limits)
             cache.end_reading()
             yield cache, scores
 
@@ -125,19 +134,24 @@ class CpuBackend(Generic[TreeCacheT]):
         return HostTokenScores(self._decoder.forward_steps(ids, cache, logits_indices=np.arange(ids.shape[1])))
 
     def max_beam_prompts(self, num_beams: int) -> int:
-        """Returns 1, because attention takes the beams of one prompt at a time."""
-        del num_beams
-        return 1
+        """Returns the number of prompts with so many beams each whose trees grow in one pass."""
+        return max(1, _MAX_BEAMS // num_beams) if self._decoder.is_ragged else 1
 
     @contextmanager
     def beams(
         self, states: Sequence[SequenceState], num_beams: int, limits: Limits
-    ) -> Iterator[tuple["TreeBeams[TreeCacheT]", TokenScores]]:
-        """Reads one prompt, whose beams become branches of one tree; see `Backend`."""
-        (state,) = states
-        room = num_beams * (state.max_new_tokens - 1)
-        with one_prompt_read(self, state.prompt_ids, state.prefix, room, limits) as (cache, scores):
-            yield TreeBeams(TokenTree(self._decoder, cache)), scores
+    ) -> Iterator[tuple[TreeBeams[TreeCacheT], TokenScores]]:
+        """Reads the prompts, whose beams become branches of a tree for each; see `Backend`."""
+        rooms = [num_beams * (state.max_new_tokens - 1) for state in states]
+        if len(states) == 1:
+            with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, rooms[0], limits) as (cache, scores):
+                yield TreeBeams(self._decoder, cache), scores
+        else:
+            capacity = max(len(state.prompt_ids) + room for state, room in zip(states, rooms, strict=True))
+            # A row may get as many tokens of padding as another one has beams.
+            cache = self.new_cache(len(states), capacity + num_beams)
+            scores = read_prompts_together(self, self._decoder, states, cache, limits)
+            yield TreeBeams(self._decoder, cache), scores
 
     def score_continuations(
         self,
@@ -145,7 +159,17 @@ class CpuBackend(Generic[TreeCacheT]):
         continuations: Sequence[Sequence[int]],
     ) -> list[list[list[float]]]:
         """Reads each prompt once, and all continuations behind it as a tree; see `Backend`."""
-        return [self._score_behind(prompt_ids, prefix, continuations) for prompt_ids, prefix in prompts]
+        capacity = max(len(prompt_ids) for prompt_ids, _ in prompts) + sum(map(len, continuations)) + CHUNK_TOKENS
+        together = rows_of_a_pass(capacity) if self.num_scored_together > 1 and not is_paced() else 1
+        scores: list[list[list[float]]] = []
+        for first in range(0, len(prompts), together):
+            group = prompts[first : first + together]
+            if len(group) > 1 and all(prefix is None for _, prefix in group):
+                cache = self.new_cache(len(group), capacity)
+                scores += score_with_prompts(self._decoder, cache, [ids for ids, _ in group], continuations)
+            else:
+                scores += [self._score_behind(prompt_ids, prefix, continuations) for prompt_ids, prefix in group]
+        return scores
 
     def score_tokens(
         self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]
@@ -202,24 +226,3 @@ class CpuBackend(Generic[TreeCacheT]):
             return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
         with one_prompt_read(self, prompt_ids, prefix, room, Limits()) as (cache, scores):
             return score_in_tree(self._decoder, cache, scores.logits(), continuations)
-
-
-class TreeBeams(Generic[TreeCacheT]):
-    """The beams of one prompt as branches of a tree: the prompt is stored once, and no cache is reordered.
-
-    See `Beams`.
-
-    Args:
-        tree: tree of tokens whose root is the prompt.
-    """
-
-    def __init__(self, tree: TokenTree[TreeCacheT]) -> None:
-        self._tree = tree
-        self._nodes = [ROOT]  # the node of each beam's last token
-
-    def step(self, parents: Sequence[int], token_ids: Sequence[int]) -> TokenScores:
-        """Replaces the beams by continuations of theirs; see `Beams`."""
-        nodes = self._tree.keep([self._nodes[parent] for parent in parents])
-        logits = self._tree.append(token_ids, nodes)
-        self._nodes = list(range(self._tree.num_nodes - len(nodes), self._tree.num_nodes))
-        return HostTokenScores(logits)

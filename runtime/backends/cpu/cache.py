@@ -105,6 +105,11 @@ class KeyValueCache:
         """Returns the first rows as a cache of its own, over the same memory."""
         return KeyValueCache(self.buffer[:, :, :count], self.lengths[:count], self.element_type)
 
+    def some_rows(self, first: int, count: int) -> "KeyValueCache":
+        """Returns rows side by side as a cache of its own, over the same memory."""
+        rows = slice(first, first + count)
+        return KeyValueCache(self.buffer[:, :, rows], self.lengths[rows], self.element_type)
+
     def move(self, source: int, target: int) -> None:
         """Replaces the tokens of the row `target` by those of the row `source`."""
         length = self.lengths[source]

@@ -1,6 +1,6 @@
 """The protocols of the CPU backend's model: passes in which each token may attend to a part of the cache."""
 
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,18 @@ class TreeCache(Cache, Protocol):
         """Keeps these tokens (ascending) of the only row, moved together."""
         ...
 
+    def front(self, count: int) -> Self:
+        """Returns the first rows as a cache of its own, over the same memory."""
+        ...
+
+    def some_rows(self, first: int, count: int) -> Self:
+        """Returns rows side by side as a cache of its own, over the same memory."""
+        ...
+
+    def move(self, source: int, target: int) -> None:
+        """Replaces the tokens of the row `target` by those of the row `source`."""
+        ...
+
     def end_reading(self) -> None:
         """Gives back memory that is needed only while text is read: from now on, rows are only stepped."""
         ...
@@ -26,7 +38,12 @@ TreeCacheT = TypeVar("TreeCacheT", bound=TreeCache)
 class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
     """A model that takes an attention bias, so that one row of a cache can hold a tree of tokens; see `TokenTree`."""
 
-    def forward(
+    @property
+    def is_ragged(self) -> bool:
+        """True if, in one pass, several rows may get several tokens each, and rows may be padded."""
+        ...
+
+    def forward(  # noqa: PLR0913 -- the inputs of a pass
         self,
         input_ids: npt.NDArray[np.int64],
         cache: TreeCacheT,
@@ -34,6 +51,7 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
         position_ids: npt.NDArray[np.int64] | None = None,
         attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Appends int64 [batch, sequence] and returns logits [num_logits, vocab], by default of each row's last.
 
@@ -41,8 +59,11 @@ class TreeDecoder(Decoder[TreeCacheT], Protocol[TreeCacheT]):
             input_ids: token ids, [batch, sequence].
             cache: cache of `batch` rows.
             position_ids: positions of the tokens, [batch, sequence]; by default they go on from the cache's lengths.
-            attention_bias: numbers that are added to the attention scores, [1, 1, sequence, total]; by default none.
+            attention_bias: numbers that are added to the attention scores, [batch or 1, 1, sequence, total]; by default
+                none.
             logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits].
+            num_tokens: tokens of each row, which come before its padding, [batch]; by default no row is padded. Only a
+                ragged model takes padding.
         """
         ...
 

@@ -149,6 +149,10 @@ class QuantizedCache:
         """Returns the first rows as a cache of its own, over the same memory."""
         return self._over(self._codes.front(count))
 
+    def some_rows(self, first: int, count: int) -> "QuantizedCache":
+        """Returns rows side by side as a cache of its own, over the same memory."""
+        return self._over(self._codes.some_rows(first, count), first)
+
     def values(self, layer: int, row: int) -> npt.NDArray[np.float32]:
         """Returns the keys and values of a layer's row that are in 8 bits, [2, heads, tokens, head_size]."""
         values: npt.NDArray[np.float32] = self.to_step().values(layer, row) * self._scales[layer]

@@ -20,6 +20,7 @@ class QuantizedCacheSession:
     gain nothing from fewer bits. It is a `MixedDecoder`, too.
 
     Attributes:
+        is_ragged: False, because each row is read by itself.
         vocab_size: number of tokens of the vocabulary, and of entries of a row of logits.
         max_positions: most tokens that a sequence may have.
         device: name of the device, "cpu".
@@ -28,6 +29,8 @@ class QuantizedCacheSession:
         session: session that runs the bundle's mixed graph.
         scales: what each channel's codes are multiplied by.
     """
+
+    is_ragged = False
 
     def __init__(self, session: DecoderSession, scales: Scales) -> None:
         self._session, self._scales = session, scales
@@ -42,7 +45,7 @@ class QuantizedCacheSession:
         codes = self._session.new_step_cache(batch_size, capacity)
         return QuantizedCache.empty(codes, self._scales, partial(self._session.new_cache, 1, capacity))
 
-    def forward(
+    def forward(  # noqa: PLR0913 -- the inputs of a pass
         self,
         input_ids: npt.NDArray[np.int64],
         cache: QuantizedCache,
@@ -50,11 +53,12 @@ class QuantizedCacheSession:
         position_ids: npt.NDArray[np.int64] | None = None,
         attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Reads tokens into the only row; arguments and result are those of `DecoderSession.forward`.
 
         Raises:
-            ValueError: the cache has several rows, or the row has been stepped.
+            ValueError: the cache has several rows, the row has been stepped, or rows are padded.
         """
         return self._session.forward(
             input_ids,
@@ -62,6 +66,7 @@ class QuantizedCacheSession:
             position_ids=position_ids,
             attention_bias=attention_bias,
             logits_indices=logits_indices,
+            num_tokens=num_tokens,
         )
 
     def forward_steps(

@@ -12,13 +12,14 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
+from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import FLOAT32, INT8
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
-from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding
-from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
+from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime, is_outdated
 from biogpt_onnx.runtime.ort.sessions import (
     cache_element_type,
     check_contract,
@@ -65,13 +66,29 @@ def not_run_on_cpu(precision: str, reason: str) -> str:
     )
 
 
+def _graph(
+    onnxruntime: OnnxRuntime, manifest: Manifest, options: LoadOptions, *, prepack: bool
+) -> tuple[str, GraphSpec]:
+    """Returns the file of the graph that a session runs, and the graph's inputs and outputs."""
+    if manifest.mixed is not None and (options.mixed_passes or manifest.cache is not None):
+        return bundle.MIXED_MODEL_FILE, manifest.mixed
+    # Rows must not depend on those beside them, which is certain of these bundles and of prepacked weights alone.
+    holds_rows_apart = prepack and is_batch_invariant(manifest, has_avx512=True)
+    # Older versions know the graph's attention without its last input.
+    if manifest.ragged is not None and holds_rows_apart and not is_outdated(onnxruntime):
+        return bundle.RAGGED_MODEL_FILE, manifest.ragged
+    return bundle.MODEL_FILE, GraphSpec(manifest.inputs, manifest.outputs)
+
+
 class DecoderSession:
     """A session that runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
 
-    With the mixed graph, which does all that the first one does, it is a `MixedDecoder`, too.
+    It runs the mixed or the ragged graph, which do all that the first one does, where the options and ONNX Runtime
+    allow. With the mixed graph it is a `MixedDecoder`, too.
 
     Attributes:
         is_mixed: True if it runs the mixed graph.
+        is_ragged: True if it runs the ragged graph, so that rows may get different numbers of tokens in one pass.
         vocab_size: number of tokens of the vocabulary, and of entries of a row of a language model's logits.
         max_positions: most tokens that a sequence may have.
         device: name of the device, "cpu".
@@ -116,9 +133,8 @@ class DecoderSession:
         is_half = self._element_type is not FLOAT32
         new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
         self._step_type = self._element_type if manifest.cache is None else INT8
-        spec = manifest.mixed if options.mixed_passes or manifest.cache is not None else None
-        self.is_mixed = spec is not None
-        file = bundle.MODEL_FILE if spec is None else bundle.MIXED_MODEL_FILE
+        file, spec = _graph(onnxruntime, manifest, options, prepack=prepack)
+        self.is_mixed, self.is_ragged = file == bundle.MIXED_MODEL_FILE, file == bundle.RAGGED_MODEL_FILE
         path, remedy = folder / file, "check it with `biogpt-onnx info --check`"
         if options.share_weights:
             from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- slow to import
@@ -136,7 +152,7 @@ class DecoderSession:
             give_back_freed_memory()
         elif prepack:
             release_mapped_pages(folder / bundle.WEIGHTS_FILE)
-        check_contract(folder, self._session, spec or GraphSpec(manifest.inputs, manifest.outputs))
+        check_contract(folder, self._session, spec)
         # Where nothing is read or no other sequence steps, the mixed graph writes a token here that nobody reads.
         self._unused_piece, self._unused_step = (
             KeyValueCache.allocate(self._architecture, 1, 1, kind) for kind in (self._element_type, self._step_type)
@@ -151,7 +167,7 @@ class DecoderSession:
         """Returns an empty cache; see `KeyValueCache.allocate`."""
         return KeyValueCache.allocate(self._architecture, batch_size, capacity, self._element_type)
 
-    def forward(
+    def forward(  # noqa: PLR0913 -- the inputs of a pass
         self,
         input_ids: npt.NDArray[np.int64],
         cache: KeyValueCache,
@@ -159,11 +175,13 @@ class DecoderSession:
         position_ids: npt.NDArray[np.int64] | None = None,
         attention_bias: npt.NDArray[np.float32] | None = None,
         logits_indices: npt.NDArray[np.int64] | None = None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
     ) -> npt.NDArray[np.float32]:
         """Appends tokens to the cache and computes logits.
 
-        ONNX Runtime's CPU attention takes several tokens a row for one row at a time only, once the cache holds
-        something.
+        Without the ragged graph, ONNX Runtime's CPU attention takes several tokens a row for one row at a time only,
+        once the cache holds something. In a pass of several tokens a row, a row that gets one token rounds otherwise
+        than in a pass of its own; a row that gets two or more does not.
 
         Args:
             input_ids: token ids, [batch, sequence].
@@ -173,16 +191,23 @@ class DecoderSession:
                 `total` being the longest row's tokens after this step; by default none.
             logits_indices: rows of the flattened batch * sequence whose logits are requested, [num_logits]; by default
                 each row's last.
+            num_tokens: tokens of each row, which come before its padding, [batch]; by default no row is padded. Only
+                the ragged graph takes padding.
 
         Returns:
             Logits [num_logits, vocab]; [num_logits, labels] of a bundle with a classification head.
+
+        Raises:
+            ValueError: the cache has no room for the tokens, or rows are padded without the ragged graph.
         """
+        if num_tokens is not None and not self.is_ragged:
+            raise ValueError("rows are padded, which only the ragged graph takes")
         wanted = None if logits_indices is None else len(logits_indices)
         indices = _FIRST if wanted == 0 else logits_indices
-        inputs = self._inputs(input_ids, cache, position_ids, attention_bias, indices)
+        inputs = self._inputs(input_ids, cache, position_ids, attention_bias, indices, num_tokens)
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
         self._run(cache, inputs, {bundle.LOGITS: logits})
-        cache.lengths += input_ids.shape[1]
+        cache.lengths += input_ids.shape[1] if num_tokens is None else num_tokens
         return logits[:wanted]
 
     def new_step_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
@@ -267,21 +292,28 @@ class DecoderSession:
         cache.lengths += input_ids.shape[1]
         return states[: len(indices)]
 
-    def _inputs(
+    def _inputs(  # noqa: PLR0913, PLR0917 -- as above
         self,
         input_ids: npt.NDArray[np.int64],
         cache: KeyValueCache,
         position_ids: npt.NDArray[np.int64] | None,
         attention_bias: npt.NDArray[np.float32] | None,
         logits_indices: npt.NDArray[np.int64] | None,
+        num_tokens: npt.NDArray[np.int64] | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
-        sequence = input_ids.shape[1]
-        inputs = pass_inputs(input_ids, cache, position_ids, logits_indices)
+        batch_size, sequence = input_ids.shape
+        if position_ids is None and num_tokens is not None:
+            # There is no position for padding beyond the last one.
+            position_ids = np.minimum(cache.lengths[:, None] + np.arange(sequence), self.max_positions - 1)
+        inputs = pass_inputs(input_ids, cache, position_ids, logits_indices, num_tokens)
         if attention_bias is None:
             total = int(inputs[bundle.TOTAL_SEQUENCE_LENGTH])
             attention_bias = np.zeros((1, 1, sequence, total), dtype=np.float32)
-        inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence)
+        inputs[bundle.SEQLENS_K] = seqlens_k(cache, sequence if num_tokens is None else num_tokens)
         inputs[bundle.ATTENTION_BIAS] = self._element_type.store(attention_bias)
+        if self.is_ragged:
+            counts = np.full(batch_size, sequence) if num_tokens is None else num_tokens
+            inputs[bundle.QUERY_SEQLENS] = counts.astype(np.int32)
         return inputs | _NO_STEPS if self.is_mixed else inputs
 
     def _run(

@@ -56,22 +56,37 @@ class TokenTree(Generic[TreeCacheT]):
         Returns:
             Logits after each requested node, [requested, vocab].
         """
-        first, count = self._count, self._count + len(token_ids)
+        positions, bias = self.place(parents)
+        return self._model.forward(
+            np.array([token_ids], dtype=np.int64),
+            self._cache,
+            position_ids=positions[None],
+            attention_bias=bias[None, None],
+            logits_indices=np.array(range(len(token_ids)) if requested is None else requested, dtype=np.int64),
+        )
+
+    def place(self, parents: Sequence[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Adds nodes whose tokens the caller must append to the cache in the next pass.
+
+        Args:
+            parents: parent of each new node: `ROOT`, an older node, or a new one before it.
+
+        Returns:
+            The position of each new node, [nodes], and its attention bias, [nodes, total].
+        """
+        first, count = self._count, self._count + len(parents)
         for node, parent in enumerate(parents, start=first):
             self._visible[node, :count] = self._visible[parent, :count] if parent != ROOT else False
             self._visible[node, node] = True
         visible = self._visible[first:count, :count]
-        bias = np.zeros((1, 1, len(token_ids), self._root_length + count), dtype=np.float32)
-        bias[0, 0, :, self._root_length :] = np.where(visible, np.float32(0), np.float32(-np.inf))
-        logits = self._model.forward(
-            np.array([token_ids], dtype=np.int64),
-            self._cache,
-            position_ids=self._root_length + visible.sum(axis=1, dtype=np.int64)[None] - 1,
-            attention_bias=bias,
-            logits_indices=np.array(range(len(token_ids)) if requested is None else requested, dtype=np.int64),
-        )
+        bias = np.zeros((len(parents), self._root_length + count), dtype=np.float32)
+        bias[:, self._root_length :] = np.where(visible, np.float32(0), np.float32(-np.inf))
         self._count = count
-        return logits
+        return self._root_length + visible.sum(axis=1, dtype=np.int64) - 1, bias
+
+    def move_to(self, cache: TreeCacheT) -> None:
+        """Goes on in another cache of one row, which holds the same tokens."""
+        self._cache = cache
 
     def keep(self, leaves: Sequence[int]) -> list[int]:
         """Keeps these nodes and their ancestors; all other nodes are dead from now on.
@@ -97,3 +112,47 @@ class TokenTree(Generic[TreeCacheT]):
         self._count = len(living)
         self._visible[: self._count, : self._count] = visible
         return [leaf if leaf == ROOT else int(np.searchsorted(living, leaf)) for leaf in leaves]
+
+
+def append_to_trees(  # noqa: PLR0913, PLR0917 -- the inputs of a pass
+    model: TreeDecoder[TreeCacheT],
+    cache: TreeCacheT,
+    trees: Sequence[TokenTree[TreeCacheT]],
+    token_ids: Sequence[Sequence[int]],
+    parents: Sequence[Sequence[int]],
+    requested: Sequence[Sequence[int]],
+) -> npt.NDArray[np.float32]:
+    """Adds nodes to each of several trees in one pass of the model.
+
+    A tree's logits are to the last bit those of a pass of its own, if it gets two tokens or more.
+
+    Args:
+        model: the model; with several trees, it must be ragged.
+        cache: cache whose rows hold the trees.
+        trees: the tree of each row.
+        token_ids: tokens of each tree's new nodes, at least one.
+        parents: parents of each tree's new nodes; see `TokenTree.append`.
+        requested: of each tree, the numbers of the new nodes whose logits are requested, counted from 0.
+
+    Returns:
+        Logits after each requested node of the first tree, then of the second and so on, [requested, vocab].
+    """
+    if len(trees) == 1:
+        return trees[0].append(token_ids[0], parents[0], requested[0])
+    num_tokens = np.array(list(map(len, token_ids)))
+    placed = [tree.place(nodes) for tree, nodes in zip(trees, parents, strict=True)]
+    rows, sequence, total = len(trees), int(num_tokens.max()), max(bias.shape[1] for _, bias in placed)
+    input_ids, position_ids = np.zeros((2, rows, sequence), dtype=np.int64)
+    attention_bias = np.zeros((rows, 1, sequence, total), dtype=np.float32)
+    for row, (tokens, (positions, bias)) in enumerate(zip(token_ids, placed, strict=True)):
+        input_ids[row, : len(tokens)] = tokens
+        position_ids[row, : len(tokens)] = positions
+        attention_bias[row, 0, : bias.shape[0], : bias.shape[1]] = bias
+    return model.forward(
+        input_ids,
+        cache,
+        position_ids=position_ids,
+        attention_bias=attention_bias,
+        logits_indices=np.array([row * sequence + node for row, nodes in enumerate(requested) for node in nodes]),
+        num_tokens=num_tokens,
+    )

@@ -35,7 +35,8 @@ class CudaBackend(Generic[CacheT]):
         reads_prefixes_ahead: False, because most requests read whole prompts anew.
         default_batch_size: number of prompts that are best continued together, 32. A step takes a GPU hardly longer for
             more rows, until their caches fill its memory: 6 GB for 32 rows of 2,048 tokens.
-        scores_prompts_together: True, so that continuations of all prompts are scored in one pass.
+        scores_prefixes_together: True, because a prefix is read again with each continuation.
+        num_scored_together: number of prompts whose continuations are best scored together, 128.
         near_tie: None. In half precision a pass over several tokens rounds so differently from a pass over one that
             nearly every draft would have to be computed again. So where the two most likely tokens are within that
             rounding, a draft may end in another token than greedy search.
@@ -47,7 +48,8 @@ class CudaBackend(Generic[CacheT]):
     reads_prefixes_ahead = False
     mixed: MixedDecoder[CacheT] | None = None
     default_batch_size = 32
-    scores_prompts_together = True
+    scores_prefixes_together = True
+    num_scored_together = 128
     near_tie: float | None = None
 
     def __init__(self, decoder: RowDecoder[CacheT]) -> None:

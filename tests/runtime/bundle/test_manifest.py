@@ -12,6 +12,7 @@ from biogpt_onnx.runtime.bundle import (
     MERGES_FILE,
     MODEL_FILE,
     QUANTIZED_CACHE_FORMAT_VERSION,
+    RAGGED_MODEL_FILE,
     VOCAB_FILE,
     WEIGHTS_FILE,
     check_files,
@@ -196,8 +197,8 @@ def test_a_folder_that_is_no_bundle_says_so(tmp_path: Path) -> None:
 
 def test_a_manifest_that_disagrees_with_the_graph_is_found_before_anything_runs(bundle: Path) -> None:
     manifest = read_manifest(bundle)
-    inputs = [dataclasses.asdict(spec) for spec in manifest.inputs[1:]]
-    change_manifest(bundle, inputs=inputs)
+    assert manifest.ragged is not None  # which is what the runtime opens
+    change_manifest(bundle, ragged=dataclasses.asdict(dataclasses.replace(manifest.ragged, inputs=manifest.inputs[1:])))
     with pytest.raises(BundleError, match="disagree on input_ids"):
         biogpt_onnx.load(bundle)
 
@@ -210,7 +211,7 @@ def test_a_manifest_that_disagrees_with_the_vocabulary_is_found(bundle: Path) ->
 
 
 def test_a_graph_that_is_no_graph_is_one_clear_error(bundle: Path) -> None:
-    path = bundle / MODEL_FILE
+    path = bundle / RAGGED_MODEL_FILE  # which is what the runtime opens
     path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(BundleError, match="cannot be loaded"):
         biogpt_onnx.load(bundle)

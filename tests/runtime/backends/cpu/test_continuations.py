@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biogpt_onnx.runtime.backends import chunks
-from biogpt_onnx.runtime.backends.cpu.continuations import score_in_tree, score_with_prompt
+from biogpt_onnx.runtime.backends.cpu.continuations import score_in_tree, score_with_prompt, score_with_prompts
 from biogpt_onnx.runtime.decoding.limits import Limits
-from makers.models import FakeModel
+from makers.models import FakeModel, RaggedFake
 
 VOCAB = 30
 PROMPT = [2, 7]
@@ -93,3 +93,21 @@ def test_a_long_prompt_and_many_branches_are_read_in_parts(monkeypatch: pytest.M
     logits = whole.forward(np.array([prompt]), cache := whole.new_cache(1, 500))
     assert scored_with_the_prompt(model, sequences, prompt) == score_in_tree(whole, cache, logits, sequences)
     assert [tokens for _, tokens in model.shapes] == [4, 4, 2 + 2, 4, 4, 2]
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=9), sequences_of_tokens)
+@settings(deadline=None, max_examples=20)
+def test_several_prompts_have_the_scores_that_each_has_alone(lengths: list[int], sequences: list[list[int]]) -> None:
+    prompts = [[2, *(4 + (row + at) % 20 for at in range(length - 1))] for row, length in enumerate(lengths)]
+    model = RaggedFake(random_model().answer, VOCAB, 500)
+    cache = model.new_cache(len(prompts), max(lengths) + sum(map(len, sequences)) + 128)
+    found = score_with_prompts(model, cache, prompts, sequences)
+    assert found == [scored_with_the_prompt(random_model(), sequences, prompt) for prompt in prompts]
+
+
+def test_the_ends_of_several_prompts_and_all_sequences_take_one_pass() -> None:
+    model = RaggedFake(random_model().answer, VOCAB, 500)
+    prompts = [[2, *range(4, 24)], [2, *range(5, 19)], [2, *range(6, 29)]]
+    found = model.backend.score_continuations([(prompt, None) for prompt in prompts], [[4, 5], [4, 6], [7]])
+    assert model.counts == [[22, 16, 25]]
+    assert found == [scored_with_the_prompt(random_model(), [[4, 5], [4, 6], [7]], prompt) for prompt in prompts]

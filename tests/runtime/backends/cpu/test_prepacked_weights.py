@@ -21,7 +21,7 @@ from biogpt_onnx.runtime.backends.cpu import cache_folder, prepacked_weights
 from biogpt_onnx.runtime.backends.cpu.prepacked_weights import ENTRY_FILE, PrepackedWeights
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, runs_on_cpu
 from biogpt_onnx.runtime.backends.cuda.opening import CUDA
-from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE, read_manifest
+from biogpt_onnx.runtime.bundle import MODEL_FILE, RAGGED_MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort import sessions
@@ -282,7 +282,7 @@ def test_an_entry_says_in_words_what_it_is(int8: Path, cache: Path) -> None:
     (entry,) = entries(cache)
     record = json.loads((entry / ENTRY_FILE).read_text())
     manifest = read_manifest(int8)
-    assert record["model_files"] == {name: manifest.files[name].sha256 for name in (MODEL_FILE, WEIGHTS_FILE)}
+    assert record["model_files"] == {name: manifest.files[name].sha256 for name in (RAGGED_MODEL_FILE, WEIGHTS_FILE)}
     assert record["onnxruntime"]["version"] == onnxruntime.__version__
     assert record["processor"]["machine"]
     assert record["files"][WEIGHTS_FILE]["size"] == (entry / WEIGHTS_FILE).stat().st_size
