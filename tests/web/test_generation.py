@@ -30,7 +30,7 @@ ASKED: tuple[dict[str, Any], ...] = (
 )
 PROMPTS = ("The patient was treated with", "COVID-19 is caused by", "The aim of this study was to")
 SHORTFALL = {"int8": 0.3, "int4": 1.0}
-"""The most by which a token's logit may be below the best in Python, about twice what was seen."""
+"""The most by which a token's logit may be below the best in Python: chosen so that a wrong kernel shows."""
 
 
 def split(each: dict[str, Any]) -> tuple[str, dict[str, Any]]:
