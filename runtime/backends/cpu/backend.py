@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, chunks, is_paced, logits_by_chunk, requested_in
-from biogpt_onnx.runtime.backends.cpu.continuations import (
+from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
+from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill
+from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together, rows_of_a_pass
+from biogpt_onnx.runtime.backends.cpu.trees.continuations import (
     score_in_tree,
     score_with_prompt,
     score_with_prompts,
 )
-from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
-from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill
-from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together, rows_of_a_pass
-from biogpt_onnx.runtime.backends.cpu.tree_beams import TreeBeams
+from biogpt_onnx.runtime.backends.cpu.trees.tree_beams import TreeBeams
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import MixedDecoder, TokenScores

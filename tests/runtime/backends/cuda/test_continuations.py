@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from biogpt_onnx.runtime.backends import chunks
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTree
-from biogpt_onnx.runtime.backends.cpu.continuations import score_with_prompt
+from biogpt_onnx.runtime.backends.cpu.trees.continuations import score_with_prompt
 from biogpt_onnx.runtime.backends.cuda import backend as cuda_backend
 from biogpt_onnx.runtime.backends.cuda.continuations import score_in_rows
 from biogpt_onnx.runtime.decoding.limits import Limits

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree, append_to_trees
+from biogpt_onnx.runtime.backends.cpu.trees.token_tree import TokenTree, append_to_trees
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
 from biogpt_onnx.runtime.backends.protocol import TokenScores
 

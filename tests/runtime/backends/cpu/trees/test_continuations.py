@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biogpt_onnx.runtime.backends import chunks
-from biogpt_onnx.runtime.backends.cpu.continuations import score_in_tree, score_with_prompt, score_with_prompts
+from biogpt_onnx.runtime.backends.cpu.trees.continuations import score_in_tree, score_with_prompt, score_with_prompts
 from biogpt_onnx.runtime.decoding.limits import Limits
 from makers.models import FakeModel, RaggedFake
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biogpt_onnx.runtime.backends.continuation_tree import ROOT
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree
+from biogpt_onnx.runtime.backends.cpu.trees.token_tree import TokenTree
 from makers.models import FakeCache, FakeModel
 
 VOCAB = 97

@@ -11,7 +11,7 @@ from biogpt_onnx.runtime.backends.continuation_tree import ROOT, ContinuationTre
 from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import read_all_but_the_last_chunk
 from biogpt_onnx.runtime.backends.cpu.prompts_together import next_pass, read_pieces
-from biogpt_onnx.runtime.backends.cpu.token_tree import TokenTree, append_to_trees
+from biogpt_onnx.runtime.backends.cpu.trees.token_tree import TokenTree, append_to_trees
 from biogpt_onnx.runtime.backends.finite_scores import refuse_not_finite
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp

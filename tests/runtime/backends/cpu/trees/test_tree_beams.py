@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biogpt_onnx.runtime.backends.cpu.tree_beams import TreeBeams
+from biogpt_onnx.runtime.backends.cpu.trees.tree_beams import TreeBeams
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.request import Request

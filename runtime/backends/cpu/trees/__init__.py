@@ -1,0 +1,1 @@
+"""Trees of tokens, whose branches are beams or scored continuations."""
