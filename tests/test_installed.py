@@ -65,6 +65,7 @@ def test_every_module_can_be_imported(setuptools_settings: dict[str, Any]) -> No
 
 def test_the_files_beside_the_modules_are_there(setuptools_settings: dict[str, Any]) -> None:
     for package, patterns in setuptools_settings["package-data"].items():
-        names = [Path(file.name) for file in resources.files(package).iterdir()]
         for pattern in patterns:
-            assert [name for name in names if name.match(pattern)], f"{package}: {pattern}"
+            folder = resources.files(package).joinpath(*Path(pattern).parts[:-1])
+            names = [Path(file.name) for file in folder.iterdir()]
+            assert [name for name in names if name.match(Path(pattern).name)], f"{package}: {pattern}"

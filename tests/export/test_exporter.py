@@ -24,7 +24,8 @@ def test_both_forms_of_the_same_weights_give_the_same_bundle(tmp_path: Path) -> 
     for form in ("huggingface", "fairseq"):
         export_bundle(open_checkpoint(tmp_path / form), tmp_path / f"{form}-bundle")
         manifests.append(read_manifest(tmp_path / f"{form}-bundle"))
-    assert dataclasses.replace(manifests[0], source="") == dataclasses.replace(manifests[1], source="")
+    one, two = (dataclasses.replace(manifest, source="", lineage=None) for manifest in manifests)
+    assert one == two
     assert manifests[0].architecture.soft_prompt_size == 9
 
 

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cache",
+        type=non_empty,
         default="float32",
         metavar="TYPE",
         help="float32 (the default); int8: sequences step over keys and values in 8 bits, for recipes int8, "

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def magnitudes_of(bundle: Path) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def logits_of(folder: Path, bundle: Path) -> npt.NDArray[np.float32]:
-    session = DecoderSession(folder, read_manifest(bundle))
+    # The folder has the first graph alone.
+    session = DecoderSession(folder, dataclasses.replace(read_manifest(bundle), ragged=None))
     return session.forward(IDS, session.new_cache(1, IDS.size), logits_indices=np.arange(IDS.size))
 
 
