@@ -98,18 +98,14 @@ def test_the_progress_is_shown_on_a_terminal_alone(mini: BioGPT, monkeypatch: py
 def test_cancelled_texts_have_an_error(mini: BioGPT, method: Method) -> None:
     cancel = threading.Event()
 
-    finished = []
-
     def stop(done: int, _: int | None) -> None:
-        if done >= 2 and not cancel.is_set():
-            finished.append(done)
+        if done == 2:
             cancel.set()
 
-    texts = 5 * TEXTS
-    found = method(mini, texts, on_error="return", progress=stop, cancel=cancel)
-    failed = [isinstance(one, CancelledError) for one in found]
-    assert sorted(failed) == [False] * finished[0] + [True] * (len(texts) - finished[0])
-    assert any(failed)
+    found = method(mini, 5 * TEXTS, on_error="return", progress=stop, cancel=cancel)
+    # Choices are scored in batches of like length, and what is done is counted in the order of the texts.
+    most = 16 if method is choose else 2
+    assert 2 <= sum(not isinstance(one, CancelledError) for one in found) <= most
     with pytest.raises(CancelledError, match=r"\[0\]: cancelled"):
         method(mini, TEXTS, cancel=cancel)
 
