@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import pytest
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 NO_PLAYWRIGHT = "playwright is not installed: pip install --group browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -96,3 +98,20 @@ def _address(process: subprocess.Popen[bytes], log_file: BinaryIO) -> str:
 def _read(file: BinaryIO) -> str:
     file.seek(0)
     return file.read().decode()
+
+
+@contextmanager
+def running_chromium(patience: float) -> "Iterator[Browser]":
+    """Runs a headless Chromium; skips the test where there is none.
+
+    Args:
+        patience: milliseconds after which something that should appear is missed.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason=NO_PLAYWRIGHT)
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    playwright.expect.set_options(timeout=patience)
+    with playwright.sync_playwright() as running:
+        found = running.chromium.launch(executable_path=CHROMIUM)
+        yield found
+        found.close()

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makers.pages import CHROMIUM, NO_PLAYWRIGHT, Visit
+from makers.pages import Visit, running_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -16,14 +16,8 @@ PATIENCE = 60_000
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     """A headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason=NO_PLAYWRIGHT)
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    playwright.expect.set_options(timeout=PATIENCE)
-    with playwright.sync_playwright() as running:
-        found = running.chromium.launch(executable_path=CHROMIUM)
+    with running_chromium(PATIENCE) as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
