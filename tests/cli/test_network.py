@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.bundle import ClassificationHead
 from conftest import MakeOnce
 from makers.bundles import export_with_head
 from makers.corpora import documents, write_json_lines
-from makers.network import asks_for_a_user, command, network_calls, run_apart, traced
+from makers.network import asks_this_machine, command, network_calls, run_apart, traced
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="has no namespaces")
 
@@ -138,15 +138,15 @@ def test_a_command_opens_no_socket(
     words = [word.format(**paths) for word in FORMS[name].split()]
     ended = run_apart([*traced(tmp_path / "calls"), *command(*words)])
     assert ended.returncode == 0, ended.stderr
-    # torch asks for the name of the user, and the C library a service of this machine, which need not be there.
-    assert [each for each in network_calls(tmp_path / "calls") if not asks_for_a_user(*each)] == []
+    # torch asks for the name of the user, and so the C library a service of this machine, which need not be there.
+    assert [each for each in network_calls(tmp_path / "calls") if not asks_this_machine(*each)] == []
 
 
 def test_a_page_whose_package_is_not_there_is_not_fetched(mini_bundle: Path, tmp_path: Path) -> None:
     ended = run_apart([*traced(tmp_path / "calls"), *command("web", mini_bundle, "-o", tmp_path / "new")])
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
-    assert [each for each in network_calls(tmp_path / "calls") if not asks_for_a_user(*each)] == []
+    assert [each for each in network_calls(tmp_path / "calls") if not asks_this_machine(*each)] == []
 
 
 def test_the_server_only_takes_connections_at_the_address_that_it_was_given(mini_bundle: Path, tmp_path: Path) -> None:

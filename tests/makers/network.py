@@ -29,10 +29,17 @@ def network_calls(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def asks_for_a_user(call: str, arguments: str) -> bool:
-    """Returns True for a call by which the C library asks a service of this machine for the name of a user."""
-    opens = call == "socket" and arguments.startswith("AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK")
-    return opens or (call == "connect" and 'sun_path="/var/run/nscd/socket"' in arguments)
+def asks_this_machine(call: str, arguments: str) -> bool:
+    """Returns True for a call by which a library asks about this machine, and which sends nothing.
+
+    The C library asks a service for the name of a user; urllib3, which transformers 4 imports, tries whether an address
+    of version 6 can be had. A socket for that alone is no connection: what used it would be seen.
+    """
+    user = call == "socket" and arguments.startswith("AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK")
+    user = user or (call == "connect" and 'sun_path="/var/run/nscd/socket"' in arguments)
+    version = call == "socket" and arguments.startswith("AF_INET6, SOCK_STREAM")
+    version = version or (call == "bind" and "sin6_port=htons(0)" in arguments and 'AF_INET6, "::1"' in arguments)
+    return user or version
 
 
 def run_apart(words: Sequence[str | Path]) -> "subprocess.CompletedProcess[str]":
