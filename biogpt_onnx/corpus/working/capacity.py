@@ -1,13 +1,13 @@
 """Numbers of processes and threads that suit a machine's cores and memory, and the cores of each process."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, num_usable_cores
+from biogpt_onnx.runtime.system.memory import available_memory, memory_limit
 
 THREADS = 4
 """The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""
@@ -17,7 +17,6 @@ PROCESS_BYTES = 512 * 2**20
 
 _BATCH_SIZE = 8
 _WEIGHT_COPIES = 2
-_LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 _ROOT = Path("/")
 
 
@@ -93,9 +92,9 @@ def cores_of(worker: int, capacity: Capacity) -> list[int] | None:
         worker: The number of the process, from 0.
         capacity: All processes.
     """
-    if not hasattr(os, "sched_getaffinity"):
+    if not can_choose_cores():
         return None
-    cores = sorted(os.sched_getaffinity(0))
+    cores = allowed_cores()
     if num_usable_cores() < len(cores) or capacity.workers * capacity.threads > len(cores):
         return None
     return cores[worker * capacity.threads : (worker + 1) * capacity.threads]
@@ -107,22 +106,5 @@ def free_memory(root: Path = _ROOT) -> int | None:
     Args:
         root: The folder in which the system's files lie.
     """
-    found = [_limit(root / name) for name in _LIMIT_FILES]
-    found.append(_available(root / "proc/meminfo"))
+    found = (memory_limit(root), available_memory(root))
     return min((each for each in found if each is not None), default=None)
-
-
-def _limit(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None
-
-
-def _available(path: Path) -> int | None:
-    try:
-        fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines() if ":" in line)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        return None
