@@ -9,7 +9,6 @@ from pathlib import Path
 _ROOT = Path("/")
 _MACHINE = "proc/meminfo"
 _PROCESS = "proc/self/status"
-_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def total_memory() -> int | None:
@@ -29,15 +28,6 @@ def available_memory(root: Path = _ROOT) -> int | None:
         return _kilobytes(_fields(root / _MACHINE)["MemAvailable"])
     except (KeyError, ValueError, IndexError):
         return None
-
-
-def memory_limit(root: Path = _ROOT) -> int | None:
-    """Returns the bytes that the container of this process may take; None without a limit, or elsewhere than on Linux.
-
-    Args:
-        root: folder in which the system's files lie.
-    """
-    return min((limit for name in _LIMITS if (limit := _limit(root / name)) is not None), default=None)
 
 
 def process_memory(root: Path = _ROOT) -> Mapping[str, int]:
@@ -67,11 +57,3 @@ def _fields(path: Path) -> dict[str, str]:
 
 def _kilobytes(text: str) -> int:
     return int(text.split(maxsplit=1)[0]) * 1024
-
-
-def _limit(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None

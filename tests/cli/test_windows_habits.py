@@ -2,12 +2,18 @@
 
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
+from biogpt_onnx.runtime.bundle import MANIFEST_FILE, read_manifest
+from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 from makers.windows import MISSING_MODULES, environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="puts Windows' habits on Linux")
@@ -40,6 +46,10 @@ class Windows:
 
     def python(self, program: str) -> "subprocess.CompletedProcess[bytes]":
         return self._run("-c", program)
+
+    def started(self, *words: str | Path) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "biogpt_onnx", *map(str, words)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, env=self._environment)
 
     def __call__(self, *words: str | Path, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
         return self._run("-m", "biogpt_onnx", *map(str, words), given=given)
@@ -157,6 +167,64 @@ def test_a_corpus_is_answered_by_processes(windows: Windows, mini_bundle: Path, 
     assert json.loads(fine(windows("corpus", "status", run, "--json")))["is_complete"]
     fine(windows("corpus", "merge", run, "-o", output))
     assert output.read_bytes().count(b"\n") == 4
+
+
+def test_a_bundle_that_is_loaded_is_not_replaced_and_stays_whole(
+    windows: Windows, mini_checkpoint: Path, mini_bundle: Path, tmp_path: Path
+) -> None:
+    target = shutil.copytree(mini_bundle, tmp_path / "mini")
+    program = f"""
+import biogpt_onnx
+from biogpt_onnx.cli import main
+with biogpt_onnx.load({str(target)!r}) as model:
+    print(main(["export", {str(mini_checkpoint)!r}, "-o", {str(target)!r}, "--overwrite"]))
+    print(model.generate("Aspirin", max_new_tokens=2).finish_reason)
+print(main(["export", {str(mini_checkpoint)!r}, "-o", {str(target)!r}, "--overwrite"]))
+"""
+    run = windows.python(program)
+    assert [line for line in fine(run).splitlines() if len(line) < 10] == ["2", "length", "0"]
+    assert b"mini cannot be written (a program has it open" in run.stderr
+    fine(windows("info", target, "--check"))
+    assert {path.name for path in tmp_path.iterdir()} == {"mini", "site"}
+
+
+def test_a_search_for_precisions_leaves_nothing_in_the_bundle(
+    windows: Windows, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The weights that it tries are mapped to its end, so that their file cannot be removed before."""
+    architecture = tiny_architecture()
+    checkpoint = write_huggingface(tmp_path_factory.mktemp("tiny"), architecture, lively_tensors(architecture))
+    program = f"""
+from pathlib import Path
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize.auto.automatic import quantize_automatically
+folder = Path({str(tmp_path)!r})
+export_bundle(open_checkpoint({str(checkpoint)!r}), folder / "fp32")
+quantize_automatically(folder / "fp32", folder / "auto", 0.02, texts=["Insulin lowers glucose.", "Aspirin"] * 9)
+"""
+    fine(windows.python(program))
+    fine(windows("info", tmp_path / "auto", "--check"))
+    listed = {*read_manifest(tmp_path / "auto").files, MANIFEST_FILE}
+    assert {path.name for path in (tmp_path / "auto").iterdir()} == listed
+    # What could not be removed then, the next run to the same place removes.
+    fine(windows("quantize", tmp_path / "fp32", "-o", tmp_path / "auto", "--recipe", "int8", "--overwrite"))
+    assert {path.name for path in tmp_path.iterdir()} == {"auto", "fp32", "site"}
+
+
+def test_a_server_with_keys_starts_and_ends_in_order(windows: Windows, mini_bundle: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("a-key-of-one-client-0123456789", encoding="utf-8")
+    keys.chmod(0o666)  # as Python says of every file there
+    with windows.started("serve", mini_bundle, "--port", "0", "--api-key-file", keys) as server:
+        assert server.stderr is not None
+        address = next(found.group().decode() for line in server.stderr if (found := re.search(rb"http://\S+", line)))
+        with urlopen(f"{address}/health", timeout=60) as answer:  # noqa: S310 -- the address that the server has told
+            assert answer.status == 200
+        server.send_signal(signal.SIGINT)
+        rest = server.stderr.read()
+        assert server.wait() == 0, rest
+    assert b"ending: nothing new is let in" in rest
 
 
 def test_machine_and_cores_are_described_without_linuxs_files(windows: Windows) -> None:

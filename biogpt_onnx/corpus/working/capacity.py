@@ -7,7 +7,6 @@ from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, num_usable_cores
-from biogpt_onnx.runtime.system.memory import available_memory, memory_limit
 
 THREADS = 4
 """The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""
@@ -17,6 +16,7 @@ PROCESS_BYTES = 512 * 2**20
 
 _BATCH_SIZE = 8
 _WEIGHT_COPIES = 2
+_LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 _ROOT = Path("/")
 
 
@@ -106,5 +106,22 @@ def free_memory(root: Path = _ROOT) -> int | None:
     Args:
         root: The folder in which the system's files lie.
     """
-    found = (memory_limit(root), available_memory(root))
+    found = [_limit(root / name) for name in _LIMIT_FILES]
+    found.append(_available(root / "proc/meminfo"))
     return min((each for each in found if each is not None), default=None)
+
+
+def _limit(path: Path) -> int | None:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _available(path: Path) -> int | None:
+    try:
+        fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines() if ":" in line)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, IndexError):
+        return None

@@ -77,7 +77,6 @@ def test_macos_names_its_processor_by_sysctl(tmp_path: Path, monkeypatch: pytest
 
 def test_without_linuxs_files_no_memory_is_known_and_nothing_fails(tmp_path: Path) -> None:
     assert memory.available_memory(tmp_path) is None
-    assert memory.memory_limit(tmp_path) is None
     assert memory.process_memory(tmp_path) == {}
 
 
@@ -85,13 +84,10 @@ def test_linuxs_files_are_read(tmp_path: Path) -> None:
     for name, text in {
         "proc/meminfo": "MemTotal:  4096 kB\nMemAvailable:  2048 kB\n",
         "proc/self/status": "Name:\tpython\nVmRSS:\t  12 kB\nThreads:\t3\n",
-        "sys/fs/cgroup/memory.max": "max\n",
-        "sys/fs/cgroup/memory/memory.limit_in_bytes": "1048576\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert memory.available_memory(tmp_path) == 2048 * 1024
-    assert memory.memory_limit(tmp_path) == 1024 * 1024
     assert memory.process_memory(tmp_path) == {"VmRSS": 12 * 1024}
 
 
