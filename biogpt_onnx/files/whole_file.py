@@ -3,7 +3,7 @@
 import gzip
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -36,7 +36,8 @@ def write_whole_file(output: Path, write: Callable[[TextIO], None], remedy: str)
     except OSError as error:
         raise DocumentError(f"{output} cannot be written ({reason_of(error)}): {remedy}") from error
     finally:
-        remove_file(unfinished)
+        with suppress(OSError):
+            remove_file(unfinished)
     flush_names(output.parent)
 
 

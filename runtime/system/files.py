@@ -19,7 +19,7 @@ from typing import Any
 from biogpt_onnx.runtime.system import kind
 
 _PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-_IN_USE = "a program has it open, which Windows does not allow: close it there, or end the model that is loaded from it"
+_IN_USE = "a program has it open, or it may not be written to: close it there, or end the model that is loaded from it"
 # What file systems without hard links answer; some network file systems answer the last two.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 # Windows' ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED.

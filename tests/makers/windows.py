@@ -64,11 +64,18 @@ def wear() -> None:
     for name in MISSING_FUNCTIONS:
         delattr(os, name)
     del signal.SIGHUP
-    spec: Any = importlib.util.spec_from_file_location(_KIND, ROOT / "runtime" / "system" / "kind.py")
+    spec: Any = importlib.util.spec_from_file_location(_KIND, _file_of_kind())
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.NAME = module.WINDOWS
     sys.modules[_KIND] = module
+
+
+def _file_of_kind() -> Path:
+    """Returns the module that tells the systems apart, of the installed package or of the checkout."""
+    package: Any = importlib.util.find_spec("biogpt_onnx")
+    places = (Path(package.origin).parent, ROOT)
+    return next(path for place in places if (path := place / "runtime" / "system" / "kind.py").is_file())
 
 
 def lock_function() -> Callable[..., int]:
