@@ -218,7 +218,11 @@ def test_a_server_with_keys_starts_and_ends_in_order(windows: Windows, mini_bund
     keys.chmod(0o666)  # as Python says of every file there
     with windows.started("serve", mini_bundle, "--port", "0", "--api-key-file", keys) as server:
         assert server.stderr is not None
-        address = next(found.group().decode() for line in server.stderr if (found := re.search(rb"http://\S+", line)))
+        told = b""
+        while not (found := re.search(rb"http://\S+", told)) and (line := server.stderr.readline()):
+            told += line
+        assert found is not None, told
+        address = found.group().decode()
         with urlopen(f"{address}/health", timeout=60) as answer:  # noqa: S310 -- the address that the server has told
             assert answer.status == 200
         server.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,8 @@ def wear() -> None:
     for name in MISSING_FUNCTIONS:
         delattr(os, name)
     del signal.SIGHUP
+    # On Linux, this is the option with which an address is one program's alone and free at its end.
+    vars(socket)["SO_EXCLUSIVEADDRUSE"] = socket.SO_REUSEADDR
     spec: Any = importlib.util.spec_from_file_location(_KIND, _file_of_kind())
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
