@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from biogpt_onnx.runtime.memory.room import read_room
 from biogpt_onnx.runtime.ort.cores import num_usable_cores
 
 PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
@@ -66,12 +67,9 @@ def usable_cores() -> tuple[int, ...]:
 
 
 def available_memory() -> int | None:
-    """Returns the bytes that programs can have without any being paged out; None where the system does not say."""
-    path = Path("/proc/meminfo")
-    if not path.exists():
-        return None
-    fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024
+    """Returns the memory in bytes that this process can still take, or None where the system does not say."""
+    room = read_room()
+    return None if room is None else room.free
 
 
 def _memory_gb() -> float | None:
