@@ -144,7 +144,10 @@ class DecoderSession:
                 PrepackedWeights,
             )
 
-            path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder, file).model_path(new_options())
+            prepacked = PrepackedWeights(
+                onnxruntime, folder, manifest, options.cache_folder, file, options.check_memory
+            )
+            path = prepacked.model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:

@@ -125,3 +125,15 @@ def test_a_table_that_no_head_shares_stays_mapped_and_is_not_counted(large: Mani
     untied = dataclasses.replace(large, architecture=dataclasses.replace(large.architecture, tied_head=False))
     table = 4 * large.architecture.vocab_size * large.architecture.hidden_size
     assert memory_need(large).weights - memory_need(untied).weights == table
+
+
+def test_shared_weights_are_not_made_where_the_memory_for_it_is_not_there(
+    mini_bundle: Path, large: Manifest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    need = dataclasses.replace(memory_need(large), weights=2**60)
+    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.prepacked_weights.memory_need", lambda _: need)
+    sharing = {"device": "cpu", "warm_up": False, "share_weights": True, "cache_folder": tmp_path / "cache"}
+    with pytest.raises(MemoryLimitError, match=r"once for all, needs about .*: make them outside of the limit"):
+        biogpt_onnx.load(mini_bundle, **sharing)  # type: ignore[arg-type]
+    assert not list((tmp_path / "cache").glob("*/model.onnx"))
+    biogpt_onnx.load(mini_bundle, **sharing, check_memory=False).close()  # type: ignore[arg-type]
