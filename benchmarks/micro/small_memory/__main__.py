@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.control_group import NoControlGroupError, limited_memory
 from benchmarks.full_size import PRESET, THREADS
-from benchmarks.micro.small_memory_case import REFUSED
+from benchmarks.micro.small_memory.case import REFUSED
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.processes import checkout_environment, run_to_end
 from benchmarks.results_file import stamp, summarized, write_results
@@ -151,7 +151,7 @@ def _in_group(bundle: Path, case: Case, limit: int, folder: Path) -> dict[str, A
 
 def _command(bundle: Path, case: Case, folder: Path) -> list[str]:
     numbers = (case.rows, case.prompt_tokens, case.new_tokens, case.beams)
-    module = "benchmarks.micro.small_memory_case"
+    module = "benchmarks.micro.small_memory.case"
     return [sys.executable, "-m", module, str(bundle), *map(str, numbers), str(folder / "found.json")]
 
 

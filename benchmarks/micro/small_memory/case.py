@@ -1,4 +1,4 @@
-"""A process that loads a bundle and continues random prompts: `python -m benchmarks.micro.small_memory_case ...`.
+"""A process that loads a bundle and continues random prompts: `python -m benchmarks.micro.small_memory.case ...`.
 
 Its arguments are a bundle, the number of prompts, the tokens of each, new tokens, beams, and a file for what it found.
 It ends with 3 where the memory is too small, as `load` or a call says.
