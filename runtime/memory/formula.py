@@ -25,12 +25,16 @@ STARTED_BYTES = 21 * MIB
 OPENED_BYTES = 28 * MIB
 """Memory that a loaded bundle takes beside its weights: the vocabulary, and the graph."""
 
+CHUNK_TOKENS = 256
+"""Most tokens of a row that a pass reads."""
+
 _HALF_PRECISIONS = frozenset({"fp16", "bf16"})
 _HELD_SHARES = {"fp16": 2.0, "bf16": 2.0, "int4": 1.05}
 """Bytes that are held of a byte of the file of weights: half precision becomes float32, and 4 bits are padded."""
 
-_CHUNK_TOKENS = 256
 _ROWS_OF_A_PASS = 2
+"""Rows of which a pass reads whole chunks: more would be more than 512 tokens."""
+
 _FLOAT_BYTES = 4
 
 
@@ -83,7 +87,7 @@ def memory_need(
         process=STARTED_BYTES + OPENED_BYTES,
         weights=held,
         cache=cache_bytes(manifest, rows, positions),
-        passes=_scratch_bytes(manifest, rows, positions),
+        passes=scratch_bytes(manifest, min(rows, _ROWS_OF_A_PASS) * min(positions, CHUNK_TOKENS), positions),
         mapped=stored if is_mapped else 0,
     )
 
@@ -107,6 +111,20 @@ def cache_bytes(manifest: Manifest, rows: int, positions: int) -> int:
     return 2 * shape.num_layers * shape.hidden_size * positions * bytes_of_position
 
 
+def scratch_bytes(manifest: Manifest, tokens: int, positions: int) -> int:
+    """Returns the bytes that a pass needs for activations and attention scores, which ONNX Runtime keeps for others.
+
+    Args:
+        manifest: manifest of the bundle.
+        tokens: tokens that the pass reads, of all rows.
+        positions: tokens of the longest row, those before the pass included.
+    """
+    shape = manifest.architecture
+    activations = tokens * (4 * shape.hidden_size + 2 * shape.intermediate_size)
+    scores = tokens * positions * (shape.num_heads + 1)
+    return _FLOAT_BYTES * (activations + scores)
+
+
 def _table_bytes(manifest: Manifest) -> int:
     """Returns the bytes of an embedding table that stays mapped, because no head has a rearranged copy of it."""
     shape = manifest.architecture
@@ -114,12 +132,3 @@ def _table_bytes(manifest: Manifest) -> int:
         return 0
     bytes_each = {"fp32": _FLOAT_BYTES, "fp16": 2, "bf16": 2}.get(manifest.precision, 1)
     return min(weights_bytes(manifest), bytes_each * shape.vocab_size * shape.hidden_size)
-
-
-def _scratch_bytes(manifest: Manifest, rows: int, positions: int) -> int:
-    """Returns the bytes of the largest pass: activations of the tokens that it reads, and their attention scores."""
-    shape = manifest.architecture
-    tokens = min(rows, _ROWS_OF_A_PASS) * min(positions, _CHUNK_TOKENS)
-    activations = tokens * (4 * shape.hidden_size + 2 * shape.intermediate_size)
-    scores = tokens * positions * (shape.num_heads + 1)
-    return _FLOAT_BYTES * (activations + scores)

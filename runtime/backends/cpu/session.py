@@ -213,7 +213,7 @@ class DecoderSession:
         indices = _FIRST if wanted == 0 else logits_indices
         inputs = self._inputs(input_ids, cache, position_ids, attention_bias, indices, num_tokens)
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
-        self._make_room(cache, input_ids.shape[1] if num_tokens is None else num_tokens)
+        self._make_room(cache, input_ids.shape[1], num_tokens)
         self._run(cache, inputs, {bundle.LOGITS: logits})
         cache.lengths += input_ids.shape[1] if num_tokens is None else num_tokens
         return logits[:wanted]
@@ -304,9 +304,10 @@ class DecoderSession:
         cache.lengths += input_ids.shape[1]
         return states[: len(indices)]
 
-    def _make_room(self, cache: KeyValueCache, tokens: int | npt.NDArray[np.int64]) -> None:
+    def _make_room(self, cache: KeyValueCache, sequence: int, num_tokens: npt.NDArray[np.int64] | None = None) -> None:
         if self.guard is not None:
-            self.guard.before_pass(cache.new_bytes(tokens))
+            new_bytes = cache.new_bytes(sequence if num_tokens is None else num_tokens)
+            self.guard.before_pass(new_bytes, cache.batch_size * sequence, int(cache.lengths.max()) + sequence)
 
     def _inputs(  # noqa: PLR0913, PLR0917 -- as above
         self,
