@@ -79,7 +79,7 @@ def read_room(root: Path = _ROOT) -> Room | None:
     swap = 0 if machine is None else machine.with_swap - machine.free
     folders = list(dict.fromkeys(group_folders(root, "memory"))) or [root / MOUNT, root / MOUNT / "memory"]
     rooms = [room for folder in folders if (room := _of_group(folder, swap)) is not None]
-    slows = [room for folder in folders if (room := _until_slowed(folder)) is not None]
+    slows = [size for folder in folders if (size := _until_slowed(folder)) is not None]
     if machine is not None:
         rooms.append(machine)
     if not rooms:

@@ -80,9 +80,10 @@ class KeyValueCache:
             tokens: number of tokens that are appended to each row, of all rows or [batch].
         """
         np.maximum(self.touched, self.lengths, out=self.touched)
-        new_tokens = np.maximum(self.lengths + tokens - self.touched, 0).sum()
+        new_tokens = int(np.maximum(self.lengths + tokens - self.touched, 0).sum())
         layers, _, _, heads, _, head_size = self.buffer.shape
-        return int(new_tokens) * 2 * layers * heads * head_size * self.buffer.itemsize
+        bytes_of_token = int(2 * layers * heads * head_size * self.buffer.itemsize)
+        return new_tokens * bytes_of_token
 
     def row(self, index: int) -> "KeyValueCache":
         """Returns one row as a cache of its own, over the same memory."""

@@ -1,7 +1,9 @@
 """The check of caches before and while they take memory."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +106,8 @@ def narrow(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> BioGPT:
     model = biogpt_onnx.load(mini_bundle, device="cpu", warm_up=False)
     shape = model.manifest.architecture
     monkeypatch.setattr(guards, "_LEAST_CHECKED", 1)
-    guard = model._opened._guard
+    backend: Any = model._opened
+    guard: Any = backend._guard
     left = 100 * 8 * shape.num_layers * shape.hidden_size
     guard._read = lambda: Room(left, left, "the machine's memory")
     return model
@@ -118,7 +121,7 @@ def test_a_call_that_cannot_fit_is_refused_before_anything_is_computed(
 
     monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.session.DecoderSession._run_bound", compute)
     ids = [2, *range(10, 130)]
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: narrow.generate_ids([ids], max_new_tokens=1),
         lambda: narrow.generate_ids([ids[:50]], max_new_tokens=90, eos_token_id=None),
         lambda: narrow.generate_ids([ids], max_new_tokens=4, num_beams=3),
