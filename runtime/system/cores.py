@@ -8,11 +8,11 @@ import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from biogpt_onnx.runtime.system.control_groups import group_folders
 
 _ROOT = Path("/")
-_GROUPS = "proc/self/cgroup"
-_MOUNT = "sys/fs/cgroup"
 
 
 def threads_in_words(threads: int | None) -> str:
@@ -83,26 +83,7 @@ def cpu_quota(root: Path = _ROOT) -> float | None:
     Args:
         root: folder in which the system's files lie.
     """
-    return min((quota for folder in _group_folders(root) for quota in _quotas(folder)), default=None)
-
-
-def _group_folders(root: Path) -> Iterator[Path]:
-    """Yields the folder of each control group that may limit the time of this process."""
-    try:
-        lines = (root / _GROUPS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mounts = ["cpu", controllers] if controllers else [".", "unified"]
-        # A container may see the path that its group has outside, but its own group's files at the top.
-        parts = [part for part in PurePosixPath(path).parts if part not in {"/", ".."}]
-        for mount in mounts:
-            for depth in range(len(parts), -1, -1):
-                yield root / _MOUNT / mount / Path(*parts[:depth])
+    return min((quota for folder in group_folders(root, "cpu") for quota in _quotas(folder)), default=None)
 
 
 def _quotas(folder: Path) -> Iterator[float]:

@@ -45,6 +45,22 @@ def _digest(text: str) -> str:
     return text
 
 
+def add_memory_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the bound of a sequence's memory, and the option that leaves memory unchecked."""
+    parser.add_argument(
+        "--max-positions",
+        type=int,
+        metavar="N",
+        help="most tokens of a sequence, the new ones included, which bounds its memory (default: the model's)",
+    )
+    parser.add_argument(
+        "--no-memory-check",
+        dest="check_memory",
+        action="store_false",
+        help="load the bundle and make its caches even where the container's or the machine's memory seems too small",
+    )
+
+
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the device and the number of threads."""
     parser.add_argument("--device", choices=get_args(Device), default="auto", help="where to run (default auto)")

@@ -27,6 +27,8 @@ from biogpt_onnx.runtime.backends.cpu.cache_folder import (
 )
 from biogpt_onnx.runtime.bundle import FileRecord, Manifest, check_files, hash_file, weights_outside
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.memory.formula import STARTED_BYTES, memory_need
+from biogpt_onnx.runtime.memory.guard import refuse_excess
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, SessionOptions
 from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
@@ -76,6 +78,7 @@ class PrepackedWeights:
         manifest: manifest of the bundle.
         cache_folder: folder of the entries; None for `default_cache_folder()`.
         graph_file: the bundle's file of the graph that is to be opened.
+        check_memory: True to refuse to make an entry where the memory for it is not there.
     """
 
     onnxruntime: OnnxRuntime
@@ -83,6 +86,7 @@ class PrepackedWeights:
     manifest: Manifest
     cache_folder: Path | None = None
     graph_file: str = bundle.MODEL_FILE
+    check_memory: bool = True
 
     def model_path(self, options: SessionOptions) -> Path:
         """Returns the path of the model to open instead of the bundle's; makes it if the cache has none that is whole.
@@ -93,6 +97,7 @@ class PrepackedWeights:
 
         Raises:
             ConfigError: the cache folder cannot be written, has too little room, or others may write to it.
+            MemoryLimitError: the weights, rearranged in memory before they are written, do not fit there.
             BundleError: the bundle is not what its manifest says, or its weights are a link that is not followed.
             ProviderError: ONNX Runtime is too old for the bundle.
         """
@@ -126,6 +131,12 @@ class PrepackedWeights:
 
     def _make(self, entry: Path, identity: dict[str, Any], options: SessionOptions) -> None:
         _check_room(entry.parent, self.manifest.precision, self._model_files().values())
+        if self.check_memory:
+            refuse_excess(
+                memory_need(self.manifest).total - STARTED_BYTES,
+                f"making the prepacked weights of {self.bundle_folder}, once for all,",
+                "make them outside of the limit, by a load with the same cache folder and processor",
+            )
         # The entry's name is made of these hashes, so that the bundle's files must have them.
         check_files(self.bundle_folder, self.manifest, contents=True)
         with unfinished_folder(entry.parent) as building:
