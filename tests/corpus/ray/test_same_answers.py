@@ -5,7 +5,7 @@ from pathlib import Path
 
 import biogpt_onnx
 from makers.corpora import end_of, start_work
-from makers.fixed_requests import REQUESTS, answer_alone
+from makers.fixed_requests import REQUESTS, answers_of
 from makers.fixed_runs import documents_of, merged_answers, prepared
 
 
@@ -14,5 +14,5 @@ def test_a_cluster_answers_as_the_library_does(mini_by: Callable[[str], Path], t
     code, said = end_of(start_work(run, bundle, "--ray", "--workers", "2", "--threads", "1"))
     assert code == 0, said
     with biogpt_onnx.load(bundle) as model:
-        alone = {each["name"]: answer_alone(model, each) for each in REQUESTS if each["name"] in documents_of("bc5cdr")}
-    assert merged_answers(run, "bc5cdr") == alone
+        asked = [request for request in REQUESTS if request["name"] in documents_of("bc5cdr")]
+        assert merged_answers(run, "bc5cdr") == answers_of(model, asked)
