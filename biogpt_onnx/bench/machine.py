@@ -4,15 +4,20 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from biogpt_onnx.bench.arm_cores import arm_model
 from biogpt_onnx.runtime.ort.cores import num_usable_cores
 
 PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
 GPU_FIELDS = ("name", "driver_version", "memory.total")
 _NVIDIA_SMI_SECONDS = 30
-_INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
+_INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "i8mm", "bf16", "sve", "sme"),
+)
+_CPUINFO = Path("/proc/cpuinfo")
 # Reports and results may change after a run without changing what was measured.
 _NOT_CODE = ("benchmarks/results", "README.md", "docs/benchmarks.md")
 
@@ -23,8 +28,8 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
     Args:
         packages: packages whose versions are given; the version of one that is not installed is None.
     """
-    cpu = _cpu_fields()
-    flags = cpu.get("flags", "").split()
+    cpu = dict(_cpu_fields())
+    flags = (cpu.get("flags") or cpu.get("Features", "")).split()
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
@@ -37,9 +42,14 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
     }
 
 
-def cpu_model() -> str:
-    """Returns the name of the CPU."""
-    return _cpu_fields().get("model name", platform.processor() or platform.machine())
+def cpu_model(cpuinfo: Path = _CPUINFO) -> str:
+    """Returns the name of the CPU; of an Arm processor the names of its cores, and of the board if that is known.
+
+    Args:
+        cpuinfo: file in which Linux lists the cores.
+    """
+    fields = _cpu_fields(cpuinfo)
+    return arm_model(fields) or dict(fields).get("model name") or platform.processor() or platform.machine()
 
 
 def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
@@ -80,11 +90,10 @@ def _memory_gb() -> float | None:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
 
 
-def _cpu_fields() -> Mapping[str, str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines() if path.exists() else []
-    pairs = (line.partition(":") for line in lines)
-    return {name.strip(): value.strip() for name, _, value in pairs}
+def _cpu_fields(cpuinfo: Path = _CPUINFO) -> list[tuple[str, str]]:
+    """Returns the names and values that Linux lists of all cores; none elsewhere."""
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    return [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
 
 
 def _version(name: str) -> str | None:
