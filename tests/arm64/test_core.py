@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from biogpt_onnx.quantize.recipes import RECIPES
-from makers.arm64.answers import ANSWERING, FILE, FLOAT32, QUANTIZED_CACHE
+from makers.arm64.answers import ANSWERING, FILE, FLOAT32
 from makers.arm64.emulator import PROCESSORS, Emulator, emulator
 from makers.arm64.errors import UnavailableError
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINT = ROOT / "checkpoints" / "mini"
-BUNDLES = (FLOAT32, *RECIPES, QUANTIZED_CACHE)
+BUNDLES = (FLOAT32, *RECIPES)
 HERE, WRITTEN_HERE, WRITTEN_THERE = "answers here", "bundles here", "bundles there"
 
 UNKNOWN_PROCESSOR = "max"

@@ -5,7 +5,6 @@ start takes long in the emulator.
 """
 
 import argparse
-import dataclasses
 import json
 import platform
 import time
@@ -28,7 +27,6 @@ from biogpt_onnx.quantize.recipes import RECIPES
 _START = time.monotonic()
 
 FLOAT32 = "fp32"
-QUANTIZED_CACHE = "int8-cache"
 ANSWERING = (FLOAT32, "int8", "int8-weights", "int4")
 """Bundles that are asked; of the others only the files are compared."""
 
@@ -63,13 +61,12 @@ def main() -> None:
 
 
 def write_bundles(checkpoint: Path, folder: Path) -> None:
-    """Writes a bundle by each recipe, and one with a quantized cache."""
+    """Writes the float32 bundle and one by each recipe."""
     baseline = folder / FLOAT32
     export_bundle(open_checkpoint(checkpoint), baseline)
     for name, recipe in RECIPES.items():
         quantize_bundle(baseline, folder / name, recipe)
         _log(folder, f"{name} written")
-    quantize_bundle(baseline, folder / QUANTIZED_CACHE, dataclasses.replace(RECIPES["int8"], cache="int8"))
 
 
 def _answers(bundles: Path, folder: Path, name: str) -> dict[str, Any]:
