@@ -1,5 +1,6 @@
 """The processor as ONNX Runtime's kernels see it: the family of instructions that they are chosen by."""
 
+import platform
 from collections.abc import Collection
 
 from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
@@ -16,6 +17,7 @@ _FAMILIES = (
     ("Arm NEON", ("asimd",)),
 )
 _IN_BLOCKS = frozenset({"int8-weights", "int4"})
+_ARM64 = frozenset({"aarch64", "arm64"})
 UNKNOWN = "of an unknown family"
 """The family of a processor whose instruction sets the system does not list."""
 
@@ -43,6 +45,14 @@ def unpacks_blocks(recipe: str | None, sets: Collection[str]) -> bool:
         sets: names of the processor's instruction sets; none if they are not known.
     """
     return recipe in _IN_BLOCKS and "asimd" in sets and "asimddp" not in sets
+
+
+def cuts_change_bits() -> bool:
+    """Returns True if the last bits of a result depend on where its text was cut, as on ARM64.
+
+    There, ONNX Runtime's float32 product adds up in fours, and what is over at the end of a piece in another way.
+    """
+    return platform.machine().lower() in _ARM64
 
 
 def may_have_avx512(sets: Collection[str]) -> bool:
