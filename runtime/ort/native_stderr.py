@@ -44,7 +44,7 @@ def without_lines_about_processor() -> Iterator[None]:
 
 def _memory_file() -> IO[bytes]:
     """Returns a file without a name, in memory where the system has such files."""
-    if sys.platform == "linux":
+    if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("stderr"), "r+b", buffering=0)
     import tempfile  # noqa: PLC0415 -- slow to import
 

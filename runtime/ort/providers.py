@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import platform
 import re
 import sys
 import warnings
@@ -13,6 +12,7 @@ from typing import cast
 from biogpt_onnx.runtime.errors import ProviderError
 from biogpt_onnx.runtime.ort.native_stderr import without_lines_about_processor
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
+from biogpt_onnx.runtime.system import kind
 
 NO_CUDA_PROVIDER = (
     'the installed ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"'
@@ -38,9 +38,6 @@ _DISTRIBUTIONS = (
     "ort-nightly-directml",
 )
 """Distributions that bring the package `onnxruntime`."""
-
-_ARM64 = frozenset({"aarch64", "arm64"})
-"""Names of a processor of which ONNX Runtime writes to standard error if it does not know the maker."""
 
 _METADATA_SUFFIXES = frozenset({".dist-info", ".egg-info"})
 
@@ -72,7 +69,7 @@ def import_onnxruntime() -> OnnxRuntime:
 
 def _quietly() -> contextlib.AbstractContextManager[None]:
     """Returns a context in which ONNX Runtime may be loaded, and does not write about an unknown processor."""
-    if "onnxruntime" in sys.modules or platform.machine().lower() not in _ARM64:
+    if "onnxruntime" in sys.modules or not kind.is_arm64():
         return contextlib.nullcontext()
     return without_lines_about_processor()
 

@@ -1,9 +1,9 @@
 """The processor as ONNX Runtime's kernels see it: the family of instructions that they are chosen by."""
 
-import platform
 from collections.abc import Collection
 
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
+from biogpt_onnx.runtime.system import kind
+from biogpt_onnx.runtime.system.processor import describe_processor
 
 # The first of which all flags are there, as Linux names them.
 _FAMILIES = (
@@ -17,7 +17,6 @@ _FAMILIES = (
     ("Arm NEON", ("asimd",)),
 )
 _IN_BLOCKS = frozenset({"int8-weights", "int4"})
-_ARM64 = frozenset({"aarch64", "arm64"})
 UNKNOWN = "of an unknown family"
 """The family of a processor whose instruction sets the system does not list."""
 
@@ -52,7 +51,7 @@ def cuts_change_bits() -> bool:
 
     There, ONNX Runtime's float32 product adds up in fours, and what is over at the end of a piece in another way.
     """
-    return platform.machine().lower() in _ARM64
+    return kind.is_arm64()
 
 
 def may_have_avx512(sets: Collection[str]) -> bool:

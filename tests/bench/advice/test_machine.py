@@ -8,8 +8,8 @@ import pytest
 
 from biogpt_onnx.bench.advice.cores import Cores, describe_cores, thread_counts
 from biogpt_onnx.bench.advice.processor import UNKNOWN, cuts_change_bits, kernel_family, may_have_avx512, unpacks_blocks
-from biogpt_onnx.bench.arm_cores import arm_model
-from biogpt_onnx.bench.machine import cpu_model
+from biogpt_onnx.runtime.system.arm_cores import arm_model
+from biogpt_onnx.runtime.system.processor import processor_name
 
 AVX512 = "sse4_2 avx2 fma avx512f avx512bw"
 
@@ -81,7 +81,7 @@ def arm_core(part: str, maker: str = "0x41") -> str:
 def test_the_processor_has_a_name_that_people_know(tmp_path: Path, text: str, model: str) -> None:
     """Linux has no name for Arm's processors, only numbers; without these, advice is headed by "aarch64"."""
     (tmp_path / "cpuinfo").write_text(text)
-    assert cpu_model(tmp_path / "cpuinfo") == model
+    assert processor_name(tmp_path / "cpuinfo") == model
 
 
 def test_an_arm_board_is_named_where_it_is_known(tmp_path: Path) -> None:
