@@ -14,7 +14,7 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx import BioGPT, corpus
 from biogpt_onnx.cli import main
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
+from biogpt_onnx.runtime.system.processor import describe_processor
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import ask
