@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.runtime.ort.control_groups import group_folders
+from biogpt_onnx.runtime.system.control_groups import group_folders
 
 _ROOT = Path("/")
 _ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'

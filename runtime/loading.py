@@ -12,8 +12,8 @@ from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, re
 from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
-from biogpt_onnx.runtime.ort.cores import threads_in_words
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+from biogpt_onnx.runtime.system.cores import threads_in_words
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 

@@ -39,7 +39,7 @@ from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settin
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
 from biogpt_onnx.runtime.loading import load
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import num_usable_cores
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.observation.replicas import MetricsBoard, ReplicaMetrics

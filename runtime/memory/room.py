@@ -1,13 +1,13 @@
 """Room: the memory that this process can still take, by the limits of its control groups and by the machine's."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from biogpt_onnx.runtime.ort.control_groups import MOUNT, group_folders
+from biogpt_onnx.runtime.system.control_groups import MOUNT, group_folders
+from biogpt_onnx.runtime.system.kind import is_linux
 
 _ROOT = Path("/")
 _NO_LIMIT = 2**60
@@ -73,7 +73,7 @@ def read_room(root: Path = _ROOT) -> Room | None:
     Returns:
         The room; None where nothing tells of it, as on other systems than Linux.
     """
-    if root == _ROOT and not sys.platform.startswith("linux"):
+    if root == _ROOT and not is_linux():
         return None
     machine = _machine(root)
     swap = 0 if machine is None else machine.with_swap - machine.free

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
+from biogpt_onnx.runtime.system.processor import describe_processor
 
 # The first of which all flags are there, as Linux names them.
 _FAMILIES = (

@@ -1,6 +1,5 @@
 """Numbers of processes and threads that suit a machine's cores and memory, and the cores of each process."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.memory.formula import cache_bytes
 from biogpt_onnx.runtime.memory.room import read_room
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, num_usable_cores
 
 THREADS = 4
 """The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""
@@ -92,9 +91,9 @@ def cores_of(worker: int, capacity: Capacity) -> list[int] | None:
         worker: The number of the process, from 0.
         capacity: All processes.
     """
-    if not hasattr(os, "sched_getaffinity"):
+    if not can_choose_cores():
         return None
-    cores = sorted(os.sched_getaffinity(0))
+    cores = allowed_cores()
     if num_usable_cores() < len(cores) or capacity.workers * capacity.threads > len(cores):
         return None
     return cores[worker * capacity.threads : (worker + 1) * capacity.threads]

@@ -103,7 +103,7 @@ def _sample(run: Run, folder: Path, number: int, workers: int) -> Path:
         "units": num_units,
         "units_sha256": digest_of(folder / INDEX_FILE),
     }
-    (folder / RUN_FILE).write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
+    (folder / RUN_FILE).write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8", newline="\n")
     return folder
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
@@ -28,6 +27,8 @@ from biogpt_onnx.runtime.ort.sessions import (
     session_options,
     when_open,
 )
+from biogpt_onnx.runtime.system.mapped_pages import release_mapped_pages
+from biogpt_onnx.runtime.system.memory import give_back_freed_memory
 
 _NOT_ON_CPU = frozenset({"bf16"})
 """Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
@@ -151,10 +152,6 @@ class DecoderSession:
             remedy = f"delete {path.parent}, which is then made anew"
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
-            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- as above
-                give_back_freed_memory,
-            )
-
             give_back_freed_memory()
         elif prepack:
             release_mapped_pages(folder / bundle.WEIGHTS_FILE)
