@@ -136,6 +136,7 @@ PAGES = (*_WITH_TABLES, *(Page(CHECKOUT / name, {}, figures_of(name)) for name i
 
 PICTURES = {
     CHECKOUT / "docs" / "images" / "latency-by-variant.svg": path_of("plots/latency-by-variant.svg"),
+    CHECKOUT / "docs" / "images" / "long-run.svg": path_of("plots/long-run.svg"),
 }
 """Pictures of the pages, and the committed ones of which they are copies: the site holds only what lies in docs."""
 

@@ -13,7 +13,10 @@ from biogpt_onnx.runtime.system.processor import describe_processor, processor_n
 PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
 GPU_FIELDS = ("name", "driver_version", "memory.total")
 _NVIDIA_SMI_SECONDS = 30
-_INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
+_INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "i8mm", "bf16", "sve", "sme"),
+)
 # Reports and results may change after a run without changing what was measured.
 _NOT_CODE = ("benchmarks/results", "README.md", "docs/benchmarks.md")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import MemoryLimitError
 from biogpt_onnx.runtime.memory.formula import CHUNK_TOKENS, MIB, cache_bytes, scratch_bytes
-from biogpt_onnx.runtime.memory.room import Room, mebibytes, read_room
+from biogpt_onnx.runtime.system.room import Room, mebibytes, read_room
 
 OVERRIDE = "load with check_memory=False (--no-memory-check) to try nevertheless"
 """End of the errors, which names the way past the check."""

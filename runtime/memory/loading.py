@@ -7,8 +7,8 @@ from pathlib import Path
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.memory.formula import STARTED_BYTES, MemoryNeed, memory_need
 from biogpt_onnx.runtime.memory.guard import ReadRoom, refuse_excess
-from biogpt_onnx.runtime.memory.room import Room, mebibytes, read_room
 from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.system.room import Room, mebibytes, read_room
 
 _SMALLER = {
     "fp32": "quantize it (int4 is the smallest recipe), or share its weights (share_weights=True)",

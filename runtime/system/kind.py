@@ -1,5 +1,6 @@
-"""The kind of operating system that this process runs on."""
+"""The kind of operating system and of processor that this process runs on."""
 
+import platform
 import sys
 
 LINUX, MACOS, WINDOWS = "Linux", "macOS", "Windows"
@@ -21,3 +22,8 @@ def is_macos() -> bool:
 def is_windows() -> bool:
     """Returns True on Windows."""
     return NAME == WINDOWS
+
+
+def is_arm64() -> bool:
+    """Returns True on a 64-bit Arm processor, whatever the system calls it."""
+    return platform.machine().lower() in {"aarch64", "arm64"}

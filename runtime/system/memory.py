@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from biogpt_onnx.runtime.system.room import read_room
+
 _ROOT = Path("/")
-_MACHINE = "proc/meminfo"
 _PROCESS = "proc/self/status"
 
 
@@ -19,15 +20,16 @@ def total_memory() -> int | None:
 
 
 def available_memory(root: Path = _ROOT) -> int | None:
-    """Returns the bytes that programs can have without any being paged out; None elsewhere than on Linux.
+    """Returns the bytes that this process can still take without any being paged out.
 
     Args:
         root: folder in which the system's files lie.
+
+    Returns:
+        The least of what the machine has and what the process's control groups leave; None where nothing tells.
     """
-    try:
-        return _kilobytes(_fields(root / _MACHINE)["MemAvailable"])
-    except (KeyError, ValueError, IndexError):
-        return None
+    room = read_room(root)
+    return None if room is None else room.free
 
 
 def process_memory(root: Path = _ROOT) -> Mapping[str, int]:

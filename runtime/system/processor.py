@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.runtime.system import kind
+from biogpt_onnx.runtime.system.arm_cores import arm_model
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -56,7 +57,7 @@ def _values(pairs: Iterable[tuple[str, str]], names: Iterable[str]) -> list[str]
 
 
 def processor_name(cpuinfo: Path = CPUINFO) -> str:
-    """Returns the name of the processor, as a person calls it.
+    """Returns the name of the processor, as a person calls it; of an Arm processor those of its cores and its board.
 
     Args:
         cpuinfo: file in which Linux lists the cores.
@@ -65,9 +66,9 @@ def processor_name(cpuinfo: Path = CPUINFO) -> str:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return _name_without_cpuinfo()
-    pairs = (line.partition(":") for line in lines)
-    named = next((value.strip() for name, _, value in pairs if name.strip() == "model name"), "")
-    return named or platform.processor() or platform.machine()
+    pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    named = next((value for name, value in pairs if name == "model name"), "")
+    return arm_model(pairs) or named or platform.processor() or platform.machine()
 
 
 def _name_without_cpuinfo() -> str:

@@ -47,7 +47,7 @@ def test_the_limit_is_one_that_kills(limited: Limited) -> None:
 
 
 def test_a_process_knows_the_limit_of_its_group(limited: Limited) -> None:
-    program = "from biogpt_onnx.runtime.memory.room import read_room; room = read_room(); print(room.free, room.bound)"
+    program = "from biogpt_onnx.runtime.system.room import read_room; room = read_room(); print(room.free, room.bound)"
     ended, _ = limited(200, [sys.executable, "-c", program])
     free, _, bound = ended.stdout.strip().partition(" ")
     assert bound == "the control group's limit of 200 MiB"

@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.memory.formula import cache_bytes
-from biogpt_onnx.runtime.memory.room import mebibytes, read_room
+from biogpt_onnx.runtime.system.room import mebibytes, read_room
 
 if TYPE_CHECKING:
     from biogpt_onnx.server.running import Certificate

@@ -7,8 +7,8 @@ from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.memory.formula import cache_bytes
-from biogpt_onnx.runtime.memory.room import read_room
 from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, num_usable_cores
+from biogpt_onnx.runtime.system.room import read_room
 
 THREADS = 4
 """The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""

@@ -99,6 +99,21 @@ class Journal:
         for record in islice(self._records(), self.done):
             yield record.get("line")
 
+    def keep(self, count: int) -> None:
+        """Drops all records but the first ones; the rows of the others are answered again.
+
+        Args:
+            count: Number of records to keep, at most `done`.
+        """
+        with self._path.open("rb") as stream:
+            end, failed = len(stream.readline()), 0
+            self._empty_size = end
+            for line in islice(stream, count):
+                end, failed = end + len(line), failed + _is_error(json.loads(line))
+        os.ftruncate(self._open_descriptor(), end)
+        os.lseek(self._open_descriptor(), 0, os.SEEK_END)
+        self.done, self.failed = count, failed
+
     def refuse(self, reason: str) -> NoReturn:
         """Raises the error that the records cannot be continued.
 

@@ -14,7 +14,7 @@ from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.memory import guard as guards
 from biogpt_onnx.runtime.memory.guard import CacheGuard
-from biogpt_onnx.runtime.memory.room import Room
+from biogpt_onnx.runtime.system.room import Room
 
 MIB = 2**20
 

@@ -14,8 +14,8 @@ from biogpt_onnx.runtime.bundle.digest import digest_of
 from biogpt_onnx.runtime.memory import loading
 from biogpt_onnx.runtime.memory.formula import STARTED_BYTES, memory_need
 from biogpt_onnx.runtime.memory.loading import check_room_for
-from biogpt_onnx.runtime.memory.room import Room
 from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.system.room import Room
 
 MIB = 2**20
 FOLDER = Path("bundles/biogpt")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.runtime.memory.room import read_room
+from biogpt_onnx.runtime.system.room import read_room
 
 MIB = 2**20
 PLENTY = "MemTotal: 8388608 kB\nMemAvailable: 4194304 kB\nSwapFree: 0 kB\n"
