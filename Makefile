@@ -146,7 +146,7 @@ bundles/mini-%/bundle.json: .venv-demo/installed
 	.venv-demo/bin/biogpt-onnx quantize bundles/mini -o bundles/mini-$* --recipe $* --no-evaluation --overwrite
 
 test-offline: wheelhouse
-	BIOGPT_WHEELHOUSE=$(WHEELHOUSE) .venv/$(PYTEST) tests/deploy/offline
+	BIOGPT_WHEELHOUSE=$(WHEELHOUSE) .venv/$(PYTEST) -m offline tests/deploy/offline
 
 # A small machine: a bare Debian in a folder, with its own Python. It takes root, and debootstrap; the tests skip without.
 test-edge: .cache/debian
@@ -154,12 +154,10 @@ test-edge: .cache/debian
 	BIOGPT_WHEELHOUSE=build/edge/wheelhouse BIOGPT_DEBIAN=.cache/debian .venv/$(PYTEST) tests/deploy/test_edge.py
 
 .cache/debian:
-	mkdir -p .cache
 	rm -rf .cache/debian.part
-	! command -v debootstrap >/dev/null || debootstrap --variant=minbase --include=python3-venv,curl bookworm \
-		$(CURDIR)/.cache/debian.part
-	mkdir -p .cache/debian.part
-	mv .cache/debian.part .cache/debian
+	mkdir -p .cache
+	! command -v debootstrap >/dev/null || { debootstrap --variant=minbase --include=python3-venv,curl bookworm \
+		$(CURDIR)/.cache/debian.part >/dev/null && mv .cache/debian.part .cache/debian; }
 
 # All extras are resolved together first, so that those of one environment agree on versions.
 UV_COMPILE = .venv/bin/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 --upgrade

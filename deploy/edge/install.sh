@@ -9,6 +9,7 @@ set -eu
 LC_ALL=C
 export LC_ALL
 umask 022
+unset PYTHONPATH PYTHONHOME
 
 program=/opt/biogpt-onnx
 data=/srv/biogpt-onnx

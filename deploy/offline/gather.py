@@ -20,7 +20,7 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from deploy.offline.locks import Pin, narrowed, package_of, read_lock, write_lock
+from deploy.offline.pins import Pin, narrowed, package_of, read_lock, write_lock
 from deploy.offline.sbom import write_sbom
 
 HERE = Path(__file__).parent

@@ -8,6 +8,8 @@
 set -eu
 LC_ALL=C
 export LC_ALL
+# What lies on such a path would be taken for installed.
+unset PYTHONPATH PYTHONHOME
 
 fail() {
     printf 'error: %s\n' "$*" >&2

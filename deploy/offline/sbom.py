@@ -13,7 +13,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from deploy.offline.locks import package_of
+from deploy.offline.pins import package_of
 
 SPECIFICATION = "1.6"
 OWN = "biogpt-onnx"

@@ -73,6 +73,8 @@ def debian(tmp_path: Path) -> list[str]:
     root, wheelhouse = (os.environ.get(name) for name in ("BIOGPT_DEBIAN", "BIOGPT_WHEELHOUSE"))
     if not root or not wheelhouse:
         pytest.skip("BIOGPT_DEBIAN and BIOGPT_WHEELHOUSE do not name a Debian and a wheelhouse: `make test-edge` does")
+    if not (Path(root) / "usr" / "bin" / "python3").exists():
+        pytest.skip(f"{root} is no Debian with Python: debootstrap is not installed")
     if os.geteuid() or not all(map(shutil.which, ("unshare", "ip"))):
         pytest.skip("needs the rights of root, unshare and ip")
     between = tmp_path / "between"

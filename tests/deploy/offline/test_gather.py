@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.offline.gather import EXTRAS, SBOM, SUMS, main
-from makers.wheelhouses import VERSION, Wheelhouse, sha256, write_wheel
+from makers.wheelhouses import VERSION, sha256, write_wheel
 
 SUBJECT = "biogpt-onnx"
 
@@ -54,8 +54,6 @@ def test_it_takes_what_the_lock_files_name_and_says_what_it_took(
     bill = json.loads((folder / SBOM).read_text(encoding="utf-8"))
     assert bill["metadata"]["component"]["name"] == SUBJECT
     assert [each["name"] for each in bill["components"]] == ["leaf", "twig"]
-    # And it installs.
-    assert Wheelhouse(folder).install(tmp_path / "new", "cpu", "server").returncode == 0
 
 
 def test_the_same_is_gathered_again_to_the_last_byte_in_place_of_the_one_before(

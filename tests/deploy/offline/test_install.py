@@ -1,12 +1,16 @@
 """The script that installs from a wheelhouse: it refuses in one line, and leaves nothing half installed."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from makers.corpora import wait_for
 from makers.deployment import DEPLOY, Tool
 from makers.wheelhouses import VERSION, Wheelhouse, make_wheelhouse, write_wheel
 
@@ -41,17 +45,37 @@ def test_it_installs_into_a_folder_named_from_where_the_caller_is(wheelhouse: Wh
     assert subprocess.run([command], capture_output=True, text=True, check=True).stdout == "it is installed\n"
 
 
-def test_settings_of_pip_that_are_there_lead_nowhere_else(
+def test_neither_settings_nor_packages_of_the_machine_decide_what_is_installed(
     wheelhouse: Wheelhouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = tmp_path / "pip.conf"
     settings.write_text("[global]\nno-such-option = 1\nindex-url = http://192.0.2.1/\nuser = true\n", encoding="utf-8")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
-    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "target"))
     monkeypatch.setenv("PIP_NO_BINARY", ":all:")
+    with zipfile.ZipFile(wheelhouse.folder / "wheels" / "leaf-1.0-py3-none-any.whl") as wheel:
+        wheel.extractall(tmp_path / "elsewhere")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
+    # A newer one, which no lock file names.
+    write_wheel(wheelhouse.folder / "wheels", "leaf", "2.0")
+    wheelhouse.write_sums()
     assert wheelhouse.install(tmp_path / "new").returncode == 0
-    assert (tmp_path / "new" / "bin" / "biogpt-onnx").is_file()
-    assert not (tmp_path / "elsewhere").exists()
+    assert [path.name for path in (tmp_path / "new").rglob("leaf-*.dist-info")] == ["leaf-1.0.dist-info"]
+    assert not (tmp_path / "target").exists()
+
+
+def test_an_installation_that_is_ended_leaves_nothing(wheelhouse: Wheelhouse, tmp_path: Path) -> None:
+    slow = tmp_path / "slow-python"
+    making = f'[ "$2" != venv ] || {{ mkdir "$4"; touch "$4/half"; sleep 60; }}; exec {sys.executable} "$@"'
+    slow.write_text(f"#!/bin/sh\n{making}\n", encoding="utf-8")
+    slow.chmod(0o755)
+    words = ["sh", str(wheelhouse.folder / "install.sh"), "--python", str(slow), str(tmp_path / "new")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True) as program:
+        wait_for((tmp_path / "new" / "half").exists)
+        os.killpg(program.pid, signal.SIGTERM)
+        program.communicate(timeout=30)
+    assert program.returncode == 2
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["wheels/leaf-1.0-py3-none-any.whl", "locks/cpu.txt", "install.sh"])
@@ -76,13 +100,6 @@ def test_a_wheel_whose_listed_hash_was_forged_too_is_refused_by_its_lock_file(
     wheelhouse.write_sums()
     assert_refused(wheelhouse.install(tmp_path / "new"), "leaf==1.0", "lock file")
     assert not (tmp_path / "new").exists()
-
-
-def test_a_wheel_that_no_lock_file_names_is_never_taken(wheelhouse: Wheelhouse, tmp_path: Path) -> None:
-    write_wheel(wheelhouse.folder / "wheels", "leaf", "2.0")
-    wheelhouse.write_sums()
-    assert wheelhouse.install(tmp_path / "new").returncode == 0
-    assert [path.name for path in (tmp_path / "new").rglob("leaf-*.dist-info")] == ["leaf-1.0.dist-info"]
 
 
 def test_a_package_that_the_lock_files_forgot_is_no_half_installation(wheelhouse: Wheelhouse, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deploy.offline.gather import EXTRAS, PYTHONS
-from deploy.offline.locks import Pin, narrowed, read_lock, write_lock
+from deploy.offline.pins import Pin, narrowed, read_lock, write_lock
 from makers.deployment import ROOT
 
 LOCKS = ROOT / "deploy" / "offline" / "locks"
