@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         digest = gather(Request(**vars(options)))
-    except (GatheringError, OSError, ValueError) as error:
+    except (GatheringError, OSError, ValueError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     size = sum(path.stat().st_size for path in options.output.rglob("*") if path.is_file())
