@@ -32,7 +32,7 @@ def write_sbom(path: Path, wheels: Sequence[Path]) -> None:
     """
     bill = _describe(wheels)
     own, *others = sorted(bill["components"], key=lambda each: canonicalize_name(each["name"]) != OWN)
-    components = {(canonicalize_name(each["name"]), each["version"]): each for each in bill["components"]}
+    components = {(str(canonicalize_name(each["name"])), each["version"]): each for each in bill["components"]}
     for wheel in wheels:
         component = components.get(package_of(wheel))
         if component is None:

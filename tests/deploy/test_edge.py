@@ -30,6 +30,7 @@ exec chroot "$3/root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 """Runs a program ($4) in a copy of a Debian ($1) that is gone when it ends, with a wheelhouse ($2), by way of $3."""
 
 SERVING = """
+trap 'cat /root/log >&2' EXIT
 mkdir -m 0750 /run/biogpt-onnx
 chown 64000:biogpt /run/biogpt-onnx
 setpriv --reuid 64000 --regid biogpt --clear-groups --no-new-privs --bounding-set=-all {command} 2>/root/log &
