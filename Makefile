@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-offline test-edge wheelhouse locks bench bench-peers bench-server-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -24,6 +24,8 @@ help:
 	@echo "make test-offline  the wheelhouse, installed and tried where there is no network"
 	@echo "make test-edge     the small appliance, from the wheelhouse, in a bare Debian in a folder"
 	@echo "make locks         the lock files of the wheelhouse anew, with the newest versions"
+	@echo "make test-arm64    the tests of what computes on emulated ARM64 processors (hours)"
+	@echo "make test-arm64-core  the same bundles and answers there as here (minutes)"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make bench-server-peers  the environments of the servers that ours is compared with"
@@ -117,6 +119,15 @@ test-clients: .venv-clients/installed
 test-ray: .venv-ray/installed
 	.venv-ray/bin/python -m pytest --numprocesses 2 tests/corpus/ray
 	.venv-ray/bin/python -m pytest tests/deploy/ray_serve
+
+# On emulated ARM64 processors, a Raspberry Pi 4's and 5's. The emulator and Debian's packages are fetched by apt, Python's
+# by pip, into build/arm64; where they cannot be had, it says so and passes. ARM64="tests/runtime" runs a part.
+test-arm64: .venv/installed
+	PYTHONPATH=tests:. .venv/bin/python -m makers.arm64 $(ARM64)
+
+test-arm64-core: export BIOGPT_ARM64 = 1
+test-arm64-core: .venv/installed
+	.venv/bin/python -m pytest tests/arm64
 
 # What a machine without a network installs from: docs/offline.md. MACHINE=aarch64 gathers for another processor, and
 # BUNDLE=FOLDER puts another bundle into it.

@@ -65,10 +65,10 @@ def write_huggingface_files(checkpoint: Checkpoint, folder: Path) -> None:
     fields = huggingface_config(checkpoint.architecture, checkpoint.head, end_token_ids=end_token_ids)
     config = json.dumps(fields, indent=2)
     vocabulary = json.dumps({symbol: number for number, symbol in enumerate(checkpoint.symbols)}, ensure_ascii=False)
-    (folder / bundle.CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
-    (folder / bundle.VOCAB_FILE).write_text(vocabulary + "\n", encoding="utf-8")
+    (folder / bundle.CONFIG_FILE).write_text(config + "\n", encoding="utf-8", newline="\n")
+    (folder / bundle.VOCAB_FILE).write_text(vocabulary + "\n", encoding="utf-8", newline="\n")
     (folder / bundle.MERGES_FILE).write_bytes(checkpoint.merges)
     if checkpoint.added.tokens:
         added = tokenizer_config(checkpoint.added.tokens, checkpoint.added.names)
         text = json.dumps(added, indent=2, ensure_ascii=False)
-        (folder / bundle.TOKENIZER_CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+        (folder / bundle.TOKENIZER_CONFIG_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -69,7 +69,7 @@ def export_optimum(checkpoint: Checkpoint, target: Path, *, overwrite: bool = Fa
         write_huggingface_files(checkpoint, folder)
         settings = {"pad_token_id": PAD_ID, "eos_token_id": one_or_several(checkpoint.generation.end_token_ids)}
         generation = json.dumps(settings | dict(checkpoint.generation.settings), indent=2)
-        (folder / "generation_config.json").write_text(generation + "\n", encoding="utf-8")
+        (folder / "generation_config.json").write_text(generation + "\n", encoding="utf-8", newline="\n")
 
 
 def _import_exporter() -> tuple[Any, Any]:

@@ -203,7 +203,7 @@ def _tokenizer(transformers: Any, path: Path, checkpoint: Checkpoint, options: d
         write_huggingface_files(checkpoint, made)
         symbols = fairseq_symbols(options.get("vocabulary"), path, path.parent) if path.exists() else None
         if symbols is not None:
-            (made / "vocab.json").write_text(json.dumps(symbols), encoding="utf-8")
+            (made / "vocab.json").write_text(json.dumps(symbols), encoding="utf-8", newline="\n")
         return transformers.BioGptTokenizer.from_pretrained(str(made), local_files_only=True)
 
 

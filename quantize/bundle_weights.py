@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from os import PathLike
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from biogpt_onnx.runtime.bundle import MODEL_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.system.names import problem_of_name
 
 Values = npt.NDArray[np.float32]
 
@@ -22,7 +23,7 @@ def _link_followed(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
 
     The name itself may not lead outside of the folder, since the graph may be anybody's.
     """
-    if not isinstance(tensor, ir.ExternalTensor) or PurePath(tensor.location).name != str(tensor.location):
+    if not isinstance(tensor, ir.ExternalTensor) or problem_of_name(str(tensor.location)):
         return tensor
     path = Path(tensor.path)
     if not path.is_symlink():

@@ -21,6 +21,10 @@ class DeviceMemoryError(BioGptError, MemoryError):
     """Error for a GPU whose memory is full; models that were loaded before can still be used."""
 
 
+class MemoryLimitError(BioGptError, MemoryError):
+    """Error for a bundle or a cache that does not fit in the memory of the process's container or machine."""
+
+
 class ConfigError(BioGptError, ValueError):
     """Error for a setting with a bad value; the message names the field."""
 

@@ -12,8 +12,8 @@ from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, re
 from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
-from biogpt_onnx.runtime.ort.cores import threads_in_words
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
+from biogpt_onnx.runtime.system.cores import threads_in_words
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 from biogpt_onnx.runtime.tokenizer.vocabulary import VocabularyError
 
@@ -32,6 +32,8 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     mixed_passes: bool = False,
     warm_up: bool = True,
     expect: str | None = None,
+    max_positions: int | None = None,
+    check_memory: bool = True,
 ) -> "BioGPT":
     """Loads a bundle, as `biogpt-onnx export` or `biogpt-onnx quantize` wrote it.
 
@@ -41,6 +43,7 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         BundleError: the bundle is missing, incomplete or damaged, or not the expected one.
         ProviderError: ONNX Runtime or the device is not available; the message names the missing part.
         DeviceMemoryError: the weights do not fit in the GPU's memory.
+        MemoryLimitError: the bundle does not fit in the memory of the container or the machine.
         ConfigError: a bad option, or a cache folder that cannot be used.
     """
     options = LoadOptions(
@@ -52,9 +55,12 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
         mixed_passes=mixed_passes,
         warm_up=warm_up,
         expect=expect,
+        max_positions=max_positions,
+        check_memory=check_memory,
     )
     folder = _path("folder", folder)
     manifest, content = _read(folder, options.expect)
+    manifest = options.limited(manifest)
     # Before the thread starts, so that the two do not wait for each other's imports.
     import_onnxruntime()
     rest = _Rest(folder, manifest, warm_up=options.warm_up)

@@ -1,10 +1,13 @@
 """Options of loading a bundle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS
 from biogpt_onnx.runtime.bundle.digest import check_digest_form
+from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -38,6 +41,11 @@ class LoadOptions:
         expect: digest that the bundle must have, "sha256:" and 64 hexadecimal digits, as `biogpt-onnx info` prints it.
             All files of the bundle are then read and compared with their hashes, and another bundle or an altered file
             is refused. None to compare the files' sizes alone.
+        max_positions: most tokens of a sequence, the new ones included, at most the model's; it bounds the memory of
+            the key-value cache. None for the model's.
+        check_memory: True to compare the memory that the bundle and its caches need on a CPU with what the process's
+            control groups (its container) and the machine leave, before it is taken: what does not fit is a
+            `MemoryLimitError`. False to try it. Limits can be read on Linux only.
     """
 
     device: Device = "auto"
@@ -48,14 +56,35 @@ class LoadOptions:
     mixed_passes: bool = False
     warm_up: bool = True
     expect: str | None = None
+    max_positions: int | None = None
+    check_memory: bool = True
 
     def __post_init__(self) -> None:
         """Refuses options that contradict each other.
 
         Raises:
-            ConfigError: a cache folder is given without `share_weights`, or `expect` is no digest.
+            ConfigError: a cache folder is given without `share_weights`, `expect` is no digest, or `max_positions` no
+                number of positions.
         """
         if self.cache_folder is not None and not self.share_weights:
             raise ConfigError(f"cache_folder is {str(self.cache_folder)!r}, but only share_weights=True uses a cache")
         if self.expect is not None:
             check_digest_form("expect", self.expect)
+        if self.max_positions is not None:
+            checks.whole_number(MIN_POSITIONS)("max_positions", self.max_positions)
+
+    def limited(self, manifest: Manifest) -> Manifest:
+        """Returns a manifest whose sequences have at most `max_positions` tokens.
+
+        Raises:
+            ConfigError: the model has fewer positions.
+        """
+        architecture, most = manifest.architecture, self.max_positions
+        if most is None or most == architecture.max_positions:
+            return manifest
+        if most > architecture.max_positions:
+            raise ConfigError(
+                f"max_positions is {most:,}, and the model has {architecture.max_positions:,} positions: give at most "
+                "as many"
+            )
+        return replace(manifest, architecture=replace(architecture, max_positions=int(most)))

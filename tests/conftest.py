@@ -9,6 +9,7 @@ from filelock import FileLock
 import biogpt_onnx
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
+from biogpt_onnx.quantize import quantize_bundle
 
 MINI_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "mini"
 
@@ -63,6 +64,18 @@ def mini_checkpoint() -> Path:
 def mini_bundle(make_once: MakeOnce) -> Path:
     """The embedded checkpoint as a bundle. Tests must not change it."""
     return make_once("mini", lambda target: export_bundle(open_checkpoint(MINI_CHECKPOINT), target))
+
+
+@pytest.fixture(scope="session")
+def mini_by(mini_bundle: Path, make_once: MakeOnce) -> Callable[[str], Path]:
+    """Returns the embedded checkpoint as a bundle by a recipe, or "fp32". Tests must not change it."""
+
+    def bundle(recipe: str) -> Path:
+        if recipe == "fp32":
+            return mini_bundle
+        return make_once(f"mini-{recipe}", lambda to: quantize_bundle(mini_bundle, to, recipe, evaluation=False))
+
+    return bundle
 
 
 @pytest.fixture(scope="session")

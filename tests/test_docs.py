@@ -43,7 +43,7 @@ ADDED_AFTER_0_1_0 = (
 )
 OPTIONS_OF_SCRIPTS = {"--address", "--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
-    *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir"),
+    *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir", "--group"),
     *("--python", "--require-hashes", "--universal", "--generate-hashes"),
     "--collect-submodules",
     *("--array", "--filename"),

@@ -84,6 +84,26 @@ def test_the_tests_run_on_every_python_that_the_package_names() -> None:
     assert project["requires-python"] == f">={matrix[0]}"
 
 
+def test_the_tests_run_on_every_system_that_the_documents_name() -> None:
+    job = workflow("tests")["jobs"]["systems"]
+    assert job["runs-on"] == "${{ matrix.runner }}"
+    systems = {runner.partition("-")[0] for runner in job["strategy"]["matrix"]["runner"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    assert any(runner.endswith("-arm") for runner in job["strategy"]["matrix"]["runner"])
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    # Windows has no make.
+    assert not any("make" in command.split() for command in commands)
+    assert commands[-1].startswith("python -m pytest")
+    # The documents give the same commands to a person.
+    written = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert [command for command in commands if command not in written] == []
+
+
+def test_files_have_the_same_bytes_in_a_checkout_on_every_system() -> None:
+    """Windows' git would else change the ends of lines, and with them vocabularies and goldens."""
+    assert "* -text" in (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+
+
 def test_what_is_published_is_what_was_tested() -> None:
     release = workflow("release")
     assert triggers(release) == {"push": {"tags": ["v*"]}}

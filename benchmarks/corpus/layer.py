@@ -38,7 +38,7 @@ from biogpt_onnx.files.answering import RowAnswering
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import record_of
 from biogpt_onnx.files.text.json_lines import json_line
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import num_usable_cores
 
 UNIT_DOCUMENTS = 8
 """Documents of a unit of the pool: a batch on the CPU."""

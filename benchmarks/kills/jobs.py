@@ -47,6 +47,11 @@ class Inputs:
         return self.folder / "int8"
 
     @property
+    def blocks(self) -> Path:
+        """The same by a recipe whose results depend on the batch on processors with AVX-512."""
+        return self.folder / "int8-weights"
+
+    @property
     def documents(self) -> Path:
         """Documents as JSON lines."""
         return self.folder / "documents.jsonl"
@@ -99,6 +104,7 @@ def make_inputs(folder: Path, checkpoint: Path) -> Inputs:
     inputs = Inputs(folder, checkpoint)
     export_bundle(open_checkpoint(checkpoint), inputs.float32)
     quantize_bundle(inputs.float32, inputs.small, "int8", evaluation=False, calibration=_SENTENCES)
+    quantize_bundle(inputs.float32, inputs.blocks, "int8-weights", evaluation=False, calibration=_SENTENCES)
     rows = [{"id": f"d{number}", "text": _text(number)} for number in range(_DOCUMENTS)]
     inputs.documents.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     inputs.texts.write_text("".join(f"{sentence}\n" for sentence in _SENTENCES[:2]), encoding="utf-8")
@@ -117,10 +123,12 @@ def _quantize(inputs: Inputs, work: Path) -> list[str]:
     return ["quantize", str(inputs.float32), "-o", str(work / "new"), "--recipe", "int4", *texts]
 
 
-def _rows(command: str, *more: str) -> Callable[[Inputs, Path], list[str]]:
+def _rows(
+    command: str, *more: str, bundle: Callable[[Inputs], Path] = lambda inputs: inputs.small
+) -> Callable[[Inputs, Path], list[str]]:
     def words(inputs: Inputs, work: Path) -> list[str]:
         output = ["-o", str(work / "out.jsonl"), "--batch-size", "2", "--threads", "1"]
-        return [command, str(inputs.small), str(inputs.documents), *output, *more]
+        return [command, str(bundle(inputs)), str(inputs.documents), *output, *more]
 
     return words
 
@@ -168,6 +176,11 @@ JOBS: Sequence[Job] = (
         set_up=lambda _inputs, work: (work / "cache").mkdir(mode=0o700),
     ),
     Job("relations", _rows("relations", "--task", "bc5cdr"), ("out.jsonl",)),
+    Job(
+        "relations of a recipe that depends on the batch",
+        _rows("relations", "--task", "bc5cdr", bundle=lambda inputs: inputs.blocks),
+        ("out.jsonl",),
+    ),
     Job("ask", _rows("ask", "--question", "Is it a side effect?"), ("out.jsonl",)),
     Job("classify", _rows("classify", "--task", str(_OWN_TASK)), ("out.jsonl",)),
     Job("corpus prepare", _prepare, (_RUN,), again=None),

@@ -15,6 +15,7 @@ from benchmarks.report.corpus_tables import (
 )
 from benchmarks.report.coverage_table import coverage_table
 from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
+from benchmarks.report.memory_table import small_memory_table
 from benchmarks.report.recipe_tables import (
     automatic_recipe_table,
     recipe_quality_table,
@@ -98,6 +99,7 @@ BENCHMARKS = Page(
         "search numbers": Table("search.json", search_table),
         "quantized numbers": Table("quantized.json", recipe_speed_table),
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
+        "small memory": Table("small_memory.json", small_memory_table),
         "shared numbers": Table("shared_weights.json", shared_weights_table),
         "concurrency numbers": Table("concurrency.json", concurrency_table),
         "server load": Table("server_load.json", server_load_table),
@@ -134,6 +136,7 @@ PAGES = (*_WITH_TABLES, *(Page(CHECKOUT / name, {}, figures_of(name)) for name i
 
 PICTURES = {
     CHECKOUT / "docs" / "images" / "latency-by-variant.svg": path_of("plots/latency-by-variant.svg"),
+    CHECKOUT / "docs" / "images" / "long-run.svg": path_of("plots/long-run.svg"),
 }
 """Pictures of the pages, and the committed ones of which they are copies: the site holds only what lies in docs."""
 

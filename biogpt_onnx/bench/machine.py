@@ -1,18 +1,22 @@
 """Description of the machine and the software that a measurement was made on."""
 
 import importlib.metadata
-import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import allowed_cores, num_cores, num_usable_cores
+from biogpt_onnx.runtime.system.memory import total_memory
+from biogpt_onnx.runtime.system.processor import describe_processor, processor_name
 
 PACKAGES = ("biogpt-onnx", "numpy", "onnxruntime")
 GPU_FIELDS = ("name", "driver_version", "memory.total")
 _NVIDIA_SMI_SECONDS = 30
-_INSTRUCTION_SETS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16")
+_INSTRUCTION_SETS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16"),
+    *("asimd", "asimddp", "i8mm", "bf16", "sve", "sme"),
+)
 # Reports and results may change after a run without changing what was measured.
 _NOT_CODE = ("benchmarks/results", "README.md", "docs/benchmarks.md")
 
@@ -23,11 +27,11 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
     Args:
         packages: packages whose versions are given; the version of one that is not installed is None.
     """
-    cpu = _cpu_fields()
-    flags = cpu.get("flags", "").split()
+    found = describe_processor()["instruction_sets"]
+    flags = found if isinstance(found, list) else []
     return {
         "cpu": cpu_model(),
-        "cores": os.cpu_count(),
+        "cores": num_cores(),
         "instruction_sets": [name for name in _INSTRUCTION_SETS if name in flags],
         "memory_gb": _memory_gb(),
         "platform": platform.platform(),
@@ -39,7 +43,7 @@ def describe(packages: tuple[str, ...] = PACKAGES) -> dict[str, object]:
 
 def cpu_model() -> str:
     """Returns the name of the CPU."""
-    return _cpu_fields().get("model name", platform.processor() or platform.machine())
+    return processor_name()
 
 
 def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
@@ -51,7 +55,7 @@ def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
     command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
     try:
         result = subprocess.run(  # noqa: S603 -- as below
-            command, capture_output=True, text=True, check=True, timeout=_NVIDIA_SMI_SECONDS
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=_NVIDIA_SMI_SECONDS
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -61,30 +65,12 @@ def gpus(fields: Sequence[str] = GPU_FIELDS) -> list[dict[str, str]] | None:
 
 def usable_cores() -> tuple[int, ...]:
     """Returns the numbers of the cores that this process may use, as many as the CPU quota of its container gives."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return tuple(sorted(cores))[: num_usable_cores()]
-
-
-def available_memory() -> int | None:
-    """Returns the bytes that programs can have without any being paged out; None where the system does not say."""
-    path = Path("/proc/meminfo")
-    if not path.exists():
-        return None
-    fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024
+    return tuple(allowed_cores())[: num_usable_cores()]
 
 
 def _memory_gb() -> float | None:
-    if not hasattr(os, "sysconf"):
-        return None
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
-
-
-def _cpu_fields() -> Mapping[str, str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines() if path.exists() else []
-    pairs = (line.partition(":") for line in lines)
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    total = total_memory()
+    return None if total is None else round(total / 1e9, 1)
 
 
 def _version(name: str) -> str | None:
@@ -108,7 +94,12 @@ def _git(*arguments: str) -> str | None:
     command = ["git", *arguments]
     try:
         result = subprocess.run(  # noqa: S603 -- a fixed command
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+            command,
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except OSError:
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system.files import flush, replace_file
 
 FORMAT = 1
 
@@ -160,7 +161,7 @@ def _check_same(
 
 def _without_folder(reason: str | None) -> str | None:
     # Rows are published, and the path of a checkout is private.
-    return reason and reason.replace(f"{Path.cwd()}/", "")
+    return reason and reason.replace(f"{Path.cwd()}{os.sep}", "")
 
 
 def _short(value: object) -> str:
@@ -180,11 +181,11 @@ def _check_writable(path: Path) -> None:
 def _write(path: Path, rows: Sequence[Row]) -> None:
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(row, sort_keys=True) + "\n" for row in rows)
             file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+            flush(file.fileno())
+        replace_file(unfinished, path)
     except OSError:
         with contextlib.suppress(OSError):
             unfinished.unlink()

@@ -1,7 +1,6 @@
 """Benchmark runs: every contender in every scenario, into result rows."""
 
 import dataclasses
-import os
 import statistics
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from biogpt_onnx.bench.contender import Contender
-from biogpt_onnx.bench.machine import available_memory, usable_cores
+from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.interleaving import ContenderResult, InterleavedMeasurement, ScenarioResult, Settings
 from biogpt_onnx.bench.measuring.measures import measures, roofline_times
 from biogpt_onnx.bench.measuring.memory import check_memory, memory_groups
@@ -19,6 +18,8 @@ from biogpt_onnx.bench.rows import Row, RowFile
 from biogpt_onnx.bench.scenarios import Scenario
 from biogpt_onnx.reporting.progress import Progress, StepCounter
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system.cores import can_choose_cores
+from biogpt_onnx.runtime.system.memory import available_memory
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def run(
                     "settings": dataclasses.asdict(plan.settings),
                     "started": started,
                     "threads": threads,
-                    "pinned_to_cores": list(cores) if hasattr(os, "sched_setaffinity") else None,
+                    "pinned_to_cores": list(cores) if can_choose_cores() else None,
                     "in_turns_with": [contender.name for contender in group],
                 }
                 for result in measured.results:

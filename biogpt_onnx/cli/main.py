@@ -14,6 +14,7 @@ from biogpt_onnx.cli.commands import COMMANDS, load_command
 from biogpt_onnx.cli.streams import prepare_standard_streams
 from biogpt_onnx.cli.termination import Terminated, terminable
 from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.system.streams import is_closed_by_reader
 
 BAD_INPUT = 2
 
@@ -33,15 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with terminable():
             code: int = options.run(options)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of the output has closed it; Python would report this once more while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except Terminated as error:
         return _BY_SIGNAL + error.signal_number
     except (BioGptError, OSError, MemoryError) as error:
+        if isinstance(error, OSError) and is_closed_by_reader(error, sys.stdout):
+            # Python would report this once more while it shuts down.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         if options is not None and options.debug:
             traceback.print_exc()
         print(f"error: {_one_line(error)}", file=sys.stderr)
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) and not isinstance(error, BioGptError):
         return "out of memory"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -1,5 +1,8 @@
 """Lines on what a bundle's checkpoint asks for."""
 
+from collections.abc import Collection
+
+from biogpt_onnx.bench.advice.processor import unpacks_blocks
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
@@ -22,6 +25,21 @@ def rows_lines(manifest: Manifest) -> dict[str, str]:
         "int8-dynamic": "an answer depends on its batch",
     }
     return {"rows": said[manifest.recipe]} if manifest.recipe in said else {}
+
+
+def speed_lines(manifest: Manifest, sets: Collection[str]) -> dict[str, str]:
+    """Returns a line, by its title, for bundles for which ONNX Runtime has no kernels on this processor.
+
+    Args:
+        manifest: bundle's manifest.
+        sets: names of the processor's instruction sets; none if they are not known.
+    """
+    if not unpacks_blocks(manifest.recipe, sets):
+        return {}
+    return {
+        "speed": "slow on this processor, which has no 8-bit dot products: weights in blocks are unpacked to float32 "
+        "at each step (recipe int8 has none)"
+    }
 
 
 def cache_lines(manifest: Manifest) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Standard streams of a command: UTF-8 whatever the locale, and an error in one line where they are closed."""
 
-import codecs
 import errno
 import io
 import os
 import sys
+
+from biogpt_onnx.runtime.system.streams import write_as_utf8
 
 _INPUT_IS_CLOSED = "standard input is closed: name a file, or give the text as an argument"
 _OUTPUT_IS_CLOSED = "standard output is closed: give the command one"
@@ -20,9 +21,9 @@ def prepare_standard_streams() -> None:
         sys.stdout = _ClosedOutput()
     if sys.stderr is None:
         # Without it, `print(..., file=None)` would write errors to standard output.
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 -- open until the process ends
-    _write_utf8(sys.stdout, errors="surrogateescape")
-    _write_utf8(sys.stderr, errors="backslashreplace")
+        sys.stderr = open(os.devnull, "w", encoding="utf-8", newline="\n")  # noqa: PTH123, SIM115 -- open until the process ends
+    write_as_utf8(sys.stdout)
+    write_as_utf8(sys.stderr)
 
 
 def _hold(descriptor: int) -> None:
@@ -31,11 +32,6 @@ def _hold(descriptor: int) -> None:
         os.fstat(descriptor)
     except OSError:
         os.open(os.devnull, os.O_RDWR)
-
-
-def _write_utf8(stream: object, errors: str) -> None:
-    if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
-        stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 class _ClosedBytes(io.RawIOBase):

@@ -23,6 +23,7 @@ from biogpt_onnx.files.records import OutputFormat, WholeFile
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.bundle import hash_file
+from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError
@@ -88,6 +89,10 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         noting_interruption(lambda: _how_to_go_on(results, runner.done, from_stream=from_stream)),
         Progress(task.name, estimate=True) as progress,
     ):
+        if results.done != total:
+            # A block that a crash or a full disk has torn is answered anew, so that rows stand in the batches of an
+            # undisturbed run: with some recipes their results depend on these.
+            results.keep(results.done - results.done % runner.window)
         runner.done, runner.failed = results.done, results.failed
         results.skip_done(rows)
         for block in runner.blocks(rows):
@@ -126,18 +131,20 @@ class _Runner:
     """Runs a task on rows, block by block.
 
     Attributes:
+        window: Number of rows of a block, but for the last one.
         done: Number of rows that are written so far.
         failed: Number of rows without a result so far.
     """
 
     def __init__(self, answering: RowAnswering) -> None:
+        self.window = answering.window
         self.done, self.failed = 0, 0
         self._answering = answering
 
     def blocks(self, rows: Iterable[Row]) -> Iterator[list[tuple[Row, object]]]:
         """Yields blocks of rows, each row with a result, an error, or None for a bad row."""
         answers = self._answering.answers(rows)
-        while block := list(islice(answers, self._answering.window)):
+        while block := list(islice(answers, self.window)):
             yield block
 
     def report(self, block: Sequence[tuple[Row, object]]) -> None:
@@ -168,4 +175,13 @@ def _identity(
         "free": options.free,
         "question": getattr(options, "question", None),
         "entity_types": getattr(options, "entity_type", []),
+        **_batches(options, model),
     }
+
+
+def _batches(options: argparse.Namespace, model: BioGPT) -> Mapping[str, Any]:
+    """Returns the settings of batches, unless it is certain that no result depends on them."""
+    # The processor that goes on may be another one than that which began.
+    if model.device == "cpu" and is_batch_invariant(model.manifest, has_avx512=True):
+        return {}
+    return {"device": model.device, "batch_size": options.batch_size}

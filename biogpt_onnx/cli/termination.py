@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-# Ctrl-C, the request to end and the hang-up of the terminal; Windows has no SIGHUP.
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+from biogpt_onnx.runtime.system.signals import ending_signals
 
 _requested: list[int] = []
 
@@ -36,7 +35,7 @@ def terminable() -> Iterator[None]:
         return
     _requested.clear()
     # A process under nohup ignores the hang-up of its terminal, and continues to do so.
-    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    heeded = [number for number in ending_signals() if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, _terminate) for number in heeded}
     try:
         yield

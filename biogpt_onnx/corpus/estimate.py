@@ -88,6 +88,7 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
     node_workers: int | None = None,
     threads: int | None = None,
     device: Device = "auto",
+    expect: str | None = None,
     batch_size: int | None = None,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Estimate:
@@ -111,6 +112,8 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
         node_workers: The number of workers that fill this machine; None for what `work` chooses.
         threads: The number of threads of each; None for what `work` chooses.
         device: Where the bundle runs.
+        expect: Digest that the bundle must have, "sha256:" and 64 hexadecimal digits; each process reads and compares
+            every file.
         batch_size: The most documents that are decoded together; None for what is best on the device.
         notice: Called with what is being measured.
 
@@ -122,6 +125,8 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
     opened = None if run is None else Run.open(run)
     if opened is None and bundle is not None:
         raise ConfigError("a bundle is measured on the documents of a run: give one, that `corpus prepare` made")
+    if expect is not None and (bundle is None or speed is not None):
+        raise ConfigError("a digest is expected of a bundle, and none is measured: give a run, a bundle and no speed")
     if opened is None:
         known = None
     elif bundle is not None and speed is None:
@@ -133,6 +138,7 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
                 workers=node_workers,
                 threads=threads,
                 device=device,
+                expect=expect,
                 batch_size=batch_size,
                 notice=notice,
             )

@@ -28,6 +28,7 @@ from biogpt_onnx.files.formats import FORMATS, Format
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.runtime.bundle.writer import atomic_folder
 from biogpt_onnx.runtime.errors import ConfigError, DocumentError
+from biogpt_onnx.runtime.system.files import flush, remove_file
 from biogpt_onnx.tasks.definitions.identity import task_identity
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
 from biogpt_onnx.tasks.entity_census import EntityCensus
@@ -145,7 +146,7 @@ def prepare(  # noqa: PLR0913 -- what, where to, for what, and how
             raise DocumentError(f"the inputs hold no document ({_dropped(counts)}): name others")
         units = cut(read.lines(), counts.documents, counts.characters, unit_documents)
         num_units = sum(1 for _ in write_units(units, folder / UNITS_FOLDER, folder / INDEX_FILE))
-        read.path.unlink()
+        remove_file(read.path)
         if definition is not None:
             (folder / TASK_FILE).write_bytes(definition)
         description = {
@@ -197,7 +198,7 @@ def _write(path: Path, description: dict[str, Any]) -> None:
         json.dump(description, stream, ensure_ascii=False, indent=2)
         stream.write("\n")
         stream.flush()
-        os.fsync(stream.fileno())
+        flush(stream.fileno())
 
 
 def _dropped(counts: RowCounts) -> str:

@@ -1,6 +1,5 @@
 """Files that appear complete or not at all, and of which the first one stays."""
 
-import errno
 import os
 import secrets
 import socket
@@ -8,14 +7,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.system.files import (
+    flush,
+    flush_names,
+    reason_of,
+    refuses_hard_links,
+    remove_file,
+    replace_file,
+)
 
 UNFINISHED = ".unfinished-"
 """The beginning of the names of files that are being written."""
-
-# What file systems without hard links answer; some network file systems answer the last two.
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
 
 def publish(path: Path, lines: Iterable[str]) -> bool:
@@ -40,13 +43,13 @@ def publish(path: Path, lines: Iterable[str]) -> bool:
         with unfinished.open("x", encoding="utf-8", newline="\n") as stream:
             stream.writelines(lines)
             stream.flush()
-            os.fsync(stream.fileno())
+            flush(stream.fileno())
         is_first = _named(unfinished, path)
     except OSError as error:
         raise not_written(path, error) from error
     finally:
         with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+            remove_file(unfinished)
     flush_names(path.parent)
     return is_first
 
@@ -54,8 +57,7 @@ def publish(path: Path, lines: Iterable[str]) -> bool:
 def not_written(path: Path, error: OSError) -> DocumentError:
     """Returns the error of a file of a run that could not be written, as on a full disk."""
     return DocumentError(
-        f"{path} cannot be written ({error.strerror or error}): see to it and run the same again, what is done stays "
-        "done"
+        f"{path} cannot be written ({reason_of(error)}): see to it and run the same again, what is done stays done"
     )
 
 
@@ -76,9 +78,9 @@ def _named(unfinished: Path, path: Path) -> bool:
         # Network file systems may ask twice, and then find what the first question made.
         return unfinished.stat().st_nlink > 1
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if not refuses_hard_links(error):
             raise
         if path.exists():
             return False
-        unfinished.replace(path)
+        replace_file(unfinished, path)
     return True

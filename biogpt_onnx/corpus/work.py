@@ -12,6 +12,7 @@ from biogpt_onnx.corpus.working.tally import Tally, WorkReport
 from biogpt_onnx.corpus.working.tries import TRIES
 from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import Manifest, read_manifest
+from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.options import Device
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
@@ -98,20 +99,22 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
     return tally.report()
 
 
-def chosen_capacity(
+def chosen_capacity(  # noqa: PLR0913 -- the arguments of `work`
     bundle: str | os.PathLike[str],
     workers: int | None = None,
     threads: int | None = None,
     *,
     device: Device = "auto",
     batch_size: int | None = None,
+    expect: str | None = None,
 ) -> Capacity:
     """Returns the processes and threads that `work` starts for the same arguments.
 
     Raises:
-        BioGptError: The bundle cannot be used, or a number is bad.
+        BioGptError: The bundle cannot be used or is not the expected one, or a number is bad.
     """
-    manifest = read_manifest(Path(bundle))
+    folder = Path(bundle)
+    manifest = read_manifest(folder) if expect is None else read_expected_manifest(folder, expect)[0]
     return _capacity(manifest, workers, threads, batch_size, _runs_on(manifest, device))
 
 

@@ -27,6 +27,14 @@ class Results(Protocol):
     failed: int
     journal: Path | None
 
+    def keep(self, count: int) -> None:
+        """Drops all results of the interrupted run but the first ones.
+
+        Args:
+            count: Number of results to keep, at most `done`.
+        """
+        ...
+
     def skip_done(self, rows: Iterator[Row]) -> None:
         """Takes the rows whose results are there already.
 
@@ -102,6 +110,11 @@ class _JournaledResults:
         self.failed = journal.failed
         self.journal: Path | None = journal.path
 
+    def keep(self, count: int) -> None:
+        if count < self.done:
+            self._journal.keep(count)
+            self.done, self.failed = self._journal.done, self._journal.failed
+
     def skip_done(self, rows: Iterator[Row]) -> None:
         for line in self._journal.lines():
             row = next(rows, None)
@@ -128,6 +141,9 @@ class _StreamedResults:
         self.failed = 0
         self.journal: Path | None = None
         self._stream.write(output_format.header())
+
+    def keep(self, count: int) -> None:
+        """Drops nothing: no row is done before the stream begins."""
 
     def skip_done(self, rows: Iterator[Row]) -> None:
         """Takes nothing: no row is done before the stream begins."""

@@ -2,15 +2,15 @@
 
 import gzip
 import io
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from biogpt_onnx.files.formats import COMPRESSED
-from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.system.files import flush, flush_names, reason_of, remove_file, replace_file
+from biogpt_onnx.runtime.system.names import problem_of_output
 
 
 def write_whole_file(output: Path, write: Callable[[TextIO], None], remedy: str) -> None:
@@ -27,16 +27,17 @@ def write_whole_file(output: Path, write: Callable[[TextIO], None], remedy: str)
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         # A run that was killed here may have left one.
-        unfinished.unlink(missing_ok=True)
+        remove_file(unfinished)
         with unfinished.open("xb") as file:
             with text_stream(file, is_compressed=output.name.lower().endswith(COMPRESSED)) as stream:
                 write(stream)
-            os.fsync(file.fileno())
-        unfinished.replace(output)
+            flush(file.fileno())
+        replace_file(unfinished, output)
     except OSError as error:
-        raise DocumentError(f"{output} cannot be written ({error.strerror or error}): {remedy}") from error
+        raise DocumentError(f"{output} cannot be written ({reason_of(error)}): {remedy}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            remove_file(unfinished)
     flush_names(output.parent)
 
 
@@ -64,6 +65,8 @@ def check_output(output: Path, *, overwrite: bool) -> None:
     Raises:
         DocumentError: It is.
     """
+    if problem := problem_of_output(output):
+        raise DocumentError(f"{output} cannot be written, as {problem}: name another file")
     if not output.parent.is_dir():
         raise DocumentError(f"{output} cannot be written: there is no folder {output.parent}")
     if output.exists() and not output.is_file():

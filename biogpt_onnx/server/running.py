@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
+from biogpt_onnx.runtime.system.signals import ending_signals, reload_signal
 from biogpt_onnx.server.http.protocol import bounded_protocol
 from biogpt_onnx.server.observation.request_log import LOGGER
 from biogpt_onnx.server.security.keys import ApiKeys
@@ -123,8 +124,9 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Heeds signals while the block runs."""
         loop = asyncio.get_running_loop()
-        handlers: dict[str, Callable[[int], None]] = {"SIGTERM": self._end, "SIGINT": self._end, "SIGHUP": self._reload}
-        numbers = {getattr(signal, name): handle for name, handle in handlers.items() if hasattr(signal, name)}
+        numbers: dict[int, Callable[[int], None]] = dict.fromkeys(ending_signals(hang_up=False), self._end)
+        if (number := reload_signal()) is not None:
+            numbers[number] = self._reload
         previous = {}
         for number, handle in numbers.items():
             # Signals that this process ignores, as under nohup, stay ignored; other threads than the first get none.

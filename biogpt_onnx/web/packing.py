@@ -69,8 +69,8 @@ def pack_page(bundle: str | os.PathLike[str], output: str | os.PathLike[str], on
         (folder / BUNDLE_FOLDER).mkdir()
         for file_name in (*manifest.files, MANIFEST_FILE):
             shutil.copyfile(source / file_name, folder / BUNDLE_FOLDER / file_name)
-        (folder / DESCRIPTION_FILE).write_text(json.dumps(description), encoding="utf-8")
-        (folder / "README.txt").write_text(_READ_ME, encoding="utf-8")
+        (folder / DESCRIPTION_FILE).write_text(json.dumps(description), encoding="utf-8", newline="\n")
+        (folder / "README.txt").write_text(_READ_ME, encoding="utf-8", newline="\n")
     return manifest
 
 

@@ -39,7 +39,7 @@ from biogpt_onnx.cli.arguments.server import add_server_arguments, server_settin
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
 from biogpt_onnx.runtime.loading import load
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import num_usable_cores
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.endpoints.tasks.offered import offered_tasks
 from biogpt_onnx.server.observation.replicas import MetricsBoard, ReplicaMetrics
@@ -70,6 +70,8 @@ class Served:
         bundle: folder of the bundle, on every node.
         name: name of the model.
         threads: threads of one step.
+        max_positions: most tokens of a sequence; None for the model's.
+        check_memory: True to refuse what does not fit in a node's memory.
         settings: bounds and times of a replica.
         tasks: the tasks that are offered, by name.
         keys: keys of clients; None to let everybody in.
@@ -80,6 +82,8 @@ class Served:
     bundle: Path
     name: str
     threads: int
+    max_positions: int | None
+    check_memory: bool
     settings: ServerSettings
     tasks: Mapping[str, TaskSpec]
     keys: ApiKeys | None
@@ -102,7 +106,13 @@ class Replica:
         self._served, self._board = served, board
         self._name = serve.get_replica_context().replica_tag
         self._metrics = ReplicaMetrics(served.name, self._name)
-        self._model = load(served.bundle, device="cpu", threads=served.threads)
+        self._model = load(
+            served.bundle,
+            device="cpu",
+            threads=served.threads,
+            max_positions=served.max_positions,
+            check_memory=served.check_memory,
+        )
         self._service = make_service(self._model, served.name, served.settings, served.tasks, self._metrics)
         self._end = threading.Event()
         threading.Thread(target=self._exchange_metrics, daemon=True).start()
@@ -221,6 +231,8 @@ def _served(options: argparse.Namespace) -> Served:
         bundle,
         settings.model_name or bundle.name,
         threads,
+        options.max_positions,
+        options.check_memory,
         settings,
         offered_tasks(read_manifest(bundle), options.task),
         None if options.api_key_file is None else ApiKeys(options.api_key_file),

@@ -1,6 +1,5 @@
 """The recipe `auto`: a bundle whose layers each have the smallest precision that keeps its quality."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import open_tokenizer
+from biogpt_onnx.runtime.system.files import scratch_folder
 
 MAX_PERPLEXITY_INCREASE = 0.005
 
@@ -69,8 +69,9 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
         calibration = calibrate(source, manifest, weights, texts)
-        with tempfile.TemporaryDirectory(prefix="search-", dir=writer.folder) as scratch:
-            pool = WeightPool(Path(scratch), manifest, calibration)
+        # Beside the bundle's own files: on Windows, what the model still maps stays until the process ends.
+        with scratch_folder("search-", writer.folder.parent) as scratch:
+            pool = WeightPool(scratch, manifest, calibration)
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))

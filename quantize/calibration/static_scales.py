@@ -86,7 +86,7 @@ class StaticScales:
 
     def record(self, layers: Sequence[str]) -> dict[str, Any]:
         """Returns the choice for these layers in the form in which a manifest keeps it."""
-        return {"tokens": self.tokens, "products": {layer: asdict(self.products[layer]) for layer in layers}}
+        return {"tokens": self.tokens, "products": {layer: _record(self.products[layer]) for layer in layers}}
 
 
 def scale_texts(texts: Sequence[str] | None) -> Sequence[str]:
@@ -148,6 +148,12 @@ def scale_sequences(folder: Path, architecture: Architecture, texts: Sequence[st
     if texts is not None and sum(ids.size for ids in sequences) < MIN_TOKENS:
         sequences += _spread(token_ids(folder, architecture, scale_texts(None)))
     return sequences
+
+
+def _record(chosen: ProductInput) -> dict[str, Any]:
+    # The scale is the same on every machine. What was measured is not, in its last bits, which a bundle must not show.
+    rounded = {name: float(f"{value:.3g}") for name, value in vars(chosen).items() if isinstance(value, float)}
+    return asdict(chosen) | rounded
 
 
 def _spread(sequences: list[Ids]) -> list[Ids]:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from biogpt_onnx.quantize.evaluate.report import BundleSummary
 from biogpt_onnx.runtime import bundle as bundle_files
-from biogpt_onnx.runtime.backends.cpu.prepacked_weights import give_back_freed_memory
 from biogpt_onnx.runtime.backends.protocol import Backend
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import Manifest, check_files, read_manifest
@@ -17,6 +16,7 @@ from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.loading import open_tokenizer
 from biogpt_onnx.runtime.options import Device, LoadOptions
+from biogpt_onnx.runtime.system.memory import give_back_freed_memory
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 BOTH_OPEN_BYTES = 4 << 30

@@ -39,8 +39,10 @@ def open_backend(folder: Path, manifest: Manifest, options: LoadOptions | None =
         BundleError: a graph cannot be loaded, or the device needs one that the bundle does not have.
         ConfigError: a bad option.
         DeviceMemoryError: the weights do not fit in the device's memory.
+        MemoryLimitError: the bundle does not fit in the memory of the container or the machine.
     """
     options = options or LoadOptions()
+    manifest = options.limited(manifest)
     onnxruntime = import_onnxruntime()
     warn_of_two_runtimes()
     warn_of_outdated_runtime(onnxruntime)

@@ -13,6 +13,7 @@ from typing import Any
 from biogpt_onnx.runtime.bundle.architecture import MIN_POSITIONS, Architecture
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead, parse_head
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.system.names import problem_of_name
 from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 
 FORMAT_VERSION = 1
@@ -438,8 +439,8 @@ def _second_graph(spec: dict[str, Any] | None, file: str, files: Mapping[str, Fi
 
 def _plain_name(name: str) -> str:
     # A manifest may come from an untrusted source: no name in it may lead outside its folder.
-    if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
-        raise TypeError(f"{name!r} is not a file name")
+    if problem := problem_of_name(name):
+        raise TypeError(f"{name!r} is not a file name: {problem}")
     return name
 
 

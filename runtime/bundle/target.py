@@ -17,6 +17,7 @@ from biogpt_onnx.runtime.bundle.manifest import (
     refuse_undecodable,
 )
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.system.names import problem_of_output
 
 # Files of optimum's layout, as `biogpt-onnx export --layout optimum` writes it; a model beyond 2 GB has its weights in
 # a file of its own.
@@ -91,6 +92,8 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     """
     place = absolute(target)
     refuse_undecodable(place)
+    if problem := problem_of_output(place):
+        raise BundleError(f"{target} cannot be the name of a folder, as {problem}: choose another name")
     if place.is_symlink():
         raise BundleError(
             f"{target} is a link: name the folder itself ({os.path.realpath(place)}), or choose another name"

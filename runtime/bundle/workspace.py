@@ -7,16 +7,14 @@ import contextlib
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from biogpt_onnx.runtime.bundle.target import UNFINISHED, content
-
-if sys.platform != "win32":
-    import fcntl
+from biogpt_onnx.runtime.system.files import rename
+from biogpt_onnx.runtime.system.locks import FolderLock
 
 _DIGITS = 16
 _NEW, _OLD = "new", "old"
@@ -64,18 +62,15 @@ def open_workspace(target: Path) -> Iterator[Workspace]:
     # The name is fixed before the folder is made, so that the folder is removed whenever a signal arrives.
     folder = prefix.with_name(prefix.name + secrets.token_hex(_DIGITS // 2))
     made = [parent for parent in target.parents if not parent.exists()]
-    descriptor = None
+    lock = None
     try:
         folder.mkdir(parents=True)
-        descriptor = _lock(folder)
+        lock = FolderLock.take(folder)
         workspace = Workspace(folder, target)
         workspace.new.mkdir()
         yield workspace
     finally:
-        _restore(folder, target)
-        shutil.rmtree(folder, ignore_errors=True)
-        if descriptor is not None:
-            os.close(descriptor)
+        _clear(folder, target, lock)
         for parent in made:
             # Only empty folders can be removed so.
             with contextlib.suppress(OSError):
@@ -97,35 +92,28 @@ def unfinished_folders(target: Path) -> list[Path]:
 
 def _remove_unfinished(target: Path) -> None:
     for folder in unfinished_folders(target):
-        descriptor = _lock(folder)
-        if descriptor is None:
-            continue  # its run is alive, or there are no locks here
-        try:
-            _restore(folder, target)
-            shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(descriptor)
+        lock = FolderLock.take(folder)
+        if lock is not None:  # or its run is alive, or there are no locks here
+            _clear(folder, target, lock)
 
 
-def _restore(folder: Path, target: Path) -> None:
-    """Puts a folder back that was moved aside when nothing has taken its place."""
-    old = folder / _OLD
+def _clear(folder: Path, target: Path, lock: FolderLock | None) -> None:
+    """Removes a workspace and releases its lock, once the folder that was moved aside is back or replaced."""
+    if not _is_restored(folder / _OLD, target):
+        # Nothing else has what is in it: the next run to this target tries to put it back.
+        if lock is not None:
+            lock.release()
+    elif lock is not None:
+        lock.remove_folder()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_restored(old: Path, target: Path) -> bool:
+    """Puts a folder back that was moved aside when nothing has taken its place; returns False if that failed."""
     if old.exists() and not target.exists():
-        with contextlib.suppress(OSError):
-            old.rename(target)
-
-
-def _lock(folder: Path) -> int | None:
-    """Locks a folder and returns its descriptor, by which the lock is held; None if it is locked or has no locks."""
-    if sys.platform == "win32":
-        return None
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        try:
+            rename(old, target)
+        except OSError:
+            return False
+    return True

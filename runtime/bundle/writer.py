@@ -18,6 +18,7 @@ from biogpt_onnx.runtime.bundle import (
 from biogpt_onnx.runtime.bundle.target import absolute, check_target, refuse_inputs
 from biogpt_onnx.runtime.bundle.workspace import Workspace, open_workspace
 from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.system.files import reason_of, remove_file, rename, replace_file
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class BundleWriter:
             for path in sorted(self.folder.iterdir())
         }
         manifest = replace(manifest, files=files)
-        (self.folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+        (self.folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8", newline="\n")
         return manifest
 
 
@@ -66,7 +67,7 @@ def atomic_folder(target: Path, *, overwrite: bool = False, inputs: Iterable[Pat
             _put(workspace)
     except OSError as error:
         raise BundleError(
-            f"{target} cannot be written ({error.strerror or error}); nothing is left of it: choose another folder"
+            f"{target} cannot be written ({reason_of(error)}); nothing is left of it: choose another folder"
         ) from error
 
 
@@ -90,14 +91,14 @@ def record_evaluation(folder: Path, manifest: Manifest, evaluation: Mapping[str,
     manifest = replace(manifest, evaluation=evaluation)
     unfinished = folder / UNFINISHED_MANIFEST_FILE
     try:
-        unfinished.write_text(manifest.to_json(), encoding="utf-8")
-        unfinished.replace(folder / MANIFEST_FILE)
+        unfinished.write_text(manifest.to_json(), encoding="utf-8", newline="\n")
+        replace_file(unfinished, folder / MANIFEST_FILE)
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink()
         raise BundleError(
-            f"{folder / MANIFEST_FILE} cannot be written ({error.strerror}): the bundle is whole, but nothing says how "
-            "it was evaluated"
+            f"{folder / MANIFEST_FILE} cannot be written ({reason_of(error)}): the bundle is whole, but nothing says "
+            "how it was evaluated"
         ) from error
     return manifest
 
@@ -109,10 +110,10 @@ def _put(workspace: Workspace) -> None:
     elif target.exists():
         # A rename cannot replace a folder that is not empty, so the old one is moved aside first. If the process is
         # killed in between, the next run to this target puts it back.
-        target.rename(workspace.old)
-        workspace.new.rename(target)
+        rename(target, workspace.old)
+        rename(workspace.new, target)
     else:
-        workspace.new.rename(target)
+        rename(workspace.new, target)
 
 
 def _fill(workspace: Workspace) -> None:
@@ -121,8 +122,8 @@ def _fill(workspace: Workspace) -> None:
     try:
         for path in sorted(workspace.new.iterdir(), key=lambda path: path.name in {MODEL_FILE, MANIFEST_FILE}):
             moved.append(workspace.target / path.name)
-            path.rename(moved[-1])
+            rename(path, moved[-1])
     except BaseException:
         for path in moved:
-            path.unlink(missing_ok=True)
+            remove_file(path)
         raise

@@ -100,6 +100,12 @@ class SequenceState:
         return len(self.prompt_ids) + self.max_new_tokens - 1
 
     @property
+    def least_cached_tokens(self) -> int:
+        """Fewest tokens that a cache comes to hold: the prompt alone where a token or a rule may end the sequence."""
+        may_end = bool(self.end_token_ids) or self._watch is not None or self._allowed is not None
+        return len(self.prompt_ids) if may_end else self.max_cached_tokens
+
+    @property
     def num_new_tokens(self) -> int:
         """Number of new tokens so far."""
         return self._length - len(self.prompt_ids)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from biogpt_onnx.runtime.ort.protocols import SessionOptions
+from biogpt_onnx.runtime.system import kind
 
 _ENTRY = "session.set_denormal_as_zero"
 
@@ -25,7 +26,7 @@ _FLUSH_RESULTS, _INPUTS_AS_ZEROS = 0x8000, 0x0040
 
 def _c_library() -> ctypes.PyDLL | None:
     """Returns the C library, if it keeps MXCSR where it is looked for here."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.maxsize < 2**32:
+    if not kind.is_linux() or platform.machine() != "x86_64" or sys.maxsize < 2**32:
         return None
     library = ctypes.PyDLL(None)
     return library if hasattr(library, "fegetenv") and hasattr(library, "fesetenv") else None

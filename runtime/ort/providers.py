@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from biogpt_onnx.runtime.errors import ProviderError
+from biogpt_onnx.runtime.ort.native_stderr import without_lines_about_processor
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
+from biogpt_onnx.runtime.system import kind
 
 NO_CUDA_PROVIDER = (
     'the installed ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install "biogpt-onnx[gpu]"'
@@ -44,7 +46,7 @@ CUDA_PROVIDER = "CUDAExecutionProvider"
 
 
 def import_onnxruntime() -> OnnxRuntime:
-    """Imports ONNX Runtime, with its telemetry off.
+    """Imports ONNX Runtime, with its telemetry off and without its lines about processors that it does not know.
 
     Raises:
         ProviderError: ONNX Runtime is not installed or cannot be loaded.
@@ -52,8 +54,9 @@ def import_onnxruntime() -> OnnxRuntime:
     # Official builds send telemetry unless this is set in the environment before the library is loaded.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
-        # By a statement, which programs that gather an application's modules can see.
-        import onnxruntime  # noqa: PLC0415 -- after the environment is set
+        with _quietly():
+            # By a statement, which programs that gather an application's modules can see.
+            import onnxruntime  # noqa: PLC0415 -- after the environment is set
 
         onnxruntime.get_available_providers()
     except (ImportError, AttributeError) as error:
@@ -62,6 +65,13 @@ def import_onnxruntime() -> OnnxRuntime:
             'pip install "biogpt-onnx[cpu]", or "biogpt-onnx[gpu]" on a machine with an NVIDIA GPU'
         ) from error
     return cast("OnnxRuntime", onnxruntime)
+
+
+def _quietly() -> contextlib.AbstractContextManager[None]:
+    """Returns a context in which ONNX Runtime may be loaded, and does not write about an unknown processor."""
+    if "onnxruntime" in sys.modules or not kind.is_arm64():
+        return contextlib.nullcontext()
+    return without_lines_about_processor()
 
 
 def installed_runtimes() -> list[str]:

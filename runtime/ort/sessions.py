@@ -1,6 +1,5 @@
 """Sessions: a bundle's graph opened in ONNX Runtime, and compared with its manifest."""
 
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, weights_outside
 from biogpt_onnx.runtime.errors import CLOSED, BundleError, ConfigError, ModelClosedError, ProviderError
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros, take_denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import ELEMENT_TYPES, FLOAT32, ElementType
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, OnnxRuntime, SessionOptions
 from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
+from biogpt_onnx.runtime.system.cores import num_cores, num_usable_cores
 
 
 def session_options(
@@ -57,7 +56,7 @@ def _num_threads(threads: int | None) -> int:
     cores = num_usable_cores()
     if threads is None:
         # 0 leaves it to ONNX Runtime, which takes one a physical core and ignores what restricts a process to a few.
-        return cores if cores < (os.cpu_count() or 1) else 0
+        return cores if cores < num_cores() else 0
     if type(threads) is not int or threads < 1:
         raise ConfigError(f"threads is {threads!r}: give a whole number of 1 or more, or None for all cores")
     if threads > cores:

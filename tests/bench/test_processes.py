@@ -181,6 +181,7 @@ PROGRAMS = [
     "micro.quantizing",
     "micro.search.__main__",
     "micro.shared_weights",
+    "micro.small_memory.__main__",
     "report.__main__",
     "tasks.quality",
     "tasks.recipe_quality",

@@ -12,10 +12,10 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, runs_on_cpu
 from biogpt_onnx.runtime.bundle import MODEL_FILE, check_files, read_manifest
 from biogpt_onnx.runtime.options import LoadOptions
+from biogpt_onnx.runtime.system.processor import describe_processor
 from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 IDS = np.array([[2, 500, 600, 700, 41, 42, 3000, 8, 150, 6, 77, 900]])

@@ -1,8 +1,8 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.quantize import quantize_bundle
 from biogpt_onnx.web import pack_page
 from conftest import MakeOnce
 from makers.web import NO_NODE, NO_PACKAGES, NODE, ONNXRUNTIME_WEB, copy_modules
@@ -25,16 +25,9 @@ def onnxruntime_web() -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundles(mini_bundle: Path, make_once: MakeOnce) -> dict[str, Path]:
+def bundles(mini_by: Callable[[str], Path]) -> dict[str, Path]:
     """The embedded checkpoint by each recipe. Tests must not change them."""
-
-    def quantized(recipe: str) -> Path:
-        def write(target: Path) -> None:
-            quantize_bundle(mini_bundle, target, recipe=recipe, evaluation=False)
-
-        return make_once(f"mini-{recipe}", write)
-
-    return {"fp32": mini_bundle} | {recipe: quantized(recipe) for recipe in ("int8", "int4")}
+    return {recipe: mini_by(recipe) for recipe in ("fp32", "int8", "int4")}
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,12 @@ from biogpt_onnx.bench.advice.processor import instruction_sets, kernel_family, 
 from biogpt_onnx.bench.advice.recommending import Recommendation, recommend
 from biogpt_onnx.bench.advice.rounds import take_rounds
 from biogpt_onnx.bench.contender import Contender, bundle_contender
-from biogpt_onnx.bench.machine import available_memory, cpu_model
+from biogpt_onnx.bench.machine import cpu_model
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime.bundle import Manifest, read_manifest
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system.memory import available_memory
 
 DEFAULT_SECONDS = 15.0
 """Seconds of measuring after which no further round is begun."""

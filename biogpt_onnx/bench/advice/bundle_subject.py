@@ -1,6 +1,5 @@
 """A bundle in a process of its own, which takes turns."""
 
-import os
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +10,7 @@ from biogpt_onnx.bench.advice.measurements import BATCH_SIZE, NUM_BEAMS, PROMPT_
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.measuring.interleaving import random_prompts
 from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
+from biogpt_onnx.runtime.system.cores import allowed_cores
 
 _SHORT_PROMPT = 16
 _STEPS = 5
@@ -36,10 +36,9 @@ class BundleSubject:
 
     def __init__(self, contender: Contender, measurement: Measurement, log: Path, stack: ExitStack) -> None:
         self._contender, self._measurement = contender, measurement
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         try:
             command = contender.command(measurement.threads)
-            self._process = stack.enter_context(PinnedProcess(command, cores, log, contender.environment))
+            self._process = stack.enter_context(PinnedProcess(command, allowed_cores(), log, contender.environment))
         except ContenderError as error:
             raise ContenderError(f"{measurement.label}: {error}") from error
         self._process.halt()

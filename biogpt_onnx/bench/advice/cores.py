@@ -1,10 +1,9 @@
 """The cores that a process may use, and the numbers of threads that are worth measuring on them."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from biogpt_onnx.runtime.ort.cores import cpu_quota, num_usable_cores
+from biogpt_onnx.runtime.system.cores import allowed_cores, cpu_quota, num_usable_cores
 
 _ROOT = Path("/")
 # Steps read the weights, and often need fewer threads than there are cores.
@@ -41,9 +40,8 @@ def describe_cores(root: Path = _ROOT) -> Cores:
     Args:
         root: folder in which the system's files lie.
     """
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     usable = num_usable_cores(root)
-    physical = len({_siblings(root, core) for core in allowed})
+    physical = len({_siblings(root, core) for core in allowed_cores()})
     return Cores(usable, min(usable, physical), cpu_quota(root))
 
 

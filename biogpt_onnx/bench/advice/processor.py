@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
+from biogpt_onnx.runtime.system import kind
+from biogpt_onnx.runtime.system.processor import describe_processor
 
 # The first of which all flags are there, as Linux names them.
 _FAMILIES = (
@@ -15,6 +16,7 @@ _FAMILIES = (
     ("Arm with dot products", ("asimd", "asimddp")),
     ("Arm NEON", ("asimd",)),
 )
+_IN_BLOCKS = frozenset({"int8-weights", "int4"})
 UNKNOWN = "of an unknown family"
 """The family of a processor whose instruction sets the system does not list."""
 
@@ -32,6 +34,24 @@ def kernel_family(sets: Collection[str]) -> str:
         sets: names of its instruction sets.
     """
     return next((name for name, flags in _FAMILIES if set(flags) <= set(sets)), UNKNOWN)
+
+
+def unpacks_blocks(recipe: str | None, sets: Collection[str]) -> bool:
+    """Returns True if ONNX Runtime unpacks a bundle's weights to float32 at each step, for lack of a kernel.
+
+    Args:
+        recipe: the bundle's recipe; None for one that is not quantized.
+        sets: names of the processor's instruction sets; none if they are not known.
+    """
+    return recipe in _IN_BLOCKS and "asimd" in sets and "asimddp" not in sets
+
+
+def cuts_change_bits() -> bool:
+    """Returns True if the last bits of a result depend on where its text was cut, as on ARM64.
+
+    There, ONNX Runtime's float32 product adds up in fours, and what is over at the end of a piece in another way.
+    """
+    return kind.is_arm64()
 
 
 def may_have_avx512(sets: Collection[str]) -> bool:

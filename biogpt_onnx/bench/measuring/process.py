@@ -3,17 +3,18 @@
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
 from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.system.cores import kept_to_cores
+from biogpt_onnx.runtime.system.processes import halt_group, kill_group, own_group, resume_group
+from biogpt_onnx.runtime.system.streams import is_closed_by_reader
 
 _LOG_BYTES = 2000
 # A model may be compiled before its first answer, which should not take longer than this.
@@ -61,16 +62,16 @@ class PinnedProcess:
     ) -> None:
         self._log_path, self._patience, self._is_late = log, patience, False
         self.started = perf_counter()
-        with log.open("wb") as errors, _on_cores(cores):
+        with log.open("wb") as errors, kept_to_cores(cores):
             try:
                 self._process = subprocess.Popen(  # noqa: S603 -- the contender's own command
                     list(command),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
-                    text=True,
+                    encoding="utf-8",
                     env={**os.environ, **_KEEPS_BYTECODE, **(environment or {})},
-                    process_group=0 if hasattr(os, "setpgid") else None,
+                    **own_group(),
                 )
             except OSError as error:
                 raise ContenderError(f"{command[0]} cannot be started ({error.strerror})") from error
@@ -100,27 +101,30 @@ class PinnedProcess:
             if self._process.stdin is not None:
                 self._process.stdin.write(json.dumps(request) + "\n")
                 self._process.stdin.flush()
-        except BrokenPipeError as error:
+        except OSError as error:
+            if not is_closed_by_reader(error, self._process.stdin):
+                raise
             raise ContenderError(self._how_it_ended(self._patience)) from error
         return self._answer(patience)
 
     def halt(self) -> None:
         """Suspends it: its idle threads would otherwise spin while others are measured."""
-        self._signal("SIGSTOP")
+        if self._process.poll() is None:
+            halt_group(self._process.pid)
 
     def resume(self) -> None:
         """Lets it run again after `halt`."""
-        self._signal("SIGCONT")
+        if self._process.poll() is None:
+            resume_group(self._process.pid)
 
     def close(self) -> None:
         """Ends it and all processes that it started."""
-        self._signal("SIGKILL")
-        self._process.kill()
+        self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 # A request that was not written yet has no reader.
-                with contextlib.suppress(BrokenPipeError):
+                with contextlib.suppress(OSError):
                     pipe.close()
 
     def __enter__(self) -> Self:
@@ -133,10 +137,10 @@ class PinnedProcess:
         """Ends it and all processes that it started."""
         self.close()
 
-    def _signal(self, name: str) -> None:
-        if hasattr(os, "killpg") and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, getattr(signal, name))
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            kill_group(self._process.pid)
+        self._process.kill()
 
     def _answer(self, patience: float | None = None) -> dict[str, Any]:
         # A library that hangs must not take the whole run with it.
@@ -161,8 +165,7 @@ class PinnedProcess:
 
     def _end_late(self) -> None:
         self._is_late = True
-        self._signal("SIGKILL")
-        self._process.kill()
+        self._kill()
 
     def _how_it_ended(self, seconds: float) -> str:
         code = self._process.wait()
@@ -171,17 +174,3 @@ class PinnedProcess:
         lines = self._log_path.read_bytes()[-_LOG_BYTES:].decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f"it ended with {code}" + (f" ({last})" if last else "")
-
-
-@contextmanager
-def _on_cores(cores: Sequence[int]) -> Iterator[None]:
-    """Lets processes that are started in the block inherit these cores; on Linux alone."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

@@ -14,12 +14,13 @@ answers {"unsupported": reason} to a request that it cannot serve, and {"error":
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol, TextIO
 
 import numpy as np
 import numpy.typing as npt
+
+from biogpt_onnx.runtime.system.memory import process_memory
 
 
 class Model(Protocol):
@@ -67,11 +68,9 @@ def memory() -> dict[str, int]:
 
     They are known on Linux alone; elsewhere they are 0.
     """
-    path = Path("/proc/self/status")
-    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
-    fields = dict(line.split(":", 1) for line in lines)
+    fields = process_memory()
     names = {"resident_bytes": "VmRSS", "anonymous_bytes": "RssAnon", "peak_resident_bytes": "VmHWM"}
-    return {name: int(fields.get(field, "0 kB").split()[0]) * 1024 for name, field in names.items()}
+    return {name: fields.get(field, 0) for name, field in names.items()}
 
 
 def _answer(model: Model, request: dict[str, Any], start: float) -> dict[str, Any]:

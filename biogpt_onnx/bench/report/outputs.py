@@ -47,7 +47,7 @@ class Outputs:
         """
         text = report(rows)
         if self.report is not None:
-            self.report.write_text(text, encoding="utf-8")
+            self.report.write_text(text, encoding="utf-8", newline="\n")
         if self.plots is not None:
             self.plots.mkdir(exist_ok=True)
             draw(rows, self.plots)

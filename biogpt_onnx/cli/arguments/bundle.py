@@ -27,6 +27,37 @@ def add_expect_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_expect_argument_of_several(parser: argparse.ArgumentParser) -> None:
+    """Adds the digests that several BUNDLEs must have, one for each."""
+    parser.add_argument(
+        "--expect",
+        type=_digest,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIGEST",
+        help="refuse any bundles but those with these digests, sha256:..., which `info` prints: one for each BUNDLE, "
+        "in their order; reads every file",
+    )
+
+
+def check_each_expected(options: argparse.Namespace) -> None:
+    """Compares each BUNDLE with its expected digest, if digests are given.
+
+    Raises:
+        ConfigError: There are not as many digests as bundles.
+        BundleError: One is another bundle, or one of its files is missing or altered.
+    """
+    bundles, digests = options.bundles, options.expect
+    if digests and len(digests) != len(bundles):
+        raise ConfigError(
+            f"--expect has {len(digests)} digests and there are {len(bundles)} bundles: give one for each, in their "
+            "order"
+        )
+    for bundle, digest in zip(bundles, digests, strict=False):
+        read_expected_manifest(bundle, digest)
+
+
 def check_expected(options: argparse.Namespace) -> None:
     """Compares BUNDLE with its expected digest, if one is given: for commands that do not load it by `load`.
 
@@ -43,6 +74,22 @@ def _digest(text: str) -> str:
     except ConfigError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def add_memory_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the bound of a sequence's memory, and the option that leaves memory unchecked."""
+    parser.add_argument(
+        "--max-positions",
+        type=int,
+        metavar="N",
+        help="most tokens of a sequence, the new ones included, which bounds its memory (default: the model's)",
+    )
+    parser.add_argument(
+        "--no-memory-check",
+        dest="check_memory",
+        action="store_false",
+        help="load the bundle and make its caches even where the container's or the machine's memory seems too small",
+    )
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.files.formats import COMPRESSED
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system.streams import STANDARD_OUTPUT_NAMES
 
 JSON_LINES = "jsonl"
 """The output format of every command."""
@@ -21,7 +22,6 @@ OUTPUT_NAMES: Mapping[str, str] = {
 }
 """The formats of results that the endings of file names stand for."""
 
-_STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 # Endings that promise a format in which nothing is written.
 _OTHER = (
     *(".json", ".csv", ".tsv", ".arrow", ".feather", ".xlsx", ".xls", ".ods", ".html", ".md", ".yaml"),
@@ -45,7 +45,7 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 def output_file(options: argparse.Namespace) -> Path | None:
     """Returns the file that results are written to; None for standard output."""
-    return None if options.output is None or str(options.output) in _STANDARD_OUTPUT else options.output
+    return None if options.output is None or str(options.output) in STANDARD_OUTPUT_NAMES else options.output
 
 
 def output_format(options: argparse.Namespace, formats: tuple[str, ...] = (JSON_LINES,)) -> str:

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from biogpt_onnx.cli.arguments.bundle import add_memory_arguments
 from biogpt_onnx.cli.arguments.names import non_empty
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
         "are always there)",
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of one step (default: one a core)")
+    add_memory_arguments(parser)
     _add_bounds(parser)
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="form of the log (default text)")
     parser.add_argument("--no-page", action="store_true", help="do not serve the page at /")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
-from biogpt_onnx.cli.arguments.bundle import add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_memory_arguments, add_session_arguments
 from biogpt_onnx.cli.arguments.inputs import add_input_arguments
 from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.cli.arguments.outputs import add_output_arguments, output_file
@@ -63,6 +63,7 @@ def add_row_arguments(parser: argparse.ArgumentParser, rows: str, *, generates: 
         parser.set_defaults(free=False, batch_size=None)
         add_reading_arguments(parser)
         add_session_arguments(parser)
+        add_memory_arguments(parser)
 
 
 def add_drawing(parser: argparse.ArgumentParser) -> None:
@@ -192,6 +193,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         help="documents that are decoded together (default 8, on a GPU 32)",
     )
     add_session_arguments(parser)
+    add_memory_arguments(parser)
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
@@ -228,7 +230,14 @@ def load_model(options: argparse.Namespace, bundle: Path) -> BioGPT:
     """
     if options.batch_size is not None and options.batch_size < 1:
         raise ConfigError(f"--batch-size is {options.batch_size}: give a whole number of 1 or more")
-    model = load(bundle, device=options.device, threads=options.threads, expect=options.expect)
+    model = load(
+        bundle,
+        device=options.device,
+        threads=options.threads,
+        expect=options.expect,
+        max_positions=options.max_positions,
+        check_memory=options.check_memory,
+    )
     options.batch_size = options.batch_size or model.default_batch_size
     return model
 

@@ -2,6 +2,7 @@
 
 import argparse
 
+from biogpt_onnx.cli.arguments.bundle import add_expect_argument_of_several, check_each_expected
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle.target import absolute, refuse_inputs, refuse_inside
@@ -13,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "bundles", type=non_empty_path, nargs="*", metavar="BUNDLE", help="folders; they are measured in turns"
     )
+    add_expect_argument_of_several(parser)
     parser.add_argument(
         "--scenario",
         nargs="+",
@@ -86,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not options.bundles:
         raise ConfigError("no bundle is named: give at least one folder that `biogpt-onnx export` wrote")
+    check_each_expected(options)
     scenarios = select(options.scenario)
     contenders = {
         folder: bundle_contender(folder, prepack=not options.no_prepack, device=options.device)

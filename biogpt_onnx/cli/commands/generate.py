@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from typing import cast
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_memory_arguments, add_session_arguments
 from biogpt_onnx.cli.arguments.generation import add_generation_arguments, generation_settings
 from biogpt_onnx.cli.arguments.text import BinaryStream, numbered_blocks
 from biogpt_onnx.cli.interruption import noting_interruption
@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "time; takes twice the bundle's disk space",
     )
     add_session_arguments(parser)
+    add_memory_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
         share_weights=options.share_weights,
         warm_up=False,
         expect=options.expect,
+        max_positions=options.max_positions,
+        check_memory=options.check_memory,
     )
     size = _batch_size(options, config, model)
     if prompts:

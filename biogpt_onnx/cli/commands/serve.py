@@ -13,6 +13,8 @@ from biogpt_onnx.runtime.bundle import Manifest, read_manifest
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import load
+from biogpt_onnx.runtime.memory.formula import cache_bytes
+from biogpt_onnx.runtime.system.room import mebibytes, read_room
 
 if TYPE_CHECKING:
     from biogpt_onnx.server.running import Certificate
@@ -72,8 +74,7 @@ def run(options: argparse.Namespace) -> int:
             LOGGER.info("%s is served at %s", service.name, where)
             checked = "" if options.expect is None else ", as expected"
             LOGGER.info("the bundle's digest is %s%s", model.bundle_digest, checked)
-            megabytes = _cache_bytes(model.manifest, service.settings.max_rows) / 1e6
-            LOGGER.info("the key-value cache of all rows takes at most %s MB beside the weights", f"{megabytes:,.0f}")
+            _say_cache(model.manifest, service.settings.max_rows)
 
         try:
             return run_server(app, service, bound, keys=keys, certificate=certificate, on_started=say_started)
@@ -83,7 +84,33 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _loaded(options: argparse.Namespace) -> BioGPT:
-    return load(options.bundle, device="cpu", threads=options.threads, mixed_passes=True, expect=options.expect)
+    return load(
+        options.bundle,
+        device="cpu",
+        threads=options.threads,
+        mixed_passes=True,
+        expect=options.expect,
+        max_positions=options.max_positions,
+        check_memory=options.check_memory,
+    )
+
+
+def _say_cache(manifest: Manifest, rows: int) -> None:
+    """Says how much memory the cache of all rows may take, and if that is not there."""
+    from biogpt_onnx.server.observation.request_log import LOGGER
+
+    positions = manifest.architecture.max_positions
+    needed, room = cache_bytes(manifest, rows, positions), read_room()
+    LOGGER.info("the key-value cache of all rows takes at most %s MB beside the weights", f"{needed / 1e6:,.0f}")
+    if room is not None and needed > room.free:
+        LOGGER.warning(
+            "%s rows of %s tokens take more memory than the %s that are left of %s; requests that do not fit will get "
+            "status 503: lower --max-rows or --max-positions",
+            rows,
+            f"{positions:,}",
+            mebibytes(room.free),
+            room.bound,
+        )
 
 
 def _certificate(options: argparse.Namespace) -> "Certificate | None":
@@ -94,16 +121,6 @@ def _certificate(options: argparse.Namespace) -> "Certificate | None":
     if options.certificate is None or options.key is None:
         raise ConfigError("TLS needs both --certificate and --key: give the other one, too")
     return Certificate(options.certificate, options.key)
-
-
-def _cache_bytes(manifest: Manifest, rows: int) -> int:
-    """Returns the bytes of the keys and values of all positions of so many rows.
-
-    They are in float32. With a cache in 8 bits, one row is in float32 beside those in 8 bits, to read text into.
-    """
-    shape = manifest.architecture
-    bytes_of_position = 4 * rows if manifest.cache is None else rows + 4
-    return 2 * shape.num_layers * shape.hidden_size * shape.max_positions * bytes_of_position
 
 
 def _shown(host: str) -> str:

@@ -18,6 +18,7 @@ from biogpt_onnx.corpus.working.tries import Tries
 from biogpt_onnx.corpus.working.worker import Answering, Worker
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, DocumentError
 from biogpt_onnx.runtime.loading import load
+from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, keep_to_cores
 
 _POLL_SECONDS = 0.1
 
@@ -38,7 +39,7 @@ def load_bundle(run: Run, order: Order) -> tuple[Answering, str]:
     bundle = Path(order["bundle"])
     cores = _cores(order)
     if cores is not None:
-        os.sched_setaffinity(0, cores)
+        keep_to_cores(cores)
     model = load(
         bundle,
         device=order["device"],
@@ -145,7 +146,7 @@ def _same_run(order: Order) -> Run:
 
 
 def _cores(order: Order) -> list[int] | None:
-    if not order["pin"] or not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) != order["cpus"]:
+    if not order["pin"] or not can_choose_cores() or len(allowed_cores()) != order["cpus"]:
         # The node gives other numbers of CPUs than there are: others work on it too.
         return None
     return cores_of(order["rank"], Capacity(order["workers"], order["threads"], 0, 0))

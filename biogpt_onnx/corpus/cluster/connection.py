@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from biogpt_onnx.runtime.errors import BioGptError, ConfigError
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.system.cores import num_usable_cores
+from biogpt_onnx.runtime.system.sockets import short_temporary_folder
 
 AUTO = "auto"
 """The address of the cluster that a node of this machine belongs to."""
@@ -122,7 +123,7 @@ def _import_ray() -> Any:
 
 def _make_folder() -> str:
     # The names of sockets in it may have about a hundred characters, which a long TMPDIR would not leave.
-    return tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.name == "posix" else None)  # noqa: S108 -- a new folder
+    return tempfile.mkdtemp(prefix="ray-", dir=short_temporary_folder())
 
 
 def _init(ray: Any, address: str | None, folder: str | None, cpus: int) -> None:

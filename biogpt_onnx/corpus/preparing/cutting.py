@@ -1,12 +1,12 @@
 """Cutting documents into work units of about the same number of tokens."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from biogpt_onnx.corpus.run import UNIT_SUFFIX, Unit
 from biogpt_onnx.files.text.json_lines import json_line
+from biogpt_onnx.runtime.system.files import flush
 
 
 def cut(
@@ -60,7 +60,7 @@ def write_units(units: Iterable[list[tuple[str, int]]], folder: Path, index: Pat
             with (folder / f"{unit.name}{UNIT_SUFFIX}").open("xb") as stream:
                 stream.write(content)
                 stream.flush()
-                os.fsync(stream.fileno())
+                flush(stream.fileno())
             lines.write(
                 json_line(
                     {
@@ -73,4 +73,4 @@ def write_units(units: Iterable[list[tuple[str, int]]], folder: Path, index: Pat
             )
             yield unit
         lines.flush()
-        os.fsync(lines.fileno())
+        flush(lines.fileno())

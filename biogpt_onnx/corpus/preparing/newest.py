@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Self
 from urllib.parse import quote
 
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.system.files import remove_file
 
 _CACHE_KILOBYTES = 64 * 1024
 _TABLE = """
@@ -47,7 +48,7 @@ class NewestVersions:
         """
         try:
             # Nobody else knows of the file, and network file systems may have no locks.
-            connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?nolock=1", uri=True, isolation_level=None)
+            connection = sqlite3.connect(f"{_address(path)}?nolock=1", uri=True, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("PRAGMA synchronous = OFF")
@@ -60,7 +61,7 @@ class NewestVersions:
         except sqlite3.Error as error:
             raise DocumentError(f"{path} cannot be written ({error}): see to it and run the same again") from error
         finally:
-            path.unlink(missing_ok=True)
+            remove_file(path)
 
     def add(self, document_id: str | None, number: int) -> None:
         """Adds a version of a document, behind all that were added; one without an id counts in any case."""
@@ -85,3 +86,8 @@ class NewestVersions:
         for position, _ in self._connection.execute(_WINNERS):
             found[position] = 1
         return found
+
+
+def _address(path: PurePath) -> str:
+    """Returns a file's path in SQLite's form: `file:///folder/name`, and `file:///C:/folder/name` on Windows."""
+    return f"file:///{quote(path.as_posix().removeprefix('/'), errors='surrogateescape')}"

@@ -1,13 +1,14 @@
 """Numbers of processes and threads that suit a machine's cores and memory, and the cores of each process."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.ort.cores import num_usable_cores
+from biogpt_onnx.runtime.memory.formula import cache_bytes
+from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, num_usable_cores
+from biogpt_onnx.runtime.system.room import read_room
 
 THREADS = 4
 """The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""
@@ -17,7 +18,6 @@ PROCESS_BYTES = 512 * 2**20
 
 _BATCH_SIZE = 8
 _WEIGHT_COPIES = 2
-_LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 _ROOT = Path("/")
 
 
@@ -70,10 +70,8 @@ def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
             raise ConfigError(f"{name} is {value!r}: give a whole number of 1 or more")
     cores = cores or num_usable_cores()
     memory = memory if memory is not None else free_memory()
-    architecture = manifest.architecture
-    # Two numbers of float32 for each position, layer and part of the hidden state.
-    cached = 8 * architecture.num_layers * architecture.hidden_size * architecture.max_positions
-    process_bytes = PROCESS_BYTES + min(CACHE_BYTES, cached * (batch_size or _BATCH_SIZE))
+    cached = cache_bytes(manifest, batch_size or _BATCH_SIZE, manifest.architecture.max_positions)
+    process_bytes = PROCESS_BYTES + min(CACHE_BYTES, cached)
     shared_bytes = _WEIGHT_COPIES * sum(record.size for record in manifest.files.values())
     if workers is None:
         fitting = cores // (threads or min(THREADS, cores))
@@ -93,9 +91,9 @@ def cores_of(worker: int, capacity: Capacity) -> list[int] | None:
         worker: The number of the process, from 0.
         capacity: All processes.
     """
-    if not hasattr(os, "sched_getaffinity"):
+    if not can_choose_cores():
         return None
-    cores = sorted(os.sched_getaffinity(0))
+    cores = allowed_cores()
     if num_usable_cores() < len(cores) or capacity.workers * capacity.threads > len(cores):
         return None
     return cores[worker * capacity.threads : (worker + 1) * capacity.threads]
@@ -107,22 +105,5 @@ def free_memory(root: Path = _ROOT) -> int | None:
     Args:
         root: The folder in which the system's files lie.
     """
-    found = [_limit(root / name) for name in _LIMIT_FILES]
-    found.append(_available(root / "proc/meminfo"))
-    return min((each for each in found if each is not None), default=None)
-
-
-def _limit(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() else None
-
-
-def _available(path: Path) -> int | None:
-    try:
-        fields = dict(line.split(":", 1) for line in path.read_text(encoding="ascii").splitlines() if ":" in line)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        return None
+    room = read_room(root)
+    return None if room is None else room.free

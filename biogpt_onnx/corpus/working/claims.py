@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from typing import Any
 from biogpt_onnx.corpus.publishing import UNFINISHED, host, not_written, owner
 from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.working.file_clock import FileClock
+from biogpt_onnx.runtime.system.files import remove_file, rename
+from biogpt_onnx.runtime.system.processes import has_ended
 
 LEASE_SECONDS = 120.0
 """A claim that was not renewed for so long is of a process that is gone."""
@@ -30,15 +31,9 @@ def this_process() -> dict[str, Any]:
 def is_gone(holder: Mapping[str, Any]) -> bool:
     """Returns True if a holder is a process of this host that has ended; of other hosts nothing is known."""
     process = holder.get("process")
-    if holder.get("host") != host() or not isinstance(process, int) or process < 1 or sys.platform == "win32":
+    if holder.get("host") != host() or not isinstance(process, int) or process < 1:
         return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    return has_ended(process)
 
 
 class Claims:
@@ -153,7 +148,7 @@ def _write(path: Path) -> None:
     """
     is_made = False
     try:
-        with path.open("x", encoding="utf-8") as stream:
+        with path.open("x", encoding="utf-8", newline="\n") as stream:
             is_made = True
             json.dump(this_process(), stream)
             stream.flush()
@@ -184,5 +179,5 @@ def _move_away(path: Path) -> None:
     """Removes a claim; of several processes that do, one removes it and the others nothing."""
     aside = path.with_name(f"{UNFINISHED}{owner()}-{secrets.token_hex(4)}{_SUFFIX}")
     with contextlib.suppress(OSError):
-        path.rename(aside)
-        aside.unlink()
+        rename(path, aside)
+        remove_file(aside)

@@ -49,6 +49,7 @@ def measure(  # noqa: PLR0913 -- what, by whom, and how
     workers: int | None = None,
     threads: int | None = None,
     device: Device = "auto",
+    expect: str | None = None,
     batch_size: int | None = None,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Speeds:
@@ -61,6 +62,7 @@ def measure(  # noqa: PLR0913 -- what, by whom, and how
         workers: Number of workers that fill the machine; None for what `work` chooses.
         threads: Number of threads of each; None for what `work` chooses.
         device: Where the bundle runs.
+        expect: Digest that the bundle must have; each process reads and compares every file.
         batch_size: The most documents that are decoded together; None for what is best on the device.
         notice: Called with what is being measured.
 
@@ -70,8 +72,8 @@ def measure(  # noqa: PLR0913 -- what, by whom, and how
     """
     if type(sample_documents) is not int or sample_documents < 1:
         raise ConfigError(f"sample_documents is {sample_documents!r}: give a whole number of 1 or more")
-    capacity = chosen_capacity(bundle, workers, threads, device=device, batch_size=batch_size)
-    options = {"threads": capacity.threads, "device": device, "batch_size": batch_size}
+    capacity = chosen_capacity(bundle, workers, threads, device=device, batch_size=batch_size, expect=expect)
+    options = {"threads": capacity.threads, "device": device, "expect": expect, "batch_size": batch_size}
     with tempfile.TemporaryDirectory(prefix="biogpt-onnx-estimate-") as folder:
         notice(f"measuring one worker of {capacity.threads} threads alone on {sample_documents:,} documents")
         first = _sample(run, Path(folder) / "alone", sample_documents, 1)
@@ -103,7 +105,7 @@ def _sample(run: Run, folder: Path, number: int, workers: int) -> Path:
         "units": num_units,
         "units_sha256": digest_of(folder / INDEX_FILE),
     }
-    (folder / RUN_FILE).write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
+    (folder / RUN_FILE).write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8", newline="\n")
     return folder
 
 

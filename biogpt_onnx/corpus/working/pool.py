@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.system.processes import apart_from_terminal
 
 REFUSED = 3
 """Exit code of a process that reported an error."""
@@ -80,10 +81,11 @@ class _Member:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            start_new_session=True,
+            **apart_from_terminal(),
         )
         if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
+            # One that has ended already says so by the end of its output.
+            with contextlib.suppress(OSError):
                 self.process.stdin.write(json.dumps(self._order) + "\n")
                 self.process.stdin.flush()
         threading.Thread(target=self._read, args=(self.process, events), daemon=True).start()

@@ -24,20 +24,20 @@ from biogpt_onnx.corpus.working.tries import Tries
 from biogpt_onnx.corpus.working.worker import Report, Worker
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError
 from biogpt_onnx.runtime.loading import load
-
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+from biogpt_onnx.runtime.system.cores import keep_to_cores
+from biogpt_onnx.runtime.system.signals import ending_signals
+from biogpt_onnx.runtime.system.streams import is_closed_by_reader
 
 
 def main() -> int:
     """Does what standard input says, and returns the exit code."""
     # What a task's own code or a library prints must not stand between the events.
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)
     warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
     cancel = threading.Event()
-    for name in _SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: cancel.set())
+    for number in ending_signals():
+        signal.signal(number, lambda *_: cancel.set())
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_await_end, args=(sys.stdin, cancel), daemon=True).start()
     report = _reporting(events)
@@ -53,7 +53,7 @@ def main() -> int:
 
 def _work(order: Mapping[str, Any], report: Report, cancel: threading.Event) -> None:
     if order["cores"] is not None:
-        os.sched_setaffinity(0, order["cores"])
+        keep_to_cores(order["cores"])
     run = Run.open(order["run"])
     bundle = Path(order["bundle"])
     with load(
@@ -83,7 +83,9 @@ def _reporting(events: TextIO) -> Report:
     def report(event: Mapping[str, Any]) -> None:
         try:
             print(json.dumps(event), file=events, flush=True)
-        except BrokenPipeError:
+        except OSError as error:
+            if not is_closed_by_reader(error, events):
+                raise
             # Who started this process is gone, which the end of standard input says as well.
             return
 

@@ -69,7 +69,7 @@ class Tries:
         """
         path = self._tries / f"{unit.name}.{owner()}.{secrets.token_hex(4)}{_SUFFIX}"
         try:
-            path.write_text(json.dumps(self._begun), encoding="utf-8")
+            path.write_text(json.dumps(self._begun), encoding="utf-8", newline="\n")
         except OSError as error:
             withdraw(path)
             raise not_written(path, error) from error
@@ -140,7 +140,7 @@ def fail(path: Path, reason: str) -> None:
     """Leaves a try with the reason why it failed."""
     # On a full disk the try stays without the reason.
     with suppress(OSError):
-        path.write_text(json.dumps({"reason": reason}), encoding="utf-8")
+        path.write_text(json.dumps({"reason": reason}), encoding="utf-8", newline="\n")
 
 
 def reason_of(error: Exception) -> str:

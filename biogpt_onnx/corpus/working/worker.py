@@ -158,7 +158,8 @@ def remove_unfinished(run: Run, clock: FileClock | None = None) -> None:
             try:
                 if now - path.stat().st_mtime > _OLD_SECONDS:
                     path.unlink()
-            except FileNotFoundError:
+            except OSError:
+                # It has its name by now, or is still being written, as Windows says.
                 continue
     finally:
         clock.close()

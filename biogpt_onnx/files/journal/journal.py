@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -13,8 +12,8 @@ from biogpt_onnx.files.journal.lock import open_locked
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.files.whole_file import check_output, write_whole_file
-from biogpt_onnx.runtime.backends.cpu.cache_folder import flush_names
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.system.files import can_remove_open_files, flush, flush_names, reason_of, remove_file
 
 SUFFIX = ".journal.jsonl"
 """The ending that the journal's name adds to the output's."""
@@ -100,6 +99,21 @@ class Journal:
         for record in islice(self._records(), self.done):
             yield record.get("line")
 
+    def keep(self, count: int) -> None:
+        """Drops all records but the first ones; the rows of the others are answered again.
+
+        Args:
+            count: Number of records to keep, at most `done`.
+        """
+        with self._path.open("rb") as stream:
+            end, failed = len(stream.readline()), 0
+            self._empty_size = end
+            for line in islice(stream, count):
+                end, failed = end + len(line), failed + _is_error(json.loads(line))
+        os.ftruncate(self._open_descriptor(), end)
+        os.lseek(self._open_descriptor(), 0, os.SEEK_END)
+        self.done, self.failed = count, failed
+
     def refuse(self, reason: str) -> NoReturn:
         """Raises the error that the records cannot be continued.
 
@@ -177,10 +191,10 @@ class Journal:
         try:
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
+            flush(descriptor)
         except OSError as error:
             raise DocumentError(
-                f"{self._path} cannot be written ({error.strerror or error}): it keeps {self.done:,} results, "
+                f"{self._path} cannot be written ({reason_of(error)}): it keeps {self.done:,} results, "
                 "so see to it and run the same again"
             ) from error
 
@@ -190,10 +204,10 @@ class Journal:
         return self._descriptor
 
     def _remove(self) -> None:
-        # Windows removes no file that is open; elsewhere the lock is held to the end.
-        if sys.platform == "win32":
+        # Where it can be, the lock is held to the end.
+        if not can_remove_open_files():
             self._close()
-        self._path.unlink(missing_ok=True)
+        remove_file(self._path)
 
     def _leave(self) -> None:
         try:

@@ -1,22 +1,18 @@
 """The lock of a journal, which keeps other processes from writing the same output."""
 
 import os
-import sys
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import DocumentError
-
-if sys.platform != "win32":
-    import fcntl
-
-_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+from biogpt_onnx.runtime.system.files import reason_of
+from biogpt_onnx.runtime.system.locks import lock, open_to_lock
 
 
 def open_locked(path: Path, output: Path) -> int:
     """Opens a journal for this process alone, and creates it if it does not exist.
 
-    The operating system releases the lock when the descriptor is closed and when the process dies. On Windows, and on
-    file systems without locks, there is none.
+    The operating system releases the lock when the descriptor is closed and when the process dies. On file systems
+    without locks there is none.
 
     Args:
         path: The journal.
@@ -30,9 +26,9 @@ def open_locked(path: Path, output: Path) -> int:
     """
     while True:
         try:
-            descriptor = os.open(path, _FLAGS, 0o666)
+            descriptor = open_to_lock(path)
         except OSError as error:
-            raise DocumentError(f"{path} cannot be written ({error.strerror or error}): name another output") from error
+            raise DocumentError(f"{path} cannot be written ({reason_of(error)}): name another output") from error
         try:
             _lock(descriptor, output)
             if _is_at(descriptor, path):
@@ -45,14 +41,8 @@ def open_locked(path: Path, output: Path) -> int:
 
 
 def _lock(descriptor: int, output: Path) -> None:
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise DocumentError(f"another process is writing {output}: wait for it, or name another output") from error
-    except OSError:
-        return
+    if lock(descriptor) is False:
+        raise DocumentError(f"another process is writing {output}: wait for it, or name another output")
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

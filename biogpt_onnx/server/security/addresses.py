@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system.sockets import claim_address, has_unix_sockets, unix_socket
 
 _BACKLOG = 512
 _LARGEST_PORT = 65_535
@@ -38,7 +39,7 @@ def open_address(host: str, port: int, *, has_keys: bool) -> socket.socket:
         )
     bound = socket.socket(family, kind, protocol)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        claim_address(bound)
         bound.bind(address)
         bound.listen(_BACKLOG)
     except OSError as error:
@@ -53,10 +54,10 @@ def open_unix_socket(path: Path) -> socket.socket:
     Raises:
         ConfigError: it cannot be made, something else has its name, or another server listens on it.
     """
-    if not hasattr(socket, "AF_UNIX"):
+    if not has_unix_sockets():
         raise ConfigError("--unix-socket: this system has no sockets in the file system, use --host and --port")
     _remove_left_over(path)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound = unix_socket()
     mask = os.umask(0o117)
     try:
         bound.bind(os.fspath(path))
@@ -80,7 +81,7 @@ def _remove_left_over(path: Path) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise ConfigError(f"--unix-socket {path} is another file: give a path that is free")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    with unix_socket() as probe:
         try:
             probe.connect(os.fspath(path))
         except OSError:

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system.access import has_modes
 
 _MAX_BYTES = 1_000_000
 _SHORTEST = 16
@@ -61,7 +62,7 @@ def _read(path: Path) -> list[bytes]:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"the key file {path} cannot be read: {error.strerror}") from error
-    if mode & _OTHERS:
+    if has_modes() and mode & _OTHERS:
         raise ConfigError(f"the key file {path} has mode {mode:04o}: others may use it; run chmod 600 {path}")
     if len(content) > _MAX_BYTES:
         raise ConfigError(f"the key file {path} has over {_MAX_BYTES:,} bytes: give one key a line")

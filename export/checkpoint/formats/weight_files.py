@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from biogpt_onnx.export.checkpoint.contents import FILES, Meaning, find
 from biogpt_onnx.export.checkpoint.files.safetensors_file import read_safetensors
@@ -12,6 +12,7 @@ from biogpt_onnx.export.checkpoint.files.torch_file import read_torch_file, torc
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.export.checkpoint.validate import Problems, printable
 from biogpt_onnx.runtime.errors import CheckpointError
+from biogpt_onnx.runtime.system.names import problem_of_name
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -133,10 +134,4 @@ def _read_index(path: Path) -> Mapping[str, str]:
 
 
 def _is_file_name(name: object) -> bool:
-    return (
-        isinstance(name, str)
-        and name.isprintable()
-        and name not in ("", ".", "..")
-        and PurePosixPath(name).name == name
-        and not set(name) & {"\\", ":"}
-    )
+    return isinstance(name, str) and name.isprintable() and problem_of_name(name) is None

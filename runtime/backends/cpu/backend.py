@@ -24,6 +24,7 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.prefix import Prefix
 from biogpt_onnx.runtime.decoding.selection.sampler import log_probabilities
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.memory.guard import CacheGuard
 
 _NEAR_TIE = 1e-3
 """Difference of logits below which tokens may change places in a pass over several tokens, which rounds differently.
@@ -56,6 +57,7 @@ class CpuBackend(Generic[TreeCacheT]):
     Args:
         decoder: the model, which computes the passes.
         mixed: the same model, if it takes such passes.
+        guard: the check of the memory that caches take; None to check nothing.
     """
 
     reads_prefixes_ahead = True
@@ -63,8 +65,13 @@ class CpuBackend(Generic[TreeCacheT]):
     scores_prefixes_together = False
     near_tie: float | None = _NEAR_TIE
 
-    def __init__(self, decoder: TreeDecoder[TreeCacheT], mixed: MixedDecoder[TreeCacheT] | None = None) -> None:
-        self._decoder, self.mixed = decoder, mixed
+    def __init__(
+        self,
+        decoder: TreeDecoder[TreeCacheT],
+        mixed: MixedDecoder[TreeCacheT] | None = None,
+        guard: CacheGuard | None = None,
+    ) -> None:
+        self._decoder, self.mixed, self._guard = decoder, mixed, guard
         self.max_positions, self.vocab_size, self.device = decoder.max_positions, decoder.vocab_size, decoder.device
 
     @property
@@ -110,7 +117,12 @@ class CpuBackend(Generic[TreeCacheT]):
     def read_prompts(
         self, states: Sequence[SequenceState], limits: Limits, extra_room: int = 0
     ) -> Iterator[tuple[TreeCacheT, TokenScores]]:
-        """Reads prompts, a single one in the cache of its prefix; see `Backend`."""
+        """Reads prompts, a single one in the cache of its prefix; see `Backend`.
+
+        Raises:
+            MemoryLimitError: their keys and values, and those of tokens that will come for certain, do not fit.
+        """
+        self._check_room([_certain_tokens(state) for state in states])
         if len(states) == 1:
             room = states[0].max_new_tokens - 1 + extra_room
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
@@ -141,7 +153,12 @@ class CpuBackend(Generic[TreeCacheT]):
     def beams(
         self, states: Sequence[SequenceState], num_beams: int, limits: Limits
     ) -> Iterator[tuple[TreeBeams[TreeCacheT], TokenScores]]:
-        """Reads the prompts, whose beams become branches of a tree for each; see `Backend`."""
+        """Reads the prompts, whose beams become branches of a tree for each; see `Backend`.
+
+        Raises:
+            MemoryLimitError: the keys and values of the prompts do not fit.
+        """
+        self._check_room([_certain_tokens(state) for state in states])
         rooms = [num_beams * (state.max_new_tokens - 1) for state in states]
         if len(states) == 1:
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, rooms[0], limits) as (cache, scores):
@@ -165,6 +182,7 @@ class CpuBackend(Generic[TreeCacheT]):
         for first in range(0, len(prompts), together):
             group = prompts[first : first + together]
             if len(group) > 1 and all(prefix is None for _, prefix in group):
+                self._check_room([len(ids) + sum(map(len, continuations)) for ids, _ in group])
                 cache = self.new_cache(len(group), capacity)
                 scores += score_with_prompts(self._decoder, cache, [ids for ids, _ in group], continuations)
             else:
@@ -194,9 +212,15 @@ class CpuBackend(Generic[TreeCacheT]):
         Raises:
             BundleError: the bundle's graph does not output hidden states.
         """
+        self._check_room([len(ids)])
         cache, row = self.new_cache(1, len(ids)), np.array([ids], dtype=np.int64)
         for chunk in chunks(0, len(ids)):
             yield self._decoder.hidden_states(row[:, chunk], cache, requested_in(chunk, first))
+
+    def _check_room(self, tokens: Sequence[int]) -> None:
+        """Refuses a cache whose rows will hold so many tokens each for certain, if they do not fit in memory."""
+        if self._guard is not None:
+            self._guard.check_cache(tokens)
 
     def _logits_before_each(
         self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]
@@ -204,6 +228,7 @@ class CpuBackend(Generic[TreeCacheT]):
         # The last token is never read.
         ids = (*prompt_ids, *token_ids[:-1])
         if prefix is None:
+            self._check_room([len(ids)])
             yield from logits_by_chunk(self, ids, self.new_cache(1, len(ids)), first=len(prompt_ids) - 1)
             return
         with one_prompt_read(self, prompt_ids, prefix, len(token_ids), Limits()) as (cache, scores):
@@ -222,7 +247,14 @@ class CpuBackend(Generic[TreeCacheT]):
     ) -> list[list[float]]:
         room = sum(map(len, continuations))
         if prefix is None:
+            self._check_room([len(prompt_ids) + room])
             cache = self.new_cache(1, len(prompt_ids) + room)
             return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
         with one_prompt_read(self, prompt_ids, prefix, room, Limits()) as (cache, scores):
             return score_in_tree(self._decoder, cache, scores.logits(), continuations)
+
+
+def _certain_tokens(state: SequenceState) -> int:
+    """Returns the number of tokens of a sequence whose keys and values take memory for certain."""
+    shared = 0 if state.prefix is None else state.prefix.shared_with(state.prompt_ids)
+    return max(0, state.least_cached_tokens - shared)

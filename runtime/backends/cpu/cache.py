@@ -24,15 +24,22 @@ class KeyValueCache:
         buffer: memory of the keys and values, [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the
             second axis, values at 1. Its numbers are of `element_type`, in that type's storage.
         lengths: number of tokens held by each row, int64 [batch].
+        touched: most tokens that each row has held, whose memory is taken, as far as `new_bytes` has seen, int64
+            [batch].
         element_type: float32, or half precision.
         binding: a session's binding of this memory; None before the first step.
     """
 
     def __init__(
-        self, buffer: npt.NDArray[Any], lengths: npt.NDArray[np.int64], element_type: ElementType = FLOAT32
+        self,
+        buffer: npt.NDArray[Any],
+        lengths: npt.NDArray[np.int64],
+        element_type: ElementType = FLOAT32,
+        touched: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self.buffer = buffer
         self.lengths = lengths
+        self.touched = lengths.copy() if touched is None else touched
         self.element_type = element_type
         self.binding: IoBinding | None = None
 
@@ -66,11 +73,23 @@ class KeyValueCache:
         """Number of tokens that a row has room for."""
         return int(self.buffer.shape[4])
 
+    def new_bytes(self, tokens: int | npt.NDArray[np.int64]) -> int:
+        """Returns the bytes of this buffer that have not been taken yet and that appending tokens takes.
+
+        Args:
+            tokens: number of tokens that are appended to each row, of all rows or [batch].
+        """
+        np.maximum(self.touched, self.lengths, out=self.touched)
+        new_tokens = int(np.maximum(self.lengths + tokens - self.touched, 0).sum())
+        layers, _, _, heads, _, head_size = self.buffer.shape
+        bytes_of_token = int(2 * layers * heads * head_size * self.buffer.itemsize)
+        return new_tokens * bytes_of_token
+
     def row(self, index: int) -> "KeyValueCache":
         """Returns one row as a cache of its own, over the same memory."""
         if self.batch_size == 1 and index == 0:
             return self
-        return KeyValueCache(self.buffer[:, :, index : index + 1], self.lengths[index : index + 1], self.element_type)
+        return self._view(slice(index, index + 1))
 
     def values(self, layer: int, row: int) -> npt.NDArray[np.float32]:
         """Returns the keys and values of a layer's row, [2, heads, tokens, head_size], keys first."""
@@ -103,12 +122,11 @@ class KeyValueCache:
 
     def front(self, count: int) -> "KeyValueCache":
         """Returns the first rows as a cache of its own, over the same memory."""
-        return KeyValueCache(self.buffer[:, :, :count], self.lengths[:count], self.element_type)
+        return self._view(slice(count))
 
     def some_rows(self, first: int, count: int) -> "KeyValueCache":
         """Returns rows side by side as a cache of its own, over the same memory."""
-        rows = slice(first, first + count)
-        return KeyValueCache(self.buffer[:, :, rows], self.lengths[rows], self.element_type)
+        return self._view(slice(first, first + count))
 
     def move(self, source: int, target: int) -> None:
         """Replaces the tokens of the row `target` by those of the row `source`."""
@@ -130,6 +148,9 @@ class KeyValueCache:
             if target != source:
                 self.move(source, target)
         return self.front(len(rows))
+
+    def _view(self, rows: slice) -> "KeyValueCache":
+        return KeyValueCache(self.buffer[:, :, rows], self.lengths[rows], self.element_type, self.touched[rows])
 
 
 def _untouched_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

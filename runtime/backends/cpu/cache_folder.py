@@ -1,19 +1,17 @@
 """The user's cache folder, for files that can be made again, and the lock by which processes share it."""
 
-import contextlib
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import ConfigError
-
-if sys.platform != "win32":
-    import fcntl
+from biogpt_onnx.runtime.system.access import current_user, has_modes, system_cache_folder
+from biogpt_onnx.runtime.system.files import reason_of, rename
+from biogpt_onnx.runtime.system.locks import lock, open_to_lock
 
 ENVIRONMENT_VARIABLE = "BIOGPT_ONNX_CACHE"
 INSTEAD = f"choose another folder (cache_folder or {ENVIRONMENT_VARIABLE}), or load with share_weights=False"
@@ -34,7 +32,7 @@ def default_cache_folder() -> Path:
     if configured := os.environ.get(ENVIRONMENT_VARIABLE):
         return Path(configured).expanduser()
     try:
-        return _system_cache_folder() / _NAME
+        return _cache_folder() / _NAME
     except RuntimeError as error:
         raise ConfigError(f"there is no home folder to keep a cache in: {INSTEAD}") from error
 
@@ -64,10 +62,10 @@ def refuse_foreign(path: Path) -> None:
         ConfigError: the path belongs to another user, or its group or others may write to it.
         OSError: the path does not exist.
     """
-    if sys.platform == "win32":
+    if not has_modes():
         return
     status = path.stat(follow_symlinks=False)
-    if status.st_uid not in {os.geteuid(), _SUPERUSER}:
+    if status.st_uid not in {current_user(), _SUPERUSER}:
         raise ConfigError(
             f"{path} belongs to another user (number {status.st_uid}) and is not read, for what is in it runs as a "
             f"model: {INSTEAD}"
@@ -86,9 +84,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
     Without locks in the file system or the operating system, several may write at once; then nothing is removed,
     because another process might still be writing it.
     """
-    descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    descriptor = open_to_lock(folder / _LOCK_FILE, 0o600)
     try:
-        if _lock(descriptor):
+        if lock(descriptor, wait=True):
             for path in folder.glob(f"{_UNFINISHED}*"):
                 shutil.rmtree(path, ignore_errors=True)
         yield
@@ -110,54 +108,17 @@ def unfinished_folder(folder: Path) -> Iterator[Path]:
 def remove_folder(path: Path) -> None:
     """Removes a folder in one step, so that no process sees a part of it."""
     with unfinished_folder(path.parent) as aside:
-        path.rename(aside / path.name)
-
-
-def flush_folder(folder: Path) -> None:
-    """Waits until the folder and the files in it are on the disk.
-
-    Raises:
-        OSError: the files cannot be written after all.
-    """
-    for path in folder.iterdir():
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-    flush_names(folder)
-
-
-def flush_names(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk, if the system supports it."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        rename(path, aside / path.name)
 
 
 def unusable(folder: Path, error: OSError) -> ConfigError:
     """Returns the error for a cache folder that cannot be used."""
-    return ConfigError(f"the cache folder {folder} cannot be used ({error.strerror or error}): {INSTEAD}")
+    return ConfigError(f"the cache folder {folder} cannot be used ({reason_of(error)}): {INSTEAD}")
 
 
-def _system_cache_folder() -> Path:
+def _cache_folder() -> Path:
     xdg = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification says that relative paths are to be ignored.
     if Path(xdg).is_absolute():
         return Path(xdg)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path.home() / ".cache"
-
-
-def _lock(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        return False
-    return True
+    return system_cache_folder()

@@ -9,6 +9,7 @@ from biogpt_onnx.runtime.backends.cpu.quantized_session import QuantizedCacheSes
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, not_run_on_cpu, runs_on_cpu
 from biogpt_onnx.runtime.backends.spec import BackendSpec
 from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.memory.loading import check_room_for
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER
@@ -23,13 +24,16 @@ def open_on_cpu(
         ProviderError: ONNX Runtime has no kernels for the bundle on a CPU.
         BundleError: the graph cannot be loaded.
         ConfigError: a bad option, weights that cannot be shared, or a cache that cannot be used.
+        MemoryLimitError: the bundle does not fit in the memory of the container or the machine.
     """
     del onnxruntime  # the session imports it
+    if runs_on_cpu(manifest.precision):
+        check_room_for(folder, manifest, options)
     session = DecoderSession(folder, manifest, options)
     if manifest.cache is not None:
         quantized = QuantizedCacheSession(session, read_cache_scales(folder, manifest.architecture))
-        return CpuBackend(quantized, quantized if options.mixed_passes else None)
-    return CpuBackend(session, session if session.is_mixed else None)
+        return CpuBackend(quantized, quantized if options.mixed_passes else None, session.guard)
+    return CpuBackend(session, session if session.is_mixed else None, session.guard)
 
 
 CPU = BackendSpec(

@@ -6,8 +6,6 @@ keeps one copy for all processes. Such a model is valid for one kind of processo
 is not part of a bundle: it is an entry of a cache, under a name made of everything that determines its contents.
 """
 
-import contextlib
-import ctypes
 import hashlib
 import json
 import shutil
@@ -20,8 +18,6 @@ from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache_folder import (
     INSTEAD,
     default_cache_folder,
-    flush_folder,
-    flush_names,
     open_cache_folder,
     refuse_foreign,
     remove_folder,
@@ -29,12 +25,15 @@ from biogpt_onnx.runtime.backends.cpu.cache_folder import (
     unfinished_folder,
     unusable,
 )
-from biogpt_onnx.runtime.backends.cpu.processor import describe_processor
 from biogpt_onnx.runtime.bundle import FileRecord, Manifest, check_files, hash_file, weights_outside
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.memory.formula import STARTED_BYTES, memory_need
+from biogpt_onnx.runtime.memory.guard import refuse_excess
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime, SessionOptions
 from biogpt_onnx.runtime.ort.providers import is_outdated, outdated
+from biogpt_onnx.runtime.system.files import flush_folder, flush_names, remove_file, rename
+from biogpt_onnx.runtime.system.processor import describe_processor
 
 FORMAT_VERSION = 1
 
@@ -79,6 +78,7 @@ class PrepackedWeights:
         manifest: manifest of the bundle.
         cache_folder: folder of the entries; None for `default_cache_folder()`.
         graph_file: the bundle's file of the graph that is to be opened.
+        check_memory: True to refuse to make an entry where the memory for it is not there.
     """
 
     onnxruntime: OnnxRuntime
@@ -86,6 +86,7 @@ class PrepackedWeights:
     manifest: Manifest
     cache_folder: Path | None = None
     graph_file: str = bundle.MODEL_FILE
+    check_memory: bool = True
 
     def model_path(self, options: SessionOptions) -> Path:
         """Returns the path of the model to open instead of the bundle's; makes it if the cache has none that is whole.
@@ -96,6 +97,7 @@ class PrepackedWeights:
 
         Raises:
             ConfigError: the cache folder cannot be written, has too little room, or others may write to it.
+            MemoryLimitError: the weights, rearranged in memory before they are written, do not fit there.
             BundleError: the bundle is not what its manifest says, or its weights are a link that is not followed.
             ProviderError: ONNX Runtime is too old for the bundle.
         """
@@ -129,12 +131,18 @@ class PrepackedWeights:
 
     def _make(self, entry: Path, identity: dict[str, Any], options: SessionOptions) -> None:
         _check_room(entry.parent, self.manifest.precision, self._model_files().values())
+        if self.check_memory:
+            refuse_excess(
+                memory_need(self.manifest).total - STARTED_BYTES,
+                f"making the prepacked weights of {self.bundle_folder}, once for all,",
+                "make them outside of the limit, by a load with the same cache folder and processor",
+            )
         # The entry's name is made of these hashes, so that the bundle's files must have them.
         check_files(self.bundle_folder, self.manifest, contents=True)
         with unfinished_folder(entry.parent) as building:
             self._write_model(building, options)
             record = identity | {"files": _records(building)}
-            (building / ENTRY_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            (building / ENTRY_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8", newline="\n")
             for path in building.iterdir():
                 path.chmod(0o600)
             flush_folder(building)
@@ -161,13 +169,6 @@ class PrepackedWeights:
                 f"prepacked weights of {self.bundle_folder} cannot be written to {folder.parent} "
                 f"({_reason(error)}); nothing is left of them: check the space there; or {INSTEAD}"
             ) from error
-
-
-def give_back_freed_memory() -> None:
-    """Returns to the system the memory that the allocator keeps after loading: 20 to 200 MB for a full-size model."""
-    # Only the GNU library has the function, and only its allocator needs it.
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _name(identity: dict[str, Any]) -> str:
@@ -230,10 +231,10 @@ def _put(building: Path, entry: Path, identity: dict[str, Any]) -> None:
         if _is_whole(entry, identity):
             return
         if entry.is_symlink() or entry.is_file():
-            entry.unlink()
+            remove_file(entry)
         elif entry.exists():
             remove_folder(entry)
-        building.rename(entry)
+        rename(building, entry)
     except OSError:
         if not _is_whole(entry, identity):
             raise

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.memory.guard import CacheGuard
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import FLOAT32, INT8
@@ -27,6 +27,8 @@ from biogpt_onnx.runtime.ort.sessions import (
     session_options,
     when_open,
 )
+from biogpt_onnx.runtime.system.mapped_pages import release_mapped_pages
+from biogpt_onnx.runtime.system.memory import give_back_freed_memory
 
 _NOT_ON_CPU = frozenset({"bf16"})
 """Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
@@ -93,6 +95,7 @@ class DecoderSession:
         max_positions: most tokens that a sequence may have.
         device: name of the device, "cpu".
         provider: execution provider of ONNX Runtime.
+        guard: the check of the memory that caches take; None without `check_memory`.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class DecoderSession:
         self.max_positions = manifest.architecture.max_positions
         self.device, self.provider = "cpu", CPU_PROVIDER
         self._element_type = cache_element_type(folder, manifest)
+        self.guard = CacheGuard(manifest) if options.check_memory else None
         prepack = not as_stored and (options.prepack or manifest.precision != "fp32")
         if options.share_weights and not prepack:
             raise ConfigError(
@@ -141,14 +145,13 @@ class DecoderSession:
                 PrepackedWeights,
             )
 
-            path = PrepackedWeights(onnxruntime, folder, manifest, options.cache_folder, file).model_path(new_options())
+            prepacked = PrepackedWeights(
+                onnxruntime, folder, manifest, options.cache_folder, file, options.check_memory
+            )
+            path = prepacked.model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
-            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- as above
-                give_back_freed_memory,
-            )
-
             give_back_freed_memory()
         elif prepack:
             release_mapped_pages(folder / bundle.WEIGHTS_FILE)
@@ -199,6 +202,7 @@ class DecoderSession:
 
         Raises:
             ValueError: the cache has no room for the tokens, or rows are padded without the ragged graph.
+            MemoryLimitError: the system has no memory for the tokens.
         """
         if num_tokens is not None and not self.is_ragged:
             raise ValueError("rows are padded, which only the ragged graph takes")
@@ -206,6 +210,7 @@ class DecoderSession:
         indices = _FIRST if wanted == 0 else logits_indices
         inputs = self._inputs(input_ids, cache, position_ids, attention_bias, indices, num_tokens)
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
+        self._make_room(cache, input_ids.shape[1], num_tokens)
         self._run(cache, inputs, {bundle.LOGITS: logits})
         cache.lengths += input_ids.shape[1] if num_tokens is None else num_tokens
         return logits[:wanted]
@@ -238,6 +243,7 @@ class DecoderSession:
             bundle.LOGITS_INDICES: appended[bundle.LOGITS_INDICES],
         }
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
+        self._make_room(cache, input_ids.shape[1])
         session = when_open(self._session)
         if cache.binding is None:
             cache.binding = self._bind_caches(session, self._unused_piece, cache)
@@ -256,6 +262,8 @@ class DecoderSession:
     ) -> npt.NDArray[np.float32]:
         """Appends a piece of a prompt to one cache and a token to each row of another; see `MixedDecoder`."""
         room_needed(step_cache, 1)
+        self._make_room(step_cache, 1)
+        self._make_room(cache, piece_ids.shape[1])
         tokens, steps = piece_ids.shape[1], len(step_ids)
         # The rows of the steps come behind those of the piece.
         indices = np.arange(tokens, tokens + steps)
@@ -286,11 +294,17 @@ class DecoderSession:
         inputs = self._inputs(input_ids, cache, None, None, rows) | {bundle.LOGITS_LIMIT: _ONE_ROW}
         states = np.empty((len(rows), self._architecture.hidden_size), dtype=np.float32)
         logits = np.empty((1, self._logits_per_row), dtype=np.float32)
+        self._make_room(cache, input_ids.shape[1])
         self._run(cache, inputs, {bundle.HIDDEN_STATES: states, bundle.LOGITS: logits})
         # The next pass may be for logits, and must not find these inputs and outputs in its binding.
         cache.binding = None
         cache.lengths += input_ids.shape[1]
         return states[: len(indices)]
+
+    def _make_room(self, cache: KeyValueCache, sequence: int, num_tokens: npt.NDArray[np.int64] | None = None) -> None:
+        if self.guard is not None:
+            new_bytes = cache.new_bytes(sequence if num_tokens is None else num_tokens)
+            self.guard.before_pass(new_bytes, cache.batch_size * sequence, int(cache.lengths.max()) + sequence)
 
     def _inputs(  # noqa: PLR0913, PLR0917 -- as above
         self,

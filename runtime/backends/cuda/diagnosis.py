@@ -6,7 +6,6 @@ ONNX Runtime takes the CPU instead, and names the missing part only in its log.
 import contextlib
 import ctypes
 import io
-import platform
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from biogpt_onnx.runtime.ort.protocols import OnnxRuntime
 from biogpt_onnx.runtime.ort.providers import CUDA_PROVIDER, NO_CUDA_PROVIDER, two_runtimes
+from biogpt_onnx.runtime.system import kind
 
 _DRIVER = "libcuda.so.1"
 _PROVIDER_LIBRARY = "libonnxruntime_providers_cuda.so"
@@ -52,7 +52,7 @@ def what_cuda_lacks(onnxruntime: OnnxRuntime, load: Callable[[str], Any] = ctype
         return f"{clause} {_INSTALL}"
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         return NO_CUDA_PROVIDER
-    if platform.system() != "Linux":
+    if not kind.is_linux():
         return None  # elsewhere the libraries have other names
     return _what_the_driver_lacks(onnxruntime, load) or _missing_library(onnxruntime, load)
 

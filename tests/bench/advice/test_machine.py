@@ -1,12 +1,15 @@
 """What the machine has: the family of kernels, the cores of a process, and the threads that are worth measuring."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
 
 from biogpt_onnx.bench.advice.cores import Cores, describe_cores, thread_counts
-from biogpt_onnx.bench.advice.processor import UNKNOWN, kernel_family, may_have_avx512
+from biogpt_onnx.bench.advice.processor import UNKNOWN, cuts_change_bits, kernel_family, may_have_avx512, unpacks_blocks
+from biogpt_onnx.runtime.system.arm_cores import arm_model
+from biogpt_onnx.runtime.system.processor import processor_name
 
 AVX512 = "sse4_2 avx2 fma avx512f avx512bw"
 
@@ -32,6 +35,61 @@ def test_the_family_is_that_of_the_best_kernels(flags: str, family: str) -> None
 
 def test_a_processor_that_says_nothing_may_have_avx512() -> None:
     assert [may_have_avx512(flags.split()) for flags in ("", "avx2", AVX512)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flags", "unpacks"),
+    [
+        ("int4", "fp asimd", True),
+        ("int8-weights", "fp asimd", True),
+        ("int8", "fp asimd", False),
+        (None, "fp asimd", False),
+        ("int4", "fp asimd asimddp", False),
+        ("int4", "avx2", False),
+        ("int4", "", False),
+    ],
+)
+def test_weights_in_blocks_need_dot_products_on_arm64(recipe: str | None, flags: str, *, unpacks: bool) -> None:
+    assert unpacks_blocks(recipe, flags.split()) == unpacks
+
+
+@pytest.mark.parametrize(("machine", "changes"), [("aarch64", True), ("arm64", True), ("x86_64", False)])
+def test_a_server_on_arm64_does_not_promise_what_cuts_change(
+    machine: str, monkeypatch: pytest.MonkeyPatch, *, changes: bool
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert cuts_change_bits() == changes
+
+
+X86 = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 85\nmodel name\t: Some Processor\nflags\t\t: avx2\n"
+
+
+def arm_core(part: str, maker: str = "0x41") -> str:
+    fields = f"Features\t: fp asimd\nCPU implementer\t: {maker}\nCPU architecture: 8\nCPU part\t: {part}"
+    return f"processor\t: 0\nBogoMIPS\t: 108.00\n{fields}\nCPU revision\t: 3\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        (X86, "Some Processor"),
+        (arm_core("0xd08") * 4, "Cortex-A72"),
+        (arm_core("0xd05") * 4 + arm_core("0xd0b") * 4, "Cortex-A55 and Cortex-A76"),
+        (arm_core("0x001", "0xc0"), "Arm core 0x001 of maker 0xc0"),
+    ],
+)
+def test_the_processor_has_a_name_that_people_know(tmp_path: Path, text: str, model: str) -> None:
+    """Linux has no name for Arm's processors, only numbers; without these, advice is headed by "aarch64"."""
+    (tmp_path / "cpuinfo").write_text(text)
+    assert processor_name(tmp_path / "cpuinfo") == model
+
+
+def test_an_arm_board_is_named_where_it_is_known(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    fields = [("CPU implementer", "0x41"), ("CPU part", "0xd0b")]
+    assert arm_model(fields, tmp_path / "model") == "Raspberry Pi 5 Model B Rev 1.0, Cortex-A76"
+    (tmp_path / "model").write_bytes(b"\0")
+    assert arm_model(fields, tmp_path / "model") == "Cortex-A76"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A run that is interrupted goes on where it was, and does nothing twice."""
 
 import contextlib
-import fcntl
 import gzip
 import json
 import os
@@ -17,6 +16,7 @@ from biogpt_onnx.files.journal.journal import SUFFIX, Journal
 from biogpt_onnx.files.records import Record, write_records
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.system.locks import lock
 
 IDENTITY = {"input": "sha256 of the input", "model": "sha256 of the model", "settings": {"num_beams": 1}}
 RECORDS: list[Record] = [{"line": number, "id": None, "text": "α\u2028" * number} for number in range(1, 5)]
@@ -284,24 +284,19 @@ def test_a_run_that_ends_leaves_alone_what_the_next_has_begun(output: Path) -> N
 def test_a_journal_that_another_process_removes_as_it_is_opened_is_made_anew(
     output: Path, uninterrupted: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_lock = fcntl.flock
-
-    def lock(descriptor: int, operation: int) -> None:
+    def lock_once_it_is_gone(descriptor: int) -> bool | None:
         monkeypatch.undo()
         output.with_name(output.name + SUFFIX).unlink()
-        really_lock(descriptor, operation)
+        return lock(descriptor)
 
-    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr("biogpt_onnx.files.journal.lock.lock", lock_once_it_is_gone)
     interrupt(output, 2)
     assert run(output) == 2
     assert output.read_bytes() == uninterrupted
 
 
 def test_a_file_system_without_locks_is_written_to(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(95, "Operation not supported")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr("biogpt_onnx.files.journal.lock.lock", lambda _: None)
     assert run(output) == 0
 
 

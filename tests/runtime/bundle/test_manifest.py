@@ -166,6 +166,16 @@ def test_a_malformed_manifest_is_one_clear_error(bundle: Path, changes: dict[str
         biogpt_onnx.load(bundle)
 
 
+@pytest.mark.parametrize(
+    "name", ["../x", "..\\x", "C:x", "C:\\x", "x:stream", "nul", "con.txt", "x.", "x ", "a\0b", ""]
+)
+def test_a_name_that_is_a_place_elsewhere_on_any_system_is_refused_on_all(bundle: Path, name: str) -> None:
+    files = json.loads((bundle / MANIFEST_FILE).read_text())["files"]
+    change_manifest(bundle, files=files | {name: {"size": 0, "sha256": ""}})
+    with pytest.raises(BundleError, match=r"malformed .* is not a file name: it "):
+        biogpt_onnx.load(bundle)
+
+
 @pytest.mark.parametrize("size", ["num_layers", "num_heads", "vocab_size", "hidden_size"])
 def test_an_architecture_without_extent_is_refused(bundle: Path, size: str) -> None:
     manifest = read_manifest(bundle)

@@ -1,6 +1,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,15 @@ import pytest
 from biogpt_onnx.runtime.bundle import CONFIG_FILE, MODEL_FILE
 from biogpt_onnx.runtime.bundle.workspace import open_workspace, unfinished_folders
 from biogpt_onnx.runtime.bundle.writer import atomic_folder
+from biogpt_onnx.runtime.errors import BundleError
+from biogpt_onnx.runtime.system.files import rename
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills processes by signals")
 
 # Writes a file into the workspace of the target that is named, says so, and waits to be killed.
 _PROGRAM = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from biogpt_onnx.runtime.bundle.workspace import open_workspace
 target = Path(sys.argv[1])
@@ -84,3 +88,36 @@ def test_folders_that_only_resemble_those_of_killed_runs_stay(tmp_path: Path) ->
     with atomic_folder(tmp_path / "bundle"):
         pass
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_bundle_that_can_be_neither_replaced_nor_put_back_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows, a program that opens one of its files in between keeps the folder from being renamed."""
+    target = tmp_path / "bundle"
+    target.mkdir()
+    (target / MODEL_FILE).write_text("old")
+    (target / CONFIG_FILE).write_text('{"model_type": "biogpt"}')
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "a program has it open")
+
+    monkeypatch.setattr("biogpt_onnx.runtime.bundle.writer.rename", first_of(rename, refuse))
+    monkeypatch.setattr("biogpt_onnx.runtime.bundle.workspace.rename", refuse)
+    with pytest.raises(BundleError, match="a program has it open"), atomic_folder(target, overwrite=True) as folder:
+        (folder / MODEL_FILE).write_text("new")
+    assert not target.exists()
+    monkeypatch.undo()
+    with open_workspace(target):
+        assert (target / MODEL_FILE).read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def first_of(really: Callable[..., None], then: Callable[..., None]) -> Callable[..., None]:
+    """A function that does the one the first time, and the other from then on."""
+    functions = iter([really])
+
+    def call(*arguments: object) -> None:
+        next(functions, then)(*arguments)
+
+    return call

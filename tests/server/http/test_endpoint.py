@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 from starlette.types import ASGIApp
 
+from biogpt_onnx import MemoryLimitError
 from biogpt_onnx.runtime.results import TextPiece
 from biogpt_onnx.server.service import Service
 from makers.asgi import Reply, ask
@@ -44,7 +45,18 @@ def test_an_answer_that_cannot_be_written_is_a_fault_with_its_id(
     assert f"'request_id': '{reply.headers['x-request-id']}'" in logged
 
 
-def test_so_is_a_stream_whose_first_event_cannot_be_written(
+def test_a_request_for_which_there_is_no_memory_is_no_mistake_of_the_client(
+    app: ASGIApp, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(_ids: object) -> str:
+        raise MemoryLimitError("a cache of 4711 tokens does not fit")
+
+    monkeypatch.setattr(service.model.tokenizer, "decode", decode)
+    reply = asyncio.run(ask(app, "POST", "/detokenize", {"tokens": [5]}))
+    assert (reply.status, reply.json["error"]["code"]) == (503, "memory")
+
+
+def test_a_stream_whose_first_event_cannot_be_written_is_a_fault_too(
     app: ASGIApp, service: Service, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
 ) -> None:
     class Pieces:

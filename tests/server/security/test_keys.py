@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system import kind
 from biogpt_onnx.server.security.keys import ApiKeys
 
 FIRST, SECOND = "first-key-0123456789", "second-key-012345678"
@@ -67,3 +68,9 @@ def test_keys_are_read_again_and_stay_if_that_fails(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         keys.reload()
     assert keys.accepts(f"Bearer {SECOND}")
+
+
+def test_on_windows_the_mode_says_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file has the mode 666 there, so that no server with keys could be started."""
+    monkeypatch.setattr(kind, "NAME", kind.WINDOWS)
+    assert ApiKeys(written(tmp_path, FIRST, 0o666)).accepts(f"Bearer {FIRST}")

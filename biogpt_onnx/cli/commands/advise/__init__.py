@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from biogpt_onnx.cli.arguments.bundle import add_expect_argument_of_several, check_each_expected
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.progress import Progress
 
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="folders that `biogpt-onnx export` or `quantize` wrote; they are measured in turns",
     )
+    add_expect_argument_of_several(parser)
     parser.add_argument(
         "--threads",
         type=int,
@@ -39,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.bench.advice.advice import advise
     from biogpt_onnx.bench.advice.report import to_dict, to_text
 
+    check_each_expected(options)
     with Progress("measuring") as progress:
         advice = advise(options.bundles, threads=options.threads, seconds=options.seconds, progress=progress)
     print(json.dumps(to_dict(advice), indent=2) if options.json else to_text(advice))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import get_args
 
+from biogpt_onnx.cli.arguments.bundle import add_expect_argument
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.corpus.estimate import FORMULA, PUBMED_DOCUMENTS, Estimate, Factor, estimate
 from biogpt_onnx.corpus.working.measuring import SAMPLE_DOCUMENTS
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="a bundle, which is measured on some documents of RUN",
     )
+    add_expect_argument(parser)
     parser.add_argument(
         "--documents",
         type=int,
@@ -73,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         node_workers=options.node_workers,
         threads=options.threads,
         device=options.device,
+        expect=options.expect,
         batch_size=options.batch_size,
         notice=_say,
     )

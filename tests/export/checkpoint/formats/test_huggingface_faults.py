@@ -156,7 +156,9 @@ def test_a_header_that_claims_what_is_not_there_allocates_nothing(folder: Path, 
     assert "no safetensors file" in error_of(folder)
 
 
-@pytest.mark.parametrize("shard", ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", "..", "C:\\x", 7, "a\0b"])
+@pytest.mark.parametrize(
+    "shard", ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", "..", "C:\\x", "C:x", "nul.bin", 7, "a\0b"]
+)
 def test_an_index_cannot_reach_out_of_its_folder(folder: Path, shard: object) -> None:
     (folder / "model.safetensors").rename(folder.parent / "secret.safetensors")
     index = {"weight_map": {"biogpt.embed_tokens.weight": shard}}

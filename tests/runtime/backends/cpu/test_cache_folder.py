@@ -1,10 +1,10 @@
-import sys
 from pathlib import Path
 
 import pytest
 
 from biogpt_onnx.runtime.backends.cpu.cache_folder import default_cache_folder, open_cache_folder, sole_writer
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system import kind
 
 
 @pytest.fixture
@@ -17,13 +17,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("platform", "folder"),
-    [("linux", ".cache"), ("darwin", "Library/Caches"), ("win32", "AppData/Local")],
+    ("system", "folder"),
+    [(kind.LINUX, ".cache"), (kind.MACOS, "Library/Caches"), (kind.WINDOWS, "AppData/Local"), ("freebsd14", ".cache")],
 )
 def test_the_cache_is_where_the_system_keeps_such_things(
-    platform: str, folder: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    system: str, folder: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(kind, "NAME", system)
     assert default_cache_folder() == home / folder / "biogpt-onnx"
 
 

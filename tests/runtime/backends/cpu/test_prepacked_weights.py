@@ -299,7 +299,7 @@ def test_processes_that_start_at_once_all_succeed_and_make_one_entry(int8: Path,
 def test_without_locks_whoever_is_slower_takes_the_others_entry(
     int8: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_folder, "_lock", lambda _: False)
+    monkeypatch.setattr(cache_folder, "lock", lambda *_, **__: None)
     write, written_by_the_faster = PrepackedWeights._write_model, []
 
     def write_slowly(self: PrepackedWeights, folder: Path, options: Any) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from biogpt_onnx.runtime.errors import ConfigError
-from biogpt_onnx.runtime.ort import cores, sessions
-from biogpt_onnx.runtime.ort.cores import cpu_quota, num_usable_cores
+from biogpt_onnx.runtime.ort import sessions
+from biogpt_onnx.runtime.system import cores
+from biogpt_onnx.runtime.system.cores import cpu_quota, num_usable_cores
 
 
 def system(root: Path, groups: str, files: dict[str, str]) -> Path:

@@ -7,21 +7,60 @@ which the others wait for them.
 import contextlib
 import math
 import os
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from biogpt_onnx.runtime.system.control_groups import group_folders
 
 _ROOT = Path("/")
-_GROUPS = "proc/self/cgroup"
-_MOUNT = "sys/fs/cgroup"
 
 
 def threads_in_words(threads: int | None) -> str:
     """Returns the number of threads that a session takes, such as "2 threads"; "all cores" where none is asked for."""
     cores = num_usable_cores()
-    if threads is None and cores == (os.cpu_count() or 1):
+    if threads is None and cores == num_cores():
         return "all cores"
     used = min(threads or cores, cores)
     return "1 thread" if used == 1 else f"{used} threads"
+
+
+def num_cores() -> int:
+    """Returns the number of cores of the machine, hyperthreads among them."""
+    return os.cpu_count() or 1
+
+
+def allowed_cores() -> list[int]:
+    """Returns the numbers of the cores that this process may run on, ascending.
+
+    Only Linux restricts a process to some; elsewhere they are counted from 0.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    # From Python 3.13 on, a user may say how many cores a process is to count.
+    count = getattr(os, "process_cpu_count", os.cpu_count)
+    return list(range(count() or 1))
+
+
+def can_choose_cores() -> bool:
+    """Returns True where a process can be kept to some cores: on Linux alone."""
+    return hasattr(os, "sched_setaffinity")
+
+
+def keep_to_cores(cores: Iterable[int]) -> None:
+    """Keeps this process, and those that it starts, to some cores; does nothing where they cannot be chosen."""
+    if can_choose_cores():
+        os.sched_setaffinity(0, set(cores))
+
+
+@contextlib.contextmanager
+def kept_to_cores(cores: Iterable[int]) -> Iterator[None]:
+    """Keeps what is started in the block to some cores; does nothing where they cannot be chosen."""
+    before = allowed_cores()
+    keep_to_cores(cores)
+    try:
+        yield
+    finally:
+        keep_to_cores(before)
 
 
 def num_usable_cores(root: Path = _ROOT) -> int:
@@ -30,9 +69,9 @@ def num_usable_cores(root: Path = _ROOT) -> int:
     Args:
         root: folder in which the system's files lie.
     """
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = len(allowed_cores())
     quota = cpu_quota(root)
-    return affinity if quota is None else min(affinity, max(1, math.ceil(quota)))
+    return allowed if quota is None else min(allowed, max(1, math.ceil(quota)))
 
 
 def cpu_quota(root: Path = _ROOT) -> float | None:
@@ -44,26 +83,7 @@ def cpu_quota(root: Path = _ROOT) -> float | None:
     Args:
         root: folder in which the system's files lie.
     """
-    return min((quota for folder in _group_folders(root) for quota in _quotas(folder)), default=None)
-
-
-def _group_folders(root: Path) -> Iterator[Path]:
-    """Yields the folder of each control group that may limit the time of this process."""
-    try:
-        lines = (root / _GROUPS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mounts = ["cpu", controllers] if controllers else [".", "unified"]
-        # A container may see the path that its group has outside, but its own group's files at the top.
-        parts = [part for part in PurePosixPath(path).parts if part not in {"/", ".."}]
-        for mount in mounts:
-            for depth in range(len(parts), -1, -1):
-                yield root / _MOUNT / mount / Path(*parts[:depth])
+    return min((quota for folder in group_folders(root, "cpu") for quota in _quotas(folder)), default=None)
 
 
 def _quotas(folder: Path) -> Iterator[float]:

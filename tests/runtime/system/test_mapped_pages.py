@@ -1,11 +1,11 @@
 import mmap
-import sys
 from pathlib import Path
 
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.runtime.backends.cpu.mapped_weights import release_mapped_pages
+from biogpt_onnx.runtime.system import kind
+from biogpt_onnx.runtime.system.mapped_pages import release_mapped_pages
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux shows what is mapped")
 
@@ -67,7 +67,7 @@ def test_a_loaded_model_keeps_little_of_its_file_in_memory(mini_bundle: Path) ->
 
 
 def test_elsewhere_nothing_happens(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(kind, "NAME", kind.MACOS)
     with private(file):
         release_mapped_pages(file)
         assert resident(file) == SIZE

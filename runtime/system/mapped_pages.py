@@ -7,10 +7,11 @@ the head has the rearranged copy: rearranging reads the whole table, and a passa
 import contextlib
 import ctypes
 import mmap
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from biogpt_onnx.runtime.system import kind
 
 _MAPPINGS = Path("/proc/self/smaps")
 _LEAST_BYTES = 1024 * 1024
@@ -40,7 +41,7 @@ def release_mapped_pages(file: Path) -> None:
     Args:
         file: the file.
     """
-    if not sys.platform.startswith("linux"):
+    if not kind.is_linux():
         return
     # A system without /proc or the function keeps the pages.
     with contextlib.suppress(OSError, AttributeError):

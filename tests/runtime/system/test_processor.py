@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from biogpt_onnx.runtime.backends.cpu.processor import CPUINFO, describe_processor
+from biogpt_onnx.runtime.system.processor import CPUINFO, describe_processor
 
 X86 = """processor\t: {number}
 vendor_id\t: GenuineIntel

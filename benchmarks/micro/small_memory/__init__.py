@@ -1,0 +1,1 @@
+"""Peak memory of a loaded bundle beside the formula, and small limits."""
