@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from biogpt_onnx.server.settings import ServerSettings
 from makers.deployment import DEPLOY, ROOT, Serve, served, unit_settings, values
 
 PAGE = ROOT / "docs" / "edge.md"
@@ -55,6 +56,9 @@ def test_the_service_listens_on_a_unix_socket_with_two_threads_and_no_keys(serve
     (command,) = values(settings, "ExecStart")
     options = serve(served(command))
     assert options.threads == 2
+    # The server refuses bounds that contradict each other.
+    bounds = ("max_rows", "max_waiting", "max_prompts")
+    assert ServerSettings(**{name: getattr(options, name) for name in bounds}).capacity == 10
     assert options.api_key_file is None
     assert values(settings, "LoadCredential") == []
     assert f"--unix-socket {options.unix_socket}" in on_the_page("The first answer")
