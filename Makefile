@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core bench bench-peers bench-server-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -20,6 +20,10 @@ help:
 	@echo "make test-browser  the server's page, and that without a server, in a headless Chromium, which must be installed"
 	@echo "make test-clients  the server as OpenAI's client, lm-eval, llm and schemathesis find it"
 	@echo "make test-ray      corpus runs and replicas of the server on Ray clusters, whose workers and nodes are killed"
+	@echo "make wheelhouse    a folder that installs the package where there is no network, into build/wheelhouse"
+	@echo "make test-offline  the wheelhouse, installed and tried where there is no network"
+	@echo "make test-edge     the small appliance, from the wheelhouse, in a bare Debian in a folder"
+	@echo "make locks         the lock files of the wheelhouse anew, with the newest versions"
 	@echo "make test-arm64    the tests of what computes on emulated ARM64 processors (hours)"
 	@echo "make test-arm64-core  the same bundles and answers there as here (minutes)"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
@@ -52,6 +56,7 @@ lint: .venv/installed
 	.venv/bin/mypy
 	MYPYPATH=tests .venv/bin/mypy --explicit-package-bases tests
 	.venv/bin/mypy -p benchmarks
+	.venv/bin/mypy -p deploy.offline
 	MYPYPATH=examples .venv/bin/mypy examples/*.py
 	MYPYPATH=checkpoints/mini .venv/bin/mypy checkpoints/mini/*.py
 	.venv/bin/lint-imports
@@ -123,6 +128,56 @@ test-arm64: .venv/installed
 test-arm64-core: export BIOGPT_ARM64 = 1
 test-arm64-core: .venv/installed
 	.venv/bin/python -m pytest tests/arm64
+
+# What a machine without a network installs from: docs/offline.md. MACHINE=aarch64 gathers for another processor, and
+# BUNDLE=FOLDER puts another bundle into it.
+LOCKED_EXTRAS = cpu export-safetensors files server
+MACHINE = $(shell uname -m)
+BUNDLE = bundles/mini-int8
+PYTHONS = 3.11 3.12 3.13
+WHEELHOUSE = build/wheelhouse
+
+# The wheel is built from the source distribution, since a build in place would take in files that are gone. The dates
+# inside are those of the commit, where there is one, so that the same source gives the same wheel.
+wheelhouse: export SOURCE_DATE_EPOCH := $(or $(shell git log -1 --format=%ct 2>/dev/null),1700000000)
+wheelhouse: .venv/installed build/site/index.html $(BUNDLE)/bundle.json
+	rm -rf build/wheel-offline
+	.venv/bin/python -m build --outdir build/wheel-offline . >/dev/null
+	.venv/bin/python -m deploy.offline.gather --wheel build/wheel-offline/*.whl --site build/site --bundle $(BUNDLE) \
+		--machine $(MACHINE) --pythons $(PYTHONS) --output $(WHEELHOUSE)
+	tar --create --file $(WHEELHOUSE).tar --directory $(dir $(WHEELHOUSE)) --sort=name --mtime=@$$SOURCE_DATE_EPOCH \
+		--owner=0 --group=0 --numeric-owner $(notdir $(WHEELHOUSE))
+
+# Made where there is none yet; `make docs` and `make demo` make them anew.
+build/site/index.html:
+	$(MAKE) docs
+
+bundles/mini-%/bundle.json: .venv-demo/installed
+	.venv-demo/bin/biogpt-onnx export $(MINI) -o bundles/mini --overwrite
+	.venv-demo/bin/biogpt-onnx quantize bundles/mini -o bundles/mini-$* --recipe $* --no-evaluation --overwrite
+
+test-offline: wheelhouse
+	BIOGPT_WHEELHOUSE=$(WHEELHOUSE) .venv/$(PYTEST) -m offline tests/deploy/offline
+
+# A small machine: a bare Debian in a folder, with its own Python. It takes root, and debootstrap; the tests skip without.
+test-edge: .cache/debian
+	$(MAKE) wheelhouse BUNDLE=bundles/mini-int4 PYTHONS=3.11 WHEELHOUSE=build/edge/wheelhouse
+	BIOGPT_WHEELHOUSE=build/edge/wheelhouse BIOGPT_DEBIAN=.cache/debian .venv/$(PYTEST) tests/deploy/test_edge.py
+
+.cache/debian:
+	rm -rf .cache/debian.part
+	mkdir -p .cache
+	! command -v debootstrap >/dev/null || { debootstrap --variant=minbase --include=python3-venv,curl bookworm \
+		$(CURDIR)/.cache/debian.part >/dev/null && mv .cache/debian.part .cache/debian; }
+
+# All extras are resolved together first, so that those of one environment agree on versions.
+UV_COMPILE = .venv/bin/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 --upgrade
+locks: .venv/installed
+	mkdir -p build
+	$(UV_COMPILE) $(LOCKED_EXTRAS:%=--extra %) --output-file build/locked.txt
+	for extra in $(LOCKED_EXTRAS); do \
+		$(UV_COMPILE) --generate-hashes --no-annotate --custom-compile-command "make locks" --extra $$extra \
+			--constraint build/locked.txt --output-file deploy/offline/locks/$$extra.txt || exit 1; done
 
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results

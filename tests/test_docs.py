@@ -44,11 +44,12 @@ ADDED_AFTER_0_1_0 = (
 OPTIONS_OF_SCRIPTS = {"--address", "--data", "--everyone"}
 OPTIONS_OF_OTHERS = {
     *("--index-url", "--platform", "--python-version", "--only-binary", "--wheel-dir", "--group"),
+    *("--python", "--require-hashes", "--universal", "--generate-hashes"),
     "--collect-submodules",
     *("--array", "--filename"),
     *("--network", "--secret", "--signal", "--stop-timeout"),
 }
-"""Options of pip, PyInstaller, podman, sbatch and kubectl."""
+"""Options of pip, uv, the scripts of a wheelhouse, PyInstaller, podman, sbatch and kubectl."""
 OLD_WORDS = re.compile(r"\bslabs?\b|chain\.onnx|chain graph|running_beams|branch_rows|,\.|\bno numbers\b")
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,9 +7,10 @@ from makers.deployment import DEPLOY, Serve, Tool, served, unit_settings, values
 
 UNIT = DEPLOY / "systemd" / "biogpt-onnx.service"
 SOCKET = DEPLOY / "systemd" / "unix-socket.conf"
-FORMS = {"tcp": (UNIT,), "unix socket": (UNIT, SOCKET)}
-MOST_EXPOSURE = {"tcp": 15, "unix socket": 10}
-"""Of 100, as `systemd-analyze security` counts: 12 and 7 when this was written."""
+EDGE = DEPLOY / "edge" / "edge.conf"
+FORMS = {"tcp": (UNIT,), "unix socket": (UNIT, SOCKET), "edge": (UNIT, EDGE)}
+MOST_EXPOSURE = {"tcp": 15, "unix socket": 10, "edge": 10}
+"""Of 100, as `systemd-analyze security` counts: 12, 7 and 7 when this was written."""
 
 
 @pytest.fixture(params=FORMS)
@@ -39,7 +40,7 @@ def test_systemd_finds_no_fault_with_the_unit(tool: Tool, installed: Path) -> No
 def test_systemd_would_find_a_fault_in_the_drop_in(tool: Tool, installed: Path, form: str) -> None:
     if form == "tcp":
         pytest.skip("the unit alone")
-    with (installed.with_name(f"{UNIT.name}.d") / SOCKET.name).open("a", encoding="utf-8") as drop_in:
+    with (installed.with_name(f"{UNIT.name}.d") / FORMS[form][1].name).open("a", encoding="utf-8") as drop_in:
         drop_in.write("PrivateNetwrk=yes\n")
     assert "PrivateNetwrk" in tool("systemd-analyze", "verify", "--man=no", installed).stderr
 
@@ -56,8 +57,9 @@ def test_the_service_starts_the_server_with_options_that_it_has(form: str, serve
     settings = unit_settings(*FORMS[form])
     (command,) = values(settings, "ExecStart")
     options = serve(served(command))
-    (credential,) = values(settings, "LoadCredential")
-    assert Path(options.api_key_file).name == credential.partition(":")[0]
+    if form != "edge":
+        (credential,) = values(settings, "LoadCredential")
+        assert Path(options.api_key_file).name == credential.partition(":")[0]
     (stop,) = values(settings, "TimeoutStopSec")
     assert float(stop) > options.drain_seconds
     if form == "tcp":
