@@ -86,7 +86,9 @@ class CheckoutCopy:
         """Runs tests with these words of pytest's command line, for so many seconds at most."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the process that runs tests has no pipes")
-        words = ["-q", "--no-header", "-p", "no:cacheprovider", f"--basetemp={self._scratch}", *arguments]
+        words = ["-q", "--no-header", "-p", "no:cacheprovider", f"--basetemp={self._scratch}"]
+        # A package that the process has imported may also be a plugin of pytest.
+        words += ["-W", "ignore:Module already imported so cannot be rewritten", *arguments]
         self._process.stdin.write(json.dumps({"arguments": words, "seconds": seconds}) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -58,8 +59,10 @@ def _test(arguments: list[str], output: int) -> None:
         os.dup2(output, 2)
         resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
         code = int(import_module("pytest").main(arguments))
-        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001 -- the process ends here, whatever it was
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
         os._exit(code)
 
 
