@@ -58,9 +58,11 @@ def _test_room(name: str, room: Room, options: argparse.Namespace) -> dict[str, 
         def outcome(mutant: Mutant) -> str:
             copy = copies.get()
             try:
-                return _outcome(copy, mutant, covering)
+                found = _outcome(copy, mutant, covering)
             finally:
                 copies.put(copy)
+            sys.stderr.write(f"{found}: {mutant.file}:{mutant.line} {mutant.operator}\n")
+            return found
 
         with ThreadPoolExecutor(options.processes) as pool:
             outcomes = list(pool.map(outcome, mutants))
