@@ -50,7 +50,7 @@ def test_labels_stand_apart_in_a_sentence(separator: Any) -> None:
 
 
 def test_settings_at_their_limits_are_kept() -> None:
-    task = replace(BC5CDR, min_score=1, soft_prompt_size=0, least_new_tokens=1, type_names=[["Chemical", "Drug"]])
+    task = replace(BC5CDR, min_score=1, soft_prompt_size=0, least_new_tokens=1, type_names=[["Chemical", "Drug"]])  # type: ignore[arg-type] # lists
     assert (task.min_score, task.soft_prompt_size, task.least_new_tokens) == (1.0, 0, 1)
     assert task.type_names == (("Chemical", "Drug"),)
     assert replace(BC5CDR, min_score=0).min_score == 0.0
@@ -87,9 +87,9 @@ def test_a_task_without_types_has_no_names_of_them() -> None:
         ),
         (lambda: check_tokenizer("tokenizer"), "tokenizer is of type str"),
         (lambda: tasks.combined(BC5CDR, []), r"results are \[\]: give a list of at least one"),
-        (lambda: tasks.combined(BC5CDR, "result"), "results are 'result'"),  # type: ignore[arg-type] # bad on purpose
+        (lambda: tasks.combined(BC5CDR, "result"), "results are 'result'"),
         (lambda: check_results([], Answer), "give a list of at least one"),
-        (lambda: check_results([5], Answer), "a result is of type int: give objects of the class Answer"),  # type: ignore[list-item] # bad on purpose
+        (lambda: check_results([5], Answer), "a result is of type int: give objects of the class Answer"),  # type: ignore[type-var] # bad on purpose
         (lambda: check_results([ANSWER], Answer, ("yes", "maybe")), "a result has no probability of 'maybe'"),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_source_may_be_made_of_lists() -> None:
 
 
 def test_a_function_that_returns_no_source_is_named(mini: BioGPT) -> None:
-    task = replace(PUBMEDQA, source=lambda document: document.text)
+    task = replace(PUBMEDQA, source=lambda document: document.text)  # type: ignore[arg-type,return-value] # bad on purpose
     with pytest.raises(ConfigError, match="the task's source gave a str: let it return a Source"):
         tasks.prepare_for(task, mini, Document("A text.", question="Why?"))
 
@@ -192,4 +192,4 @@ def test_a_path_with_a_zero_character_is_no_path(tmp_path: Path) -> None:
 
 
 def test_hallmarks_are_settings_that_a_copy_keeps() -> None:
-    assert replace(HOC, labels=["a", "b"], alone=["b"]).labels == ("a", "b")
+    assert replace(HOC, labels=["a", "b"], alone=["b"]).labels == ("a", "b")  # type: ignore[arg-type] # lists

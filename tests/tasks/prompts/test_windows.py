@@ -1,5 +1,6 @@
 """Documents that are longer than the model's positions, read in windows."""
 
+from bisect import bisect_right
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import cast
@@ -152,11 +153,11 @@ def test_results_that_cannot_be_combined_are_refused(mini: BioGPT) -> None:
 
 def test_a_sentence_that_does_not_fit_behind_repeated_ones_begins_its_window() -> None:
     text = "A. " * 10 + "B" * 27 + ". C."
-    ends = [*range(3, 31, 3), 59, len(text)]
+    ends: list[int] = [*range(3, 31, 3), 59, len(text)]
 
     def longest(start: int) -> int:
         """The last end of a sentence within 30 characters."""
-        return max(end for end in ends if end <= start + 30)
+        return ends[bisect_right(ends, start + 30) - 1]
 
     builder = cast("PromptBuilder", SimpleNamespace(document=Document(text), longest=longest))
     found = list(sentence_windows(builder))
