@@ -6,7 +6,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks bench bench-peers bench-server-peers clean
+.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks coverage mutation bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -26,6 +26,8 @@ help:
 	@echo "make locks         the lock files of the wheelhouse anew, with the newest versions"
 	@echo "make test-arm64    the tests of what computes on emulated ARM64 processors (hours)"
 	@echo "make test-arm64-core  the same bundles and answers there as here (minutes)"
+	@echo "make coverage      how much of the statements and branches of each room its tests run"
+	@echo "make mutation      how many of a sample of changes in decoding, tokenizer and files the tests notice"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
 	@echo "make bench-peers   the environments of the libraries that benchmarks compare with"
 	@echo "make bench-server-peers  the environments of the servers that ours is compared with"
@@ -179,6 +181,25 @@ locks: .venv/installed
 		$(UV_COMPILE) --generate-hashes --no-annotate --custom-compile-command "make locks" --extra $$extra \
 			--constraint build/locked.txt --output-file deploy/offline/locks/$$extra.txt || exit 1; done
 
+# Each room by its own tests, in turn, so that what is missing is missing there. ROOMS="files server" measures these.
+ROOMS = runtime quantize export tasks files server
+
+coverage: .venv-coverage/installed
+	rm -rf build/coverage
+	mkdir -p build/coverage
+	for room in $(ROOMS); do \
+		.venv-coverage/bin/python -m coverage run -m pytest --numprocesses auto --dist worksteal tests/$$room || exit 1; \
+	done
+	.venv-coverage/bin/python -m coverage combine --quiet
+	.venv-coverage/bin/python -m coverage json --quiet -o build/coverage/report.json
+	.venv-coverage/bin/python -m coverage html --quiet --directory build/coverage/html
+	.venv-coverage/bin/python tests/check_coverage.py build/coverage/report.json
+
+# MUTATION="--room files --mutants 30" passes other options.
+mutation: .venv-coverage/installed
+	mkdir -p build
+	.venv-coverage/bin/python -m benchmarks.mutation --output build/mutation.json $(MUTATION)
+
 # Interrupted, it goes on where it was. BENCH="--data FOLDER --restart" passes more options.
 BENCH_RESULTS = benchmarks/results
 bench: .venv/installed bench-peers
@@ -232,6 +253,13 @@ build/npm/installed: tests/web/npm/package.json tests/web/npm/package-lock.json
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/$(PIP_INSTALL) "pip>=25.1"
 	.venv-ray/$(PIP_INSTALL) -c constraints.txt -e ".[cluster,cpu,export-safetensors,server]" --group test --group ray-tests
+	@touch $@
+
+.venv-coverage/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-coverage
+	.venv-coverage/$(PIP_INSTALL) "pip>=25.1"
+	.venv-coverage/$(PIP_INSTALL) -c constraints.txt -e ".[cpu,export,server]" \
+		--group test --group tables --group parity --group coverage --group mutation
 	@touch $@
 
 .venv-docs/installed: pyproject.toml constraints.txt

@@ -80,6 +80,14 @@ def test_damaged_archives_are_refused(tmp_path: Path, content: bytes, message: s
         contents(path)
 
 
+def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("a.txt")
+    header.type = tarfile.GNUTYPE_SPARSE
+    content = header.tobuf(tarfile.GNU_FORMAT) + bytes(2 * BLOCK)
+    with pytest.raises(DocumentError, match=r"a\.txt is a sparse file"):
+        contents(save(tmp_path, "a.tar", content))
+
+
 def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 50_000_000

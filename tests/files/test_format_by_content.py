@@ -8,7 +8,11 @@ import pytest
 
 from biogpt_onnx.files.formats import Format
 from biogpt_onnx.files.opening.content import format_by_content
-from biogpt_onnx.files.reading import detect_format, read_documents
+from biogpt_onnx.files.opening.source import NamedStream
+from biogpt_onnx.files.reading import detect_format, read_documents, read_fields, read_versions
+from biogpt_onnx.files.rows import Version
+from biogpt_onnx.files.text.columns import Columns
+from biogpt_onnx.runtime.errors import DocumentError
 from biogpt_onnx.tasks.document import Document
 from makers.documents import documents, save
 
@@ -83,3 +87,41 @@ def test_a_stream_shows_its_format_too_and_is_not_waited_for() -> None:
 
     row = next(read_documents(Slow()))  # type: ignore[arg-type]
     assert row.document == Document("X", "1")
+
+
+def test_a_stream_with_a_name_is_of_the_format_of_its_name() -> None:
+    stream = NamedStream("folder/a.csv", io.BytesIO(b"id,text\n1,X\n"))
+    assert documents(list(read_documents(stream))) == [Document("X", "1")]
+    with pytest.raises(DocumentError, match=r"folder/a\.csv has no column"):
+        read_documents(NamedStream("folder/a.csv", io.BytesIO(b"a,b\n1,X\n")))
+
+
+def test_versions_of_other_formats_have_their_ids_and_one_format(tmp_path: Path) -> None:
+    path = save(tmp_path, "a.jsonl", f"{json.dumps(ROW)}\n{{\n")
+    found = list(read_versions(path))
+    assert [(each.row.line, each.id) for each in found if isinstance(each, Version)] == [(1, "1"), (2, None)]
+    assert len(list(read_versions(path, expected="jsonl"))) == 2
+    with pytest.raises(DocumentError, match="is jsonl, and what came before it pubmed"):
+        list(read_versions(path, expected="pubmed"))
+    with pytest.raises(DocumentError, match="format is 'nothing': known are text"):
+        list(read_versions(path, "nothing"))  # type: ignore[arg-type] # bad on purpose
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (Columns(entities="e"), "is text, which has no place for named entities"),
+        (Columns(with_conclusion=True), "is text, which has no field for conclusions"),
+    ],
+)
+def test_fields_that_a_format_lacks_cannot_be_asked_for(tmp_path: Path, columns: Columns, says: str) -> None:
+    with pytest.raises(DocumentError, match=says):
+        read_documents(save(tmp_path, "a.txt", "Words.\n"), columns=columns)
+
+
+def test_fields_are_read_from_files_and_streams_that_have_them(tmp_path: Path) -> None:
+    content = json.dumps(ROW | {"year": 2020}) + "\n"
+    for source in (save(tmp_path, "a.jsonl", content), io.BytesIO(content.encode())):
+        assert [row.fields for row in read_fields(source)] == [ROW | {"year": 2020}]
+    with pytest.raises(DocumentError, match="is text, which has no named fields: give JSON or a table"):
+        read_fields(save(tmp_path, "a.txt", "Words.\n"))

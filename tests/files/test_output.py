@@ -17,6 +17,7 @@ from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import OutputFormat
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
+from biogpt_onnx.files.vectors import Vectors
 from biogpt_onnx.runtime.bulk.answering import Work, answer_all
 from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size
 from biogpt_onnx.runtime.errors import DocumentError
@@ -168,3 +169,24 @@ def test_nothing_is_written_into_a_folder_that_is_read(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_input_that_is_gone_is_replaced_by_nothing_and_tables_of_bytes_need_a_file(tmp_path: Path) -> None:
+    with open_results(tmp_path / "a", JsonLines(), {}, inputs=[tmp_path / "gone"]) as results:
+        results.finish()
+    assert (tmp_path / "a").read_text(encoding="utf-8") == ""
+    with (
+        pytest.raises(DocumentError, match="a binary form of results is written to a file only: name one"),
+        open_results(None, Vectors(2), {}),
+    ):
+        pass
+
+
+def test_two_inputs_are_both_kept(tmp_path: Path, source: Path) -> None:
+    other = save(tmp_path, "b.jsonl", "")
+    with (
+        pytest.raises(DocumentError, match="would replace"),
+        open_results(source, JsonLines(), {}, inputs=[other, source], overwrite=True),
+    ):
+        pass
+    assert source.stat().st_size > 0

@@ -4,7 +4,9 @@ import json
 import math
 from dataclasses import replace
 
-from biogpt_onnx.files.records import record_of
+import pytest
+
+from biogpt_onnx.files.records import document_data, record_of
 from biogpt_onnx.files.rows import Row
 from biogpt_onnx.files.text.json_lines import JsonLines
 from biogpt_onnx.runtime.errors import PromptError
@@ -83,3 +85,8 @@ def test_a_record_is_one_line_for_every_reader_and_not_in_numbers() -> None:
     assert "α" in line
     assert "naïve" in line
     assert json.loads(line)["id"] == document.id
+
+
+def test_a_row_without_a_document_has_none_to_keep() -> None:
+    with pytest.raises(ValueError, match="the row is no document"):
+        document_data(Row(3, None, "it is no JSON"))

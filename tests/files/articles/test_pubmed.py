@@ -211,3 +211,23 @@ def test_without_its_library_it_says_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "lxml.etree", None)
     with pytest.raises(DocumentError, match=r'pip install "biogpt-onnx\[files\]"'):
         read_documents(save(tmp_path, "a.xml", HEAD + END))
+
+
+def test_comments_between_elements_are_no_part_of_a_citation() -> None:
+    marked = citation(abstract=text("We saw it.")).replace("<Article>", "<!-- a --><?b c?><Article>")
+    assert documents(read(HEAD + f"<!-- d -->{marked}" + END, "pubmed")) == [Document("We saw it.", "7", "Tremor.")]
+
+
+@pytest.mark.parametrize("title", ["[[Tremor]", "[A] and [B]", "[3H]dopamine in [rats]."])
+def test_brackets_around_a_part_of_a_title_stay(title: str) -> None:
+    (found,) = documents(read(HEAD + citation(title=title, abstract=text("We saw it.")) + END, "pubmed"))
+    assert found.title == title
+
+
+def test_an_id_that_cannot_be_read_is_the_problem_of_its_citation(tmp_path: Path) -> None:
+    path = save(tmp_path, "a.xml", HEAD + citation("&unknown;", abstract=text("A.")) + citation("8") + END)
+    first, second = read_versions(path)
+    assert isinstance(first, Version)
+    assert isinstance(second, Version)
+    assert (first.id, second.id) == (None, "8")
+    assert "the entity &unknown; is not known" in str(first.row.problem)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from biogpt_onnx.files import rows
+from biogpt_onnx.files.bioc.json_reader import looks_like_bioc_json
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.rows import Passage
 from biogpt_onnx.runtime.errors import DocumentError
@@ -251,3 +252,25 @@ def test_a_place_beyond_the_text_is_none_in_it() -> None:
     )
     ((start, _),) = (found.entities or ())[0].spans
     assert start >= len(found.full_text)
+
+
+def test_a_line_that_is_not_utf_8_is_one_bad_row() -> None:
+    lines = [json.dumps(ONE).encode(), b'{"id": "\xff"}', json.dumps(TWO).encode()]
+    items = read(b"\n".join(lines), "biocjson")
+    assert [one.document for one in items] == [BOTH[0], None, BOTH[1]]
+    assert "UTF-8" in problems(items)[2]
+
+
+def test_a_number_that_python_does_not_read_is_no_json() -> None:
+    with pytest.raises(DocumentError, match="is no JSON"):
+        read('{"documents": [{"id": ' + "9" * 5000 + "}]}", "biocjson")
+
+
+def test_an_annotation_of_nothing_names_nothing() -> None:
+    (found,) = documents(read(json.dumps(collection(annotated({"text": " "}))), "biocjson"))
+    assert not found.entities
+
+
+@pytest.mark.parametrize("beginning", [b"", b"text", b'"passages": [', b"<collection>"])
+def test_what_begins_with_no_bracket_is_no_bioc_json(beginning: bytes) -> None:
+    assert not looks_like_bioc_json(beginning)

@@ -10,7 +10,7 @@ from biogpt_onnx.runtime.errors import PromptError
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.heads import TaggedText
 from biogpt_onnx.tasks.results import Answer, Relations
-from makers.documents import relation, relations
+from makers.documents import relation, relations, written
 
 
 def drawn(document: Document, result: object, drawing: Drawing) -> list[str]:
@@ -94,3 +94,11 @@ def test_tagged_entities_are_underlined_and_listed() -> None:
         "       ───────",
         "  lithium (Chemical)   p 0.90",
     ]
+
+
+def test_a_drawing_has_nothing_before_and_behind_its_results() -> None:
+    document = Document("Lithium caused tremor.")
+    record = record_of(Row(1, document), relations(relation(document, "Lithium", "tremor")), keep_document=True)
+    once = written(Drawing(), [record])
+    assert written(Drawing(), [record, record]) == 2 * once
+    assert written(Drawing(), []) == ""

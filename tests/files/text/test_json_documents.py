@@ -53,6 +53,7 @@ def test_a_bad_document_is_named_and_the_rest_goes_on() -> None:
         ('[{"text": "X', "ends in the middle"),
         ('[{"text": "X"}] []', "goes on behind the end"),
         ('{"text": "X"}\n{"text": "Y"}\n', "goes on behind the end"),
+        ("\ufeff", "is no JSON array and no JSON object"),
     ],
 )
 def test_what_is_no_whole_json_is_refused_before_anything_is_read(tmp_path: Path, data: str, says: str) -> None:
@@ -64,4 +65,21 @@ def test_a_document_that_is_too_long_is_not_kept(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(rows, "MAX_ROW_BYTES", 100)
     items = read(f'[{{"text": "{"x" * 999}"}}, {{"text": "behind"}}]', "json")
     assert "100 bytes" in problems(items)[1]
+    assert items[1].document == Document("behind")
+
+
+def test_utf_16_is_named_and_spaces_before_the_value_are_read_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DocumentError, match="is UTF-16: save it as UTF-8"):
+        read_documents(save(tmp_path, "a.json", '[{"text": "X"}]'.encode("utf-16")), "json")
+    monkeypatch.setattr(json_documents, "_CHUNK_BYTES", 4)
+    assert documents(read(" " * 9 + '[{"text": "X"}]' + " " * 9, "json")) == [Document("X")]
+    with pytest.raises(DocumentError, match="goes on behind the end"):
+        read('[{"text": "X"}]' + " " * 9 + "1", "json")
+
+
+def test_a_document_that_is_not_utf_8_is_one_bad_row() -> None:
+    items = read(b'[{"text": "\xff"}, {"text": "behind"}]', "json")
+    assert problems(items) == {1: "it is not UTF-8: save the file as UTF-8"}
     assert items[1].document == Document("behind")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from biogpt_onnx.files.formats import Format
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.text.columns import TEXT_NAMES, Columns
 from biogpt_onnx.runtime.errors import DocumentError
-from biogpt_onnx.tasks.document import Document
+from biogpt_onnx.tasks.document import Document, NamedEntity
 from makers.documents import documents, problems, read
 
 BY_LINE: tuple[Format, ...] = ("text", "jsonl", "csv", "tsv", "pubtator")
@@ -80,6 +81,9 @@ def test_a_title_of_spaces_moves_no_span() -> None:
         ('{"text": "half \\ud83d"}', "surrogate"),
         ('{"text": "X", "id": "\\udc00"}', "the id holds half of a surrogate"),
         ("[" * 100_000, "nested"),
+        ('{"text": "X", "text": "Y"}', "it has the field 'text' 2 times in one object: keep one of them"),
+        ('{"text": "X", "more": {"a": 1, "b": 2, "a": 3, "a": 4}}', "the field 'a' 3 times"),
+        ('{"contexts": ["X", 5]}', "the field contexts is a list: give a list of strings, or one string"),
         ('{"text": "X", "number": ' + "9" * 5000 + "}", "no JSON"),
     ],
 )
@@ -379,3 +383,62 @@ def test_pubmedqas_table_needs_no_header() -> None:
     items = read("question: Why? context: So. answer: Yes.\tyes\nWhy?\tno\n", "tsv", Columns(with_conclusion=True))
     assert items[0].document == Document("So.", question="Why?", conclusion="Yes.")
     assert "must begin with 'question: '" in problems(items)[2]
+
+
+@pytest.mark.parametrize(
+    ("entities", "says"),
+    [
+        ("lithium", "the field names is a string: give a list of what the text names"),
+        (None, "the field names is null"),
+        ([5], "the field names holds a number: give names, or objects"),
+        ([{"type": "Chemical"}], "the field names holds an object"),
+        ([{"text": "X", "type": 5}], "the field type is a number: give a string"),
+        ([{"text": "X", "span": [0]}], r"a span that is not \[start, end\]: give two whole numbers"),
+        ([{"text": "X", "span": [0, True]}], "a span that is not"),
+        ([{"text": "X", "span": {"0": 1}}], "a span that is not"),
+    ],
+)
+def test_entities_that_are_none_are_the_problem_of_their_row(entities: object, says: str) -> None:
+    content = "".join(json.dumps({"text": "X", "names": each}) + "\n" for each in (["X"], entities))
+    items = read(content, "jsonl", Columns(entities="names"))
+    assert items[0].document == Document("X", entities=(NamedEntity("X"),))
+    assert re.search(says, problems(items)[2])
+
+
+def test_entities_may_have_types_places_and_concepts() -> None:
+    entity = {"text": "X", "type": "Chemical", "span": [0, 1], "concept": 5}
+    (document,) = documents(
+        read(json.dumps({"text": "X", "e": [entity, {"text": "X"}]}), "jsonl", Columns(entities="e"))
+    )
+    assert document.entities == (NamedEntity("X", "Chemical", ((0, 1),), "5"), NamedEntity("X"))
+
+
+def test_a_conclusion_that_is_asked_for_must_be_there() -> None:
+    rows = [{"text": "X", "long_answer": " So. "}, {"text": "X"}, {"text": "X", "conclusion": " "}]
+    items = read("".join(json.dumps(row) + "\n" for row in rows), "jsonl", Columns(with_conclusion=True))
+    assert items[0].document == Document("X", conclusion="So.")
+    assert "it has no field conclusion, long_answer or LONG_ANSWER: add it" in problems(items)[2]
+    assert "the field conclusion is empty: give a conclusion" in problems(items)[3]
+    named = read(json.dumps(rows[0]), "jsonl", Columns(with_conclusion=True, conclusion="end"))
+    assert problems(named) == {1: "it has no field end: add it"}
+
+
+def test_a_table_without_a_header_says_which_column_is_the_text() -> None:
+    with pytest.raises(DocumentError, match="has 2 columns without names: say which of them is the text"):
+        read("1,X\n", "csv", Columns(header=False))
+    assert documents(read("1,X\n2,Y\n", "csv", Columns(text="2", id="1", header=False))) == [
+        Document("X", "1"),
+        Document("Y", "2"),
+    ]
+
+
+def test_blank_lines_between_the_rows_of_a_table_are_skipped() -> None:
+    items = read("id,text\n\n1,X\n\n\n2,Y\n", "csv")
+    assert documents(items) == [Document("X", "1"), Document("Y", "2")]
+    assert [one.line for one in items] == [3, 6]
+
+
+def test_a_byte_that_is_not_utf_8_counts_more_than_the_quotation_mark_behind_it() -> None:
+    items = read(b'id,text\n1,"a\xff\n2,X\n', "csv")
+    assert "UTF-8" in problems(items)[2]
+    assert items[1].document == Document("X", "2")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.runtime.decoding.config import GenerationConfig
+from biogpt_onnx.runtime.decoding.config import GenerationConfig, check_logprobs
 from biogpt_onnx.runtime.decoding.settings import Settings
 from biogpt_onnx.runtime.errors import ConfigError
 
@@ -102,8 +102,7 @@ BAD_VALUES: list[tuple[str, object]] = [
     ("logits_processors", "sorted"),
     ("stopping_criteria", 3),
     ("stopping_criteria", [3]),
-    ("length_penalty", 1000),
-    ("length_penalty", -1000),
+    *(("length_penalty", value) for value in (1000, -1000, 50.01, -50.01)),
     ("truncation", "middle"),
     ("truncation", ["left"]),
 ]
@@ -142,11 +141,78 @@ AT_THE_LIMIT: list[dict[str, Any]] = [
     {"num_beams": 3, "num_return_sequences": 3, "length_penalty": -1, "early_stopping": "never"},
     {"do_sample": True, "num_return_sequences": 9},
     {"presence_penalty": -2, "frequency_penalty": 2},
+    {"presence_penalty": 2, "frequency_penalty": -2, "repetition_penalty": 0.001},
+    {"max_new_tokens": 1, "max_time": 0.001, "forced_bos_token_id": 0, "forced_eos_token_id": 0, "eos_token_id": 0},
+    {"max_length": 1, "min_length": 1, "no_repeat_ngram_size": 0, "logprobs": 0},
+    {"num_beams": 2, "length_penalty": 50},
+    {"num_beams": 2, "length_penalty": -50},
+    {"do_sample": True, "temperature": 0.001, "top_p": 0.001, "typical_p": 0.001},
     {"do_sample": True, "top_p": 1, "typical_p": 1, "min_p": 1, "epsilon_cutoff": 0.99, "eta_cutoff": 0.99},
     {"do_sample": True, "top_k": 0, "min_p": 0, "epsilon_cutoff": 0, "eta_cutoff": 0, "seed": 0},
     {"prompt_lookup_num_tokens": 4, "max_matching_ngram_size": 1},
     dict.fromkeys(OPTIONAL),
 ]
+
+
+DEFAULTS: dict[str, Any] = {
+    "max_new_tokens": 64,
+    "min_new_tokens": 0,
+    "max_length": None,
+    "min_length": 0,
+    "max_time": None,
+    "eos_token_id": "model",
+    "stop_strings": (),
+    "stopping_criteria": (),
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "length_penalty": 1.0,
+    "early_stopping": False,
+    "do_sample": False,
+    "seed": None,
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "epsilon_cutoff": 0.0,
+    "eta_cutoff": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "no_repeat_ngram_size": 0,
+    "bad_words_ids": (),
+    "sequence_bias": (),
+    "suppress_tokens": (),
+    "begin_suppress_tokens": (),
+    "forced_bos_token_id": None,
+    "forced_eos_token_id": None,
+    "logits_processors": (),
+    "prompt_lookup_num_tokens": 0,
+    "max_matching_ngram_size": 3,
+    "truncation": "error",
+    "special_tokens": False,
+    "normalize_punctuation": False,
+    "logprobs": 0,
+}
+
+
+def test_without_settings_every_rule_is_off() -> None:
+    config = GenerationConfig()
+    assert {field.name: getattr(config, field.name) for field in dataclasses.fields(config)} == DEFAULTS
+    # True equals 1.
+    assert {name: type(getattr(config, name)) for name in DEFAULTS} == {
+        name: type(value) for name, value in DEFAULTS.items()
+    }
+
+
+@pytest.mark.parametrize("logprobs", [None, 0, 5])
+def test_at_most_as_many_log_probabilities_are_asked_for_as_there_are_tokens(logprobs: int | None) -> None:
+    assert check_logprobs(logprobs, 5) == (logprobs or 0)
+    with pytest.raises(ConfigError, match="logprobs is 6, the vocabulary has 5 tokens: give at most as many"):
+        GenerationConfig(logprobs=6).check_vocabulary(5)
+    for bad in (-1, True, "5"):
+        with pytest.raises(ConfigError, match=r"^logprobs is"):
+            check_logprobs(bad, 5)
 
 
 @pytest.mark.parametrize(("field", "value"), BAD_VALUES)

@@ -1,6 +1,9 @@
 """Documents that are longer than the model's positions, read in windows."""
 
+from bisect import bisect_right
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -17,7 +20,8 @@ from biogpt_onnx.tasks import (
     Reading,
     Relation,
 )
-from biogpt_onnx.tasks.prompts.building import Prepared
+from biogpt_onnx.tasks.prompts.building import Prepared, PromptBuilder
+from biogpt_onnx.tasks.prompts.windows import _windows as sentence_windows
 from biogpt_onnx.tasks.results import Relations
 from makers.scripted import scripted
 
@@ -145,3 +149,17 @@ def test_a_label_of_one_window_is_the_documents() -> None:
 def test_results_that_cannot_be_combined_are_refused(mini: BioGPT) -> None:
     with pytest.raises(ConfigError, match=r"results of description cannot be combined"):
         tasks.run(DESCRIPTION, small(mini), [Document(TEXT)], too_long="windows")
+
+
+def test_a_sentence_that_does_not_fit_behind_repeated_ones_begins_its_window() -> None:
+    text = "A. " * 10 + "B" * 27 + ". C."
+    ends: list[int] = [*range(3, 31, 3), 59, len(text)]
+
+    def longest(start: int) -> int:
+        """The last end of a sentence within 30 characters."""
+        return ends[bisect_right(ends, start + 30) - 1]
+
+    builder = cast("PromptBuilder", SimpleNamespace(document=Document(text), longest=longest))
+    found = list(sentence_windows(builder))
+    assert found[:2] == [(0, 30), (30, 59)]
+    assert found[-1][1] == len(text)

@@ -1,0 +1,1 @@
+"""Mutation testing: changes in the code, one at a time, that the tests should notice."""
