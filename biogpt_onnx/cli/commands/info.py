@@ -6,7 +6,7 @@ import json
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, check_expected
 from biogpt_onnx.cli.layer_precisions import precisions_line
 from biogpt_onnx.cli.lineage import lineage_lines, lineage_record
-from biogpt_onnx.cli.manifest_lines import cache_lines, generation_lines, rows_lines, scales_lines
+from biogpt_onnx.cli.manifest_lines import cache_lines, generation_lines, rows_lines, scales_lines, steps_lines
 from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
     ClassificationHead,
@@ -70,6 +70,7 @@ def _summary(manifest: Manifest, digest: str, files: str) -> str:
         **({"chosen": precisions_line(manifest.layer_precisions)} if manifest.layer_precisions else {}),
         **scales_lines(manifest),
         **cache_lines(manifest),
+        **steps_lines(manifest),
         **rows_lines(manifest),
         "size": f"{manifest.num_bytes / 1e6:,.1f} MB in {len(manifest.files)} files",
         "layers": f"{shape.num_layers} of {shape.hidden_size}, feed-forward {shape.intermediate_size}",

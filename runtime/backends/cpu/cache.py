@@ -25,7 +25,7 @@ class KeyValueCache:
             second axis, values at 1. Its numbers are of `element_type`, in that type's storage.
         lengths: number of tokens held by each row, int64 [batch].
         element_type: float32, or half precision.
-        binding: a session's binding of this memory; None before the first step.
+        bindings: bindings of this memory by the session that made them; none before the first pass.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class KeyValueCache:
         self.buffer = buffer
         self.lengths = lengths
         self.element_type = element_type
-        self.binding: IoBinding | None = None
+        self.bindings: dict[object, IoBinding] = {}
 
     @classmethod
     def allocate(
