@@ -1,4 +1,4 @@
-"""What SECURITY.md promises of every way to use a model, where no other test holds it."""
+"""What docs/security.md promises of every way to use a model, where no other test holds it."""
 
 import logging
 import socket

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.full_size import PRESET, THREADS, random_prompt
+from benchmarks.in_turns import PAUSE_SECONDS
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.results_file import stamp, summarized, write_results
 from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, next_chunk, read_chunk
@@ -31,9 +32,6 @@ CHUNKS = (64, 128, 256, 512)
 ROUNDS = 7
 _WHOLE = 1024
 _SHORT = min(LENGTHS)
-
-# ONNX Runtime's threads look for work for a while before they sleep.
-_PAUSE_SECONDS = 0.1
 
 Logits = npt.NDArray[np.float32]
 Way = Callable[[Sequence[int]], Logits]
@@ -117,7 +115,7 @@ def _prompt(ways: Mapping[str, Way], ids: Sequence[int], rounds: int) -> dict[st
     answers = set[bytes]()
     for number in range(rounds + 1):
         for name, read in ways.items():
-            sleep(_PAUSE_SECONDS)
+            sleep(PAUSE_SECONDS)
             start = perf_counter()
             logits = read(ids)
             if number:  # the first of each warms up

@@ -16,6 +16,7 @@ from typing import Any
 
 import biogpt_onnx
 from benchmarks.full_size import PRESET, THREADS, random_prompt
+from benchmarks.in_turns import PAUSE_SECONDS
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.results_file import stamp, summarized, write_results
 from biogpt_onnx.runtime.engine import BioGPT
@@ -30,9 +31,6 @@ CHOICE_PROMPTS = (270, 290, 310, 320, 330, 350, 370, 390)
 """Tokens of each prompt with choices."""
 CHOICES = ("yes", "no", "maybe")
 ROUNDS = 5
-
-# ONNX Runtime's threads look for work for a while before they sleep, and would disturb whoever comes next.
-_PAUSE_SECONDS = 0.1
 
 _ALONE, _TOGETHER = "one after the other", "together"
 
@@ -98,11 +96,11 @@ def _in_turns(
     """
     samples: dict[str, list[float]] = {_ALONE: [], _TOGETHER: []}
     for number in range(rounds + 1):
-        sleep(_PAUSE_SECONDS)
+        sleep(PAUSE_SECONDS)
         began = perf_counter()
         one_by_one = [answer_all([ids])[0] for ids in prompts]
         alone = perf_counter() - began
-        sleep(_PAUSE_SECONDS)
+        sleep(PAUSE_SECONDS)
         began = perf_counter()
         at_once = answer_all(prompts)
         together = perf_counter() - began

@@ -7,19 +7,18 @@ all text goes through the cache.
 
 import argparse
 import dataclasses
-import gc
-import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from benchmarks.full_size import PRESET, THREADS, random_prompt
+from benchmarks.in_turns import measured_in_turns
 from benchmarks.processes import CHECKOUT
 from benchmarks.results_file import stamp, summarized, write_results
 from benchmarks.tasks.recipe_quality import baselines, texts_of
@@ -43,9 +42,6 @@ ROUNDS = 7
 
 _FLOAT32, _INT8 = CACHES
 
-# ONNX Runtime's threads look for work for a while before they sleep, and would disturb whoever comes next.
-_PAUSE_SECONDS = 0.1
-
 Session = TreeDecoder[Any]
 
 
@@ -58,6 +54,7 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPE_NAMES, default="int8", help="recipe of the times (default int8)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured (default {ROUNDS})")
     options = parser.parse_args()
+    in_turns = partial(measured_in_turns, rounds=options.rounds, ours=_INT8, theirs=_FLOAT32)
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sessions = {name: _opened(path) for name, path in _bundles(folder, options.recipe).items()}
@@ -69,11 +66,11 @@ def main() -> None:
             "bytes_a_token": {name: _bytes_a_token(session) for name, session in sessions.items()},
         }
         for tokens in PROMPTS:
-            results[part := f"prompt of {tokens}"] = _in_turns(sessions, partial(_prompt, tokens=tokens), options)
+            results[part := f"prompt of {tokens}"] = in_turns(sessions, partial(_prompt, tokens=tokens))
             print(part, summarized(results[part]), flush=True)
         for rows, context in BATCHES:
             part = f"step of {rows} behind {context}"
-            results[part] = _in_turns(sessions, partial(_steps, rows=rows, context=context), options)
+            results[part] = in_turns(sessions, partial(_steps, rows=rows, context=context))
             print(part, summarized(results[part]), flush=True)
         if options.data is not None:
             results["perplexity"] = _perplexities(options.data, folder)
@@ -133,28 +130,6 @@ def _steps(session: Session, rows: int, context: int) -> list[float]:
         session.forward_steps(ids, cache)
         seconds.append(perf_counter() - start)
     return seconds
-
-
-def _in_turns(
-    sessions: Mapping[str, Session], measure: Callable[[Session], list[float]], options: argparse.Namespace
-) -> dict[str, Any]:
-    samples: dict[str, list[list[float]]] = {name: [] for name in sessions}
-    for number in range(options.rounds + 1):
-        # In changing order, because the first may find another processor cache than the second.
-        for name in sorted(sessions, reverse=number % 2 == 1):
-            sleep(_PAUSE_SECONDS)
-            seconds = measure(sessions[name])
-            gc.collect()
-            if number:  # the first round warms up
-                samples[name].append(seconds)
-    medians = {name: [statistics.median(each) for each in found] for name, found in samples.items()}
-    ratios = [ours / theirs for ours, theirs in zip(medians[_INT8], medians[_FLOAT32], strict=True)]
-    return {
-        "seconds": {name: statistics.median(each) for name, each in medians.items()},
-        "ratio": statistics.median(ratios),
-        "ratios": ratios,
-        "samples": samples,
-    }
 
 
 def _perplexities(data: Path, folder: Path) -> dict[str, dict[str, Any]]:

@@ -7,19 +7,18 @@ unsigned 8-bit weights.
 
 import argparse
 import dataclasses
-import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
-from typing import TypeVar
+from time import perf_counter
 
 import numpy as np
 import onnx_ir as ir
 
 from benchmarks.full_size import PRESET, THREADS, random_prompt
+from benchmarks.in_turns import measured_in_turns
 from benchmarks.results_file import stamp, summarized, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
@@ -38,17 +37,12 @@ from biogpt_onnx.runtime.ort.protocols import InferenceSession
 from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
 from biogpt_onnx.runtime.ort.sessions import session_options
 
-T = TypeVar("T")
-
 PROMPTS = (128, 512, 900)
 BATCHES = (1, 5, 8, 16)
 CONTEXT = 128
 HIDDEN_SIZE, VOCABULARY = 1024, 42_384
 STEPS = 4
 ROUNDS = 7
-
-# ONNX Runtime's threads look for work for a while before they sleep, and would disturb whoever comes next.
-_PAUSE_SECONDS = 0.1
 
 _TABLE = "table"
 _ROWS, _STATIC = "scale for each row", "int8"
@@ -65,6 +59,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the bundles there, and take them from there if they exist")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured (default {ROUNDS})")
     options = parser.parse_args()
+    in_turns = partial(measured_in_turns, rounds=options.rounds, ours=_STATIC, theirs=_ROWS)
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sessions = {name: _opened(path) for name, path in _bundles(folder).items()}
@@ -72,12 +67,12 @@ def main() -> None:
         parts = {f"prompt of {tokens}": partial(_prompt, tokens=tokens) for tokens in PROMPTS}
         parts |= {f"step of {rows}": partial(_steps, rows=rows) for rows in BATCHES}
         for part, measure in parts.items():
-            results[part] = _in_turns(sessions, measure, options.rounds)
+            results[part] = in_turns(sessions, measure)
             print(part, summarized(results[part]), flush=True)
         heads = {name: _head(recipe.table) for name, recipe in _RECIPES.items()}
         for rows in BATCHES:
             part = f"head of {rows}"
-            results[part] = _in_turns(heads, partial(_products, rows=rows), options.rounds)
+            results[part] = in_turns(heads, partial(_products, rows=rows))
             print(part, summarized(results[part]), flush=True)
         write_results(options.output, results)
 
@@ -120,24 +115,6 @@ def _random(rows: int) -> Values:
 
 def _products(session: InferenceSession, rows: int) -> list[float]:
     return _timed([partial(session.run, None, {"x": _random(rows)})] * STEPS)
-
-
-def _in_turns(sessions: Mapping[str, T], measure: Callable[[T], list[float]], rounds: int) -> dict[str, object]:
-    samples: dict[str, list[list[float]]] = {name: [] for name in sessions}
-    for number in range(rounds + 1):
-        for name, session in sessions.items():
-            sleep(_PAUSE_SECONDS)
-            seconds = measure(session)
-            if number:  # the first round warms up
-                samples[name].append(seconds)
-    medians = {name: [statistics.median(each) for each in found] for name, found in samples.items()}
-    ratios = [ours / rows for ours, rows in zip(medians[_STATIC], medians[_ROWS], strict=True)]
-    return {
-        "seconds": {name: statistics.median(each) for name, each in medians.items()},
-        "ratio": statistics.median(ratios),
-        "ratios": ratios,
-        "samples": samples,
-    }
 
 
 def _prompt(session: DecoderSession, tokens: int) -> list[float]:

@@ -24,7 +24,7 @@ from benchmarks.report.recipe_tables import (
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table, start_up_table
 from benchmarks.report.search_table import search_table
-from benchmarks.report.server_tables import endurance_table, server_load_table
+from benchmarks.report.server_tables import endurance_table, long_run_table, server_load_table
 from benchmarks.report.task_tables import (
     task_quality_table,
     task_speed_elsewhere,
@@ -102,6 +102,7 @@ BENCHMARKS = Page(
         "concurrency numbers": Table("concurrency.json", concurrency_table),
         "server load": Table("server_load.json", server_load_table),
         "server endurance": Table("endurance.json", endurance_table),
+        "long run": Table("long_run.json", long_run_table),
         "corpus prepare": Table("corpus_prepare.json", corpus_prepare_table),
         "corpus layer": Table("corpus_layer.json", corpus_layer_table),
         "corpus on Ray": Table("corpus_ray.json", corpus_ray_table),

@@ -1,4 +1,4 @@
-"""Tables of servers under load, and of the endurance run of ours."""
+"""Tables of servers under load, of the endurance run of ours, and of the long run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
@@ -63,6 +63,29 @@ def endurance_table(run: Run) -> str:
         for kind, count in run["counts"].items()
     ]
     return captioned(caption, ["requests", "how many", "status"], rows, run)
+
+
+def long_run_table(run: Run) -> str:
+    """Makes the table of what an hour under load made of each process."""
+    held = {f"{job}: {name}": each for job, checks in run["checks"].items() for name, each in checks.items()}
+    failed = [name.replace("_", " ") for name, each in held.items() if not each]
+    verdict = "Every check held." if not failed else f"Failed: {', '.join(failed)}."
+    caption = (
+        f"{run['settings']['seconds'] / 60:.0f} minutes on an {processor(run)} with the embedded checkpoint in 8 bits, "
+        f"all side by side; growth is that behind the first fifth. {verdict}"
+    )
+    header = ["process", "rounds, all alike", "memory", "its growth", "threads", "open files", "files in its folder"]
+    rows = [
+        [
+            job,
+            f"{samples[-1]['rounds']:,}" if "rounds" in samples[-1] else "",
+            f"{run['growth'][job]['resident_bytes'] / 1e6:.0f} MB",
+            f"{run['growth'][job]['resident_share']:+.1%}",
+            *(f"{run['growth'][job][name]:+.0f}" for name in ("threads", "open_files", "files")),
+        ]
+        for job, samples in run["series"].items()
+    ]
+    return captioned(caption, header, rows, run)
 
 
 def _titled(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,1 @@
+"""An hour under load, through which memory, threads, open files and temporary files must stay as they are."""
