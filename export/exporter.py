@@ -136,6 +136,17 @@ def with_graphs_for_batches(
     if cache_scales is not None:
         # Rows whose cache is quantized are read one by one, and are only stepped together.
         return manifest
+    return with_ragged_graph(manifest, choices, folder)
+
+
+def with_ragged_graph(manifest: Manifest, choices: LayerChoices, folder: Path) -> Manifest:
+    """Writes a bundle's ragged graph beside its first graph, whose weights they share; returns the manifest with it.
+
+    Args:
+        manifest: bundle's manifest so far.
+        choices: layers that the first graph is built of.
+        folder: bundle's folder, with the first graph and its weights in it.
+    """
     ragged = build_ragged_graph(manifest.architecture, choices)
     return dataclasses.replace(manifest, ragged=save_second_graph(ragged, folder / bundle.RAGGED_MODEL_FILE))
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
-from biogpt_onnx.export.exporter import save_model, with_graphs_for_batches
+from biogpt_onnx.export.exporter import save_model, with_graphs_for_batches, with_ragged_graph
 from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, tensor_specs
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.calibration.cache_scales import CacheScales, calibrate_cache, write_cache_scales
-from biogpt_onnx.quantize.calibration.calibrate import Calibration, calibrate
+from biogpt_onnx.quantize.calibration.calibrate import calibrate
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales, scale_texts
 from biogpt_onnx.quantize.data.texts import texts_digest
 from biogpt_onnx.quantize.dynamic import save_dynamic
@@ -28,9 +28,11 @@ from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLi
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, Recipe, check_cache, layer_precisions
+from biogpt_onnx.quantize.steps_graph import SUFFIX as STEPS_SUFFIX
+from biogpt_onnx.quantize.steps_graph import StepsGraph
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
+from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, parse_manifest, read_manifest_bytes
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.digest import digest_of
 from biogpt_onnx.runtime.bundle.target import refuse_inputs
@@ -81,6 +83,11 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
         raise ConfigError(
             f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
         )
+    if manifest.head is not None and recipe.steps is not None:
+        raise ConfigError(
+            f"recipe {recipe.name} is for language models, the bundle has a {manifest.head.kind} head and never steps: "
+            "take int8"
+        )
     weights = BundleWeights(source)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
@@ -104,9 +111,15 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
                 centered = found.centered(manifest.architecture, calibration.read)
                 calibration = dataclasses.replace(calibration, read=centered)
                 manifest = with_quantized_cache(manifest, found)
-            model = _packed_model(manifest, recipe, calibration)
+            packed = PackedWeights()
+            choices = layer_choices(manifest.architecture, recipe, packed, calibration.static)
+            model = build_causal_lm(manifest.architecture, choices, manifest.head)
+            steps = _steps_graph(manifest.architecture, recipe, packed, model)
+            packed.attach(model, calibration.read)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
+            if steps is not None:
+                manifest = with_steps(manifest, steps.save(writer.folder))
             manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static, scales)
             manifest = with_calibration(manifest, texts)
         return finish_bundle(writer, source, manifest, recipe)
@@ -134,6 +147,11 @@ def with_quantized_cache(manifest: Manifest, scales: CacheScales) -> Manifest:
     return dataclasses.replace(manifest, cache=cache, format_version=bundle.QUANTIZED_CACHE_FORMAT_VERSION)
 
 
+def with_steps(manifest: Manifest, steps: GraphSpec) -> Manifest:
+    """Returns the manifest of a bundle whose sequences step by a graph of their own."""
+    return dataclasses.replace(manifest, steps=steps, format_version=bundle.STEPS_FORMAT_VERSION)
+
+
 def with_packed_graphs(
     manifest: Manifest,
     recipe: Recipe,
@@ -142,6 +160,8 @@ def with_packed_graphs(
     cache_scales: CacheScaleTensors | None = None,
 ) -> Manifest:
     """Writes a language model's mixed and ragged graphs beside its first one, and returns the manifest with them.
+
+    There is no mixed graph where sequences step by a graph of their own, because steps and text then share no products.
 
     Args:
         manifest: manifest of the new bundle so far.
@@ -153,11 +173,13 @@ def with_packed_graphs(
     if manifest.head is not None:
         return manifest
     choices = layer_choices(manifest.architecture, recipe, PackedWeights(), static)
+    if manifest.steps is not None:
+        return with_ragged_graph(manifest, choices, folder)
     return with_graphs_for_batches(manifest, choices, folder, cache_scales)
 
 
 def layer_choices(
-    architecture: Architecture, recipe: Recipe, packed: PackedWeights, static: StaticScales
+    architecture: Architecture, recipe: Recipe, packed: PackedWeights, static: StaticScales, suffix: str = ""
 ) -> LayerChoices:
     """Returns the layers that a recipe builds the graph of.
 
@@ -166,6 +188,7 @@ def layer_choices(
         recipe: recipe that packs weights.
         packed: gets the weights that these layers declare.
         static: scales of the inputs of weights packed in rows.
+        suffix: what the names of the linear layers' packed weights have behind the weight's.
     """
     choices = LayerChoices.fp32(architecture)
     table, head = choices.embedding, choices.head
@@ -178,7 +201,7 @@ def layer_choices(
     choices = dataclasses.replace(choices, embedding=table, head=head)
     # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and adds up a single row in another order.
     four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
-    linear = partial(_linear, recipe=recipe, packed=packed, static=static)
+    linear = partial(_linear, recipe=recipe, packed=packed, static=static, suffix=suffix)
     return dataclasses.replace(choices, linear=linear, even_rows=four_bits)
 
 
@@ -245,7 +268,7 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
     return writer.finish(made)
 
 
-def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing and its scale
+def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing, its scale and its weight's name
     graph: GraphBuilder,
     name: str,
     in_features: int,
@@ -254,20 +277,25 @@ def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing an
     recipe: Recipe,
     packed: PackedWeights,
     static: StaticScales,
+    suffix: str,
 ) -> Layer:
     packing = recipe.packing(name)
     if packing is None:
         return Linear(graph, name, in_features, out_features)
     scale = static.scale(name) if recipe.static_scales else None
-    return PackedLinear(graph, name, in_features, out_features, packed=packed, packing=packing, static=scale)
+    return PackedLinear(
+        graph, name, in_features, out_features, packed=packed, packing=packing, static=scale, suffix=suffix
+    )
 
 
-def _packed_model(manifest: Manifest, recipe: Recipe, calibration: Calibration) -> ir.Model:
-    packed = PackedWeights()
-    choices = layer_choices(manifest.architecture, recipe, packed, calibration.static)
-    model = build_causal_lm(manifest.architecture, choices, manifest.head)
-    packed.attach(model, calibration.read)
-    return model
+def _steps_graph(
+    architecture: Architecture, recipe: Recipe, packed: PackedWeights, first: ir.Model
+) -> StepsGraph | None:
+    """Returns the graph by which sequences step, whose weights are declared in the first graph; None without one."""
+    if recipe.of_steps is None:
+        return None
+    choices = layer_choices(architecture, recipe.of_steps, packed, StaticScales(), STEPS_SUFFIX)
+    return StepsGraph(architecture, choices, first)
 
 
 def _tools(manifest: Manifest) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Recipes: the ways to make a smaller bundle of a float32 one, by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
@@ -45,6 +45,8 @@ class Recipe:
         static_scales: whether inputs of linear layers packed in rows have one scale for all rows, where calibration
             finds that it serves; otherwise each row has its own.
         cache: type of the keys and values over which sequences step on the CPU, one of `CACHES`.
+        steps: packing of the decoder layers' matrices in the graph by which sequences step; None for bundles that
+            step by the graph that reads.
     """
 
     name: str
@@ -59,6 +61,14 @@ class Recipe:
     overrides: Mapping[str, LayerPacking] = field(default_factory=dict, hash=False)
     static_scales: bool = False
     cache: str = FLOAT32_CACHE
+    steps: LayerPacking = None
+
+    @property
+    def of_steps(self) -> "Recipe | None":
+        """Recipe of the graph by which sequences step; None if it is the graph that reads."""
+        if self.steps is None:
+            return None
+        return replace(self, body=self.steps, static_scales=False, steps=None)
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
@@ -73,7 +83,8 @@ def check_cache(recipe: Recipe) -> None:
     """
     if recipe.cache not in CACHES:
         raise ConfigError(f"cache is {recipe.cache!r}: choose one of {', '.join(CACHES)}")
-    if recipe.cache != FLOAT32_CACHE and (recipe.dtype != ir.DataType.FLOAT or recipe.body is None):
+    computes_otherwise = recipe.dtype != ir.DataType.FLOAT or recipe.body is None or recipe.steps is not None
+    if recipe.cache != FLOAT32_CACHE and computes_otherwise:
         raise ConfigError(
             f"recipe {recipe.name} has no cache in {recipe.cache}: choose recipe int8, int8-weights or int4, or leave "
             "the cache out"
@@ -109,6 +120,17 @@ _ALL = (
         summary="4-bit weights in blocks, embedding and head in 8 bits: the smallest",
         precision="int4",
         body=Blocks(bits=4, size=128),
+        max_perplexity_increase=0.05,
+    ),
+    Recipe(
+        name="int8-int4",
+        summary="prompts read as int8 reads them, steps as those of int4: the fastest, with the weights of both",
+        # A step reads what one of int4 reads.
+        precision="int4",
+        body=Rows(bits=7),
+        table=Rows(bits=7),
+        static_scales=True,
+        steps=Blocks(bits=4, size=128),
         max_perplexity_increase=0.05,
     ),
     Recipe(

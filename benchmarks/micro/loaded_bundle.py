@@ -20,18 +20,19 @@ STEPS = 8
 
 
 def _load(bundle: str, threads: str, cache: str | None = None) -> tuple[Mapping[str, object], Handlers]:
-    from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+    from biogpt_onnx.runtime.backends.registry import open_backend
     from biogpt_onnx.runtime.bundle import read_manifest
     from biogpt_onnx.runtime.options import LoadOptions
 
     folder = Path(bundle)
     start = perf_counter()
     options = LoadOptions(
+        device="cpu",
         threads=int(threads),
         share_weights=cache is not None,
         cache_folder=None if cache is None else Path(cache),
     )
-    session = DecoderSession(folder, read_manifest(folder), options)
+    session = open_backend(folder, read_manifest(folder), options)
     seconds = perf_counter() - start
     prompt = np.array([random_prompt(PROMPT_TOKENS)])
 
@@ -39,7 +40,7 @@ def _load(bundle: str, threads: str, cache: str | None = None) -> tuple[Mapping[
         keys_and_values = session.new_cache(1, PROMPT_TOKENS + STEPS)
         logits = session.forward(prompt, keys_and_values)
         for _ in range(STEPS):
-            logits = session.forward(logits.argmax(axis=-1)[None], keys_and_values)
+            logits = session.step(logits.argmax(axis=-1)[None], keys_and_values).logits()
         return {}
 
     return {"load_seconds": seconds}, {"compute": compute}

@@ -38,26 +38,26 @@ class Ours:
     """A bundle in this project's runtime, its weights rearranged while loading or used as they lie in the file."""
 
     def __init__(self, source: str, threads: int, *, prepack: bool) -> None:
-        from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+        from biogpt_onnx.runtime.backends.registry import open_backend
         from biogpt_onnx.runtime.bundle import read_manifest
         from biogpt_onnx.runtime.options import LoadOptions
 
         folder = Path(source)
-        self._session = DecoderSession(folder, read_manifest(folder), LoadOptions(threads=threads, prepack=prepack))
-        self._cache = self._session.new_cache(1, 1)
+        options = LoadOptions(device="cpu", threads=threads, prepack=prepack)
+        self._backend = open_backend(folder, read_manifest(folder), options)
+        self._cache = self._backend.new_cache(1, 1)
 
     def prefill(self, ids: list[int]) -> None:
         """Reads a prompt into a fresh cache and computes the logits after it."""
-        self._cache = self._session.new_cache(1, len(ids) + 64)
-        self._session.forward(np.array([ids], dtype=np.int64), self._cache)
+        self._cache = self._backend.new_cache(1, len(ids) + 64)
+        self._backend.forward(np.array([ids], dtype=np.int64), self._cache)
 
     def step(self, token: int) -> int:
         """Reads one token more and returns the most likely next one."""
-        return int(self._session.forward(np.array([[token]], dtype=np.int64), self._cache).argmax())
+        return int(self._backend.step(np.array([[token]], dtype=np.int64), self._cache).logits().argmax())
 
     def search(self, prompts: list[list[int]], steps: int, num_beams: int) -> list[float]:
         """Generates from prompts of equal length, all together; returns the clock at each new token."""
-        from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
         from biogpt_onnx.runtime.decoding.config import GenerationConfig
         from biogpt_onnx.runtime.decoding.limits import Limits
         from biogpt_onnx.runtime.decoding.request import Request
@@ -66,7 +66,7 @@ class Ours:
 
         config = GenerationConfig(max_new_tokens=steps + 1, num_beams=num_beams, eos_token_id=None)
         requests = [Request([SequenceState(tuple(ids), steps + 1, eos_token_id=None)]) for ids in prompts]
-        return [perf_counter() for _ in run_search(CpuBackend(self._session), requests, config, Limits())]
+        return [perf_counter() for _ in run_search(self._backend, requests, config, Limits())]
 
 
 class Transformers:

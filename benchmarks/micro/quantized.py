@@ -16,6 +16,7 @@ from benchmarks.micro.worker import Samples, after_a_pause, worker
 from benchmarks.model_files import FLOAT32, make_recipe_bundles
 from benchmarks.results_file import stamp, write_results
 from biogpt_onnx.bench.measuring.machine_limits import ReadBandwidth
+from biogpt_onnx.bench.roofline import ModelSize, step_bytes
 from biogpt_onnx.quantize.recipes import INTEGER_RECIPES
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, read_manifest
 
@@ -79,8 +80,11 @@ def _summary(rows: Mapping[int, Sequence[Samples]], bundle: Path, bandwidth: flo
     )
     manifest = read_manifest(bundle)
     architecture = manifest.architecture
-    # All weights but the float32 position table, of which a step reads one row.
+    # All weights but the float32 position table, of which a step reads one row. Of a bundle that reads text by other
+    # weights, those of steps, without their scales.
     read = manifest.files[WEIGHTS_FILE].size - 4 * architecture.max_positions * architecture.hidden_size
+    if manifest.steps is not None:
+        read = step_bytes(ModelSize.of(architecture), manifest.precision) or read
     return {
         "bundle_bytes": manifest.num_bytes,
         "prefill_seconds": statistics.median(row.prefill for row in rows[1]),

@@ -44,7 +44,8 @@ def refuse_unsuitable(name: str, manifest: Manifest) -> None:
         manifest: manifest of the bundle.
 
     Raises:
-        ConfigError: it has a classification head, computes in half precision, or is too large for WebAssembly.
+        ConfigError: it has a classification head, computes in half precision, steps by a graph of its own, or is too
+            large for WebAssembly.
     """
     if manifest.head is not None:
         raise ConfigError(
@@ -54,6 +55,11 @@ def refuse_unsuitable(name: str, manifest: Manifest) -> None:
     if any(spec.name == first and spec.dtype != FLOAT32.name for spec in manifest.inputs):
         raise ConfigError(
             f"{name} is {manifest.precision}, which no browser computes: quantize the fp32 bundle by int8 or int4"
+        )
+    if manifest.steps is not None:
+        raise ConfigError(
+            f"{name} generates by another graph than it reads, and the page has one graph for both: quantize the fp32 "
+            "bundle by int8"
         )
     if (size := manifest.files[WEIGHTS_FILE].size) > _MOST_BYTES:
         raise ConfigError(

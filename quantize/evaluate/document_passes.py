@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile, gettempdir
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -85,19 +85,31 @@ def document_passes(bundle: PairedBundle, documents: Sequence[Ids]) -> Iterator[
 def read_document(model: OpenBundle, ids: Ids) -> DocumentPass:
     """Returns the pass of a model over a document, which is computed as its logits are taken.
 
-    Taking them raises a `BundleError` where they are NaN or infinite.
+    If sequences step over a cache in 8 bits or by a graph of their own, it steps through the whole document. Taking the
+    logits raises a `BundleError` where they are NaN or infinite.
 
     Args:
         model: model that reads.
         ids: tokens of the document.
     """
+    steps_alike = model.manifest.cache is None and model.manifest.steps is None
+    return _pass_over(model, ids, logits_by_chunk if steps_alike else _logits_of_steps)
+
+
+def read_as_prompt(model: OpenBundle, ids: Ids) -> DocumentPass:
+    """Returns the pass of a model over a document that is read as prompts are; see `read_document`."""
+    return _pass_over(model, ids, logits_by_chunk)
+
+
+def _pass_over(
+    model: OpenBundle, ids: Ids, logits: Callable[[Backend[Any], Ids, Any], Iterator[Logits]]
+) -> DocumentPass:
     cache = model.session.new_cache(1, len(ids))
-    logits = logits_by_chunk if model.manifest.cache is None else _logits_of_steps
     return DocumentPass(_finite(model, logits(model.session, ids, cache)), lambda: cache)
 
 
 def _logits_of_steps(session: Backend[CacheT], ids: Ids, cache: CacheT) -> Iterator[Logits]:
-    """Yields the logits over the cache in 8 bits, which reading would leave out."""
+    """Yields the logits of steps, over the cache or by the graph that reading would leave out."""
     for chunk in chunks(0, len(ids)):
         yield session.verify(ids[chunk], cache).logits()
 

@@ -13,12 +13,14 @@ from biogpt_onnx.quantize.evaluate.document_passes import (
     DocumentPass,
     document_groups,
     document_passes,
+    read_as_prompt,
     read_document,
 )
 from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison, LayerError
 from biogpt_onnx.quantize.evaluate.model_pair import ModelPair, open_pair
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.reporting.bootstrap import ratio_of_sums
+from biogpt_onnx.reporting.estimates import Estimate
 from biogpt_onnx.reporting.progress import Progress, StepCounter
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.options import Device
@@ -70,13 +72,14 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
         raise PromptError("there is no text to evaluate on: give at least one document that is not empty")
     beginnings = _prompts(documents, prompts)
     done = StepCounter(len(documents) + len(beginnings), progress)
-    measured, layer_errors = _compare_documents(pair, documents, done)
+    measured, reading, layer_errors = _compare_documents(pair, documents, done)
     continuations = None
     if beginnings:
         continuations = compare_continuations(pair, beginnings, continuation_tokens, done)
     return _evaluation(
         pair,
         measured,
+        reading,
         layer_errors,
         continuations,
         num_skipped=len(encoded) - len(documents),
@@ -99,33 +102,50 @@ def _prompts(documents: Sequence[tuple[int, ...]], num_prompts: int) -> list[tup
 
 def _compare_documents(
     pair: ModelPair, documents: Sequence[tuple[int, ...]], done: Callable[[], None]
-) -> tuple[tuple[Divergence, ...], tuple[LayerError, ...]]:
+) -> tuple[tuple[Divergence, ...], tuple[Divergence, ...], tuple[LayerError, ...]]:
+    """Compares the bundles' passes over documents.
+
+    Returns:
+        The divergence on each document; if sequences step by a graph of their own, the divergence on each that is read
+        as a prompt, and otherwise none; and the errors of layers.
+    """
     caches = CacheComparison(pair.baseline.manifest.architecture)
     measured: list[Divergence] = []
+    reading: list[Divergence] = []
     for group in document_groups(pair.baseline, documents):
         # Nothing follows the last token that its prediction could be compared with.
         read = [ids[:-1] for ids in group]
         with document_passes(pair.baseline, read) as baseline, pair.bundle.running() as model:
             for ids, theirs in zip(group, baseline, strict=True):
-                ours = read_document(model, ids[:-1])
-                measured.append(_compare_passes(theirs, ours, np.array(ids[1:], dtype=np.int64)))
-                caches.add(theirs.cache(), ours.cache())
+                ours = [read_document(model, ids[:-1])]
+                if model.manifest.steps is not None:
+                    ours.append(read_as_prompt(model, ids[:-1]))
+                found, *others = _compare_passes(theirs, ours, np.array(ids[1:], dtype=np.int64))
+                measured.append(found)
+                reading += others
+                caches.add(theirs.cache(), ours[0].cache())
                 done()
-    return tuple(measured), caches.errors()
+    return tuple(measured), tuple(reading), caches.errors()
 
 
-def _compare_passes(theirs: DocumentPass, ours: DocumentPass, targets: npt.NDArray[np.int64]) -> Divergence:
-    parts, start = [], 0
-    for both in zip(theirs.logits, ours.logits, strict=True):
-        stop = start + len(both[0])
-        parts.append(divergence(*both, targets[start:stop]))
+def _compare_passes(
+    theirs: DocumentPass, ours: Sequence[DocumentPass], targets: npt.NDArray[np.int64]
+) -> list[Divergence]:
+    """Returns the divergence of each of several passes over a document from another one."""
+    parts: list[list[Divergence]] = [[] for _ in ours]
+    start = 0
+    for logits, *others in zip(theirs.logits, *(each.logits for each in ours), strict=True):
+        stop = start + len(logits)
+        for part, other in zip(parts, others, strict=True):
+            part.append(divergence(logits, other, targets[start:stop]))
         start = stop
-    return Divergence.total(parts)
+    return list(map(Divergence.total, parts))
 
 
 def _evaluation(  # noqa: PLR0913 -- all parts of the result
     pair: ModelPair,
     documents: tuple[Divergence, ...],
+    reading: tuple[Divergence, ...],
     layer_errors: tuple[LayerError, ...],
     continuations: Continuations | None,
     *,
@@ -134,7 +154,6 @@ def _evaluation(  # noqa: PLR0913 -- all parts of the result
 ) -> Evaluation:
     total = Divergence.total(documents)
     tokens = [document.num_tokens for document in documents]
-    log_increase = ratio_of_sums([document.nll - document.baseline_nll for document in documents], tokens)
     return Evaluation(
         bundle=pair.bundle.summary,
         baseline=pair.baseline.summary,
@@ -142,7 +161,7 @@ def _evaluation(  # noqa: PLR0913 -- all parts of the result
         num_cut=num_cut,
         perplexity=math.exp(min(total.nll / total.num_tokens, _MOST_NATS)),
         baseline_perplexity=math.exp(min(total.baseline_nll / total.num_tokens, _MOST_NATS)),
-        perplexity_increase=log_increase.map(lambda nats: math.expm1(min(nats, _MOST_NATS))),
+        perplexity_increase=_perplexity_increase(documents),
         kl_divergence=ratio_of_sums([document.kl_divergence for document in documents], tokens),
         top_1_agreement=ratio_of_sums([document.top_1_equal for document in documents], tokens),
         top_5_overlap=ratio_of_sums([document.top_k_overlap for document in documents], tokens),
@@ -150,4 +169,13 @@ def _evaluation(  # noqa: PLR0913 -- all parts of the result
         layer_errors=layer_errors,
         documents=documents,
         vocab_size=pair.bundle.manifest.architecture.vocab_size,
+        reading_perplexity_increase=_perplexity_increase(reading) if reading else None,
     )
+
+
+def _perplexity_increase(documents: Sequence[Divergence]) -> Estimate:
+    log_increase = ratio_of_sums(
+        [document.nll - document.baseline_nll for document in documents],
+        [document.num_tokens for document in documents],
+    )
+    return log_increase.map(lambda nats: math.expm1(min(nats, _MOST_NATS)))

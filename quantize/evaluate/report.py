@@ -55,6 +55,8 @@ class Evaluation:
         layer_errors: error of each layer's keys and values.
         documents: divergence on each document.
         vocab_size: entries of the vocabulary, from which a guess among all tokens has its perplexity.
+        reading_perplexity_increase: increase where text is read as prompts are, of a bundle whose sequences step by a
+            graph of their own, by which all other figures were computed; None for other bundles.
     """
 
     bundle: BundleSummary
@@ -71,6 +73,7 @@ class Evaluation:
     layer_errors: tuple[LayerError, ...]
     documents: tuple[Divergence, ...]
     vocab_size: int
+    reading_perplexity_increase: Estimate | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -80,9 +83,12 @@ class Evaluation:
     def passed(self, max_perplexity_increase: float) -> bool:
         """Returns True where the measured increase of perplexity, not its interval's end, is at most this share.
 
-        Nothing passes beside a baseline that is worse than a guess, or that quantization seems to improve by much.
+        Where text is read by another graph than steps, both increases must be. Nothing passes beside a baseline that is
+        worse than a guess, or that quantization seems to improve by much.
         """
-        return self.perplexity_increase.value <= max_perplexity_increase and not self.doubt(max_perplexity_increase)
+        increases = [self.perplexity_increase, self.reading_perplexity_increase]
+        is_small = all(found.value <= max_perplexity_increase for found in increases if found is not None)
+        return is_small and not self.doubt(max_perplexity_increase)
 
     def doubt(self, max_perplexity_increase: float) -> str | None:
         """Returns the reason why the comparison shows nothing; None where there is none."""
@@ -131,6 +137,8 @@ class Evaluation:
         yield f"{'perplexity':32}{self.perplexity:12,.4f}"
         yield f"{'perplexity of the baseline':32}{self.baseline_perplexity:12,.4f}"
         yield _row("perplexity increase", self.perplexity_increase, "{:+z.3%}".format)
+        if self.reading_perplexity_increase is not None:
+            yield _row("perplexity increase, as prompt", self.reading_perplexity_increase, "{:+z.3%}".format)
         yield _row("KL divergence, nats a token", self.kl_divergence, "{:.2e}".format)
         yield _row("same most likely token", self.top_1_agreement, "{:.2%}".format)
         yield _row(f"same {TOP_K} most likely tokens", self.top_5_overlap, "{:.2%}".format)
@@ -152,6 +160,8 @@ class Evaluation:
         text = f"{'PASS' if passed else 'FAIL'}: perplexity increase {increase.value:+z.3%}, allowed {most:.3%}"
         if doubt := self.doubt(most):
             return f"{text}; {doubt}"
+        if (reading := self.reading_perplexity_increase) is not None:
+            text += f"; of text that is read as a prompt {reading.value:+z.3%}"
         if increase.interval and increase.interval[0] <= most < increase.interval[1]:
             text += "; the interval reaches over it, so more text would tell better"
         return text

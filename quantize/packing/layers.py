@@ -15,7 +15,7 @@ class PackedLinear:
     """Linear layer y = x Wᵀ + b with W packed.
 
     With a static scale, which weights packed in rows may have, x is quantized with this one scale; without one, each
-    row or block of x has its own.
+    row or block of x has its own. A weight that is packed in two ways has its parameters under names with a suffix.
     """
 
     def __init__(  # noqa: PLR0913 -- a linear layer's four arguments, its packing and its scale
@@ -28,9 +28,10 @@ class PackedLinear:
         packed: PackedWeights,
         packing: Blocks | Rows,
         static: StaticScale | None = None,
+        suffix: str = "",
     ) -> None:
         self._graph, self._name = graph, name
-        codes, scales = packed.declare(graph, f"{name}.weight", packing, out_features, in_features)
+        codes, scales = packed.declare(graph, f"{name}.weight", packing, out_features, in_features, suffix)
         self._product = packed_product(graph, codes, scales, packing, in_features, out_features, static)
         self._bias = graph.parameter(f"{name}.bias", [out_features])
 

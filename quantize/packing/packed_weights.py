@@ -16,10 +16,16 @@ class PackedWeights:
 
     def __init__(self) -> None:
         self._sources: dict[str, tuple[str, Packing, int]] = {}
-        self._last: tuple[str, tuple[Codes, Values]] | None = None
+        self._last: tuple[tuple[str, Packing], tuple[Codes, Values]] | None = None
 
-    def declare(
-        self, graph: GraphBuilder, weight_name: str, packing: Packing, out_features: int, in_features: int
+    def declare(  # noqa: PLR0913, PLR0917 -- a graph, a weight and its sizes, its packing, and the name of that
+        self,
+        graph: GraphBuilder,
+        weight_name: str,
+        packing: Packing,
+        out_features: int,
+        in_features: int,
+        suffix: str = "",
     ) -> tuple[ir.Value, ir.Value]:
         """Declares a weight's codes and scales in the graph; layers that name the same weight share both.
 
@@ -29,12 +35,13 @@ class PackedWeights:
             packing: way to pack it.
             out_features: rows of the weight.
             in_features: columns of the weight.
+            suffix: what the parameters' names have behind the weight's, for a weight that is packed in two ways.
 
         Returns:
             The parameters of the codes and of the scales.
         """
         codes_shape, scales_shape = packing.shapes(out_features, in_features)
-        names = (f"{weight_name}.codes", f"{weight_name}.scales")
+        names = (f"{weight_name}{suffix}.codes", f"{weight_name}{suffix}.scales")
         for part, name in enumerate(names):
             self._sources[name] = (weight_name, packing, part)
         codes = graph.parameter(names[0], codes_shape, packing.dtype)
@@ -51,6 +58,6 @@ class PackedWeights:
             return ir.tensor(np.ascontiguousarray(read(name)))
         weight_name, packing, part = self._sources[name]
         # Codes and scales of a weight are written one after the other, and come out of one computation.
-        if self._last is None or self._last[0] != weight_name:
-            self._last = (weight_name, packing.pack(read(weight_name)))
+        if self._last is None or self._last[0] != (weight_name, packing):
+            self._last = ((weight_name, packing), packing.pack(read(weight_name)))
         return ir.tensor(self._last[1][part])

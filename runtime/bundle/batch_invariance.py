@@ -2,7 +2,7 @@
 
 from biogpt_onnx.runtime.bundle.manifest import Manifest
 
-_EVERYWHERE = frozenset({None, "int8", "int4"})
+_EVERYWHERE = frozenset({None, "int8", "int4", "int8-int4"})
 _WITHOUT_AVX512 = frozenset({"int8-weights"})
 
 

@@ -25,7 +25,10 @@ HEAD_FORMAT_VERSION = 2
 QUANTIZED_CACHE_FORMAT_VERSION = 3
 """Version of bundles whose steps have a cache in 8 bits, which earlier versions cannot bind."""
 
-NEWEST_FORMAT_VERSION = QUANTIZED_CACHE_FORMAT_VERSION
+STEPS_FORMAT_VERSION = 4
+"""Version of bundles with a graph of their own for steps, which earlier versions would take with the first graph."""
+
+NEWEST_FORMAT_VERSION = STEPS_FORMAT_VERSION
 """Newest version that is read."""
 
 MANIFEST_FILE = "bundle.json"
@@ -34,6 +37,7 @@ MODEL_FILE = "model.onnx"
 CAUSAL_MODEL_FILE = "causal.onnx"
 MIXED_MODEL_FILE = "mixed.onnx"
 RAGGED_MODEL_FILE = "ragged.onnx"
+STEPS_MODEL_FILE = "steps.onnx"
 WEIGHTS_FILE = "model.onnx.data"
 CACHE_SCALES_FILE = "cache_scales.data"
 """Scales of keys and values in 8 bits: little-endian float32 [layers, 2, heads, head_size], keys first."""
@@ -139,6 +143,9 @@ class Manifest:
             sequences in one pass, on the CPU; None for a bundle without one.
         ragged: ragged graph: a further graph over the same weights, for the CPU, in which each row of a batch gets any
             number of tokens in one pass; None for a bundle without one.
+        steps: steps graph: a further ragged graph for the CPU, with linear layers of its own and the first graph's
+            embedding and head, by which sequences step; None for a bundle whose sequences step by the graphs that
+            read.
         end_token_ids: tokens that end a text; none for a model whose texts end only at their longest length.
         generation: settings of `GenerationConfig`, by name, that the checkpoint's authors made its default.
         notes: what the export had to say of the checkpoint, a line each.
@@ -166,6 +173,7 @@ class Manifest:
     causal: GraphSpec | None = None
     mixed: GraphSpec | None = None
     ragged: GraphSpec | None = None
+    steps: GraphSpec | None = None
     end_token_ids: tuple[int, ...] = (EOS_ID,)
     generation: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
@@ -368,6 +376,7 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         causal=_second_graph(fields.get("causal"), CAUSAL_MODEL_FILE, files),
         mixed=_second_graph(fields.get("mixed"), MIXED_MODEL_FILE, files),
         ragged=_second_graph(fields.get("ragged"), RAGGED_MODEL_FILE, files),
+        steps=_second_graph(fields.get("steps"), STEPS_MODEL_FILE, files),
         end_token_ids=_end_token_ids(fields.get("end_token_ids", [EOS_ID])),
         generation=_object(fields, "generation"),
         notes=_notes(fields.get("notes", [])),

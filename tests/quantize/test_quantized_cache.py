@@ -125,6 +125,7 @@ def test_no_value_of_the_calibration_text_is_clipped(mini_bundle: Path) -> None:
     [
         ("int8", "int4", "cache is 'int4': choose one of float32, int8"),
         ("fp16", "int8", "recipe fp16 has no cache in int8: choose recipe int8, int8-weights or int4"),
+        ("int8-int4", "int8", "recipe int8-int4 has no cache in int8"),
         ("int8-dynamic", "int8", "recipe int8-dynamic has no cache in int8"),
         ("auto", "int8", "recipe auto has a float32 cache only, cache is 'int8'"),
     ],

@@ -21,9 +21,9 @@ from makers.checkpoints import random_tensors, tiny_architecture, write_huggingf
 IDS = np.array([[2, 500, 600, 700, 41, 42, 3000, 8, 150, 6, 77, 900]])
 NEIGHBOURS = [[2, 900, 12], [2], [2, 30, 31, 32, 33, 34, 35], [2, 77]]
 # What logits may differ by in the mean square, of their standard deviation: about twice what they do.
-TOLERANCE = {"int8": 0.1, "int8-weights": 0.045, "int4": 0.32, "int8-dynamic": 0.1, "fp16": 0.002}
+TOLERANCE = {"int8": 0.1, "int8-weights": 0.045, "int4": 0.32, "int8-int4": 0.1, "int8-dynamic": 0.1, "fp16": 0.002}
 # Random weights, far larger than a trained model's.
-TINY_TOLERANCE = {"int8": 0.1, "int8-weights": 0.08, "int4": 0.5, "int8-dynamic": 0.15, "fp16": 0.01}
+TINY_TOLERANCE = {"int8": 0.1, "int8-weights": 0.08, "int4": 0.5, "int8-int4": 0.1, "int8-dynamic": 0.15, "fp16": 0.01}
 # The others have no kernels here.
 ON_CPU = [name for name, recipe in RECIPES.items() if runs_on_cpu(recipe.precision)]
 PACKED = [name for name, recipe in RECIPES.items() if recipe.body is not None]

@@ -35,7 +35,7 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4"])
+@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_answers_are_to_the_last_bit_those_of_each_prompt_alone(
     recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +57,7 @@ def test_answers_are_to_the_last_bit_those_of_each_prompt_alone(
     ]
 
 
-@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4"])
+@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_choices_have_to_the_last_bit_the_probabilities_that_they_have_alone(
     recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, FileRecord, Manifest, read_manifest
+from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, FileRecord, GraphSpec, Manifest, read_manifest
 from biogpt_onnx.runtime.decoding.config import SETTING_NAMES
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
@@ -41,6 +41,12 @@ def test_half_precision_and_weights_beyond_webassembly_are_refused(manifest: Man
     files = {**manifest.files, WEIGHTS_FILE: FileRecord(2**31 + 1, "0" * 64)}
     with pytest.raises(ConfigError, match=r"weights of 2\.1 GB, and WebAssembly has 4 GB"):
         refuse_unsuitable("large", replace(manifest, files=files))
+
+
+def test_a_bundle_that_generates_by_a_second_graph_is_refused(manifest: Manifest) -> None:
+    # The page would write what the graph that reads computes, which are other tokens.
+    with pytest.raises(ConfigError, match="generates by another graph than it reads"):
+        refuse_unsuitable("both", replace(manifest, steps=GraphSpec(manifest.inputs, manifest.outputs)))
 
 
 def test_only_float32_promises_the_tokens_of_python(manifest: Manifest) -> None:

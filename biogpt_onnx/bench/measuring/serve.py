@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.bench.measuring.protocol import serve
-from biogpt_onnx.runtime.backends.chunks import logits_by_chunk
+from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
@@ -44,6 +44,7 @@ class BundleModel:
     def __init__(self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu") -> None:
         manifest = read_manifest(folder)
         check_files(folder, manifest)
+        self._reads_as_it_steps = manifest.steps is None
         self._backend = open_backend(folder, manifest, LoadOptions(device=device, threads=threads, prepack=prepack))
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
@@ -56,8 +57,11 @@ class BundleModel:
         return times[-new_tokens:]
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """Computes the logits after each token, [tokens, vocab]."""
-        return np.concatenate(list(logits_by_chunk(self._backend, ids, self._backend.new_cache(1, len(ids)))))
+        """Computes the logits after each token, [tokens, vocab]; where steps have a graph of their own, by that one."""
+        cache = self._backend.new_cache(1, len(ids))
+        if self._reads_as_it_steps:
+            return np.concatenate(list(logits_by_chunk(self._backend, ids, cache)))
+        return np.concatenate([self._backend.verify(ids[chunk], cache).logits() for chunk in chunks(0, len(ids))])
 
 
 def main() -> int:

@@ -7,7 +7,14 @@ from biogpt_onnx.bench.advice.processor import instruction_sets
 from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, check_expected
 from biogpt_onnx.cli.layer_precisions import precisions_line
 from biogpt_onnx.cli.lineage import lineage_lines, lineage_record
-from biogpt_onnx.cli.manifest_lines import cache_lines, generation_lines, rows_lines, scales_lines, speed_lines
+from biogpt_onnx.cli.manifest_lines import (
+    cache_lines,
+    generation_lines,
+    rows_lines,
+    scales_lines,
+    speed_lines,
+    steps_lines,
+)
 from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
     ClassificationHead,
@@ -71,6 +78,7 @@ def _summary(manifest: Manifest, digest: str, files: str) -> str:
         **({"chosen": precisions_line(manifest.layer_precisions)} if manifest.layer_precisions else {}),
         **scales_lines(manifest),
         **cache_lines(manifest),
+        **steps_lines(manifest),
         **rows_lines(manifest),
         **speed_lines(manifest, instruction_sets()),
         "size": f"{manifest.num_bytes / 1e6:,.1f} MB in {len(manifest.files)} files",

@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         required=True,
         metavar="NAME",
-        help="int8: 8-bit weights and activations; int8-weights: 8-bit weights; int4: 4-bit weights; auto: each layer "
-        "as small as --max-perplexity-increase allows; fp16, bf16: half precision, for GPUs; int8-dynamic: ONNX "
-        "Runtime's own, to compare with",
+        help="int8: 8-bit weights and activations; int8-weights: 8-bit weights; int4: 4-bit weights; int8-int4: text "
+        "is read as by int8 and generated as by int4; auto: each layer as small as --max-perplexity-increase allows; "
+        "fp16, bf16: half precision, for GPUs; int8-dynamic: ONNX Runtime's own, to compare with",
     )
     parser.add_argument(
         "--cache",
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-perplexity-increase",
         type=share,
         metavar="SHARE",
-        help="exit with 1 where perplexity grew by more (default 0.5%%, 5%% for int4); the bundle stays",
+        help="exit with 1 where perplexity grew by more (default 0.5%%, 5%% for int4 and int8-int4); the bundle stays",
     )
     parser.add_argument("--no-evaluation", action="store_true", help="do not compare the result with the original")
     parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")

@@ -58,6 +58,7 @@ class CpuBackend(Generic[TreeCacheT]):
         decoder: the model, which computes the passes.
         mixed: the same model, if it takes such passes.
         guard: the check of the memory that caches take; None to check nothing.
+        beam_decoder: the model by which beams grow behind their prompts, over the same caches; None for `decoder`.
     """
 
     reads_prefixes_ahead = True
@@ -70,8 +71,10 @@ class CpuBackend(Generic[TreeCacheT]):
         decoder: TreeDecoder[TreeCacheT],
         mixed: MixedDecoder[TreeCacheT] | None = None,
         guard: CacheGuard | None = None,
+        beam_decoder: TreeDecoder[TreeCacheT] | None = None,
     ) -> None:
         self._decoder, self.mixed, self._guard = decoder, mixed, guard
+        self._beam_decoder = beam_decoder or decoder
         self.max_positions, self.vocab_size, self.device = decoder.max_positions, decoder.vocab_size, decoder.device
 
     @property
@@ -162,13 +165,13 @@ class CpuBackend(Generic[TreeCacheT]):
         rooms = [num_beams * (state.max_new_tokens - 1) for state in states]
         if len(states) == 1:
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, rooms[0], limits) as (cache, scores):
-                yield TreeBeams(self._decoder, cache), scores
+                yield TreeBeams(self._beam_decoder, cache), scores
         else:
             capacity = max(len(state.prompt_ids) + room for state, room in zip(states, rooms, strict=True))
             # A row may get as many tokens of padding as another one has beams.
             cache = self.new_cache(len(states), capacity + num_beams)
             scores = read_prompts_together(self, self._decoder, states, cache, limits)
-            yield TreeBeams(self._decoder, cache), scores
+            yield TreeBeams(self._beam_decoder, cache), scores
 
     def score_continuations(
         self,

@@ -27,7 +27,7 @@ class KeyValueCache:
         touched: most tokens that each row has held, whose memory is taken, as far as `new_bytes` has seen, int64
             [batch].
         element_type: float32, or half precision.
-        binding: a session's binding of this memory; None before the first step.
+        bindings: bindings of this memory by the session that made them; none before the first pass.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class KeyValueCache:
         self.lengths = lengths
         self.touched = lengths.copy() if touched is None else touched
         self.element_type = element_type
-        self.binding: IoBinding | None = None
+        self.bindings: dict[object, IoBinding] = {}
 
     @classmethod
     def allocate(

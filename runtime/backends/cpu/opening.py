@@ -7,6 +7,7 @@ from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.quantized_cache import QuantizedCache
 from biogpt_onnx.runtime.backends.cpu.quantized_session import QuantizedCacheSession, read_cache_scales
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, not_run_on_cpu, runs_on_cpu
+from biogpt_onnx.runtime.backends.cpu.two_graph_session import TwoGraphSession
 from biogpt_onnx.runtime.backends.spec import BackendSpec
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.memory.loading import check_room_for
@@ -30,6 +31,9 @@ def open_on_cpu(
     if runs_on_cpu(manifest.precision):
         check_room_for(folder, manifest, options)
     session = DecoderSession(folder, manifest, options)
+    if manifest.steps is not None:
+        two = TwoGraphSession(session, DecoderSession(folder, manifest, options, steps=True))
+        return CpuBackend(two, guard=session.guard, beam_decoder=two.steps)
     if manifest.cache is not None:
         quantized = QuantizedCacheSession(session, read_cache_scales(folder, manifest.architecture))
         return CpuBackend(quantized, quantized if options.mixed_passes else None, session.guard)

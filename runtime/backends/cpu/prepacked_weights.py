@@ -42,7 +42,13 @@ ENTRY_FILE = "entry.json"
 _FILES = (bundle.MODEL_FILE, bundle.WEIGHTS_FILE)
 _NOT_OF_THE_MODEL = frozenset({bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE, bundle.TOKENIZER_CONFIG_FILE})
 _GRAPH_FILES = frozenset(
-    {bundle.MODEL_FILE, bundle.CAUSAL_MODEL_FILE, bundle.MIXED_MODEL_FILE, bundle.RAGGED_MODEL_FILE}
+    {
+        bundle.MODEL_FILE,
+        bundle.CAUSAL_MODEL_FILE,
+        bundle.MIXED_MODEL_FILE,
+        bundle.RAGGED_MODEL_FILE,
+        bundle.STEPS_MODEL_FILE,
+    }
 )
 _MAX_ENTRY_BYTES = 1024 * 1024
 _NAME_DIGITS = 32

@@ -19,7 +19,7 @@ from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import FLOAT32, INT8
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
 from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime
-from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime, is_outdated
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime, is_outdated, outdated
 from biogpt_onnx.runtime.ort.sessions import (
     cache_element_type,
     check_contract,
@@ -69,9 +69,17 @@ def not_run_on_cpu(precision: str, reason: str) -> str:
 
 
 def _graph(
-    onnxruntime: OnnxRuntime, manifest: Manifest, options: LoadOptions, *, prepack: bool
+    onnxruntime: OnnxRuntime, manifest: Manifest, options: LoadOptions, *, prepack: bool, steps: bool
 ) -> tuple[str, GraphSpec]:
-    """Returns the file of the graph that a session runs, and the graph's inputs and outputs."""
+    """Returns the file of the graph that a session runs, and the graph's inputs and outputs.
+
+    Raises:
+        ProviderError: ONNX Runtime is too old for a graph of steps.
+    """
+    if steps and manifest.steps is not None:
+        if is_outdated(onnxruntime):
+            raise ProviderError(f"{bundle.STEPS_MODEL_FILE} cannot be loaded: {outdated(onnxruntime)}")
+        return bundle.STEPS_MODEL_FILE, manifest.steps
     if manifest.mixed is not None and (options.mixed_passes or manifest.cache is not None):
         return bundle.MIXED_MODEL_FILE, manifest.mixed
     # Rows must not depend on those beside them, which is certain of these bundles and of prepacked weights alone.
@@ -86,11 +94,12 @@ class DecoderSession:
     """A session that runs a bundle's graph on the CPU, pass by pass over a cache; see `TreeDecoder`.
 
     It runs the mixed or the ragged graph, which do all that the first one does, where the options and ONNX Runtime
-    allow. With the mixed graph it is a `MixedDecoder`, too.
+    allow. With the mixed graph it is a `MixedDecoder`, too. Of a bundle with a steps graph it runs either that one or
+    those that read; see `TwoGraphSession`.
 
     Attributes:
         is_mixed: True if it runs the mixed graph.
-        is_ragged: True if it runs the ragged graph, so that rows may get different numbers of tokens in one pass.
+        is_ragged: True if it runs a ragged graph, so that rows may get different numbers of tokens in one pass.
         vocab_size: number of tokens of the vocabulary, and of entries of a row of a language model's logits.
         max_positions: most tokens that a sequence may have.
         device: name of the device, "cpu".
@@ -99,7 +108,13 @@ class DecoderSession:
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, options: LoadOptions | None = None, *, as_stored: bool = False
+        self,
+        folder: Path,
+        manifest: Manifest,
+        options: LoadOptions | None = None,
+        *,
+        as_stored: bool = False,
+        steps: bool = False,
     ) -> None:
         """Loads the graph.
 
@@ -109,6 +124,7 @@ class DecoderSession:
             options: number of threads, storage of the weights, and the graph; by default `LoadOptions()`.
             as_stored: True to map all weights from the file as they are, quantized ones too. The session opens at once,
                 but unpacks blocks and multiplies them in float32 at every pass.
+            steps: True for the steps graph, if the bundle has one.
 
         Raises:
             ProviderError: ONNX Runtime is not available, or has no kernels for the bundle on a CPU.
@@ -137,8 +153,9 @@ class DecoderSession:
         is_half = self._element_type is not FLOAT32
         new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
         self._step_type = self._element_type if manifest.cache is None else INT8
-        file, spec = _graph(onnxruntime, manifest, options, prepack=prepack)
-        self.is_mixed, self.is_ragged = file == bundle.MIXED_MODEL_FILE, file == bundle.RAGGED_MODEL_FILE
+        file, spec = _graph(onnxruntime, manifest, options, prepack=prepack, steps=steps)
+        self.is_mixed = file == bundle.MIXED_MODEL_FILE
+        self.is_ragged = file in {bundle.RAGGED_MODEL_FILE, bundle.STEPS_MODEL_FILE}
         path, remedy = folder / file, "check it with `biogpt-onnx info --check`"
         if options.share_weights:
             from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- slow to import
@@ -245,9 +262,9 @@ class DecoderSession:
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
         self._make_room(cache, input_ids.shape[1])
         session = when_open(self._session)
-        if cache.binding is None:
-            cache.binding = self._bind_caches(session, self._unused_piece, cache)
-        self._run_bound(session, cache.binding, inputs, {bundle.LOGITS: logits})
+        if self not in cache.bindings:
+            cache.bindings[self] = self._bind_caches(session, self._unused_piece, cache)
+        self._run_bound(session, cache.bindings[self], inputs, {bundle.LOGITS: logits})
         cache.lengths += input_ids.shape[1]
         return logits
 
@@ -297,7 +314,7 @@ class DecoderSession:
         self._make_room(cache, input_ids.shape[1])
         self._run(cache, inputs, {bundle.HIDDEN_STATES: states, bundle.LOGITS: logits})
         # The next pass may be for logits, and must not find these inputs and outputs in its binding.
-        cache.binding = None
+        cache.bindings.pop(self)
         cache.lengths += input_ids.shape[1]
         return states[: len(indices)]
 
@@ -335,9 +352,9 @@ class DecoderSession:
     ) -> None:
         # Held until the pass is over, so that another thread may close the session meanwhile.
         session = when_open(self._session)
-        if cache.binding is None:
-            cache.binding = self._bind_caches(session, cache, self._unused_step)
-        self._run_bound(session, cache.binding, inputs, outputs)
+        if self not in cache.bindings:
+            cache.bindings[self] = self._bind_caches(session, cache, self._unused_step)
+        self._run_bound(session, cache.bindings[self], inputs, outputs)
 
     def _run_bound(
         self,

@@ -11,8 +11,8 @@ from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
     MERGES_FILE,
     MODEL_FILE,
-    QUANTIZED_CACHE_FORMAT_VERSION,
     RAGGED_MODEL_FILE,
+    STEPS_FORMAT_VERSION,
     VOCAB_FILE,
     WEIGHTS_FILE,
     check_files,
@@ -127,7 +127,7 @@ def test_what_lies_beside_the_files_of_a_bundle_is_named(bundle: Path) -> None:
 
 
 def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
-    change_manifest(bundle, format_version=QUANTIZED_CACHE_FORMAT_VERSION + 1, something_new=1)
+    change_manifest(bundle, format_version=STEPS_FORMAT_VERSION + 1, something_new=1)
     with pytest.raises(BundleError, match="upgrade"):
         biogpt_onnx.load(bundle)
 

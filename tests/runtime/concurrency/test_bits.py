@@ -40,7 +40,7 @@ CALLS: list[Callable[[BioGPT], object]] = [
 
 
 @pytest.mark.parametrize("mixed_passes", [False, True])
-@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4"])
+@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_results_are_those_of_the_call_alone_to_the_last_bit(
     recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, mixed_passes: bool
 ) -> None:
@@ -59,6 +59,8 @@ def test_results_are_those_of_the_call_alone_to_the_last_bit(
         ThreadPoolExecutor(8) as pool,
     ):
         assert list(pool.map(lambda call: call(shared), CALLS)) == alone
-    # How many requests meet is a matter of chance.
-    expected, least = (("step", "mixed", "search"), 5) if mixed_passes else (("read", "step", "search"), 30)
+    # How many requests meet is a matter of chance. Without a mixed graph, pieces and steps take turns.
+    expected, least = (
+        (("step", "mixed", "search"), 5) if mixed_passes and recipe != "int8-int4" else (("read", "step", "search"), 30)
+    )
     assert min(kinds.count(kind) for kind in expected) > least

@@ -46,12 +46,12 @@ def together(bundle: Path, lengths: tuple[int, ...], *, mixed_passes: bool) -> l
         loop.submit(job)
     while loop.advance() is not Action.WAIT:
         pass
-    assert (Action.READ_AND_STEP in done) == mixed_passes
+    assert (Action.READ_AND_STEP in done) == (backend.mixed is not None)
     return [job.rows[0].state for job in jobs]
 
 
 @pytest.mark.parametrize("mixed_passes", [False, True])
-@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4"])
+@pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_tokens_and_log_probabilities_are_those_of_the_prompt_alone_to_the_last_bit(
     recipe: str, mini_bundle: Path, tmp_path: Path, *, mixed_passes: bool
 ) -> None:
