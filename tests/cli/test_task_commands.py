@@ -123,7 +123,9 @@ def test_more_documents_are_taken_together_on_a_gpu(
 ) -> None:
     default = CpuBackend.default_batch_size if device == "cpu" else CudaBackend.default_batch_size
     monkeypatch.setattr(task_arguments, "load", lambda *_, **__: SimpleNamespace(default_batch_size=default))
-    options = argparse.Namespace(batch_size=given, device="auto", threads=None, expect=None)
+    options = argparse.Namespace(
+        batch_size=given, device="auto", threads=None, expect=None, max_positions=None, check_memory=True
+    )
     task_arguments.load_model(options, Path("bundle"))
     assert options.batch_size == size
 

@@ -8,8 +8,7 @@ import pytest
 
 from biogpt_onnx.bench.advice.cores import Cores, describe_cores, thread_counts
 from biogpt_onnx.bench.advice.processor import UNKNOWN, cuts_change_bits, kernel_family, may_have_avx512, unpacks_blocks
-from biogpt_onnx.runtime.system.arm_cores import arm_model
-from biogpt_onnx.runtime.system.processor import processor_name
+from biogpt_onnx.runtime.system.processor import arm_model, processor_name
 
 AVX512 = "sse4_2 avx2 fma avx512f avx512bw"
 

@@ -1,5 +1,4 @@
 import ctypes
-import platform
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import pytest
 
 from biogpt_onnx.runtime.backends.cuda.diagnosis import preload, what_cuda_lacks
 from biogpt_onnx.runtime.ort import providers
+from biogpt_onnx.runtime.system import kind
 
 MISSING = "cannot open shared object file: No such file or directory"
 PROVIDER_LIBRARY = "libonnxruntime_providers_cuda.so"
@@ -53,7 +53,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names = ["onnxruntime-gpu"]
 
     monkeypatch.setattr(providers, "installed_runtimes", lambda: sorted(names))
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(kind, "NAME", kind.LINUX)
     return names
 
 
@@ -196,11 +196,11 @@ def test_what_is_no_missing_library_of_cuda_is_told_in_the_loaders_words_on_one_
     )
 
 
-@pytest.mark.parametrize("system", ["Windows", "Darwin"])
+@pytest.mark.parametrize("system", [kind.WINDOWS, kind.MACOS])
 def test_where_libraries_have_other_names_none_is_called_missing(
     monkeypatch: pytest.MonkeyPatch, runtime: Any, system: str
 ) -> None:
-    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(kind, "NAME", system)
     assert what_cuda_lacks(runtime, loader(libcuda=f"libcuda.so.1: {MISSING}")) is None
 
 
