@@ -3,14 +3,13 @@
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.system.access import current_user, has_modes, system_cache_folder
-from biogpt_onnx.runtime.system.files import reason_of, rename
+from biogpt_onnx.runtime.system.files import reason_of, rename, scratch_folder
 from biogpt_onnx.runtime.system.locks import lock, open_to_lock
 
 ENVIRONMENT_VARIABLE = "BIOGPT_ONNX_CACHE"
@@ -95,14 +94,9 @@ def sole_writer(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-@contextmanager
-def unfinished_folder(folder: Path) -> Iterator[Path]:
+def unfinished_folder(folder: Path) -> AbstractContextManager[Path]:
     """Yields a new folder inside a folder, which is removed at the end of the block unless it has been renamed."""
-    building = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
-    try:
-        yield building
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    return scratch_folder(_UNFINISHED, folder)
 
 
 def remove_folder(path: Path) -> None:
