@@ -46,6 +46,9 @@ ROW = {"text": "X", "id": "1"}
         (json.dumps([BIOC], indent=2), "biocjson"),
         (json.dumps(BIOC) + "\n" + json.dumps(BIOC) + "\n", "biocjson"),
         (json.dumps({"PubTator3": []}), "biocjson"),
+        # A search that found nothing is a collection too, and not an object of rows.
+        ('{"source": "x", "documents": [ ]}', "biocjson"),
+        (json.dumps({"documents": []}) + "\n" + json.dumps(BIOC) + "\n", "biocjson"),
         ("{\n" + json.dumps(BIOC["documents"][0]) + "\n", "biocjson"),
         ("id,text\n1,X\n", None),
         ("Plain words | t | with bars.\n", None),
