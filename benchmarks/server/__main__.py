@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _servers_help() -> str:
-    return f"of {', '.join(SERVERS)}; default: {', '.join(DEFAULT_SERVERS)}. The cost is that of {OURS} and {OURS_CACHE}"
+    return (
+        f"of {', '.join(SERVERS)}; default: {', '.join(DEFAULT_SERVERS)}. The cost is that of {OURS} and {OURS_CACHE}"
+    )
 
 
 def _positive(text: str) -> int:

@@ -40,7 +40,9 @@ class Run:
 
     def measure(self, choice: Choice, times: Times) -> set[str]:
         """Measures what is not in the results yet; returns the names of servers that failed."""
-        parts = [part for part in plan(choice, (OURS, OURS_CACHE), self._setup.rows) if not self._results.has(part.name)]
+        parts = [
+            part for part in plan(choice, (OURS, OURS_CACHE), self._setup.rows) if not self._results.has(part.name)
+        ]
         began = time.perf_counter()
         for number, part in enumerate(parts, 1):
             if part.server in self._failed:

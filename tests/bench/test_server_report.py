@@ -77,7 +77,8 @@ def test_every_measure_has_its_table_with_ours_beside_the_best_other(benchmarks:
     assert "chat-like (32 to 512 tokens read, 16 to 128 written)" in text
     assert "50 / 80 ms; 2 unfinished |" in text
     assert "| ours, int8 | 20 ms; 1.50 / 2.25 / 2.40 x |" in text
-    assert "| ours, int8; text (64 tokens read, 128 written) | 40 | 150 | 160 | 130 | 126 | +3.2% | 0.84 x | 0.80 x | 3.15 x |" in text
+    assert "| ours, int8; text (64 tokens read, 128 written) | 40 | 150 | 160 | 130 | 126 | +3.2% |" in text
+    assert "| 126 | +3.2% | 0.84 x | 0.80 x | 3.15 x |" in text
 
 
 def test_a_run_of_one_measure_has_its_table_alone(benchmarks: Scripts, run: dict[str, Any]) -> None:
