@@ -113,4 +113,4 @@ def test_what_contradicts_itself_or_is_no_matter_of_the_form_is_refused(tmp_path
         open_checkpoint(folder, num_heads=4)
     for options in ({"num_heads": 4}, {"scale_embedding": False}, {"adapter": tmp_path}):
         with pytest.raises(CheckpointError, match="takes no adapter, number of heads or scaling: leave them out"):
-            open_checkpoint("preset:biogpt", **options)  # type: ignore[arg-type]
+            open_checkpoint("preset:biogpt", **options)
