@@ -14,8 +14,10 @@ def stamp() -> dict[str, object]:
 
 
 def write_results(path: Path, results: Mapping[str, object]) -> None:
-    """Writes results as indented JSON, replacing what the file held."""
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    """Writes results as indented JSON; the file holds what it held before, or these, whole."""
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def summarized(section: object) -> str:

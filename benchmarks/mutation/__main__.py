@@ -1,146 +1,107 @@
 """Changes the code in a place at a time and looks whether a test fails: `python -m benchmarks.mutation --output FILE`.
 
 The mutants are a sample, drawn by a seed. Each is tested in a copy of the checkout by the tests of its room that run
-the changed statement. One that a test fails for, or never ends with, is caught. One with which the module cannot be
-imported says nothing of the tests and is not counted. Exits with 1 if fewer than 85 % of a room's mutants are caught.
+the changed statement, the quickest first, for `--seconds` at most. One that a test fails for, or takes far longer with
+than without, is caught. One that no test fails for before the time is up is undecided, and counts as not caught. One
+with which the module cannot be imported says nothing of the tests and is not counted. Exits with 1 if fewer than 85 %
+of a room's mutants are caught, or some are left for `--continue`.
 """
 
 import argparse
-import json
-import queue
+import shutil
 import sys
-import tempfile
-from collections import Counter
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from benchmarks.mutation.checkout_copy import CheckoutCopy
-from benchmarks.mutation.covering_tests import CoveringTests
+from benchmarks.mutation.checkout_copy import checkout_digest
 from benchmarks.mutation.mutants import Mutant, sample_mutants
+from benchmarks.mutation.report import ContinuationError, Report, not_caught, not_caught_in
 from benchmarks.mutation.rooms import ROOMS, Room
+from benchmarks.mutation.trial import Trial
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import stamp
 
 _LEAST_CAUGHT = 0.85
-_RECORDING_SECONDS = 1_800
-_OUTCOMES = ("failed", "timeout", "survived", "unimportable")
-_CODES = {0: "survived", 1: "failed", 2: "unimportable", 4: "unimportable"}
-"""Outcomes of pytest's exit codes: a module that cannot be imported is an error of collecting, or of a conftest."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Tests the mutants of every room and writes the report."""
     options = _options(arguments)
-    found: dict[str, Any] = {**stamp(), "seed": options.seed, "mutants_each": options.mutants, "rooms": {}}
-    for name in options.room or ROOMS:
-        found["rooms"][name] = _test_room(name, ROOMS[name], options)
-    if options.output is not None:
-        write_results(options.output, found)
-    return 1 if any(room["caught_share"] < _LEAST_CAUGHT for room in found["rooms"].values()) else 0
-
-
-def _test_room(name: str, room: Room, options: argparse.Namespace) -> dict[str, Any]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mutation-")))
-        record = folder / "record.json"
-        environment = {"MUTATION_RECORD": str(record), "MUTATION_FOLDER": room.code}
-        copies: queue.SimpleQueue[CheckoutCopy] = queue.SimpleQueue()
-        for number in range(options.processes):
-            copies.put(stack.enter_context(CheckoutCopy(folder / str(number), environment)))
-        covering = _recorded(copies, room, record)
-        mutants = _sample(room, f"{options.seed}/{name}", options)
-
-        def outcome(mutant: Mutant) -> str:
-            copy = copies.get()
-            try:
-                found = _outcome(copy, mutant, covering)
-            finally:
-                copies.put(copy)
-            sys.stderr.write(f"{found}: {mutant.file}:{mutant.line} {mutant.operator}\n")
-            return found
-
-        with ThreadPoolExecutor(options.processes) as pool:
-            outcomes = list(pool.map(outcome, mutants))
-    result = summary(mutants, outcomes)
-    _say(name, result)
-    return result
-
-
-def _recorded(copies: "queue.SimpleQueue[CheckoutCopy]", room: Room, record: Path) -> CoveringTests:
-    """Runs a room's tests on its code as it is, and returns which of them run which line.
-
-    Raises:
-        RuntimeError: a test fails, or cannot be asked for by its name, so that mutants would seem to be caught.
-    """
-    copy = copies.get()
+    until = time.monotonic() + 60 * options.minutes
+    names = options.room or list(ROOMS)
     try:
-        run = copy.run(["-p", "benchmarks.mutation.recording", *room.tests], _RECORDING_SECONDS)
-        if run.code != pytest.ExitCode.OK:
-            raise RuntimeError(f"the tests fail before any change:\n{run.said}")
-        covering = CoveringTests(record)
-        run = copy.run(["--collect-only", *covering.all], _RECORDING_SECONDS)
-        if run.code != pytest.ExitCode.OK:
-            raise RuntimeError(f"a test is not found by its name:\n{run.said}")
-    finally:
-        copies.put(copy)
-    return covering
+        samples = {name: _sample(name, ROOMS[name], options) for name in names}
+        report = _begun(options)
+        left = {name: _test_room(name, samples[name], report, options, until) for name in names}
+    except ContinuationError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    rooms = report.rooms
+    for name in names:
+        if name in rooms:
+            _say(name, rooms[name])
+    if any(left.values()):
+        sys.stdout.write(f"{sum(left.values())} mutants are left; --continue goes on with them\n")
+        return 1
+    return 1 if any(room["caught_share"] < _LEAST_CAUGHT for room in rooms.values()) else 0
 
 
-def _sample(room: Room, seed: str, options: argparse.Namespace) -> list[Mutant]:
-    mutants = sample_mutants(CHECKOUT, room.files(CHECKOUT), options.mutants, seed)
+def _begun(options: argparse.Namespace) -> Report:
+    """Returns the report to go on from, or an empty one, which it writes."""
+    head = {
+        **stamp(),
+        "checkout": checkout_digest(),
+        "seed": options.seed,
+        "mutants_each": options.mutants,
+        "seconds_each": options.seconds,
+    }
+    if options.output is None:
+        return Report(None, head)
+    if options.go_on and options.output.exists():
+        report = Report.continued(options.output, head)
+    else:
+        report = Report(options.output, head)
+        shutil.rmtree(_records(options.output), ignore_errors=True)
+    report.write()
+    return report
+
+
+def _records(output: Path) -> Path:
+    """Returns the folder, beside a report, of the records of which tests run which line."""
+    return output.with_suffix(".records")
+
+
+def _test_room(name: str, mutants: Sequence[Mutant], report: Report, options: argparse.Namespace, until: float) -> int:
+    """Tests the mutants of a room that have no outcome yet, and returns how many are left."""
+    remaining = report.remaining(name, mutants)
+    if remaining and time.monotonic() < until:
+        kept = None if options.output is None else _records(options.output) / f"{name}.json"
+        with Trial(ROOMS[name], options.processes, kept) as trial:
+            # Copied by now; what is edited from here on changes nothing.
+            report.check_checkout(checkout_digest())
+            trial.test(remaining, options.seconds, until, lambda mutant, outcome: report.add(name, mutant, outcome))
+    return len(report.remaining(name, remaining))
+
+
+def _sample(name: str, room: Room, options: argparse.Namespace) -> list[Mutant]:
+    mutants = sample_mutants(CHECKOUT, room.files(CHECKOUT), options.mutants, f"{options.seed}/{name}")
     if options.survivors_of is None:
         return mutants
-    rooms = json.loads(options.survivors_of.read_text(encoding="utf-8"))["rooms"].values()
-    survivors = [survivor for earlier in rooms for survivor in earlier["survivors"]]
+    survivors = not_caught_in(options.survivors_of).get(name, ())
     return [mutant for mutant in mutants if mutant.to_dict() in survivors]
 
 
-def _outcome(copy: CheckoutCopy, mutant: Mutant, covering: CoveringTests) -> str:
-    tests = covering.of(mutant)
-    if not tests:
-        return "survived"
-    with copy.changed(mutant.file, mutant.source):
-        run = copy.run(["-x", *tests], 30 + 4 * covering.seconds(tests))
-    # Anything else, such as a signal, ended pytest itself.
-    return "timeout" if run.code is None else _CODES.get(run.code, "failed")
-
-
-def summary(mutants: Sequence[Mutant], outcomes: Sequence[str]) -> dict[str, Any]:
-    """Returns the counts of a room and of each of its files, and the mutants that no test noticed."""
-    pairs = list(zip(mutants, outcomes, strict=True))
-    modules = {
-        file: _counts([outcome for mutant, outcome in pairs if mutant.file == file])
-        for file in sorted({mutant.file for mutant in mutants})
-    }
-    survivors = [mutant.to_dict() for mutant, outcome in pairs if outcome == "survived"]
-    return {**_counts(outcomes), "modules": modules, "survivors": survivors}
-
-
-def _counts(outcomes: Sequence[str]) -> dict[str, Any]:
-    counts = Counter(outcomes)
-    caught = counts["failed"] + counts["timeout"]
-    counted = caught + counts["survived"]
-    return {
-        "mutants": counted,
-        "caught": caught,
-        "caught_share": round(caught / counted, 4) if counted else 1.0,
-        **{outcome: counts[outcome] for outcome in _OUTCOMES},
-    }
-
-
-def _say(name: str, result: dict[str, Any]) -> None:
+def _say(name: str, room: dict[str, Any]) -> None:
     sys.stdout.write(
-        f"{name}: {result['caught']} of {result['mutants']} caught ({100 * result['caught_share']:.1f} %), "
-        f"{result['timeout']} of them by the time; {result['unimportable']} could not be imported\n"
+        f"{name}: {room['caught']} of {room['mutants']} caught ({100 * room['caught_share']:.1f} %), "
+        f"{room['timeout']} of them by the time; {room['undecided']} are undecided, "
+        f"{room['unimportable']} could not be imported\n"
     )
-    for survivor in result["survivors"]:
-        sys.stdout.write(f"  {survivor['file']}:{survivor['line']} {survivor['operator']}\n")
-        sys.stdout.write(f"    - {survivor['was']}\n    + {survivor['became']}\n")
+    for mutant in not_caught(room["tested"]):
+        sys.stdout.write(f"  {mutant['outcome']}: {mutant['file']}:{mutant['line']} {mutant['operator']}\n")
+        sys.stdout.write(f"    - {mutant['was']}\n    + {mutant['became']}\n")
     sys.stdout.flush()
 
 
@@ -151,10 +112,21 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--room", nargs="+", choices=list(ROOMS), help="these rooms alone")
     parser.add_argument("--seed", default="0", help="seed of the sample (default 0)")
     parser.add_argument("--processes", type=int, default=1, help="mutants that are tested at a time (default 1)")
+    parser.add_argument("--seconds", type=float, default=60, help="time of a mutant at most (default 60)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no mutant after so many minutes")
     parser.add_argument(
-        "--survivors-of", type=Path, help="only those mutants of the sample that survived in this earlier report"
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="keep what the report has of an earlier run on the same files with the same seed",
     )
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--survivors-of", type=Path, help="only those mutants of the sample that this earlier report has as not caught"
+    )
+    options = parser.parse_args(arguments)
+    if options.go_on and options.output is None:
+        parser.error("--continue needs the --output to go on from")
+    return options
 
 
 if __name__ == "__main__":

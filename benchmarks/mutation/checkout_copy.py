@@ -1,5 +1,6 @@
 """Copies of the checkout whose files are changed, and the process that runs tests in one of them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -29,6 +30,28 @@ _PRELOADED = (
 )
 
 
+def checkout_files() -> list[str]:
+    """Returns every file of the checkout that git knows or would add, relative to it and in order."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 -- the user's git
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+    )
+    names = sorted(filter(None, os.fsdecode(listed.stdout).split("\0")))
+    return [name for name in names if (CHECKOUT / name).is_symlink() or (CHECKOUT / name).exists()]
+
+
+def checkout_digest() -> str:
+    """Returns a sha256 over the names and contents of the checkout's files."""
+    digest = hashlib.sha256()
+    for name in checkout_files():
+        path = CHECKOUT / name
+        content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+        digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode(errors="surrogateescape"))
+    return f"sha256:{digest.hexdigest()}"
+
+
 class TestRun(NamedTuple):
     """How a run of tests ended.
 
@@ -54,17 +77,10 @@ class CheckoutCopy:
         self.folder = folder / "checkout"
         self._scratch = folder / "scratch"
         self._changes = 0
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 -- the user's git
-            cwd=CHECKOUT,
-            check=True,
-            capture_output=True,
-        )
-        for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
-            source, target = CHECKOUT / name, self.folder / name
-            if source.is_symlink() or source.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, target, follow_symlinks=False)
+        for name in checkout_files():
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target, follow_symlinks=False)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.mutation.forking", *_PRELOADED],
             cwd=self.folder,

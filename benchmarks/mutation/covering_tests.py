@@ -1,10 +1,12 @@
 """Choice of the tests that can notice a mutant, from a record of which test runs which line."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmarks.mutation.mutants import Mutant
+
+_SLOW_SECONDS = 3
 
 
 class CoveringTests:
@@ -36,17 +38,23 @@ class CoveringTests:
             test for test in self._seconds if _file(test) in files and test not in direct
         )
 
-    def seconds(self, tests: Sequence[str]) -> float:
-        """Returns how long these tests took in all."""
-        return sum(self._seconds[test] for test in tests)
+    @property
+    def durations(self) -> Mapping[str, float]:
+        """How many seconds each test took."""
+        return self._seconds
 
     def _in_order(self, tests: Iterable[str]) -> list[str]:
-        """Sorts tests so that those of a file stay together, whose fixtures are then made once."""
+        """Sorts tests so that those of a file stay together, whose fixtures are then made once; slow ones come last."""
         chosen = list(tests)
+        slow = {test for test in chosen if self._seconds[test] > _SLOW_SECONDS}
         of_file: dict[str, float] = {}
-        for test in chosen:
+        for test in set(chosen) - slow:
             of_file[_file(test)] = of_file.get(_file(test), 0.0) + self._seconds[test]
-        return sorted(chosen, key=lambda test: (of_file[_file(test)], _file(test), self._seconds[test], test))
+
+        def place(test: str) -> tuple[bool, float, str, float, str]:
+            return test in slow, of_file.get(_file(test), 0.0), _file(test), self._seconds[test], test
+
+        return sorted(chosen, key=place)
 
 
 def _file(test: str) -> str:

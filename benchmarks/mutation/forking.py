@@ -40,10 +40,12 @@ def run(arguments: list[str], seconds: float) -> dict[str, Any]:
         process_id = os.fork()
         if not process_id:
             _test(arguments, said.fileno())
-        code = _wait(process_id, seconds)
-        # What the tests started and left behind.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process_id, signal.SIGKILL)
+        try:
+            code = _wait(process_id, seconds)
+        finally:
+            # The tests, if this process is interrupted, and what they started and left behind.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process_id, signal.SIGKILL)
         said.seek(0)
         return {"code": code, "said": said.read()[-_SAID:].decode(errors="replace")}
 

@@ -2,13 +2,15 @@
 
 import io
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from biogpt_onnx.files.formats import Format
 from biogpt_onnx.files.opening.content import format_by_content
-from biogpt_onnx.files.opening.source import NamedStream
+from biogpt_onnx.files.opening.source import NamedStream, is_stream, open_source
 from biogpt_onnx.files.reading import detect_format, read_documents, read_fields, read_versions
 from biogpt_onnx.files.rows import Version
 from biogpt_onnx.files.text.columns import Columns
@@ -46,6 +48,9 @@ ROW = {"text": "X", "id": "1"}
         (json.dumps([BIOC], indent=2), "biocjson"),
         (json.dumps(BIOC) + "\n" + json.dumps(BIOC) + "\n", "biocjson"),
         (json.dumps({"PubTator3": []}), "biocjson"),
+        # A search that found nothing is a collection too, and not an object of rows.
+        ('{"source": "x", "documents": [ ]}', "biocjson"),
+        (json.dumps({"documents": []}) + "\n" + json.dumps(BIOC) + "\n", "biocjson"),
         ("{\n" + json.dumps(BIOC["documents"][0]) + "\n", "biocjson"),
         ("id,text\n1,X\n", None),
         ("Plain words | t | with bars.\n", None),
@@ -125,3 +130,37 @@ def test_fields_are_read_from_files_and_streams_that_have_them(tmp_path: Path) -
         assert [row.fields for row in read_fields(source)] == [ROW | {"year": 2020}]
     with pytest.raises(DocumentError, match="is text, which has no named fields: give JSON or a table"):
         read_fields(save(tmp_path, "a.txt", "Words.\n"))
+
+
+@pytest.mark.parametrize("line", [b"Lithium works.\n", b"Lithium works.\r", b'\xef\xbb\xbf\n {"text": "X"}\n'])
+def test_one_whole_line_of_a_pipe_is_enough(line: bytes) -> None:
+    class OneLine(io.RawIOBase):
+        """Gives a line, and would be waited for then."""
+
+        is_given = False
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any, /) -> int:
+            assert not self.is_given, "more is waited for"
+            self.is_given = True
+            buffer[: len(line)] = line
+            return len(line)
+
+    with open_source(io.BufferedReader(OneLine())) as opened:
+        assert opened.head() == line
+
+
+def test_a_pipe_can_be_read_only_once_and_a_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path, "a.txt", "Lithium.\n")
+    assert not is_stream(path)
+    assert not is_stream(str(path))
+    # The name stands for standard input, whatever files there are.
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path, "-", "")
+    assert is_stream("-")
+    assert is_stream(io.BytesIO(b""))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        assert is_stream(tmp_path / "pipe")

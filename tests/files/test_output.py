@@ -10,6 +10,7 @@ import pytest
 
 from biogpt_onnx.files.annotations import RelationSchema
 from biogpt_onnx.files.bioc.xml_writer import BioC
+from biogpt_onnx.files.journal import journal
 from biogpt_onnx.files.journal.journal import SUFFIX
 from biogpt_onnx.files.output import open_results
 from biogpt_onnx.files.pubtator.writer import PubTator
@@ -21,6 +22,7 @@ from biogpt_onnx.files.vectors import Vectors
 from biogpt_onnx.runtime.bulk.answering import Work, answer_all
 from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size
 from biogpt_onnx.runtime.errors import DocumentError
+from biogpt_onnx.runtime.system import kind
 from biogpt_onnx.tasks.document import Document
 from biogpt_onnx.tasks.results import Relations
 from makers.documents import relation, relations, save
@@ -190,3 +192,65 @@ def test_two_inputs_are_both_kept(tmp_path: Path, source: Path) -> None:
     ):
         pass
     assert source.stat().st_size > 0
+
+
+def test_a_run_that_keeps_a_part_answers_the_rest_again(tmp_path: Path, source: Path) -> None:
+    whole, output = tmp_path / "whole", tmp_path / "results"
+    run(source, whole, JsonLines(), Model())
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, JsonLines(), Model(fail_behind=6))
+    with open_results(output, JsonLines(), {"input": "a"}) as results:
+        assert (results.done > 3, results.failed) == (True, 1)
+        results.keep(results.done)
+        assert results.done > 3
+        results.keep(3)
+        # The second row is an error, which is kept.
+        assert (results.done, results.failed) == (3, 1)
+        results.keep(1)
+        assert (results.done, results.failed) == (1, 0)
+    again = Model()
+    run(source, output, JsonLines(), again)
+    assert again.asked == [*map(str, range(3, 12))]
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_that_keeps_nothing_leaves_no_journal(tmp_path: Path, source: Path) -> None:
+    output = tmp_path / "results"
+    with pytest.raises(KeyboardInterrupt):
+        run(source, output, JsonLines(), Model(fail_behind=6))
+    with open_results(output, JsonLines(), {"input": "a"}) as results:
+        results.keep(0)
+        results.add([])
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_standard_output_keeps_and_skips_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = iter([Row(1, Document("Lithium caused tremor."))])
+    with open_results(None, JsonLines(), {}) as results:
+        results.keep(0)
+        results.skip_done(rows)
+        assert next(rows).line == 1
+        assert (results.done, results.failed, results.journal) == (0, 0, None)
+        results.finish()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["results.jsonl:x", "nul.jsonl"])
+def test_a_name_that_windows_writes_elsewhere_is_refused_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(kind, "NAME", kind.WINDOWS)
+    with (
+        pytest.raises(DocumentError, match=r"cannot be written, as it .*: name another file"),
+        open_results(tmp_path / name, JsonLines(), {}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_is_removed_where_only_closed_files_can_be(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "can_remove_open_files", lambda: False)
+    run(source, tmp_path / "results", JsonLines(), Model())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "results"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp
 
+from biogpt_onnx import server
 from biogpt_onnx.server.app import create_app
 from biogpt_onnx.server.page.files import CONTENT_SECURITY_POLICY, PAGE_FILES
 from biogpt_onnx.server.security.keys import ApiKeys
@@ -41,3 +42,8 @@ def test_the_page_needs_no_key_but_all_that_it_asks_does(service: Service, tmp_p
         reply = asyncio.run(ask(app, "GET", address))
         assert (reply.status, reply.json["error"]["type"]) == (401, "authentication_error")
         assert reply.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_name_that_the_room_lacks_is_an_error_of_the_attribute() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'create_ap'"):
+        server.create_ap  # noqa: B018 -- the error is what is asked for

@@ -402,3 +402,18 @@ def test_a_least_probability_is_a_probability(value: Any) -> None:
         replace(tasks.PUBMEDQA, min_score=value)
     with pytest.raises(ConfigError, match="task hoc: min_score is"):
         replace(tasks.HOC, min_score=value)
+
+
+def test_a_text_that_is_written_freely_and_breaks_off_is_not_complete(mini: BioGPT) -> None:
+    text = said(("lithium", "tremor"), ("lithium", "ataxia"))
+    size = len(mini.tokenizer.encode(text))
+    for room, complete in ((size - 2, False), (size, True)):
+        task = replace(BC5CDR, config=GenerationConfig(max_new_tokens=room))
+        (found,) = tasks.run(task, scripted(mini, text), [DOCUMENT], free=True)
+        assert found.complete == complete
+
+
+@pytest.mark.parametrize("labels", [("inhibits", "inhibits"), ("inhibits", " ")])
+def test_labels_that_cannot_be_told_apart_are_refused(labels: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="give each of them once"):
+        RelationTask("mine", "that {head} does {relation} to {tail}", labels=labels)

@@ -82,8 +82,9 @@ def _rows(found: Iterator[_TableRow], name: str, columns: Columns) -> Iterator[F
         raise DocumentError(f"{name} is empty: its first row must name the columns")
     if first.problem is not None:
         raise DocumentError(f"{name}, line {first.line}: {first.problem}")
-    fields_of = _reader(first, name, columns)
-    for each in found if _has_header(first, columns) else chain((first,), found):
+    published = published_fields(first.values) if columns.header and columns.text is None else None
+    fields_of = published or _reader(first, name, columns)
+    for each in found if columns.header and published is None else chain((first,), found):
         try:
             yield FieldRow(each.line, fields_of(_checked(each, len(first.values))))
         except RowError as error:
@@ -98,20 +99,12 @@ def _checked(row: _TableRow, num_columns: int) -> list[str]:
     return row.values
 
 
-def _has_header(first: _TableRow, columns: Columns) -> bool:
-    return columns.header and (columns.text is not None or published_fields(first.values) is None)
-
-
 def _reader(first: _TableRow, name: str, columns: Columns) -> Callable[[list[str]], Mapping[str, object]]:
     """Returns the function that names the fields of a row.
 
     Raises:
         DocumentError: The first row shows that a column is missing, or there twice.
     """
-    if not _has_header(first, columns) and columns.header:
-        published = published_fields(first.values)
-        if published is not None:
-            return published
     numbers = [str(number) for number in range(1, len(first.values) + 1)]
     header = [value.strip().lower() for value in first.values] if columns.header else numbers
     if not columns.header and columns.text is None:

@@ -103,3 +103,14 @@ print(peak)
     command = [sys.executable, "-c", program, str(tmp_path)]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     assert int(result.stdout) < 24
+
+
+def test_what_contradicts_itself_or_is_no_matter_of_the_form_is_refused(tmp_path: Path) -> None:
+    folder = write_huggingface(tmp_path / "model", tiny_architecture())
+    with pytest.raises(CheckpointError, match=r"an adapter is given \(.*\) and refused: say one of the two"):
+        open_checkpoint(folder, adapter=tmp_path, no_adapter=True)
+    with pytest.raises(CheckpointError, match=r"config\.json says heads and scaling: leave --num-heads"):
+        open_checkpoint(folder, num_heads=4)
+    for options in ({"num_heads": 4}, {"scale_embedding": False}, {"adapter": tmp_path}):
+        with pytest.raises(CheckpointError, match="takes no adapter, number of heads or scaling: leave them out"):
+            open_checkpoint("preset:biogpt", **options)

@@ -1,6 +1,8 @@
 """Random weights that must be the same bits everywhere, for numbers measured on them to compare."""
 
 import hashlib
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.checkpoint.preset import random_rows
 from biogpt_onnx.export.checkpoint.tensor import CheckpointTensor
 from biogpt_onnx.runtime.errors import CheckpointError
+from makers.checkpoints import tiny_architecture, write_huggingface
 
 # Made once; a change of any of them makes all measurements on presets incomparable.
 GOLDEN = {
@@ -77,3 +80,22 @@ def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
 def test_the_embedding_repeats_no_row() -> None:
     rows = open_checkpoint("preset:biogpt").tensors[EMBEDDING].read_rows(0, 1024)
     assert len(np.unique(rows[:, :4], axis=0)) == 1024
+
+
+def test_a_preset_takes_a_vocabulary_of_its_size_and_no_other(tmp_path: Path) -> None:
+    size = open_checkpoint("preset:biogpt").architecture.vocab_size
+    folder = write_huggingface(tmp_path / "whole", tiny_architecture())
+    symbols = json.loads((folder / "vocab.json").read_text())
+    with pytest.raises(CheckpointError, match=f"the embedding {size:,} rows: it is not this checkpoint's"):
+        open_checkpoint("preset:biogpt", vocabulary=folder)
+    # A few rows more than symbols would be a soft prompt, which a preset has not.
+    symbols |= {f"word{number}</w>": number for number in range(len(symbols), size - 9)}
+    (folder / "vocab.json").write_text(json.dumps(symbols))
+    with pytest.raises(CheckpointError, match=f"the vocabulary has {size - 9:,} symbols, not {size:,}"):
+        open_checkpoint("preset:biogpt", vocabulary=folder)
+    symbols |= {f"word{number}</w>": number for number in range(size - 9, size)}
+    (folder / "vocab.json").write_text(json.dumps(symbols))
+    assert open_checkpoint("preset:biogpt", vocabulary=folder).symbols == tuple(symbols)
+    (folder / "merges.txt").unlink()
+    with pytest.raises(CheckpointError, match="preset:biogpt with the vocabulary of"):
+        open_checkpoint("preset:biogpt", vocabulary=folder)

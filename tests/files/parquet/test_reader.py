@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,15 @@ def test_a_table_of_a_single_row_group_is_read_in_pieces(tmp_path: Path) -> None
         most = max(most, pa.total_allocated_bytes() - before)
     assert path.stat().st_size > 40_000_000
     assert most < 8_000_000
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"absent\.parquet cannot be read \(No such file"):
+        list(reader.read_parquet(tmp_path / "absent.parquet", Columns()))
+
+
+def test_without_the_library_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path, {"text": ["Lithium."]})
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DocumentError, match=r'pip install "biogpt-onnx\[parquet\]"'):
+        list(read_documents(path))

@@ -442,3 +442,10 @@ def test_a_byte_that_is_not_utf_8_counts_more_than_the_quotation_mark_behind_it(
     items = read(b'id,text\n1,"a\xff\n2,X\n', "csv")
     assert "UTF-8" in problems(items)[2]
     assert items[1].document == Document("X", "2")
+
+
+def test_a_line_of_plain_text_that_is_too_long_is_one_bad_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MAX_CHARACTERS", 10)
+    items = read("0123456789\n0123456789X\nbehind\n", "text")
+    assert [one.document and one.document.text for one in items] == ["0123456789", None, "behind"]
+    assert "11 characters" in problems(items)[2]

@@ -44,6 +44,7 @@ def test_word_by_word_gives_what_sacremoses_gives_for_the_whole_text(
         "Z. \u03b1 Z. \u0391 Z. \u0301 Z. \u65e5",
         "..DOTMULTI.0 a..DOTMULTI... b.. c",
         "DOTMULTI. DOTDOTMULTI.. xDOTMULTI",
+        "was 1.5. Then 0.05. 3.1.2. a.b. Then e.g. U.S. x",
     ],
 )
 def test_words_that_depend_on_their_neighbours_are_tokenized_as_in_the_whole_text(text: str) -> None:

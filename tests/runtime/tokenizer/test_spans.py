@@ -65,6 +65,14 @@ def test_replaced_punctuation_keeps_the_texts_own_characters(tiny: BioGptTokeniz
     ]
 
 
+def test_tokens_of_a_word_that_is_rewritten_have_the_span_of_all_of_it(tiny: BioGptTokenizer) -> None:
+    text = "cells xDOTMULTIy rose"
+    spans = tiny.tokenize_with_spans(text)
+    assert [span.symbol for span in spans] == tiny.tokenize(text)
+    rewritten = {(span.start, span.end) for span in spans if span.start < text.index(" rose") and span.end > 6}
+    assert rewritten == {(6, 16)}
+
+
 def test_a_character_that_the_tokenizer_splits_belongs_to_each_part() -> None:
     without_merges = BioGptTokenizer(SPECIAL_TOKENS, [])
     spans = without_merges.tokenize_with_spans("x & y-z")

@@ -1,4 +1,6 @@
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,36 @@ def test_a_symbol_may_hold_white_space_that_is_no_space(tmp_path: Path) -> None:
 def test_a_line_without_a_pair_is_named(tmp_path: Path, content: str) -> None:
     with pytest.raises(VocabularyError, match="line 2: expected `left right count`"):
         read_merges(written(tmp_path, content))
+
+
+def test_how_many_lines_are_without_a_pair_is_said(tmp_path: Path) -> None:
+    with pytest.raises(VocabularyError, match=r"line 1: .*\(3 such lines\)"):
+        read_merges(written(tmp_path, "a\na b\n\nc"))
+
+
+def test_every_problem_of_a_vocabulary_is_named_at_once(tmp_path: Path) -> None:
+    content = '{"<s>": 0, "<pad>": 2, "</s>": 1, "a": 4, "a": 4}'
+    with pytest.raises(VocabularyError) as caught:
+        read_symbols(written(tmp_path, content))
+    assert caught.value.problems == (
+        "file holds 'a' more than once",
+        "file: the ids of 5 symbols are not 0 to 4",
+        "file: <pad> must be id 1, is 2",
+        "file: </s> must be id 2, is 1",
+        "file: <unk> must be id 3, is missing",
+    )
+
+
+@pytest.mark.parametrize("read", [read_symbols, read_merges])
+def test_a_file_that_is_no_vocabulary_is_not_read_into_memory(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    path = written(tmp_path, "")
+    os.truncate(path, 64 * 1024 * 1024 + 1)
+    with pytest.raises(VocabularyError, match="file has 67,108,865 bytes, which no vocabulary has"):
+        read(path)
+
+
+def test_a_file_that_cannot_be_read_and_the_first_byte_that_is_no_utf_8_are_named(tmp_path: Path) -> None:
+    with pytest.raises(VocabularyError, match=r"absent cannot be read \(No such file or directory\)"):
+        read_merges(tmp_path / "absent")
+    with pytest.raises(VocabularyError, match=r"file is not UTF-8 \(byte 1,024\)"):
+        read_merges(written(tmp_path, b"a" * 1024 + b"\xff"))

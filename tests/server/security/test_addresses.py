@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.system import kind
 from biogpt_onnx.server.security.addresses import open_address, open_unix_socket
 
 
@@ -57,3 +58,10 @@ def test_a_path_that_cannot_be_bound_is_an_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none" / "socket", tmp_path / ("x" * 200)):
         with pytest.raises(ConfigError, match="--unix-socket"):
             open_unix_socket(path)
+
+
+def test_a_system_without_sockets_in_files_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kind, "NAME", kind.WINDOWS)
+    with pytest.raises(ConfigError, match="this system has no sockets in the file system, use --host and --port"):
+        open_unix_socket(tmp_path / "socket")
+    assert list(tmp_path.iterdir()) == []

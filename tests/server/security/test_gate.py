@@ -163,3 +163,34 @@ def test_wrong_addresses_and_methods_are_errors_of_openais_form(
     assert reply.headers["content-type"] == "application/json"
     if status == 405:
         assert set(reply.headers["allow"].split(", ")) <= {"GET", "HEAD", "POST"}
+
+
+def test_headers_that_are_too_large_are_refused_and_those_of_just_the_most_are_not(
+    app: ASGIApp, service: Service
+) -> None:
+    most = service.settings.max_header_bytes
+    # The path, and the names and values of the headers that are always sent.
+    there = len("/health") + len("host" + "localhost") + len("x-filler")
+    assert get(app, "/health", x_filler="a" * (most - there)).status == 200
+    reply = get(app, "/health", x_filler="a" * (most - there + 1))
+    assert (reply.status, reply.json["error"]["code"]) == (431, "large_headers")
+
+
+def test_a_body_whose_end_a_proxy_may_see_elsewhere_is_refused_and_the_connection_ended(app: ASGIApp) -> None:
+    headers = {"transfer-encoding": "chunked", "content-length": "2"}
+    reply = asyncio.run(ask(app, "POST", "/tokenize", headers=headers, body=b"{}"))
+    assert (reply.status, reply.json["error"]["code"]) == (400, "malformed_request")
+    assert reply.headers["connection"] == "close"
+
+
+def test_what_is_no_request_gets_no_answer(app: ASGIApp) -> None:
+    sent: list[object] = []
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, str]:
+        raise AssertionError("nothing is read")
+
+    asyncio.run(app({"type": "websocket", "path": "/health", "headers": []}, receive, send))  # type: ignore[arg-type]
+    assert sent == []

@@ -74,3 +74,8 @@ def test_on_windows_the_mode_says_nothing_of_others(tmp_path: Path, monkeypatch:
     """Every file has the mode 666 there, so that no server with keys could be started."""
     monkeypatch.setattr(kind, "NAME", kind.WINDOWS)
     assert ApiKeys(written(tmp_path, FIRST, 0o666)).accepts(f"Bearer {FIRST}")
+
+
+def test_a_file_that_is_no_list_of_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has over 1,000,000 bytes: give one key a line"):
+        ApiKeys(written(tmp_path, f"{FIRST}\n" * 50_000))

@@ -341,3 +341,39 @@ def test_logits_are_those_of_the_adapter_in_peft(tmp_path: Path, base: Path, set
         if "embed_tokens" not in settings["target_modules"]:
             merged_model = adapted.merge_and_unload()
             np.testing.assert_allclose(ours(ids).logits.numpy(), merged_model(ids).logits.numpy(), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"alpha_pattern": ["fc1"]}, "alpha_pattern is no object of names to numbers"),
+        ({"modules_to_save": "lm_head"}, "modules_to_save is 'lm_head'; it must be a list of names"),
+        ({"modules_to_save": [3]}, "it must be a list of names"),
+        (
+            {"trainable_token_indices": {"embed_tokens": [3], "lm_head": [3]}},
+            "trainable_token_indices names several modules; only the embedding has any",
+        ),
+    ],
+)
+def test_settings_of_another_form_are_named(tmp_path: Path, base: Path, settings: dict[str, Any], part: str) -> None:
+    adapter = write_adapter(tmp_path, lora_matrices(ARCHITECTURE, (QUERY,)), **settings)
+    with pytest.raises(CheckpointError, match=part):
+        open_checkpoint(base, adapter=adapter)
+
+
+def test_matrices_of_a_module_that_the_base_lacks_and_rows_that_do_not_fit_are_named(
+    tmp_path: Path, base: Path
+) -> None:
+    name = peft_name("layers.7.fc1")
+    sizes = {f"{name}.lora_A.weight": (4, 72), f"{name}.lora_B.weight": (97, 4)}
+    foreign = {matrix: np.ones(size, np.float32) for matrix, size in sizes.items()}
+    with pytest.raises(CheckpointError, match=r"the adapter changes layers\.7\.fc1, which the base has not"):
+        open_checkpoint(base, adapter=write_adapter(tmp_path / "one", foreign))
+    bias = {peft_name(f"{QUERY}.lora_B.bias"): np.ones(71, np.float32)}
+    tensors = lora_matrices(ARCHITECTURE, (QUERY,)) | bias
+    adapter = write_adapter(tmp_path / "two", tensors, lora_bias=True)
+    with pytest.raises(CheckpointError, match=r"the adapter changes layers\.0\.self_attn\.q_proj\.bias, which"):
+        open_checkpoint(base, adapter=adapter)
+    rows = {peft_name(f"{TABLE}.token_adapter.trainable_tokens_delta"): np.ones((2, 72), np.float32)}
+    with pytest.raises(CheckpointError, match=r"token rows \[2, 72\] do not fit its 1 trainable_token_indices"):
+        open_checkpoint(base, adapter=write_adapter(tmp_path / "three", rows, trainable_token_indices=[3]))

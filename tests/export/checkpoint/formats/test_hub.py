@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from makers.adapters import write_adapter
 from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.hub import COMMIT, FakeHub, serve_hub
 
@@ -121,3 +122,21 @@ def test_a_folder_of_that_name_wins_over_the_hub(hub: FakeHub, tmp_path: Path) -
     write_huggingface(tmp_path / REPOSITORY, tiny_architecture())
     assert answer(hub, tmp_path, REPOSITORY).startswith("huggingface:tiny-biogpt")
     assert not hub.requests
+
+
+@pytest.mark.parametrize(("base", "shown"), [(None, "BASE"), ("microsoft/biogpt", "microsoft/biogpt")])
+def test_an_adapter_on_the_hub_is_answered_with_its_base(
+    hub: FakeHub, tmp_path: Path, base: str | None, shown: str
+) -> None:
+    for file in hub.folder.iterdir():
+        file.unlink()
+    write_adapter(hub.folder, {}, base_model_name_or_path=base)
+    message = answer(hub, tmp_path, REPOSITORY)
+    assert message.startswith(f"error: {REPOSITORY}: this is an adapter: export {shown} --adapter ")
+
+
+def test_an_adapter_beside_the_weights_on_the_hub_is_a_question(hub: FakeHub, tmp_path: Path) -> None:
+    write_adapter(hub.folder, {})
+    message = answer(hub, tmp_path, REPOSITORY)
+    assert "an adapter lies beside the weights, which may hold it already" in message
+    assert "or --no-adapter to leave it out" in message

@@ -1,6 +1,7 @@
 """Broken, foreign and hostile Hugging Face folders: one line that says what to do."""
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -212,3 +213,27 @@ def test_a_vocabulary_of_another_size_is_named(tmp_path: Path) -> None:
     write_huggingface(tmp_path / "other", architecture)
     with pytest.raises(CheckpointError, match="the vocabulary has 311 symbols, the embedding 900 rows"):
         open_checkpoint(tmp_path / "model", vocabulary=tmp_path / "other")
+
+
+def test_a_configuration_that_is_far_too_large_is_not_read(folder: Path) -> None:
+    os.truncate(folder / "config.json", 64 * 1024 * 1024 + 1)
+    assert "config.json has 67,108,865 bytes, which no such file has" in error_of(folder)
+
+
+def test_a_tensor_that_two_shards_hold_is_named(tmp_path: Path) -> None:
+    folder = write_huggingface(tmp_path / "model", tiny_architecture(), num_shards=2)
+    one, other = sorted(folder.glob("model-*.safetensors"))
+    tensors = load_file(other)
+    name, values = next(iter(load_file(one).items()))
+    save_file(tensors | {name: values}, other)
+    assert f"{other.name} repeats {name} of another shard (1 in all)" in error_of(folder)
+
+
+def test_two_heads_are_a_choice_for_the_user(folder: Path) -> None:
+    def change(tensors: dict[str, np.ndarray]) -> None:
+        tensors["score.weight"] = np.zeros((3, 72), np.float32)
+        tensors["classifier.weight"] = np.zeros((3, 72), np.float32)
+
+    change_weights(folder, change)
+    change_json(folder / "config.json", architectures=["BioGptForSequenceClassification"])
+    assert "there are two heads, " in error_of(folder)
