@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help=f"a folder with {_FILE}")
     parser.add_argument("--documents", type=int, help="the first so many (default all)")
     parser.add_argument("--window-tokens", type=int, help="most tokens of a window (default that of the command)")
+    parser.add_argument("--workers", type=int, help="processes that answer (default that of the command)")
+    parser.add_argument("--threads", type=int, help="threads of each (default that of the command)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options)
@@ -45,11 +47,12 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         for row in islice(full_texts(options.data / _FILE), options.documents):
             characters += len(row["text"])
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-    windows = [] if options.window_tokens is None else ["--window-tokens", str(options.window_tokens)]
+    windows = _given("--window-tokens", options.window_tokens)
+    processes = [*_given("--workers", options.workers), *_given("--threads", options.threads)]
     prepared = _seconds(
         *("prepare", source, "-o", run, "--task", _TASK, "--too-long", "windows", "--unit-documents", "20", *windows)
     )
-    answered = _seconds("work", run, options.bundle)
+    answered = _seconds("work", run, options.bundle, *processes)
     merged = _seconds("merge", run, "-o", folder / "out.jsonl")
     found = corpus.status(run)
     with (folder / "out.jsonl").open(encoding="utf-8") as lines:
@@ -57,6 +60,8 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "documents": found.documents,
         "characters": characters,
+        "workers": options.workers,
+        "threads": options.threads,
         "prepare_seconds": prepared,
         "work_seconds": answered,
         "merge_seconds": merged,
@@ -74,6 +79,10 @@ def full_texts(path: Path) -> Iterator[dict[str, str]]:
             paragraphs = [paragraph for _, section in article["body"] for paragraph in section]
             text = " ".join(filter(None, (article["abstract"], *paragraphs)))
             yield {"id": article["doi"] or article["pmcid"], "title": article["title"], "text": text}
+
+
+def _given(option: str, value: int | None) -> list[str]:
+    return [] if value is None else [option, str(value)]
 
 
 def _seconds(*words: object) -> float:

@@ -23,7 +23,13 @@ from benchmarks.report.recipe_tables import (
     static_scales_table,
 )
 from benchmarks.report.runs import Run, path_of, read_run
-from benchmarks.report.runtime_tables import concurrency_table, float32_table, shared_weights_table, start_up_table
+from benchmarks.report.runtime_tables import (
+    concurrency_table,
+    float32_table,
+    huge_pages_table,
+    shared_weights_table,
+    start_up_table,
+)
 from benchmarks.report.search_table import search_table
 from benchmarks.report.server_tables import endurance_table, long_run_table, server_load_table
 from benchmarks.report.task_tables import (
@@ -101,6 +107,7 @@ BENCHMARKS = Page(
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
         "small memory": Table("small_memory.json", small_memory_table),
         "shared numbers": Table("shared_weights.json", shared_weights_table),
+        "huge pages numbers": Table("huge_pages.json", huge_pages_table),
         "concurrency numbers": Table("concurrency.json", concurrency_table),
         "server load": Table("server_load.json", server_load_table),
         "server endurance": Table("endurance.json", endurance_table),

@@ -129,6 +129,25 @@ def concurrency_table(run: Run) -> str:
     return f"{first}\n\n{captioned(beside, header, reading, run)}"
 
 
+def huge_pages_table(run: Run) -> str:
+    """Makes the table of passes over weights in huge pages beside passes over small ones."""
+    recipes = run["recipes"]
+    names = list(next(iter(recipes.values()))["passes"])
+    rows = []
+    for recipe, found in recipes.items():
+        seconds = {name: found["passes"][name]["seconds"] for name in names}
+        cells = [f"{each['small'] * 1e3:.0f} ms, {each['huge'] * 1e3:.0f} ms" for each in seconds.values()]
+        cells = [f"{cell}: {found['passes'][name]['ratio']:.2f} x" for cell, name in zip(cells, names, strict=True)]
+        rows.append([recipe, *cells, f"{found['loading']['huge']['move_seconds']:.1f} s"])
+    caption = (
+        f"A pass over small pages, over huge ones, and its time beside: BioGPT's size with random weights, "
+        f"{run['threads']} threads of an {processor(run)}, medians of {run['rounds']} rounds of two processes in "
+        "turns. The last column is the time of the move, beside which the model may be used. The system's setting was "
+        f"`{run['enabled']}`."
+    )
+    return captioned(caption, ["recipe", *names, "move"], rows, run)
+
+
 def shared_weights_table(run: Run) -> str:
     """Makes the table of two processes of one bundle, with and without shared weights."""
     header = ["recipe", "load", "load, shared", "a process", "a second one", "a second one, shared", "cache on disk"]

@@ -10,7 +10,7 @@ from benchmarks.report.runs import Run, processor
 from biogpt_onnx.reporting.markdown import table
 from biogpt_onnx.reporting.numbers import MISSING
 
-_OURS = "ours"
+_OURS = ("ours", "ours-cache")
 _NONE = ""
 _LATENCY = "seconds to the first token and milliseconds between tokens, median / p95"
 
@@ -39,7 +39,7 @@ def server_load_table(run: Run) -> str:
         tables.append(_titled(what, *_reading(run)))
     if _parts(run, "cost"):
         what = (
-            "Our server beside the runtime, and the bound that one prompt and a row's share of a step of all rows "
+            "Our servers beside the runtime, and the bound that one prompt and a row's share of a step of all rows "
             "give; tokens a second:"
         )
         tables.append(_titled(what, *_cost(run)))
@@ -178,22 +178,24 @@ def _tokens(run: Run, kind: str) -> tuple[list[str], list[list[str]]]:
 
     levels, found = _cells(run, "closed", kind, cell)
     rows = [[title, *cells] for title, cells in found]
-    if _beside_peers(run, kind, levels):
-        rows.append(["ours beside the best other", *_beside_peers(run, kind, levels)])
+    for name in _OURS:
+        cells = _beside_peers(run, kind, levels, name)
+        if any(cells):
+            rows.append([f"{run['servers'][name]['title']}, beside the best other", *cells])
     return ["", *(_clients(level) for level in levels)], rows
 
 
-def _beside_peers(run: Run, kind: str, levels: Iterable[int]) -> list[str]:
+def _beside_peers(run: Run, kind: str, levels: Iterable[int], name: str) -> list[str]:
     cells = []
     for level in levels:
         speeds: dict[str, list[float]] = {}
         for part in _parts(run, "closed"):
             if (part["kind"], part["level"]) == (kind, level):
                 speeds.setdefault(part["server"], []).append(part["tokens_per_second"])
-        ours = speeds.pop(_OURS, None)
-        best = max((median(each) for each in speeds.values()), default=0.0)
+        ours = speeds.get(name)
+        best = max((median(each) for server, each in speeds.items() if server not in _OURS), default=0.0)
         cells.append(f"{median(ours) / best:.2f} x" if ours and best else _NONE)
-    return cells if any(cells) else []
+    return cells
 
 
 def _latencies(run: Run, measure: str, kind: str) -> tuple[list[str], list[list[str]]]:
@@ -221,8 +223,8 @@ def _reading(run: Run) -> tuple[list[str], list[list[str]]]:
 
 def _cost(run: Run) -> tuple[list[str], list[list[str]]]:
     rows = []
-    for kind in _kinds(run, "cost"):
-        parts = [part for part in _parts(run, "cost") if part["kind"] == kind]
+    for kind, name in dict.fromkeys((part["kind"], part["server"]) for part in _parts(run, "cost")):
+        parts = [part for part in _parts(run, "cost") if (part["kind"], part["server"]) == (kind, name)]
         speeds = {
             name: _middle(part[f"{name}_tokens_per_second"] for part in parts)
             for name in ("one_after_the_other", "bound", "one_call", "called", "served")
@@ -230,11 +232,11 @@ def _cost(run: Run) -> tuple[list[str], list[list[str]]]:
         cost = _middle(part["served_to_called_seconds"] for part in parts) - 1
         rows.append(
             [
-                _kind(run, kind),
+                f"{run['servers'][name]['title']}; {_kind(run, kind)}",
                 *(f"{speed:.0f}" for speed in speeds.values()),
                 f"{cost:+.1%}",
                 f"{speeds['served'] / speeds['bound']:.2f} x",
-                _closed_beside_bound(run, kind, parts[0]["level"], speeds["bound"]),
+                _closed_beside_bound(run, parts[0], speeds["bound"]),
                 f"{speeds['served'] / speeds['one_after_the_other']:.2f} x",
             ]
         )
@@ -243,11 +245,13 @@ def _cost(run: Run) -> tuple[list[str], list[list[str]]]:
     return [*header, *ratios], rows
 
 
-def _closed_beside_bound(run: Run, kind: str, clients: int, bound: float) -> str:
+def _closed_beside_bound(run: Run, cost: Part, bound: float) -> str:
+    """Returns the speed of a closed loop with the server, requests and clients of a part of cost, beside a bound."""
+    same = ("server", "kind", "level")
     speeds = [
         part["tokens_per_second"]
         for part in _parts(run, "closed")
-        if (part["server"], part["kind"], part["level"]) == (_OURS, kind, clients)
+        if [part[name] for name in same] == [cost[name] for name in same]
     ]
     return f"{median(speeds) / bound:.2f} x" if speeds else MISSING
 

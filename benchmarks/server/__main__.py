@@ -1,9 +1,10 @@
 """Our server under load, beside other servers on the same weights: `python -m benchmarks.server --output FILE`.
 
-Each server has two threads and BioGPT's size in 8 bits (transformers in bfloat16). All are started, and take turns;
-those that wait are halted. Measured are closed loops of clients and open loops of arrivals, the steps of those who
-write while a long prompt is read, and what our server costs beside the runtime. A part that is done is in the file, and
-an interrupted run goes on where it was. The other servers need `make bench-server-peers`.
+Each server has two threads and BioGPT's size in 8 bits (transformers in bfloat16); ours also with a cache in 8 bits.
+All are started, and take turns; those that wait are halted. Measured are closed loops of clients and open loops of
+arrivals, the steps of those who write while a long prompt is read, and what our servers cost beside the runtime. A part
+that is done is in the file, and an interrupted run goes on where it was. The other servers need
+`make bench-server-peers`.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.compare.peers.catalogue import ENVIRONMENTS
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.processes import CHECKOUT
-from benchmarks.server.contenders import OURS, SERVERS, Setup
+from benchmarks.server.contenders import OURS, OURS_CACHE, SERVERS, Setup
 from benchmarks.server.loading.workload import KINDS
 from benchmarks.server.measuring import Times
 from benchmarks.server.models import MINI, RECIPE, Models
@@ -29,7 +30,7 @@ ROWS = 8
 MEASURES = ("cost", "reading", "closed", "open")
 CLIENTS = (1, 2, 4, 8, 16)
 RATES = (20, 40)
-DEFAULT_SERVERS = ("ours", "llama", "openvino", "transformers")
+DEFAULT_SERVERS = ("ours", "ours-cache", "llama", "openvino", "transformers")
 
 _BAD_INPUT = 2
 _ENDED = 143
@@ -54,7 +55,7 @@ def main() -> int:
         with ExitStack() as stack:
             logs = options.logs or Path(stack.enter_context(TemporaryDirectory()))
             logs.mkdir(parents=True, exist_ok=True)
-            models = Models(options.work, options.bundle, mini=options.mini)
+            models = Models(options.work, options.bundle, options.cache_bundle, mini=options.mini)
             setup = Setup(models, options.environments, THREADS, options.rows)
             failed = Run(setup, results, logs, stack).measure(choice, times)
     except (BioGptError, OSError) as error:
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--open-seconds", type=float, default=20, metavar="S", help="of an open loop that count (default 20)")
     add("--patience", type=float, default=20, metavar="S", help="of an open loop for late answers (default 20)")
     add("--bundle", type=Path, metavar="DIR", help="our bundle, instead of one that is made")
+    add("--cache-bundle", type=Path, metavar="DIR", help="that with a cache in 8 bits, instead of one that is made")
     add("--mini", action="store_true", help="the embedded checkpoint instead of BioGPT's size, to try this out")
     work = CHECKOUT / "build" / "bench"
     add("--work", type=Path, default=work, metavar="DIR", help="keeps the models")
@@ -89,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _servers_help() -> str:
-    return f"of {', '.join(SERVERS)}; default: {', '.join(DEFAULT_SERVERS)}. The cost is that of {OURS}"
+    return (
+        f"of {', '.join(SERVERS)}; default: {', '.join(DEFAULT_SERVERS)}. The cost is that of {OURS} and {OURS_CACHE}"
+    )
 
 
 def _positive(text: str) -> int:

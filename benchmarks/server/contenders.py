@@ -17,7 +17,7 @@ from benchmarks.server.peers import llama_server
 from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.process import ContenderError, PinnedProcess
 
-OURS = "ours"
+OURS, OURS_CACHE = "ours", "ours-cache"
 
 _SETTLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.3
@@ -69,10 +69,18 @@ class Server:
     version: str | None = None
 
 
-def _ours(setup: Setup) -> list[str]:
-    bundle = str(setup.models.bundle())
-    serve = [sys.executable, "-m", "biogpt_onnx", "serve", bundle, "--port", "{port}"]
-    return [*serve, "--threads", str(setup.threads), "--max-rows", str(setup.rows)]
+def bundle_of(name: str, models: Models) -> Path:
+    """Returns the bundle that a server of ours serves."""
+    return models.bundle() if name == OURS else models.cache_bundle()
+
+
+def _ours(name: str) -> Callable[[Setup], list[str]]:
+    def command(setup: Setup) -> list[str]:
+        bundle = str(bundle_of(name, setup.models))
+        serve = [sys.executable, "-m", "biogpt_onnx", "serve", bundle, "--port", "{port}"]
+        return [*serve, "--threads", str(setup.threads), "--max-rows", str(setup.rows)]
+
+    return command
 
 
 def _llama(setup: Setup) -> list[str]:
@@ -106,7 +114,15 @@ def _transformers(variant: str) -> Callable[[Setup], list[str]]:
 _IGNORES_END = {"ignore_eos": True}
 
 SERVERS: dict[str, Server] = {
-    OURS: Server("biogpt-onnx serve, int8", (), _ours, "/ready", _IGNORES_END, ""),
+    OURS: Server("biogpt-onnx serve, int8", (), _ours(OURS), "/ready", _IGNORES_END, "its cache is in float32"),
+    OURS_CACHE: Server(
+        "biogpt-onnx serve, int8, cache in 8 bits",
+        (),
+        _ours(OURS_CACHE),
+        "/ready",
+        _IGNORES_END,
+        "made by `biogpt-onnx quantize --cache int8`",
+    ),
     "llama": Server(
         "llama.cpp's llama-server, Q8_0",
         ("llama-server",),
@@ -122,7 +138,7 @@ SERVERS: dict[str, Server] = {
         _openvino,
         None,
         {},
-        "no server: its pipeline in a process of its own, without HTTP",
+        "no server: its pipeline in a process of its own, without HTTP; by its defaults its cache is in 8 bits, too",
     ),
     "transformers": Server(
         "transformers' continuous batching, bf16",

@@ -60,20 +60,20 @@ class Choice:
     rounds: int
 
 
-def plan(choice: Choice, ours: str, rows: int) -> Iterator[Part]:
+def plan(choice: Choice, ours: Sequence[str], rows: int) -> Iterator[Part]:
     """Yields the parts in their order: of what is compared, the servers take turns.
 
     Args:
         choice: what is measured.
-        ours: the server whose cost is measured.
+        ours: the servers whose cost is measured.
         rows: requests that a server may run at once, as many as there are clients where its cost is measured.
     """
     for number in range(choice.rounds):
-        if ours in choice.servers:
-            fixed = [kind for kind in choice.kinds if KINDS[kind].is_fixed]
-            costs: list[Comparison] = [("cost", rows, kind) for kind in fixed]
+        fixed = [kind for kind in choice.kinds if KINDS[kind].is_fixed]
+        costs: list[Comparison] = [("cost", rows, kind) for kind in fixed]
+        for server in (name for name in ours if name in choice.servers):
             for measure, level, kind in _chosen(costs, choice):
-                yield Part(measure, ours, level, number, kind)
+                yield Part(measure, server, level, number, kind)
         for measure, level, kind in _chosen(_compared(choice), choice):
             # Another begins each round.
             first = number % len(choice.servers)

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import started
-from benchmarks.server.contenders import OURS, SERVERS, Contender, Setup, running, unavailable
+from benchmarks.server.contenders import (
+    OURS,
+    OURS_CACHE,
+    SERVERS,
+    Contender,
+    Setup,
+    bundle_of,
+    running,
+    unavailable,
+)
 from benchmarks.server.measuring import Times, measure_cost, measure_load, measure_reading
 from benchmarks.server.parts import Choice, Part, plan
 from benchmarks.server.results import ServerResults
@@ -25,13 +34,15 @@ class Run:
 
     def __init__(self, setup: Setup, results: ServerResults, logs: Path, stack: ExitStack) -> None:
         self._setup, self._results, self._logs, self._stack = setup, results, logs, stack
-        self._runtime: PinnedProcess | None = None
+        self._runtimes: dict[str, PinnedProcess] = {}
         self._running: dict[str, Contender] = {}
         self._failed: set[str] = set()
 
     def measure(self, choice: Choice, times: Times) -> set[str]:
         """Measures what is not in the results yet; returns the names of servers that failed."""
-        parts = [part for part in plan(choice, OURS, self._setup.rows) if not self._results.has(part.name)]
+        parts = [
+            part for part in plan(choice, (OURS, OURS_CACHE), self._setup.rows) if not self._results.has(part.name)
+        ]
         began = time.perf_counter()
         for number, part in enumerate(parts, 1):
             if part.server in self._failed:
@@ -50,7 +61,7 @@ class Run:
         contender.resume()
         try:
             if part.measure == "cost":
-                found = measure_cost(contender, self._runtime_process(), part)
+                found = measure_cost(contender, self._runtime(part.server), part)
             elif part.measure == "reading":
                 found = measure_reading(contender, part)
             else:
@@ -72,13 +83,13 @@ class Run:
             self._results.add_server(name, {**known, **contender.hello, "after_start": contender.usage()})
         return self._running[name]
 
-    def _runtime_process(self) -> PinnedProcess:
-        if self._runtime is None:
+    def _runtime(self, name: str) -> PinnedProcess:
+        if name not in self._runtimes:
             threads = self._setup.threads
-            bundle = self._setup.models.bundle()
+            bundle = bundle_of(name, self._setup.models)
             runtime = started("server.in_process", bundle, "--threads", threads, threads=threads)
-            self._runtime = self._stack.enter_context(runtime)
-        return self._runtime
+            self._runtimes[name] = self._stack.enter_context(runtime)
+        return self._runtimes[name]
 
     def _give_up(self, name: str, reason: str) -> None:
         print(f"{name} failed: {reason}", flush=True)

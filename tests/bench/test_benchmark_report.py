@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from makers.contenders import Scripts
+from makers.contenders import MACHINE, Scripts
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,3 +88,13 @@ def test_the_parts_of_a_start_up_are_shown_in_their_order(benchmarks: Scripts) -
     assert cells[2:10] == [f"{number} ms" for number in range(11, 19)]
     assert cells[10:] == ["50 ms", "400 MB, 300 MB anonymous; bundle 350 MB"]
     assert "0.12 x what `import numpy` takes" in table
+
+
+def test_passes_over_huge_pages_stand_beside_those_over_small_ones(benchmarks: Scripts) -> None:
+    passes = {"read 32": {"seconds": {"huge": 0.040, "small": 0.050}, "ratio": 0.81}}
+    run: dict[str, Any] = {"machine": MACHINE, "threads": 2, "rounds": 9, "enabled": "always [madvise] never"}
+    run["recipes"] = {"int8": {"passes": passes, "loading": {"huge": {"move_seconds": 0.72}}}}
+    text = benchmarks("report.runtime_tables").huge_pages_table(run)
+    assert "The system's setting was `always [madvise] never`." in text
+    assert "| recipe | read 32 | move |" in text
+    assert "| int8 | 50 ms, 40 ms: 0.81 x | 0.7 s |" in text

@@ -292,12 +292,12 @@ def test_results_of_other_settings_are_not_gone_on_with(benchmarks: Scripts, tmp
 def test_servers_take_turns_and_another_begins_each_round(benchmarks: Scripts) -> None:
     parts = benchmarks("server.parts")
     choice = parts.Choice(["ours", "llama"], ["closed", "cost"], ["bc5cdr", "chat-like"], [8], [], 2)
-    planned = [(part.measure, part.kind, part.server) for part in parts.plan(choice, "ours", 8)]
+    planned = [(part.measure, part.kind, part.server) for part in parts.plan(choice, ["ours", "ours-cache"], 8)]
     first = [("closed", kind, server) for kind in ("bc5cdr", "chat-like") for server in ("ours", "llama")]
     second = [("closed", kind, server) for kind in ("bc5cdr", "chat-like") for server in ("llama", "ours")]
     cost = ("cost", "bc5cdr", "ours")
     assert planned == [cost, *first, cost, *second]
-    names = [part.name for part in parts.plan(choice, "ours", 8)]
+    names = [part.name for part in parts.plan(choice, ["ours", "ours-cache"], 8)]
     assert len(set(names)) == len(names)
 
 

@@ -39,6 +39,7 @@ def load(server: str, level: int, tokens: float, number: int = 0, measure: str =
 def run() -> dict[str, Any]:
     started = {"after_start": {"resident_bytes": 400e6}, "failed": None}
     loads = [load("ours", 8, 100.0), load("ours", 8, 140.0, 1), load("theirs", 8, 60.0), load("ours", 1, 40.0)]
+    loads.append(load("ours-cache", 8, 150.0))
     arrivals = load("ours", 20, 30.0, measure="open") | {"kind": "chat-like"}
     reading = {"measure": "reading", "server": "ours", "level": 1, "number": 0, "kind": "text"}
     reading |= {"alone": percentiles(0.02), "to_ordinary": {"p50": 1.5, "p95": 2.25, "max": 2.4}}
@@ -52,6 +53,7 @@ def run() -> dict[str, Any]:
         "settings": {"model": "preset:biogpt", "threads": 2, "rows": 8, "kinds": kinds},
         "servers": {
             "ours": {"title": "ours, int8", "remark": "", **started},
+            "ours-cache": {"title": "ours, int8, small cache", "remark": "", **started},
             "theirs": {"title": "theirs, int8", "remark": "without HTTP", **started},
             "broken": {"title": "another", "failed": "no compiler"},
         },
@@ -69,12 +71,14 @@ def test_every_measure_has_its_table_with_ours_beside_the_best_other(benchmarks:
     assert "|  | 1 client | 8 clients |" in text
     assert "| ours, int8 | 40 (20 requests/min) | 120 (60 requests/min) |" in text
     assert "| theirs, int8 |  | 60 (30 requests/min) |" in text
-    assert "| ours beside the best other |  | 2.00 x |" in text
+    assert "| ours, int8, beside the best other |  | 2.00 x |" in text
+    assert "| ours, int8, small cache, beside the best other |  | 2.50 x |" in text
     assert "0.25 / – s; 50 / 80 ms |" in text
     assert "chat-like (32 to 512 tokens read, 16 to 128 written)" in text
     assert "50 / 80 ms; 2 unfinished |" in text
     assert "| ours, int8 | 20 ms; 1.50 / 2.25 / 2.40 x |" in text
-    assert "| 40 | 150 | 160 | 130 | 126 | +3.2% | 0.84 x | 0.80 x | 3.15 x |" in text
+    assert "| ours, int8; text (64 tokens read, 128 written) | 40 | 150 | 160 | 130 | 126 | +3.2% |" in text
+    assert "| 126 | +3.2% | 0.84 x | 0.80 x | 3.15 x |" in text
 
 
 def test_a_run_of_one_measure_has_its_table_alone(benchmarks: Scripts, run: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.huge_pages import HugePages
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
@@ -27,8 +28,8 @@ from biogpt_onnx.runtime.ort.sessions import (
     session_options,
     when_open,
 )
-from biogpt_onnx.runtime.system.mapped_pages import release_mapped_pages
 from biogpt_onnx.runtime.system.memory import give_back_freed_memory
+from biogpt_onnx.runtime.system.weight_pages import release_mapped_pages
 
 _NOT_ON_CPU = frozenset({"bf16"})
 """Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
@@ -167,11 +168,15 @@ class DecoderSession:
             )
             path = prepacked.model_path(new_options())
             remedy = f"delete {path.parent}, which is then made anew"
+        # Mapped weights have the pages of their file.
+        self._huge_pages = HugePages() if options.huge_pages and prepack and not options.share_weights else None
         self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
         if options.share_weights:
             give_back_freed_memory()
         elif prepack:
             release_mapped_pages(folder / bundle.WEIGHTS_FILE)
+        if self._huge_pages is not None:
+            self._huge_pages.begin()
         check_contract(folder, self._session, spec)
         # Where nothing is read or no other sequence steps, the mixed graph writes a token here that nobody reads.
         self._unused_piece, self._unused_step = (
@@ -181,6 +186,8 @@ class DecoderSession:
 
     def close(self) -> None:
         """Frees the session; a pass that is being computed ends first, later ones raise a `ModelClosedError`."""
+        if self._huge_pages is not None:
+            self._huge_pages.stop()
         self._session = self._mixed_binding = None
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:

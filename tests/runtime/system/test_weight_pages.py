@@ -5,7 +5,7 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx.runtime.system import kind
-from biogpt_onnx.runtime.system.mapped_pages import release_mapped_pages
+from biogpt_onnx.runtime.system.weight_pages import release_mapped_pages
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux shows what is mapped")
 
