@@ -49,7 +49,7 @@ class Service:
         self.needs_key = False
         self.admission = Admission(settings.capacity)
         self.workers = ThreadPoolExecutor(settings.capacity + _SPARE_WORKERS, thread_name_prefix="biogpt-call")
-        # On ARM64, what ONNX Runtime has kernels of its own for with AVX-512 was not shown to hold either.
+        # With int8-weights, for which this matters, a draft chose another token on emulated ARM64.
         has_avx512 = kind.is_arm64() or may_have_avx512(instruction_sets())
         self.is_batch_invariant = is_batch_invariant(model.manifest, has_avx512=has_avx512)
         self.created = int(time.time())
