@@ -1,9 +1,10 @@
 """The public function of this package that makes a bundle smaller, in one call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from biogpt_onnx.quantize import quantizer
 from biogpt_onnx.quantize.auto.automatic import MAX_PERPLEXITY_INCREASE, check_apart, quantize_automatically
@@ -13,7 +14,6 @@ from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation
 from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, RECIPES, Recipe, check_cache
-from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import Manifest, read_manifest
 from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
@@ -69,6 +69,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
     max_perplexity_increase: float | None = None,
     evaluation: bool = True,
     overwrite: bool = False,
+    check_memory: bool = True,
     report: Report | None = None,
     written: Written | None = None,
 ) -> Quantization:
@@ -89,6 +90,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
             is also what "auto" may spend. For language models alone.
         evaluation: False to leave the comparison out.
         overwrite: Replaces the bundle that stands at `output`.
+        check_memory: False to load bundles and make caches even where memory seems too small; see `load`.
         report: Called with a stage's name and its numbers of steps, done and all.
         written: Called when the bundle is written, before it is compared.
 
@@ -126,11 +128,23 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
     choice = None
     if known is None:
         manifest, choice = quantize_automatically(
-            source, target, most, texts=calibration, overwrite=overwrite, report=report
+            source,
+            target,
+            most,
+            texts=calibration,
+            overwrite=overwrite,
+            check_memory=check_memory,
+            report=report,
         )
     else:
         manifest = quantizer.quantize_bundle(
-            source, target, known, texts=calibration, overwrite=overwrite, progress=partial(report, "writing weights")
+            source,
+            target,
+            known,
+            texts=calibration,
+            overwrite=overwrite,
+            check_memory=check_memory,
+            progress=partial(report, "writing weights"),
         )
     limit = None if head is not None else most
     done = Quantization(manifest, limit, None, choice)
@@ -138,7 +152,8 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
         written(done)
     if not evaluation:
         return done
-    return replace(done, evaluation=_recorded(target, source, limit, texts, partial(report, "evaluating")))
+    settings = {"texts": texts, "check_memory": check_memory, "progress": partial(report, "evaluating")}
+    return replace(done, evaluation=_recorded(target, source, limit, settings))
 
 
 def _check_evaluation(recipe: Recipe | None, calibration: Sequence[str] | None, texts: Sequence[str] | None) -> None:
@@ -155,11 +170,11 @@ def _check_evaluation(recipe: Recipe | None, calibration: Sequence[str] | None, 
 
 
 def _recorded(
-    target: Path, source: Path, limit: float | None, texts: Sequence[str] | None, progress: Progress
+    target: Path, source: Path, limit: float | None, settings: Mapping[str, Any]
 ) -> Evaluation | HeadEvaluation:
     if limit is None:
-        return record_head_evaluation(target, source, texts=texts, progress=progress)
-    return run_quality_gate(target, source, limit, texts=texts, progress=progress)
+        return record_head_evaluation(target, source, **settings)
+    return run_quality_gate(target, source, limit, **settings)
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

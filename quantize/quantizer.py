@@ -44,13 +44,14 @@ _COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE, bundle.TOK
 _TOOLS = ("numpy", "onnx", "onnx-ir")
 
 
-def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three settings
+def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and four settings
     source: Path,
     target: Path,
     recipe: Recipe,
     *,
     texts: Sequence[str] | None = None,
     overwrite: bool = False,
+    check_memory: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
     """Writes a float32 bundle in a smaller precision, as a bundle that the runtime loads like any other.
@@ -61,6 +62,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
         recipe: recipe, such as one of `RECIPES`.
         texts: passages to calibrate with, such as prompts that the model will see; by default the built-in ones.
         overwrite: whether a bundle at `target` is replaced.
+        check_memory: False to calibrate a cache even where memory seems too small; see `LoadOptions`.
         progress: called after each weight.
 
     Returns:
@@ -106,7 +108,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and three setti
             calibration = calibrate(source, manifest, weights, texts, packing)
             scales = None
             if recipe.cache == bundle.CACHE_TYPE:
-                found = calibrate_cache(source, manifest, calibration.smoothing, texts)
+                found = calibrate_cache(source, manifest, calibration.smoothing, texts, check_memory=check_memory)
                 scales = write_cache_scales(writer.folder, found)
                 centered = found.centered(manifest.architecture, calibration.read)
                 calibration = dataclasses.replace(calibration, read=centered)

@@ -75,13 +75,14 @@ class Contender:
         }
 
 
-def bundle_contender(
+def bundle_contender(  # noqa: PLR0913 -- the folder, its name, and how it is loaded
     folder: Path,
     name: str | None = None,
     *,
     prepack: bool = True,
     in_all_scenarios: bool = True,
     device: Literal["cpu", "cuda"] = "cpu",
+    check_memory: bool = True,
 ) -> Contender:
     """Returns a bundle as a contender.
 
@@ -91,6 +92,7 @@ def bundle_contender(
         prepack: whether float32 weights are rearranged for the CPU.
         in_all_scenarios: see `Contender`.
         device: the device that it runs on.
+        check_memory: False to load it even where memory seems too small.
 
     Raises:
         BundleError: the folder is no whole bundle, or one of a classifier.
@@ -105,6 +107,8 @@ def bundle_contender(
         )
     choose_backend(import_onnxruntime(), device, manifest.precision)
     more = [] if prepack else ["--no-prepack"]
+    if not check_memory:
+        more += ["--no-memory-check"]
     if device != "cpu":
         more += ["--device", device]
     module = [sys.executable, "-m", "biogpt_onnx.bench.measuring.serve", str(folder.resolve()), *more]

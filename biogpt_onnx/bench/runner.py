@@ -13,7 +13,7 @@ from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.interleaving import ContenderResult, InterleavedMeasurement, ScenarioResult, Settings
 from biogpt_onnx.bench.measuring.measures import measures, roofline_times
-from biogpt_onnx.bench.measuring.memory import check_memory, memory_groups
+from biogpt_onnx.bench.measuring.memory import memory_groups, refuse_large
 from biogpt_onnx.bench.rows import Row, RowFile
 from biogpt_onnx.bench.scenarios import Scenario
 from biogpt_onnx.reporting.progress import Progress, StepCounter
@@ -39,8 +39,11 @@ class Plan:
     threads: tuple[int, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
-    def check(self) -> None:
+    def check(self, *, check_memory: bool = True) -> None:
         """Refuses a plan that could not be carried out, before anything is measured.
+
+        Args:
+            check_memory: False to try what seems to need too much memory.
 
         Raises:
             ConfigError: two contenders have one name, a setting is out of range, or a contender has too few positions
@@ -66,7 +69,8 @@ class Plan:
                         f"scenario {scenario.name} needs {scenario.total_tokens} positions, {contender.name} has "
                         f"{contender.max_positions}: leave one of them out"
                     )
-        check_memory(self.contenders, self.scenarios, available_memory())
+        if check_memory:
+            refuse_large(self.contenders, self.scenarios, available_memory())
 
     def cells(self) -> list[tuple[Scenario, int]]:
         """Returns each scenario with each of its numbers of threads, once."""

@@ -90,6 +90,7 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
     device: Device = "auto",
     expect: str | None = None,
     batch_size: int | None = None,
+    check_memory: bool = True,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Estimate:
     """Estimates the hours that documents take by D a / (60 d W c E); see `Estimate`.
@@ -115,6 +116,7 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
         expect: Digest that the bundle must have, "sha256:" and 64 hexadecimal digits; each process reads and compares
             every file.
         batch_size: The most documents that are decoded together; None for what is best on the device.
+        check_memory: False to load the bundle even where the memory of a process seems too small; see `load`.
         notice: Called with what is being measured.
 
     Raises:
@@ -140,6 +142,7 @@ def estimate(  # noqa: PLR0913 -- the factors, and how they are measured
                 device=device,
                 expect=expect,
                 batch_size=batch_size,
+                check_memory=check_memory,
                 notice=notice,
             )
         )

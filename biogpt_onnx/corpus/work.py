@@ -33,6 +33,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
     retry: bool = False,
     pin: bool = True,
     expect: str | None = None,
+    check_memory: bool = True,
     progress: Callable[[int, int], None] = lambda _, __: None,
     notice: Callable[[str], None] = lambda _: None,
     started: Callable[[Capacity], None] = lambda _: None,
@@ -56,6 +57,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
         pin: True to keep each process to cores of its own, where that can be done.
         expect: Digest that the bundle must have, "sha256:" and 64 hexadecimal digits; each process reads and compares
             all of its files then. None to compare their sizes alone.
+        check_memory: False to load the bundle even where the memory of a process seems too small; see `load`.
         progress: Called with the number of documents that are done, and of all of the shard.
         notice: Called with what a user should know, such as that a process died.
         started: Called with the processes and threads that were chosen.
@@ -89,6 +91,7 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
             "shard": [shard.index, shard.count],
             "tries": tries,
             "expect": expect,
+            "check_memory": check_memory,
         }
         for number in range(capacity.workers)
     ]

@@ -45,6 +45,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
     retry: bool = False,
     pin: bool = True,
     expect: str | None = None,
+    check_memory: bool = True,
     progress: Callable[[int, int], None] = lambda _, __: None,
     notice: Callable[[str], None] = lambda _: None,
     started: Callable[[ClusterCapacity], None] = lambda _: None,
@@ -70,6 +71,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
         pin: True to keep each worker to cores of its own, where a node gives all of its cores.
         expect: Digest that the bundle must have, "sha256:" and 64 hexadecimal digits; each process reads and compares
             all of its files then. None to compare their sizes alone.
+        check_memory: False to load the bundle even where the memory of a process seems too small; see `load`.
         progress: Called with the number of documents of units that are done, and of all of the shard.
         notice: Called with what a user should know, such as that a worker died.
         started: Called with what the cluster has room for at the beginning.
@@ -107,6 +109,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
             "share_weights": not needs.gpus and len(places) > 1 and workers != 1,
             "batch_size": batch_size,
             "expect": expect,
+            "check_memory": check_memory,
             "pin": pin and not needs.gpus,
         }
         with running_on_ray(ray, PoolPlan(call.run, tally.open_units(), call.tries, order, needs, workers)) as events:

@@ -92,6 +92,8 @@ def evaluate_task(  # noqa: PLR0913 -- the bundles, the gold, and how documents 
     batch_size: int | None = None,
     device: Device = "auto",
     threads: int | None = None,
+    max_positions: int | None = None,
+    check_memory: bool = True,
     as_published: bool = False,
     resampling: Resampling | None = None,
     progress: Progress | None = None,
@@ -120,6 +122,8 @@ def evaluate_task(  # noqa: PLR0913 -- the bundles, the gold, and how documents 
         batch_size: Documents that are decoded together; None for what suits the device.
         device: Device to run on: "cpu", "cuda" or "auto".
         threads: Threads of one step; None for one a core.
+        max_positions: Most tokens of a sequence; None for the model's.
+        check_memory: False to load a bundle even where memory seems too small; see `load`.
         as_published: Counts as Microsoft's programs do as well, from the generated texts.
         resampling: Settings of intervals and tests, a `biogpt_onnx.reporting.bootstrap.Resampling`; None for the
             defaults.
@@ -138,7 +142,13 @@ def evaluate_task(  # noqa: PLR0913 -- the bundles, the gold, and how documents 
     if as_published:
         check_published(spec.name)
     reading = Reading(too_long, normalize_punctuation, window_tokens, max_source_tokens)
-    answering = _Answering(spec.task, reading, batch_size, device, threads, free=free, progress=progress)
+    load_options = {
+        "device": device,
+        "threads": threads,
+        "max_positions": max_positions,
+        "check_memory": check_memory,
+    }
+    answering = _Answering(spec.task, reading, batch_size, load_options, free=free, progress=progress)
     model = answering.load(bundle)
     _check_settings(spec, training=training, with_conclusion=with_conclusion)
     gold_set = read_gold(
@@ -176,14 +186,13 @@ class _Answering:
     task: RunnableTask[Any]
     reading: Reading
     batch_size: int | None
-    device: Device
-    threads: int | None
+    load_options: Mapping[str, Any]
     free: bool
     progress: Progress | None
 
     def load(self, bundle: str | Path) -> BioGPT:
         """Loads a bundle, and refuses one of another task."""
-        model = load(bundle, device=self.device, threads=self.threads)
+        model = load(bundle, **self.load_options)
         check_task(self.task, model)
         return model
 

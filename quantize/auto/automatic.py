@@ -15,18 +15,20 @@ from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.loading import open_tokenizer
+from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.system.files import scratch_folder
 
 MAX_PERPLEXITY_INCREASE = 0.005
 
 
-def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and three settings
+def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and four settings
     source: Path,
     target: Path,
     max_perplexity_increase: float = MAX_PERPLEXITY_INCREASE,
     *,
     texts: Sequence[str] | None = None,
     overwrite: bool = False,
+    check_memory: bool = True,
     report: Report | None = None,
 ) -> tuple[Manifest, Choice]:
     """Searches for the fastest bundle whose quality is sufficient, and writes it.
@@ -43,6 +45,7 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
         texts: passages to calibrate and to search with, such as prompts that the model will see; by default the
             built-in ones, which are not among those to evaluate with.
         overwrite: whether a bundle at `target` is replaced.
+        check_memory: False to search even where memory seems too small; see `LoadOptions`.
         report: called as work proceeds.
 
     Returns:
@@ -71,7 +74,7 @@ def quantize_automatically(  # noqa: PLR0913 -- source, target, quality, and thr
         calibration = calibrate(source, manifest, weights, texts)
         # Beside the bundle's own files: on Windows, what the model still maps stays until the process ends.
         with scratch_folder("search-", writer.folder.parent) as scratch:
-            pool = WeightPool(scratch, manifest, calibration)
+            pool = WeightPool(scratch, manifest, calibration, LoadOptions(check_memory=check_memory))
             choice = MixedPrecisionSearch(source, pool, passages, max_perplexity_increase, report).choice()
             model = pool.model(choice.recipe)
             save_model(model, writer.folder / MODEL_FILE, lambda *step: report("writing weights", *step))

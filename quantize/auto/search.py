@@ -146,7 +146,7 @@ class MixedPrecisionSearch:
         if self._comparison is None:
             # Not kept in a variable, so that the float32 weights are unmapped before the mixture opens.
             self._comparison = PerplexityComparison(
-                self._passages, DecoderSession(self._source, self._pool.manifest, as_stored=True)
+                self._passages, DecoderSession(self._source, self._pool.manifest, self._pool.options, as_stored=True)
             )
         return self._comparison.increase(self._pool.open(recipe, prepack=True))
 

@@ -14,6 +14,7 @@ from biogpt_onnx.quantize.quantizer import layer_choices, with_graph
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
+from biogpt_onnx.runtime.options import LoadOptions
 
 if TYPE_CHECKING:
     from biogpt_onnx.quantize.packing.layer_packing import LayerPacking
@@ -31,13 +32,18 @@ class WeightPool:
         folder: empty folder for the file and the graphs.
         manifest: manifest of the float32 bundle.
         calibration: its smoothed weights, and scales of its products' inputs.
+        options: options with which sessions are opened; by default `LoadOptions()`.
 
     Attributes:
         manifest: manifest of the float32 bundle.
+        options: options with which sessions are opened.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, calibration: Calibration) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, calibration: Calibration, options: LoadOptions | None = None
+    ) -> None:
         self._folder, self.manifest, self._calibration = folder, manifest, calibration
+        self.options = options or LoadOptions()
         self._tensors: dict[tuple[str, LayerPacking], ir.ExternalTensor] = {}
 
     def model(self, recipe: Recipe) -> ir.Model:
@@ -67,7 +73,7 @@ class WeightPool:
         graph: bytes = ir.serde.serialize_model(model).SerializeToString()
         (self._folder / MODEL_FILE).write_bytes(graph)
         manifest = dataclasses.replace(with_graph(self.manifest, model), precision=recipe.precision)
-        return DecoderSession(self._folder, manifest, as_stored=not prepack)
+        return DecoderSession(self._folder, manifest, self.options, as_stored=not prepack)
 
     def _written(self, name: str, values: ir.TensorProtocol) -> ir.ExternalTensor:
         array = np.ascontiguousarray(values.numpy())

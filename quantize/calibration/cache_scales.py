@@ -70,7 +70,12 @@ class CacheScales:
 
 
 def calibrate_cache(
-    folder: Path, manifest: Manifest, smoothing: Mapping[str, Scaling], texts: Sequence[str] | None
+    folder: Path,
+    manifest: Manifest,
+    smoothing: Mapping[str, Scaling],
+    texts: Sequence[str] | None,
+    *,
+    check_memory: bool = True,
 ) -> CacheScales:
     """Returns scales with which no key and no value of the calibration text is clipped.
 
@@ -79,9 +84,10 @@ def calibrate_cache(
         manifest: bundle's manifest.
         smoothing: factors of the weights, which the values have, too; see `smoothing`.
         texts: passages; see `long_sequences`.
+        check_memory: False to make caches even where memory seems too small; see `LoadOptions`.
     """
     architecture = manifest.architecture
-    session = DecoderSession(folder, manifest, LoadOptions(), as_stored=True)
+    session = DecoderSession(folder, manifest, LoadOptions(check_memory=check_memory), as_stored=True)
     sequences = long_sequences(folder, architecture, texts)
     shape = (architecture.num_layers, 2, architecture.num_heads, architecture.head_size)
     least, largest = np.full(shape, np.inf, dtype=np.float32), np.full(shape, -np.inf, dtype=np.float32)

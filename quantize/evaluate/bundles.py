@@ -13,7 +13,7 @@ from biogpt_onnx.runtime.errors import ConfigError
 from biogpt_onnx.runtime.options import Device
 
 
-def evaluate_bundle(  # noqa: PLR0913 -- both bundles, the texts, and four settings
+def evaluate_bundle(  # noqa: PLR0913 -- both bundles, the texts, and five settings
     bundle: str | Path,
     baseline: str | Path,
     texts: Sequence[str] | None = None,
@@ -21,6 +21,7 @@ def evaluate_bundle(  # noqa: PLR0913 -- both bundles, the texts, and four setti
     device: Device = "auto",
     threads: int | None = None,
     prompts: int = 16,
+    check_memory: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation | HeadEvaluation:
     """Compares a bundle's outputs with those of the float32 bundle that it was made from. Nothing is written.
@@ -32,6 +33,7 @@ def evaluate_bundle(  # noqa: PLR0913 -- both bundles, the texts, and four setti
         device: Device to run on: "cpu", "cuda" or "auto"; classifiers run on the CPU.
         threads: Threads of one step; None for one a core.
         prompts: Number of documents whose beginnings are continued; 0 for none. For language models.
+        check_memory: False to load a bundle even where memory seems too small; see `load`.
         progress: Called after each document and each prompt.
 
     Returns:
@@ -50,5 +52,14 @@ def evaluate_bundle(  # noqa: PLR0913 -- both bundles, the texts, and four setti
         raise ConfigError("device is cuda, but classifiers run on the CPU only: choose device cpu or auto")
     documents = evaluation_texts() if texts is None else texts
     if is_classifier:
-        return evaluate_head(ours, theirs, documents, threads=threads, progress=progress)
-    return evaluate(ours, theirs, documents, device=device, threads=threads, prompts=prompts, progress=progress)
+        return evaluate_head(ours, theirs, documents, threads=threads, check_memory=check_memory, progress=progress)
+    return evaluate(
+        ours,
+        theirs,
+        documents,
+        device=device,
+        threads=threads,
+        prompts=prompts,
+        check_memory=check_memory,
+        progress=progress,
+    )

@@ -23,7 +23,7 @@ from biogpt_onnx.reporting.bootstrap import ratio_of_sums
 from biogpt_onnx.reporting.estimates import Estimate
 from biogpt_onnx.reporting.progress import Progress, StepCounter
 from biogpt_onnx.runtime.errors import ConfigError, PromptError
-from biogpt_onnx.runtime.options import Device
+from biogpt_onnx.runtime.options import Device, LoadOptions
 from biogpt_onnx.runtime.prompt_checks import as_text
 
 PROMPT_TOKENS = 32
@@ -33,7 +33,7 @@ PROMPT_TOKENS = 32
 _MOST_NATS = 700.0
 
 
-def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
+def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and six settings
     bundle: Path,
     baseline: Path,
     texts: Sequence[str],
@@ -42,6 +42,7 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
     threads: int | None = None,
     continuation_tokens: int = 32,
     prompts: int = 16,
+    check_memory: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Runs both bundles over the same texts and has them continue some of these. Equal calls have equal results.
@@ -54,6 +55,7 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
         threads: threads of one step; None for one a core.
         continuation_tokens: most tokens of a continuation.
         prompts: number of documents, evenly spread over all, whose beginnings are continued; 0 for none.
+        check_memory: False to load a bundle even where memory seems too small; see `LoadOptions`.
         progress: called after each document and each prompt.
 
     Raises:
@@ -63,7 +65,8 @@ def evaluate(  # noqa: PLR0913 -- both bundles, the texts, and five settings
         ProviderError: ONNX Runtime or the device is not available.
     """
     _check_settings(continuation_tokens, prompts)
-    pair = open_pair(bundle, baseline, device=device, threads=threads)
+    options = LoadOptions(device=device, threads=threads, check_memory=check_memory)
+    pair = open_pair(bundle, baseline, options=options)
     encoded = [pair.tokenizer.encode(as_text(text)) for text in texts]
     max_positions = pair.bundle.manifest.architecture.max_positions
     # Every text begins with `</s>`, which nothing predicts.

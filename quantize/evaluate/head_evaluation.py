@@ -18,6 +18,7 @@ from biogpt_onnx.reporting.progress import Progress, StepCounter
 from biogpt_onnx.runtime.bundle import ClassificationHead
 from biogpt_onnx.runtime.classification.heads import label_logits, label_probabilities
 from biogpt_onnx.runtime.errors import BundleError, PromptError
+from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.prompt_checks import as_text
 
 Probabilities = npt.NDArray[np.float64]
@@ -78,12 +79,13 @@ class HeadEvaluation:
         return "\n".join(lines)
 
 
-def evaluate_head(
+def evaluate_head(  # noqa: PLR0913 -- both bundles, the texts, and three settings
     bundle: Path,
     baseline: Path,
     texts: Sequence[str],
     *,
     threads: int | None = None,
+    check_memory: bool = True,
     progress: Progress | None = None,
 ) -> HeadEvaluation:
     """Has both bundles classify the same texts. Equal calls have equal results.
@@ -93,6 +95,7 @@ def evaluate_head(
         baseline: folder of the bundle to compare with, in general the float32 one.
         texts: documents; empty ones are skipped, longer ones than the model's positions are cut.
         threads: threads of one step; None for one a core.
+        check_memory: False to load a bundle even where memory seems too small; see `LoadOptions`.
         progress: called after each document.
 
     Raises:
@@ -101,7 +104,8 @@ def evaluate_head(
         ConfigError: a setting is bad.
         ProviderError: ONNX Runtime is not available.
     """
-    pair = open_pair(bundle, baseline, device="cpu", threads=threads, with_head=True)
+    options = LoadOptions(device="cpu", threads=threads, check_memory=check_memory)
+    pair = open_pair(bundle, baseline, options=options, with_head=True)
     head = _head(pair.baseline)
     probabilities = partial(_probabilities, head=head)
     encoded = [pair.tokenizer.encode(as_text(text)) for text in texts]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.loading import open_tokenizer
-from biogpt_onnx.runtime.options import Device, LoadOptions
+from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.system.memory import give_back_freed_memory
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
@@ -132,8 +132,7 @@ def open_pair(
     bundle: Path,
     baseline: Path,
     *,
-    device: Device = "auto",
-    threads: int | None = None,
+    options: LoadOptions | None = None,
     with_head: bool = False,
 ) -> ModelPair:
     """Checks both bundles, which are opened when they are to run.
@@ -143,8 +142,7 @@ def open_pair(
     Args:
         bundle: folder of the bundle that is evaluated.
         baseline: folder of the bundle to compare with.
-        device: device that both run on; "auto" for the best one that runs each.
-        threads: threads of one step; None for one a core.
+        options: options of loading, by default `LoadOptions()`; the size of the bundles decides if they are prepacked.
         with_head: True for bundles with a classification head, False for language models.
 
     Raises:
@@ -167,7 +165,7 @@ def open_pair(
     tokenizer = open_tokenizer(baseline, manifests[1])
 
     both_open = sum(manifest.num_bytes for manifest in manifests) <= BOTH_OPEN_BYTES
-    options = LoadOptions(device=device, threads=threads, prepack=both_open)
+    options = replace(options or LoadOptions(), prepack=both_open)
     ours, theirs = (
         PairedBundle(folder, manifest, tokenizer, options, stays_open=both_open)
         for folder, manifest in zip((bundle, baseline), manifests, strict=True)

@@ -16,12 +16,13 @@ from biogpt_onnx.runtime.bundle.writer import record_evaluation
 _PROMPTS = 4
 
 
-def run_quality_gate(
+def run_quality_gate(  # noqa: PLR0913 -- both bundles, the limit, and three settings
     target: Path,
     source: Path,
     max_perplexity_increase: float,
     *,
     texts: Sequence[str] | None = None,
+    check_memory: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluates a quantized bundle against the bundle it was made from, and writes the result into its manifest.
@@ -33,6 +34,7 @@ def run_quality_gate(
         source: float32 bundle.
         max_perplexity_increase: largest increase of perplexity that passes, as a share of the float32 bundle's.
         texts: documents to evaluate with; by default the built-in ones, on which no recipe is calibrated.
+        check_memory: False to load a bundle even where memory seems too small; see `LoadOptions`.
         progress: called after each document and each prompt.
 
     Raises:
@@ -41,7 +43,7 @@ def run_quality_gate(
         BuiltInTextError: the built-in text is missing or damaged.
     """
     documents = evaluation_texts() if texts is None else texts
-    evaluation = evaluate(target, source, documents, prompts=_PROMPTS, progress=progress)
+    evaluation = evaluate(target, source, documents, prompts=_PROMPTS, check_memory=check_memory, progress=progress)
     report = json.loads(evaluation.to_json(max_perplexity_increase))
     # A summary, without the figures of each document, and without the bundle's, which are in its manifest anyway.
     for name in ("documents", "bundle"):
@@ -53,7 +55,12 @@ def run_quality_gate(
 
 
 def record_head_evaluation(
-    target: Path, source: Path, *, texts: Sequence[str] | None = None, progress: Progress | None = None
+    target: Path,
+    source: Path,
+    *,
+    texts: Sequence[str] | None = None,
+    check_memory: bool = True,
+    progress: Progress | None = None,
 ) -> HeadEvaluation:
     """Evaluates a quantized classifier against the bundle it was made from, and writes the result into its manifest.
 
@@ -63,6 +70,7 @@ def record_head_evaluation(
         target: quantized bundle.
         source: float32 bundle.
         texts: documents to evaluate with; by default the built-in ones, on which no recipe is calibrated.
+        check_memory: False to load a bundle even where memory seems too small; see `LoadOptions`.
         progress: called after each document.
 
     Raises:
@@ -71,7 +79,7 @@ def record_head_evaluation(
         BuiltInTextError: the built-in text is missing or damaged.
     """
     documents = evaluation_texts() if texts is None else texts
-    evaluation = evaluate_head(target, source, documents, progress=progress)
+    evaluation = evaluate_head(target, source, documents, check_memory=check_memory, progress=progress)
     report = json.loads(evaluation.to_json())
     del report["bundle"]
     report |= _text_record(documents, built_in=texts is None)

@@ -14,6 +14,12 @@ CHUNK_TOKENS = 256
 """Most tokens of a chunk. Attention computes what the causal mask hides within a chunk, while each further chunk reads
 the weights again: shorter chunks are a tenth slower, and longer ones no faster and the longer to wait for."""
 
+CUT_TOKENS = 4
+"""Number of tokens at whose multiples a sequence may be cut.
+
+ONNX Runtime's float32 product for ARM64 adds up keys in fours, and those beyond the last four in another way.
+"""
+
 _TILE_TOKENS = 128
 """Tokens that ONNX Runtime's CPU attention takes at a time, with the head size of BioGPT."""
 
@@ -25,7 +31,7 @@ class Pace(Protocol):
     """The pace at which sequences are read in a thread that serves others, too."""
 
     def most_tokens(self) -> int:
-        """Returns the most tokens of the next chunk, at least 3."""
+        """Returns the most tokens of the next chunk, at least 4; see `next_chunk`."""
         ...
 
     def pause(self, tokens: int) -> None:
@@ -54,30 +60,39 @@ def is_paced() -> bool:
     return _current_pace.get() is not None
 
 
+def last_cut(length: int) -> int:
+    """Returns the last place up to `length` tokens at which a sequence may be cut: a multiple of `CUT_TOKENS`."""
+    return length - length % CUT_TOKENS
+
+
 def next_chunk(start: int, end: int, most: int = CHUNK_TOKENS) -> slice:
     """Returns the chunk that is read next of the tokens from number `start` to `end` (exclusive).
 
-    No chunk is a single token, or has a last tile of a single token: these are computed by another kernel, which rounds
-    differently. So the logits after a sequence do not depend on where it was cut. The exception is a sequence of one
-    token.
+    It ends at a multiple of `CUT_TOKENS`, or at `end`. No chunk is a single token, or has a last tile of a single
+    token: these are computed by another kernel, which rounds differently. So if `start` is such a multiple, the logits
+    after a sequence do not depend on where it was cut. The exception is a sequence of one token.
 
     Args:
         start: number of the first token, before `end`.
         end: number of tokens up to the last one.
-        most: most tokens of the chunk, at least 3.
+        most: most tokens of the chunk, at least 4. A chunk has one more where a single token would be left otherwise,
+            or up to two more if `start` is no multiple of `CUT_TOKENS`.
     """
-    if most < 3:  # noqa: PLR2004 -- 4 tokens can be cut into chunks of at most 3, but 3 tokens not of at most 2
-        raise ValueError(f"chunks of at most {most} tokens cannot be cut without single tokens: allow 3 or more")
+    if most < CUT_TOKENS:
+        raise ValueError(f"chunks of at most {most} tokens cannot end at multiples of {CUT_TOKENS}: allow 4 or more")
     rest = end - start
-    length = min(most, rest)
-    if rest > 1 and not _can_be_cut(length, rest):
-        shorter = range(length - min(_SPLIT_OFF, length // 2), 1, -1)
-        length = next(length for length in shorter if _can_be_cut(length, rest))
-    return slice(start, start + length)
+    if rest == 1 or (rest <= most and rest % _TILE_TOKENS != 1):
+        return slice(start, end)
+    longest = min(most, rest)
+    last = last_cut(start + longest)
+    if end - last <= 1:
+        last = last_cut(start + longest - min(_SPLIT_OFF, longest // 2))
+    places = (*range(last, start, -CUT_TOKENS), *range(last + CUT_TOKENS, end, CUT_TOKENS))
+    return slice(start, next((place for place in places if _can_be_cut(start, place, end)), end))
 
 
-def _can_be_cut(length: int, rest: int) -> bool:
-    return length % _TILE_TOKENS != 1 and rest - length != 1
+def _can_be_cut(start: int, place: int, end: int) -> bool:
+    return (place - start) % _TILE_TOKENS != 1 and end - place != 1
 
 
 def chunks(start: int, end: int) -> Iterator[slice]:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from biogpt_onnx.quantize.recipes import RECIPES
-from makers.arm64.answers import ANSWERING, FILE, FLOAT32
+from biogpt_onnx.runtime.bundle import read_manifest
+from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
+from makers.arm64.answers import ANSWERING, FILE, FLOAT32, SHARING
 from makers.arm64.emulator import PROCESSORS, Emulator, emulator
 from makers.arm64.errors import UnavailableError
 
@@ -123,26 +125,17 @@ def test_perplexity_grows_no_more_than_allowed(folders: dict[str, Path], process
     assert answers(folders[processor])["bundles"][name]["perplexity_increase"] <= allowed
 
 
-@pytest.mark.parametrize("name", ANSWERING)
+@pytest.mark.parametrize("name", SHARING)
 @pytest.mark.parametrize("processor", PROCESSORS)
-def test_rows_do_not_depend_on_what_is_computed_beside_them(
+def test_results_depend_neither_on_what_else_is_computed_nor_on_where_a_text_was_cut(
     folders: dict[str, Path], processor: str, name: str
 ) -> None:
-    """Prompts, beams and choices that share passes have, to the last bit, the results of the call alone."""
-    apart = answers(folders[processor])["bundles"][name]["apart"]
-    assert [what for what in apart if what.startswith(("rows", "choices"))] == []
+    """Calls that share passes, texts in pieces or behind a prefix have the results of the call alone, to the last bit.
 
-
-@pytest.mark.xfail(
-    strict=False,
-    reason="the float32 kernel for ARM64 adds up keys in fours, so that a cut elsewhere changes the last bits",
-)
-@pytest.mark.parametrize("name", ANSWERING)
-@pytest.mark.parametrize("processor", PROCESSORS)
-def test_results_do_not_depend_on_where_a_text_was_cut(folders: dict[str, Path], processor: str, name: str) -> None:
-    """Texts behind a prefix have, to the last bit, the results of the whole text, and drafts write the same tokens."""
-    apart = answers(folders[processor])["bundles"][name]["apart"]
-    assert [what for what in apart if not what.startswith(("rows", "choices"))] == []
+    A server promises that of the same bundles.
+    """
+    assert is_batch_invariant(read_manifest(folders[WRITTEN_HERE] / name), has_avx512=False)
+    assert answers(folders[processor])["apart"][name] == []
 
 
 @pytest.mark.parametrize("processor", PROCESSORS)

@@ -7,7 +7,7 @@ from biogpt_onnx.bench import runner
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.machine import describe, usable_cores
 from biogpt_onnx.bench.measuring.interleaving import ContenderResult, InterleavedMeasurement, ScenarioResult, Settings
-from biogpt_onnx.bench.measuring.memory import check_memory, memory_groups
+from biogpt_onnx.bench.measuring.memory import memory_groups, refuse_large
 from biogpt_onnx.bench.rows import RowFile, open_rows, read_rows
 from biogpt_onnx.bench.runner import Plan, run
 from biogpt_onnx.bench.scenarios import Scenario, select
@@ -130,6 +130,6 @@ def test_a_batch_needs_memory_for_its_cache() -> None:
     contender = fake_contender(resident_bytes=0)
     # 2 layers of 64 keys and as many values in float32: 1 kB a token.
     large = Scenario("large", batch_size=8, prompt_tokens=900, new_tokens=100, num_beams=5)
-    check_memory([contender], [large], 50_000_000)
+    refuse_large([contender], [large], 50_000_000)
     with pytest.raises(ConfigError, match=r"fake needs about 0\.0 GB"):
-        check_memory([contender], [large], 40_000_000)
+        refuse_large([contender], [large], 40_000_000)

@@ -80,6 +80,7 @@ def cluster_order(run: Path, bundle: Path, tries: int = 3) -> dict[str, Any]:
         "device": "cpu",
         "threads": 1,
         "share_weights": False,
+        "check_memory": True,
         "expect": None,
         "batch_size": None,
         "pin": False,

@@ -51,6 +51,7 @@ def advise(
     *,
     threads: Sequence[int] = (),
     seconds: float = DEFAULT_SECONDS,
+    check_memory: bool = True,
     progress: Progress | None = None,
 ) -> Advice:
     """Measures bundles on this machine, in turns, and recommends one for each use.
@@ -61,6 +62,7 @@ def advise(
         folders: the bundles.
         threads: numbers of threads; none for one, parts of the cores, and all.
         seconds: seconds of measuring after which no further round is begun.
+        check_memory: False to load the bundles even where memory seems too small.
         progress: called with the numbers of turns that are done and expected.
 
     Raises:
@@ -73,8 +75,9 @@ def advise(
     if not 0 <= seconds < float("inf"):
         raise ConfigError(f"seconds is {seconds:g}: give 0 or more")
     manifests = {folder: read_manifest(folder) for folder in dict.fromkeys(folders)}
-    contenders = _contenders(manifests)
-    _check_memory(contenders, len(counts))
+    contenders = _contenders(manifests, check_memory=check_memory)
+    if check_memory:
+        _check_memory(contenders, len(counts))
     pairs = [
         (contender, Measurement(bundle_facts(contender, manifest, may_have_avx512=may_have_avx512(sets)), count))
         for contender, manifest in zip(contenders, manifests.values(), strict=True)
@@ -130,8 +133,8 @@ def _checked_threads(threads: Sequence[int], cores: Cores) -> tuple[int, ...]:
     return tuple(dict.fromkeys(threads)) or thread_counts(cores)
 
 
-def _contenders(manifests: dict[Path, Manifest]) -> list[Contender]:
-    found = [bundle_contender(folder) for folder in manifests]
+def _contenders(manifests: dict[Path, Manifest], *, check_memory: bool) -> list[Contender]:
+    found = [bundle_contender(folder, check_memory=check_memory) for folder in manifests]
     names = [contender.name for contender in found]
     for contender in found:
         if names.count(contender.name) > 1:

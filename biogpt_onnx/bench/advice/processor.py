@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 
-from biogpt_onnx.runtime.system import kind
 from biogpt_onnx.runtime.system.processor import describe_processor
 
 # The first of which all flags are there, as Linux names them.
@@ -44,14 +43,6 @@ def unpacks_blocks(recipe: str | None, sets: Collection[str]) -> bool:
         sets: names of the processor's instruction sets; none if they are not known.
     """
     return recipe in _IN_BLOCKS and "asimd" in sets and "asimddp" not in sets
-
-
-def cuts_change_bits() -> bool:
-    """Returns True if the last bits of a result depend on where its text was cut, as on ARM64.
-
-    There, ONNX Runtime's float32 product adds up in fours, and what is over at the end of a piece in another way.
-    """
-    return kind.is_arm64()
 
 
 def may_have_avx512(sets: Collection[str]) -> bool:

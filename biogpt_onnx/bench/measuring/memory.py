@@ -14,7 +14,7 @@ _BYTES_PER_VALUE = 4
 _KEYS_AND_VALUES = 2
 
 
-def check_memory(contenders: Sequence[Contender], scenarios: Sequence[Scenario], available: int | None) -> None:
+def refuse_large(contenders: Sequence[Contender], scenarios: Sequence[Scenario], available: int | None) -> None:
     """Refuses contenders that would not fit into memory even alone.
 
     Args:

@@ -1,6 +1,6 @@
 """Bundle as a contender.
 
-`python -m biogpt_onnx.bench.measuring.serve BUNDLE --threads N [--no-prepack] [--device cuda]`
+`python -m biogpt_onnx.bench.measuring.serve BUNDLE --threads N [--no-prepack] [--no-memory-check] [--device cuda]`
 """
 
 import argparse
@@ -41,11 +41,14 @@ class BundleModel:
         ProviderError: the device is not available, or does not run this bundle.
     """
 
-    def __init__(self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu") -> None:
+    def __init__(
+        self, folder: Path, threads: int, *, prepack: bool, device: Device = "cpu", check_memory: bool = True
+    ) -> None:
         manifest = read_manifest(folder)
         check_files(folder, manifest)
         self._reads_as_it_steps = manifest.steps is None
-        self._backend = open_backend(folder, manifest, LoadOptions(device=device, threads=threads, prepack=prepack))
+        options = LoadOptions(device=device, threads=threads, prepack=prepack, check_memory=check_memory)
+        self._backend = open_backend(folder, manifest, options)
 
     def generate(self, prompts: list[list[int]], new_tokens: int, num_beams: int) -> list[float]:
         """Continues prompts of equal length; returns the times of their tokens, see `protocol.Model.generate`."""
@@ -70,11 +73,18 @@ def main() -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--no-prepack", action="store_true")
+    parser.add_argument("--no-memory-check", action="store_true")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     start = perf_counter()
     try:
-        model = BundleModel(options.bundle, options.threads, prepack=not options.no_prepack, device=options.device)
+        model = BundleModel(
+            options.bundle,
+            options.threads,
+            prepack=not options.no_prepack,
+            device=options.device,
+            check_memory=not options.no_memory_check,
+        )
     except (BioGptError, OSError, MemoryError) as error:
         sys.stdout.write(json.dumps({"error": " ".join(str(error).split())}) + "\n")
         return 1

@@ -78,12 +78,22 @@ def _digest(text: str) -> str:
 
 def add_memory_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the bound of a sequence's memory, and the option that leaves memory unchecked."""
+    _add_positions_argument(parser)
+    add_memory_check_argument(parser)
+
+
+def _add_positions_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds the bound of a sequence's memory."""
     parser.add_argument(
         "--max-positions",
         type=int,
         metavar="N",
         help="most tokens of a sequence, the new ones included, which bounds its memory (default: the model's)",
     )
+
+
+def add_memory_check_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that leaves memory unchecked."""
     parser.add_argument(
         "--no-memory-check",
         dest="check_memory",

@@ -2,7 +2,11 @@
 
 import argparse
 
-from biogpt_onnx.cli.arguments.bundle import add_expect_argument_of_several, check_each_expected
+from biogpt_onnx.cli.arguments.bundle import (
+    add_expect_argument_of_several,
+    add_memory_check_argument,
+    check_each_expected,
+)
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.progress import Progress
 from biogpt_onnx.runtime.bundle.target import absolute, refuse_inputs, refuse_inside
@@ -53,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-seconds", type=float, default=3.0, metavar="T", help="seconds that they take, at least (default 3)"
     )
+    add_memory_check_argument(parser)
 
 
 def _check_apart(options: argparse.Namespace) -> None:
@@ -91,13 +96,15 @@ def run(options: argparse.Namespace) -> int:
     check_each_expected(options)
     scenarios = select(options.scenario)
     contenders = {
-        folder: bundle_contender(folder, prepack=not options.no_prepack, device=options.device)
+        folder: bundle_contender(
+            folder, prepack=not options.no_prepack, device=options.device, check_memory=options.check_memory
+        )
         for folder in options.bundles
     }
     check_precisions(contenders, tuple(options.precision))
     settings = Settings(options.min_runs, options.min_seconds)
     plan = Plan(tuple(contenders.values()), tuple(scenarios), tuple(options.threads), settings)
-    plan.check()
+    plan.check(check_memory=options.check_memory)
     outputs = Outputs(options.report, options.plots)
     outputs.check()
     _check_apart(options)

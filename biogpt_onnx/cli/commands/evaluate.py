@@ -3,7 +3,12 @@
 import argparse
 from pathlib import Path
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments, check_expected
+from biogpt_onnx.cli.arguments.bundle import (
+    add_bundle_argument,
+    add_memory_check_argument,
+    add_session_arguments,
+    check_expected,
+)
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.progress import Progress
@@ -47,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plot", type=non_empty_path, metavar="FILE", help="draw each layer's error to a .svg or .png file"
     )
     add_session_arguments(parser)
+    add_memory_check_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
             device=options.device,
             threads=options.threads,
             prompts=options.prompts,
+            check_memory=options.check_memory,
             progress=progress,
         )
     if not isinstance(evaluation, Evaluation):

@@ -103,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
             batch_size=options.batch_size,
             device=options.device,
             threads=options.threads,
+            max_positions=options.max_positions,
+            check_memory=options.check_memory,
             as_published=options.as_published,
             progress=progress,
         )

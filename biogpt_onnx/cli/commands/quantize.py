@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biogpt_onnx.cli.arguments.bundle import add_expect_argument, check_expected
+from biogpt_onnx.cli.arguments.bundle import add_expect_argument, add_memory_check_argument, check_expected
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.arguments.text import documents, share
 from biogpt_onnx.cli.layer_precisions import precisions_line, precisions_table
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-evaluation", action="store_true", help="do not compare the result with the original")
     parser.add_argument("--overwrite", action="store_true", help="replace the bundle that stands there")
+    add_memory_check_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
             max_perplexity_increase=options.max_perplexity_increase,
             evaluation=not options.no_evaluation,
             overwrite=options.overwrite,
+            check_memory=options.check_memory,
             report=stages,
             written=written,
         )

@@ -4,7 +4,12 @@ import argparse
 import dataclasses
 import json
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_session_arguments, check_expected
+from biogpt_onnx.cli.arguments.bundle import (
+    add_bundle_argument,
+    add_memory_check_argument,
+    add_session_arguments,
+    check_expected,
+)
 from biogpt_onnx.cli.arguments.checkpoint import add_checkpoint_arguments, checkpoint_options
 from biogpt_onnx.cli.arguments.names import non_empty
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
@@ -29,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_session_arguments(parser)
+    add_memory_check_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
     manifest = read_manifest(options.bundle)
     check_files(options.bundle, manifest)
-    load_options = LoadOptions(device=options.device, threads=options.threads)
+    load_options = LoadOptions(device=options.device, threads=options.threads, check_memory=options.check_memory)
     tolerance = None if options.atol is None else Tolerance(absolute=options.atol)
     if manifest.head is not None:
         classifier = open_head_reference(options.against, revision=options.revision)

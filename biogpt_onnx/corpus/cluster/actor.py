@@ -46,6 +46,7 @@ def load_bundle(run: Run, order: Order) -> tuple[Answering, str]:
         threads=order["threads"],
         share_weights=order["share_weights"],
         expect=order["expect"],
+        check_memory=order["check_memory"],
     )
     return UnitAnswering(run, model, order["batch_size"]), record_bundle(run, model, bundle.name)
 

@@ -51,6 +51,7 @@ def measure(  # noqa: PLR0913 -- what, by whom, and how
     device: Device = "auto",
     expect: str | None = None,
     batch_size: int | None = None,
+    check_memory: bool = True,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Speeds:
     """Measures the speed of a bundle on documents from all parts of a run, of which a copy is answered.
@@ -64,6 +65,7 @@ def measure(  # noqa: PLR0913 -- what, by whom, and how
         device: Where the bundle runs.
         expect: Digest that the bundle must have; each process reads and compares every file.
         batch_size: The most documents that are decoded together; None for what is best on the device.
+        check_memory: False to load the bundle even where the memory of a process seems too small; see `load`.
         notice: Called with what is being measured.
 
     Raises:
@@ -73,7 +75,13 @@ def measure(  # noqa: PLR0913 -- what, by whom, and how
     if type(sample_documents) is not int or sample_documents < 1:
         raise ConfigError(f"sample_documents is {sample_documents!r}: give a whole number of 1 or more")
     capacity = chosen_capacity(bundle, workers, threads, device=device, batch_size=batch_size, expect=expect)
-    options = {"threads": capacity.threads, "device": device, "expect": expect, "batch_size": batch_size}
+    options = {
+        "threads": capacity.threads,
+        "device": device,
+        "expect": expect,
+        "batch_size": batch_size,
+        "check_memory": check_memory,
+    }
     with tempfile.TemporaryDirectory(prefix="biogpt-onnx-estimate-") as folder:
         notice(f"measuring one worker of {capacity.threads} threads alone on {sample_documents:,} documents")
         first = _sample(run, Path(folder) / "alone", sample_documents, 1)

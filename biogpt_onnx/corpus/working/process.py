@@ -62,6 +62,7 @@ def _work(order: Mapping[str, Any], report: Report, cancel: threading.Event) -> 
         threads=order["threads"],
         share_weights=order["share_weights"],
         expect=order["expect"],
+        check_memory=order["check_memory"],
     ) as model:
         answering = UnitAnswering(run, model, order["batch_size"])
         digest = record_bundle(run, model, bundle.resolve().name)

@@ -12,7 +12,7 @@ from biogpt_onnx.runtime.backends.cpu.decoder import TreeCacheT, TreeDecoder
 from biogpt_onnx.runtime.backends.cpu.prompts import one_prompt_read, prefill
 from biogpt_onnx.runtime.backends.cpu.prompts_together import read_prompts_together, rows_of_a_pass
 from biogpt_onnx.runtime.backends.cpu.trees.continuations import (
-    score_in_tree,
+    score_single_tokens,
     score_with_prompt,
     score_with_prompts,
 )
@@ -234,13 +234,8 @@ class CpuBackend(Generic[TreeCacheT]):
             self._check_room([len(ids)])
             yield from logits_by_chunk(self, ids, self.new_cache(1, len(ids)), first=len(prompt_ids) - 1)
             return
-        with one_prompt_read(self, prompt_ids, prefix, len(token_ids), Limits()) as (cache, scores):
-            yield scores.logits()
-            if len(token_ids) == 2:  # noqa: PLR2004 -- a single one to read
-                # It would be computed by another kernel, which rounds differently: the last one is read with it.
-                yield next(logits_by_chunk(self, (*prompt_ids, *token_ids), cache))[:1]
-            else:
-                yield from logits_by_chunk(self, ids, cache)
+        with prefix.begun(prompt_ids, len(ids)) as cache:
+            yield from logits_by_chunk(self, ids, cache, first=len(prompt_ids) - 1)
 
     def _score_behind(
         self,
@@ -253,8 +248,13 @@ class CpuBackend(Generic[TreeCacheT]):
             self._check_room([len(prompt_ids) + room])
             cache = self.new_cache(1, len(prompt_ids) + room)
             return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
-        with one_prompt_read(self, prompt_ids, prefix, room, Limits()) as (cache, scores):
-            return score_in_tree(self._decoder, cache, scores.logits(), continuations)
+        capacity = len(prompt_ids) + room
+        if max(map(len, continuations)) == 1:
+            # Their scores are those after the prompt, which a prefix holds if it is all of the prompt.
+            with prefix.continued(prompt_ids, capacity, Limits()) as (_, scores):
+                return score_single_tokens(scores.logits(), continuations)
+        with prefix.begun(prompt_ids, capacity) as cache:
+            return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
 
 
 def _certain_tokens(state: SequenceState) -> int:

@@ -4,6 +4,7 @@ from collections import deque
 from statistics import median
 from typing import NamedTuple
 
+from biogpt_onnx.runtime.backends.chunks import CUT_TOKENS
 from biogpt_onnx.runtime.decoding.batching.piece_length import longer_where_others_wait, within_bounds
 
 _STEPS = 2.1
@@ -22,7 +23,10 @@ _TOKENS_OF_DOUBLE_TIME = 2000
 """Number of tokens behind which a further one takes twice the time, because of its attention to them."""
 
 _MOST_GROWTH = 1.2
-"""Growth of the length at a time: tokens of a longer piece take longer, as reading the weights hides fewer of them."""
+"""Growth of the length at a time, or one place to cut further where that is more.
+
+Tokens of a longer piece take longer, as reading the weights hides fewer of them.
+"""
 
 _SAMPLES = 3
 """Number of passes of a kind whose median counts: one that was held up by something else changes nothing."""
@@ -83,7 +87,8 @@ class MixedPieceLength:
     def _length(self, num_rows: int, num_before: int) -> float:
         if not self._pieces:
             return float(_FIRST_TOKENS + _TOKENS_OF_ROW * num_rows)
-        most = _MOST_GROWTH * median(piece.tokens for piece in self._pieces)
+        tokens = median(piece.tokens for piece in self._pieces)
+        most = max(_MOST_GROWTH * tokens, tokens + CUT_TOKENS)
         seconds = median(piece.seconds_of_token for piece in self._pieces) * _slowness(num_before)
         budget = (_STEPS - 1) * self._step(num_rows)
         return within_bounds(most if most * seconds <= budget else budget / seconds)

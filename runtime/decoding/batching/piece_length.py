@@ -4,13 +4,13 @@ import math
 from collections import deque
 from statistics import median
 
-from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS
+from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, last_cut
 
 MOST_TOKENS = 128
 """Most tokens of a piece while rows are running, whose tokens wait for it."""
 
 LEAST_TOKENS = 4
-"""Fewest tokens of a piece, unless the prompt has fewer left."""
+"""Fewest tokens of a piece, unless the prompt has fewer left; as many as `next_chunk` needs."""
 
 _LONGEST_IN_STEPS = 1.3
 """Time of a piece in steps of a full batch.
@@ -34,6 +34,13 @@ _SAMPLES = 3
 _MOST_GROWTH, _MOST_SHRINKAGE = 1.25, 0.5
 """Bounds of the change of the length at a time. What is too long is felt by all, so that it is corrected faster."""
 
+
+_REMEMBERED = 50
+"""Number of times that something is learned for which pieces do not grow again to a length that took too long.
+
+Lengths differ by several tokens, as a prompt may be cut in certain places alone: one may be clearly short, and the next
+too long. In the end it is tried again, because the machine may have become faster.
+"""
 
 _TINY = 1e-9
 """Stands for a time or a ratio of 0, as a coarse clock may measure it."""
@@ -66,6 +73,7 @@ class PieceLength:
         self._num_rows = 0
         self._steps: deque[float] = deque(maxlen=_SAMPLES)
         self._ratios: list[float] = []
+        self._too_long, self._remembered = MOST_TOKENS + 1, 0
 
     def most_tokens(self, num_rows: int, num_waiting: int = 0) -> int:
         """Returns the most tokens of the next piece.
@@ -115,16 +123,26 @@ class PieceLength:
 
     def _learn(self, ratio: float) -> None:
         """Changes the factor by the time of the last pieces, divided by the longest that they may take."""
+        self._remember(ratio)
         if _WELL_BELOW <= ratio <= 1:
             return
         # Aims between the two. Growth is cautious, by the root: too long a piece is worse than one that is too short.
         change = (1 + _WELL_BELOW) / 2 / max(ratio, _TINY)
         change = max(_MOST_SHRINKAGE, change) if ratio > 1 else min(math.sqrt(change), _MOST_GROWTH)
-        self._factor = within_bounds(self._length() * change) / _first_guess(self._max_rows)
+        length = self._length() * change if ratio > 1 else min(self._length() * change, self._too_long - 1)
+        self._factor = within_bounds(length) / _first_guess(self._max_rows)
+
+    def _remember(self, ratio: float) -> None:
+        """Notes the length of the last pieces if they took too long, and forgets it after some time."""
+        self._remembered -= 1
+        if ratio > 1:
+            self._too_long, self._remembered = longer_where_others_wait(self._length(), 0), _REMEMBERED
+        elif not self._remembered:
+            self._too_long = MOST_TOKENS + 1
 
 
 def longer_where_others_wait(length: float, num_waiting: int) -> int:
-    """Returns the most tokens of a piece.
+    """Returns the most tokens of a piece, a number at whose multiples a prompt may be cut.
 
     Where further prompts wait to be read, it is as many times longer as there are prompts to be read, and not short if
     they are many.
@@ -136,7 +154,7 @@ def longer_where_others_wait(length: float, num_waiting: int) -> int:
     length *= 1 + num_waiting
     if num_waiting >= _MANY:
         length = max(length, _TOKENS_WHERE_MANY_WAIT)
-    return round(min(length, MOST_TOKENS))
+    return max(LEAST_TOKENS, last_cut(round(min(length, MOST_TOKENS))))
 
 
 def within_bounds(length: float) -> float:

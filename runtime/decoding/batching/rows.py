@@ -37,8 +37,7 @@ class _Reading(Generic[RowCacheT]):
         self._state = rows[0].state
         self.rows, self.slot = rows, slot
         cache.truncate(0)
-        self._shared = 0 if self._state.prefix is None else self._state.prefix.copy_into(cache, self._state.prompt_ids)
-        self.num_read = self._shared
+        self.num_read = 0 if self._state.prefix is None else self._state.prefix.copy_into(cache, self._state.prompt_ids)
 
     @property
     def num_unread(self) -> int:
@@ -52,17 +51,14 @@ class _Reading(Generic[RowCacheT]):
 
     def read(self, most: int) -> TokenScores | None:
         """Reads a piece of at most so many tokens; returns the scores after the prompt if it was the last."""
-        ids, limits = self._state.prompt_ids, Limits()
+        ids = self._state.prompt_ids
+        piece = next_chunk(self.num_read, len(ids), most)
+        self.num_read = piece.stop
         if self.num_unread:
-            piece = next_chunk(self.num_read, len(ids), most)
-            self.num_read = piece.stop
-            if self.num_unread:
-                read_chunk(self._backend, ids, piece, self._cache)
-                return None
+            read_chunk(self._backend, ids, piece, self._cache)
+            return None
         # The last piece is read together with the scores after it.
-        if self._state.prefix is not None:
-            return self._state.prefix.read_rest(self._cache, ids, self._shared, limits)
-        return self._backend.read(ids, self._cache, limits)
+        return self._backend.read(ids, self._cache, Limits())
 
     def read_and_step(
         self, mixed: MixedDecoder[RowCacheT], most: int, step_ids: npt.NDArray[np.int64], step_cache: RowCacheT
@@ -153,7 +149,8 @@ class Rows(Generic[RowCacheT]):
         If all its rows have ended, it is read no further. An error of the model ends them.
 
         Args:
-            most: most tokens of the piece, at least 3. Where a prompt is cut changes no bit of its logits.
+            most: most tokens of the piece, at least 4; see `next_chunk`. Where a prompt is cut changes no bit of its
+                logits.
 
         Returns:
             The rows that have ended.
@@ -176,7 +173,7 @@ class Rows(Generic[RowCacheT]):
         Where that pass fails, each is tried in a pass of its own, so that an error ends only those whom it concerns.
 
         Args:
-            most: most tokens of the piece, at least 3.
+            most: most tokens of the piece, at least 4; see `next_chunk`.
 
         Returns:
             The rows that have ended.
@@ -186,7 +183,7 @@ class Rows(Generic[RowCacheT]):
         for row in (*self.stepping, *self.reading):
             row.check_limits()
         ended = self._leave()
-        if mixed is None or reading is None or reading.is_over or not reading.num_unread or not self.stepping:
+        if mixed is None or reading is None or reading.is_over or not self.stepping:
             return [*ended, *self._step(), *self._read(most)]
         unread = reading.num_unread
         try:

@@ -1,13 +1,12 @@
 """What the machine has: the family of kernels, the cores of a process, and the threads that are worth measuring."""
 
 import os
-import platform
 from pathlib import Path
 
 import pytest
 
 from biogpt_onnx.bench.advice.cores import Cores, describe_cores, thread_counts
-from biogpt_onnx.bench.advice.processor import UNKNOWN, cuts_change_bits, kernel_family, may_have_avx512, unpacks_blocks
+from biogpt_onnx.bench.advice.processor import UNKNOWN, kernel_family, may_have_avx512, unpacks_blocks
 from biogpt_onnx.runtime.system.processor import arm_model, processor_name
 
 AVX512 = "sse4_2 avx2 fma avx512f avx512bw"
@@ -50,14 +49,6 @@ def test_a_processor_that_says_nothing_may_have_avx512() -> None:
 )
 def test_weights_in_blocks_need_dot_products_on_arm64(recipe: str | None, flags: str, *, unpacks: bool) -> None:
     assert unpacks_blocks(recipe, flags.split()) == unpacks
-
-
-@pytest.mark.parametrize(("machine", "changes"), [("aarch64", True), ("arm64", True), ("x86_64", False)])
-def test_a_server_on_arm64_does_not_promise_what_cuts_change(
-    machine: str, monkeypatch: pytest.MonkeyPatch, *, changes: bool
-) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    assert cuts_change_bits() == changes
 
 
 X86 = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 85\nmodel name\t: Some Processor\nflags\t\t: avx2\n"

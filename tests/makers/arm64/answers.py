@@ -9,6 +9,8 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,16 @@ from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.backends.chunks import at_pace
 
 _START = time.monotonic()
 
 FLOAT32 = "fp32"
 ANSWERING = (FLOAT32, "int8", "int8-weights", "int4")
-"""Bundles that are asked; of the others only the files are compared."""
+"""Bundles whose answers are compared with those on another machine."""
+
+SHARING = (FLOAT32, "int8", "int4", "int8-int4")
+"""Bundles whose calls share passes, prefixes and pieces, as a server promises of them on ARM64."""
 
 FILE = "answers.json"
 
@@ -39,6 +45,8 @@ TEXT = (
 )
 _PROMPTS = ("Lithium", f"{TEXT} Valproate was", f"{TEXT} {TEXT}")
 _LONG = [2, *np.random.default_rng(0).integers(10, 6000, 299).tolist()]
+_LIKE_LENGTHS = (61, 58, 63, 60)
+"""Lengths of prompts that are read in the same passes, most of which are no multiples of four."""
 
 
 def main() -> None:
@@ -56,6 +64,7 @@ def main() -> None:
         "machine": platform.machine(),
         "kernels": kernel_family(instruction_sets()),
         "bundles": {name: _answers(arguments.source, folder, name) for name in ANSWERING},
+        "apart": {name: _apart(arguments.source, folder, name) for name in SHARING},
     }
     (folder / FILE).write_text(json.dumps(found), encoding="utf-8")
 
@@ -74,12 +83,20 @@ def _answers(bundles: Path, folder: Path, name: str) -> dict[str, Any]:
         np.save(folder / f"{name}.npy", model.logits(_LONG))
         found = {
             "tokens": [list(answer.token_ids) for answer in model.generate(list(_PROMPTS), max_new_tokens=8)],
-            "apart": [what for what, differs in _differences(model) if differs],
         }
     if name != FLOAT32:
         measured = evaluate(bundles / name, bundles / FLOAT32, evaluation_texts(), device="cpu", threads=1, prompts=0)
         found["perplexity_increase"] = measured.perplexity_increase.value
     _log(folder, f"{name} answered")
+    return found
+
+
+def _apart(bundles: Path, folder: Path, name: str) -> list[str]:
+    """Returns the ways to compute something together with others, or in parts, whose results are others than alone."""
+    with biogpt_onnx.load(bundles / name, device="cpu", threads=1) as model:
+        found = [what for what, differs in _differences(model) if differs]
+        found += [what for what, differs in _differences_when_served(model, bundles / name) if differs]
+    _log(folder, f"{name} answered beside others")
     return found
 
 
@@ -113,14 +130,54 @@ _SEARCHES: dict[str, dict[str, Any]] = {
 }
 
 
-def _pieces(model: BioGPT) -> bool:
-    ids = tuple(_LONG)
+def _like_lengths(model: BioGPT) -> bool:
+    prompts = [_LONG[:length] for length in _LIKE_LENGTHS]
+    together = model.generate_ids(prompts, max_new_tokens=3)
+    alone = [model.generate_ids([prompt], max_new_tokens=3)[0] for prompt in prompts]
+    return [answer.sequences for answer in together] != [answer.sequences for answer in alone]
+
+
+def _behind_prefixes(model: BioGPT) -> bool:
     backend = model._backend
-    return any(
-        list(backend.score_tokens(ids[:length], model.prefix(ids[:shared]), _LONG[:9]))
-        != list(backend.score_tokens(ids[:length], None, _LONG[:9]))
-        for length, shared in ((64, 1), (129, 128), (130, 5), (257, 200))
-    )
+    choices = [_LONG[:3], _LONG[:5], [7]]
+    for length, shared in ((62, 7), (131, 130)):
+        prompt, prefix = tuple(_LONG[:length]), model.prefix(_LONG[:shared])
+        if list(backend.score_tokens(prompt, prefix, _LONG[:9])) != list(backend.score_tokens(prompt, None, _LONG[:9])):
+            return True
+        if backend.score_continuations([(prompt, prefix)], choices) != backend.score_continuations(
+            [(prompt, None)], choices
+        ):
+            return True
+    return False
+
+
+@dataclass
+class _AtRandom:
+    """A pace of chunks of random lengths, between which nobody takes a pass."""
+
+    number: int = 0
+
+    def most_tokens(self) -> int:
+        self.number += 1
+        return int(np.random.default_rng(self.number).integers(4, 40))
+
+    def pause(self, tokens: int) -> None:
+        """Goes on at once."""
+
+
+def _in_pieces(model: BioGPT) -> bool:
+    ids = _LONG[:131]
+
+    def read() -> list[object]:
+        return [
+            model.score_ids(ids).log_probabilities,
+            model.choose_ids([ids], ["yes", "no", "maybe not"])[0].choices,
+            model.embed(model.tokenizer.decode(ids)).tolist(),
+        ]
+
+    whole = read()
+    with at_pace(_AtRandom()):
+        return read() != whole
 
 
 def _choices(model: BioGPT) -> bool:
@@ -129,7 +186,34 @@ def _choices(model: BioGPT) -> bool:
     return [each.choices for each in together] != [model.choose(text, options).choices for text in (TEXT, _PROMPTS[0])]
 
 
-_PASSES: dict[str, Callable[[BioGPT], bool]] = {"scores behind prefixes": _pieces, "choices": _choices}
+_PASSES: dict[str, Callable[[BioGPT], bool]] = {
+    "prompts of like lengths": _like_lengths,
+    "scores behind prefixes": _behind_prefixes,
+    "texts in pieces": _in_pieces,
+    "choices": _choices,
+}
+
+
+def _differences_when_served(model: BioGPT, bundle: Path) -> Iterator[tuple[str, bool]]:
+    """Yields each way to share passes with the calls of other threads, and True if a result is another than alone."""
+    alone = [call(model) for call in _CALLS]
+    for mixed_passes in (False, True):
+        served = biogpt_onnx.load(bundle, device="cpu", threads=1, mixed_passes=mixed_passes)
+        with served.concurrent(max_rows=3) as shared, ThreadPoolExecutor(len(_CALLS)) as pool:
+            together = list(pool.map(lambda call, shared=shared: call(shared), _CALLS))
+        yield f"served, {mixed_passes=}", together != alone
+
+
+_CALLS: tuple[Callable[[BioGPT], object], ...] = (
+    *(
+        lambda model, length=length: model.generate_ids([_LONG[:length]], max_new_tokens=6)[0].sequences
+        for length in (2, 5, 62, 107)
+    ),
+    lambda model: model.generate(_PROMPTS[1], prefix=model.prefix(TEXT), max_new_tokens=6).sequences,
+    lambda model: model.generate(_PROMPTS[1], num_beams=3, num_return_sequences=2, max_new_tokens=4).sequences,
+    lambda model: model.choose(_PROMPTS[1], ["a tremor", "lithium toxicity"]).choices,
+    lambda model: model.score(_PROMPTS[1]).log_probabilities,
+)
 
 
 if __name__ == "__main__":

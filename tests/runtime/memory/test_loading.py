@@ -5,6 +5,7 @@ import re
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import biogpt_onnx
@@ -18,6 +19,7 @@ from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.system.room import Room
 
 MIB = 2**20
+NO_TRUTHS: tuple[object, ...] = ("no", "False", 0, 1, None)
 FOLDER = Path("bundles/biogpt")
 
 
@@ -137,3 +139,11 @@ def test_shared_weights_are_not_made_where_the_memory_for_it_is_not_there(
         biogpt_onnx.load(mini_bundle, **sharing)  # type: ignore[arg-type]
     assert not list((tmp_path / "cache").glob("*/model.onnx"))
     biogpt_onnx.load(mini_bundle, **sharing, check_memory=False).close()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["prepack", "share_weights", "mixed_passes", "warm_up", "check_memory"])
+def test_what_is_neither_true_nor_false_is_refused_and_not_taken_for_true(mini_bundle: Path, name: str) -> None:
+    for value in NO_TRUTHS:
+        with pytest.raises(ConfigError, match=f"^{name} is .*: give True or False$"):
+            biogpt_onnx.load(mini_bundle, **{name: value})  # type: ignore[arg-type] # by name
+    LoadOptions(**{name: np.bool_(1)})  # type: ignore[arg-type] # by name

@@ -3,7 +3,11 @@
 import argparse
 import json
 
-from biogpt_onnx.cli.arguments.bundle import add_expect_argument_of_several, check_each_expected
+from biogpt_onnx.cli.arguments.bundle import (
+    add_expect_argument_of_several,
+    add_memory_check_argument,
+    check_each_expected,
+)
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.cli.progress import Progress
 
@@ -34,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin no further round of measuring after this time (default 15; three rounds are taken anyway)",
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON, the raw samples too")
+    add_memory_check_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,6 +48,12 @@ def run(options: argparse.Namespace) -> int:
 
     check_each_expected(options)
     with Progress("measuring") as progress:
-        advice = advise(options.bundles, threads=options.threads, seconds=options.seconds, progress=progress)
+        advice = advise(
+            options.bundles,
+            threads=options.threads,
+            seconds=options.seconds,
+            check_memory=options.check_memory,
+            progress=progress,
+        )
     print(json.dumps(to_dict(advice), indent=2) if options.json else to_text(advice))
     return 0

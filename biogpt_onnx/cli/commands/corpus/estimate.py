@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import get_args
 
-from biogpt_onnx.cli.arguments.bundle import add_expect_argument
+from biogpt_onnx.cli.arguments.bundle import add_expect_argument, add_memory_check_argument
 from biogpt_onnx.cli.arguments.names import non_empty_path
 from biogpt_onnx.corpus.estimate import FORMULA, PUBMED_DOCUMENTS, Estimate, Factor, estimate
 from biogpt_onnx.corpus.working.measuring import SAMPLE_DOCUMENTS
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=get_args(Device), default="auto", help="where to run (default auto)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="documents that are decoded together")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
+    add_memory_check_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,6 +78,7 @@ def run(options: argparse.Namespace) -> int:
         device=options.device,
         expect=options.expect,
         batch_size=options.batch_size,
+        check_memory=options.check_memory,
         notice=_say,
     )
     print(json.dumps(found.to_dict()) if options.json else "\n".join(_lines(found)))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
-from biogpt_onnx.cli.arguments.bundle import add_bundle_argument
+from biogpt_onnx.cli.arguments.bundle import add_bundle_argument, add_memory_check_argument
 from biogpt_onnx.cli.arguments.names import non_empty, non_empty_path
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "alone is started for the call. All nodes must see RUN and BUNDLE under the same names",
     )
     parser.add_argument("--no-pinning", action="store_true", help="let the system choose the cores of each process")
+    add_memory_check_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,6 +78,7 @@ def _work(options: argparse.Namespace, shard: Shard, progress: Callable[[int, in
         "tries": options.tries,
         "retry": options.retry,
         "pin": not options.no_pinning,
+        "check_memory": options.check_memory,
         "progress": progress,
         "notice": lambda text: _say(f"warning: {text}"),
     }

@@ -17,22 +17,15 @@ from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.sampler import log_sum_exp
 
 
-def score_in_tree(
-    decoder: TreeDecoder[TreeCacheT],
-    cache: TreeCacheT,
-    logits: npt.NDArray[np.float32],
-    continuations: Sequence[Sequence[int]],
-) -> list[list[float]]:
-    """Returns the log-probability of each token of each continuation of a prompt that has been read, in nats.
+def score_single_tokens(logits: npt.NDArray[np.float32], continuations: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Returns the log-probability of each continuation, all of which are single tokens, in nats.
 
     Args:
-        decoder: the model, which computes the passes.
-        cache: cache of one row, which has read the prompt and has room for the tokens of all continuations.
         logits: logits after the prompt, [1, vocab].
-        continuations: token ids of each continuation, at least one.
+        continuations: token id of each continuation, at least one.
     """
     tree = ContinuationTree(continuations)
-    return tree.by_continuation(_scored(tree, ROOT, logits[0]) | _scores(decoder, cache, (), tree))
+    return tree.by_continuation(_scored(tree, ROOT, logits[0]))
 
 
 def score_with_prompt(
@@ -42,16 +35,27 @@ def score_with_prompt(
     continuations: Sequence[Sequence[int]],
     limits: Limits,
 ) -> list[list[float]]:
-    """Returns the log-probabilities that `score_in_tree` gives, for a prompt that the cache has not read.
+    """Returns the log-probability of each token of each continuation of a prompt, in nats.
 
     The prompt's end and the continuations are read in one pass.
+
+    Args:
+        decoder: the model, which computes the passes.
+        cache: cache of one row, which holds the prompt's beginning or nothing, and has room for the tokens of all
+            continuations.
+        prompt_ids: token ids of the prompt, of which the cache does not hold the last.
+        continuations: token ids of each continuation, at least one.
+        limits: limits that are checked before each pass.
 
     Raises:
         Interrupted: a limit was reached.
     """
     unread = read_all_but_the_last_chunk(decoder, prompt_ids, cache, limits)
     tree = ContinuationTree(continuations)
-    return tree.by_continuation(_scores(decoder, cache, unread, tree))
+    reading = _TreeReading(decoder, cache, unread, tree)
+    for chunk in chunks(0, len(reading.tokens)):
+        reading.note(chunk, reading.nodes.append(*reading.inputs_of(chunk)))
+    return tree.by_continuation(reading.scores)
 
 
 def score_with_prompts(
@@ -150,19 +154,6 @@ class _TreeReading(Generic[TreeCacheT]):
     def _requested(self, chunk: slice) -> list[int]:
         places: list[int] = requested_in(chunk, self._before - 1).tolist()
         return places
-
-
-def _scores(
-    decoder: TreeDecoder[TreeCacheT], cache: TreeCacheT, unread: Sequence[int], tree: ContinuationTree
-) -> dict[tuple[int, int], float]:
-    """Returns the log-probability of each pair of a node and a token that is scored after it.
-
-    The root is among the nodes if the prompt's end is unread.
-    """
-    reading = _TreeReading(decoder, cache, unread, tree)
-    for chunk in chunks(0, len(reading.tokens)):
-        reading.note(chunk, reading.nodes.append(*reading.inputs_of(chunk)))
-    return reading.scores
 
 
 def _scored(tree: ContinuationTree, node: int, logits: npt.NDArray[np.float32]) -> dict[tuple[int, int], float]:

@@ -118,7 +118,7 @@ def test_prompts_behind_a_prefix_and_those_that_others_wait_for_are_read_one_by_
 
     class Short:
         def most_tokens(self) -> int:
-            return 9
+            return 8
 
         def pause(self, tokens: int) -> None:
             """Lets nobody else go on."""
@@ -126,7 +126,7 @@ def test_prompts_behind_a_prefix_and_those_that_others_wait_for_are_read_one_by_
     with at_pace(Short()):
         read(model, prompts)
     assert model.counts == []
-    assert max(tokens for _, tokens in model.shapes[-5:]) == 9
+    assert max(tokens for _, tokens in model.shapes[-5:]) == 8
 
 
 def test_a_model_without_padding_reads_one_by_one() -> None:

@@ -176,13 +176,14 @@ def test_generation_ends_when_its_time_is_over() -> None:
 
 def test_a_single_sequence_goes_on_in_its_prefix_and_leaves_it_as_it_was() -> None:
     model = FakeModel(count_up)
-    prefix = Prefix(model.backend, [EOS, 3, 4])
+    prefix = Prefix(model.backend, [EOS, 3, 4, 5, 6, 7])
     for _ in range(2):
-        states = [SequenceState((EOS, 3, 4, 30, 31), 3, prefix=prefix)]
+        states = [SequenceState((EOS, 3, 4, 5, 6, 7, 30, 31), 3, prefix=prefix)]
         run(model, states)
         assert states[0].token_ids == [32, 33, 34]
-    assert model.shapes == [(1, 3), *[(1, 2), (1, 1), (1, 1)] * 2]
-    assert model.caches[0].rows == [[EOS, 3, 4]]
+    # The prefix's last two tokens are read again.
+    assert model.shapes == [(1, 6), *[(1, 4), (1, 1), (1, 1)] * 2]
+    assert model.caches[0].rows == [[EOS, 3, 4, 5]]
     assert len(model.caches) == 1
 
 
