@@ -70,7 +70,7 @@ class LoadOptions:
             ConfigError: an option that is true or false is neither, a cache folder is given without `share_weights`,
                 `expect` is no digest, or `max_positions` no number of positions.
         """
-        for name in ("prepack", "share_weights", "mixed_passes", "warm_up", "check_memory"):
+        for name in ("prepack", "share_weights", "mixed_passes", "huge_pages", "warm_up", "check_memory"):
             checks.flag(name, getattr(self, name))
         if self.cache_folder is not None and not self.share_weights:
             raise ConfigError(f"cache_folder is {str(self.cache_folder)!r}, but only share_weights=True uses a cache")

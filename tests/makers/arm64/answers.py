@@ -81,7 +81,7 @@ def write_bundles(checkpoint: Path, folder: Path) -> None:
 def _answers(bundles: Path, folder: Path, name: str) -> dict[str, Any]:
     with biogpt_onnx.load(bundles / name, device="cpu", threads=1) as model:
         np.save(folder / f"{name}.npy", model.logits(_LONG))
-        found = {
+        found: dict[str, Any] = {
             "tokens": [list(answer.token_ids) for answer in model.generate(list(_PROMPTS), max_new_tokens=8)],
         }
     if name != FLOAT32:

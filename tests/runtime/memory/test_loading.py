@@ -141,7 +141,7 @@ def test_shared_weights_are_not_made_where_the_memory_for_it_is_not_there(
     biogpt_onnx.load(mini_bundle, **sharing, check_memory=False).close()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["prepack", "share_weights", "mixed_passes", "warm_up", "check_memory"])
+@pytest.mark.parametrize("name", ["prepack", "share_weights", "mixed_passes", "huge_pages", "warm_up", "check_memory"])
 def test_what_is_neither_true_nor_false_is_refused_and_not_taken_for_true(mini_bundle: Path, name: str) -> None:
     for value in NO_TRUTHS:
         with pytest.raises(ConfigError, match=f"^{name} is .*: give True or False$"):
