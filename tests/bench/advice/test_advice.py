@@ -172,7 +172,7 @@ def test_a_process_that_fails_is_named(
 ) -> None:
     failing = [sys.executable, "-c", "raise SystemExit('no memory for it')"]
     contender = replace(bundle_contender(mini_bundle), command=lambda _: failing)
-    monkeypatch.setattr("biogpt_onnx.bench.advice.advice.bundle_contender", lambda _: contender)
+    monkeypatch.setattr("biogpt_onnx.bench.advice.advice.bundle_contender", lambda *_, **__: contender)
     assert main(["advise", str(mini_bundle), "--threads", "1"]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {mini_bundle.name} with 1 thread: it ended with 1")
