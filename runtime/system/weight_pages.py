@@ -15,13 +15,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from biogpt_onnx.runtime.system import kind
 
 _ROOT = Path("/")
 _SMAPS = "proc/self/smaps"
 _MAPS = "proc/self/maps"
+_PAGEMAP = "proc/self/pagemap"
+_ENTRY_BYTES, _IS_PRESENT = 8, 0x80
+"""Of a page's entry in the pagemap: its bytes, and the bit in the last one that says that the page is in memory."""
 _HUGE_PAGES = "sys/kernel/mm/transparent_hugepage"
 _LEAST_BYTES = 1024 * 1024
 _HEADER_FIELDS = 6
@@ -102,11 +105,12 @@ def move_to_huge_pages(before: Sequence[Span], stop: Event, root: Path = _ROOT) 
         return
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(None, use_errno=True)
-        for start in _new_blocks(before, anonymous_memory(root), size):
-            if stop.is_set():
-                return
-            if _is_filled(library, start, size) and not _advise(library, start, size, _COLLAPSE):
-                _advise(library, start, size, mmap.MADV_HUGEPAGE)
+        with (root / _PAGEMAP).open("rb", buffering=0) as pages:
+            for start in _new_blocks(before, anonymous_memory(root), size):
+                if stop.is_set():
+                    return
+                if _is_filled(pages, start, size) and not _advise(library, start, size, _COLLAPSE):
+                    _advise(library, start, size, mmap.MADV_HUGEPAGE)
 
 
 def _advise(library: ctypes.CDLL, start: int, size: int, advice: int) -> bool:
@@ -115,11 +119,15 @@ def _advise(library: ctypes.CDLL, start: int, size: int, advice: int) -> bool:
     return not (failed and ctypes.get_errno() == errno.EINVAL)
 
 
-def _is_filled(library: ctypes.CDLL, start: int, size: int) -> bool:
-    """Returns True if every page is in memory, so that a huge one in place of them takes no more."""
-    pages = (ctypes.c_ubyte * (size // mmap.PAGESIZE))()
-    failed = library.mincore(ctypes.c_void_p(start), ctypes.c_size_t(size), pages)
-    return not failed and all(page & 1 for page in pages)
+def _is_filled(pages: BinaryIO, start: int, size: int) -> bool:
+    """Returns True if every page is in memory, so that a huge one in place of them takes no more.
+
+    The file is read, as services are often forbidden to call mincore(), on pain of their end.
+    """
+    length = size // mmap.PAGESIZE * _ENTRY_BYTES
+    pages.seek(start // mmap.PAGESIZE * _ENTRY_BYTES)
+    entries = pages.read(length)
+    return len(entries) == length and all(byte & _IS_PRESENT for byte in entries[_ENTRY_BYTES - 1 :: _ENTRY_BYTES])
 
 
 def _new_blocks(before: Sequence[Span], now: Sequence[Span], size: int) -> Iterator[int]:

@@ -84,6 +84,7 @@ def without_others(root: Path, memory: Memory, enabled: str = "always [madvise] 
     (root / "proc/self").mkdir(parents=True)
     end = memory.address + memory.size
     (root / "proc/self/maps").write_text(f"{memory.address:x}-{end:x} rw-p 00000000 00:00 0 \n")
+    (root / "proc/self/pagemap").symlink_to("/proc/self/pagemap")
     return root
 
 
@@ -126,6 +127,13 @@ def test_it_ends_when_the_model_is_closed(filled: Memory, tmp_path: Path) -> Non
 
 def test_where_an_administrator_wants_no_huge_pages_there_are_none(filled: Memory, tmp_path: Path) -> None:
     move_to_huge_pages((), Event(), without_others(tmp_path, filled, "always madvise [never]"))
+    assert filled.kilobytes("AnonHugePages") == 0
+
+
+def test_where_nothing_says_which_pages_are_filled_none_is_moved(filled: Memory, tmp_path: Path) -> None:
+    root = without_others(tmp_path, filled)
+    (root / "proc/self/pagemap").unlink()
+    move_to_huge_pages((), Event(), root)
     assert filled.kilobytes("AnonHugePages") == 0
 
 
