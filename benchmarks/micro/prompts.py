@@ -4,9 +4,7 @@ Each recipe's bundle reads prompts of several lengths, in chunks and whole, and 
 takes them, all in turns in one process, as ratios to the last. Every way must give the same logits, to the last bit.
 """
 
-import argparse
 import statistics
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,8 +17,8 @@ import numpy.typing as npt
 
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.in_turns import PAUSE_SECONDS
-from benchmarks.model_files import add_recipe_arguments, chosen_bundles
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.recipe_runs import measure_recipes, recipe_options
+from benchmarks.results_file import stamp
 from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, next_chunk, read_chunk
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import read_manifest
@@ -39,22 +37,10 @@ Way = Callable[[Sequence[int]], Logits]
 
 def main() -> None:
     """Measures and writes the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    add_recipe_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured (default {ROUNDS})")
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error(f"--rounds is {options.rounds}: give 1 or more")
-    options.output.touch()
+    options = recipe_options(__doc__, ROUNDS)
     results = stamp() | {"model": PRESET, "threads": THREADS, "chunk_tokens": CHUNK_TOKENS, "rounds": options.rounds}
     results["denormals_can_be_zeros"] = denormals.CAN_BE_ZEROS
-    recipes: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for recipe, bundle in chosen_bundles(options, Path(folder)).items():
-            recipes[recipe] = _measured(bundle, options.rounds)
-            print(recipe, summarized(recipes[recipe]), flush=True)
-            write_results(options.output, results | {"recipes": recipes})
+    measure_recipes(options, results, _measured)
 
 
 def _measured(bundle: Path, rounds: int) -> dict[str, Any]:

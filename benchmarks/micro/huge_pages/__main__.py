@@ -5,17 +5,15 @@ lengths, and of steps of one and more rows. Where the system makes huge pages by
 how many bytes each has, and what the system does.
 """
 
-import argparse
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.in_turns import measured_in_turns
-from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.processes import started
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.recipe_runs import measure_recipes, recipe_options
+from benchmarks.results_file import stamp
 from biogpt_onnx.bench.measuring.process import PinnedProcess
 
 ROUNDS = 9
@@ -31,22 +29,10 @@ _SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 def main() -> None:
     """Measures and writes the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    add_recipe_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured (default {ROUNDS})")
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error(f"--rounds is {options.rounds}: give 1 or more")
-    options.output.touch()
+    options = recipe_options(__doc__, ROUNDS)
     setting = _SETTING.read_text(encoding="ascii").strip()
     results = stamp() | {"model": PRESET, "threads": THREADS, "rounds": options.rounds, "enabled": setting}
-    recipes: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for recipe, bundle in chosen_bundles(options, Path(folder)).items():
-            recipes[recipe] = _measured(bundle, options.rounds)
-            print(recipe, summarized(recipes[recipe]), flush=True)
-            write_results(options.output, results | {"recipes": recipes})
+    measure_recipes(options, results, _measured)
 
 
 def _measured(bundle: Path, rounds: int) -> dict[str, Any]:
