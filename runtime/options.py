@@ -36,9 +36,9 @@ class LoadOptions:
             and steps the running sequences in one pass instead of two: for servers, on the CPU. The answers are the
             same to the last bit; a prompt that is read while nothing else runs takes a few percent longer. A bundle
             without that graph, which an earlier version wrote, is opened as without this option.
-        huge_pages: True to move prepacked weights to huge pages of memory once they are loaded, beside the first
-            passes, on Linux from 6.1 on, unless an administrator has forbidden huge pages. Passes are faster then, and
-            no more memory is taken. Weights that are mapped from a file stay as they are.
+        huge_pages: True to move prepacked weights to huge pages of memory half a second after they are loaded, beside
+            the passes, on Linux from 6.1 on, unless an administrator has forbidden huge pages. Passes are faster then,
+            and no more memory is taken. Weights that are mapped from a file stay as they are.
         warm_up: True to load the tables for uncommon words in the background at once, which takes half a second; False
             to load them with the first such word.
         expect: digest that the bundle must have, "sha256:" and 64 hexadecimal digits, as `biogpt-onnx info` prints it.

@@ -12,6 +12,8 @@ import numpy as np
 
 
 def answer(name: str, arguments: dict[str, Any], behaviour: str) -> dict[str, Any]:
+    if name == "settle":
+        return {"error": "it still loads"} if behaviour == "never settles" else {}
     if name == "memory":
         return {"resident_bytes": 1000, "anonymous_bytes": 500, "peak_resident_bytes": 2000}
     if name == "logits":
@@ -54,12 +56,13 @@ def main() -> int:
         return 0
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     first = {"load_seconds": 0.5, "resident_bytes": 1000, "anonymous_bytes": 500, "versions": {"fake": "1.0"}}
-    say(first | {"cores": cores})
+    say(first | {"cores": cores, "settles": "settles" in options.behaviour})
     for line in sys.stdin:
         ((name, arguments),) = json.loads(line).items()
-        if options.log and name == "generate":
+        if options.log and name in {"generate", "settle"}:
+            what = f"{len(arguments['prompts'][0])} {arguments['new_tokens']}" if arguments else name
             with options.log.open("a") as log:
-                log.write(f"{options.name} {len(arguments['prompts'][0])} {arguments['new_tokens']} {time.time()}\n")
+                log.write(f"{options.name} {what} {time.time()}\n")
         say(answer(name, arguments, options.behaviour))
     return 0
 

@@ -141,12 +141,15 @@ def test_ours_forces_exactly_so_many_tokens_and_gives_the_models_logits(
         {"generate": {"prompts": [[2, 5, 6]], "new_tokens": 3, "num_beams": 1}},
         {"logits": {"ids": [2, 5, 6], "file": str(tmp_path / "x.npy")}},
         {"memory": {}},
+        {"settle": {}},
         {"dance": {}},
     ]
     answers = io.StringIO()
     serve(model, {"load_seconds": 0.1}, io.StringIO("".join(json.dumps(each) + "\n" for each in requests)), answers)
-    first, generated, logits, memory, refused = map(json.loads, answers.getvalue().splitlines())
+    first, generated, logits, memory, settled, refused = map(json.loads, answers.getvalue().splitlines())
     assert first["load_seconds"] == 0.1
+    assert first["settles"] is True
+    assert settled == {}
     assert len(generated["seconds"]) == 3
     assert logits == {"rows": 3}
     np.testing.assert_allclose(np.load(tmp_path / "x.npy"), mini.logits([2, 5, 6]), rtol=1e-4, atol=1e-4)

@@ -7,7 +7,6 @@ took, how long the move went on behind it, and the bytes in huge pages. Requests
 """
 
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ _MEMORY = Path("/proc/self/smaps_rollup")
 
 
 def _load(bundle: str, threads: str, pages: str) -> tuple[Mapping[str, object], Handlers]:
+    from biogpt_onnx.runtime.backends.cpu.huge_pages import DELAY_SECONDS, wait_for_moves
     from biogpt_onnx.runtime.backends.registry import open_backend
     from biogpt_onnx.runtime.bundle import read_manifest
     from biogpt_onnx.runtime.decoding.limits import Limits
@@ -31,10 +31,8 @@ def _load(bundle: str, threads: str, pages: str) -> tuple[Mapping[str, object], 
     options = LoadOptions(device="cpu", threads=int(threads), huge_pages=pages == "huge")
     backend = open_backend(folder, read_manifest(folder), options)
     loaded = perf_counter()
-    for thread in threading.enumerate():
-        if thread.name == "biogpt-huge-pages":
-            thread.join()
-    moved = perf_counter()
+    wait_for_moves()
+    moved = perf_counter() - (DELAY_SECONDS if options.huge_pages else 0)
 
     def read(tokens: int, times: int) -> Mapping[str, object]:
         ids, cache = random_prompt(tokens), backend.new_cache(1, tokens)

@@ -41,7 +41,7 @@ class BundleSubject:
             self._process = stack.enter_context(PinnedProcess(command, allowed_cores(), log, contender.environment))
         except ContenderError as error:
             raise ContenderError(f"{measurement.label}: {error}") from error
-        self._process.halt()
+        self._settle()
         self._is_warm = False
 
     @property
@@ -72,6 +72,14 @@ class BundleSubject:
         if len(seconds) != new_tokens:
             raise ContenderError(f"{self._measurement.label}: {len(seconds)} times for {new_tokens} tokens")
         return seconds
+
+    def _settle(self) -> None:
+        try:
+            self._process.settle()
+        except ContenderError as error:
+            raise ContenderError(f"{self._measurement.label}: {error}") from error
+        finally:
+            self._process.halt()
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -157,6 +157,7 @@ class InterleavedMeasurement:
             process = stack.enter_context(self._start(result.contender))
             started.append(process)
             result.loading = process.hello
+            process.settle()
             return process
 
         def turn(counted: bool) -> None:  # noqa: FBT001 -- as above

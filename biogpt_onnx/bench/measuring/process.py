@@ -107,6 +107,11 @@ class PinnedProcess:
             raise ContenderError(self._how_it_ended(self._patience)) from error
         return self._answer(patience)
 
+    def settle(self) -> None:
+        """Waits until nothing runs any more that its loading began, where its first line says that there may be."""
+        if self.hello.get("settles"):
+            self.ask({"settle": {}})
+
     def halt(self) -> None:
         """Suspends it: its idle threads would otherwise spin while others are measured."""
         if self._process.poll() is None:

@@ -5,17 +5,19 @@ Requests:
         first, second, ... new token of every prompt was there, counted from the request.
     {"logits": {"ids": [ids], "file": PATH}}: {"rows": r}, with float32 logits [r, vocab] of the last r positions in
         that NumPy file.
+    {"settle": {}}: {}, once nothing runs any more that loading began beside the answers.
     {"memory": {}}: {"resident_bytes": n, "anonymous_bytes": n, "peak_resident_bytes": n}.
 
-The contender's first line is {"load_seconds": s, "resident_bytes": n, "anonymous_bytes": n, "versions": {...}}. It
-answers {"unsupported": reason} to a request that it cannot serve, and {"error": reason} where it fails.
+The contender's first line is {"load_seconds": s, "resident_bytes": n, "anonymous_bytes": n, "versions": {...},
+"settles": true}, without the last one if it cannot answer the request "settle". It answers {"unsupported": reason} to a
+request that it cannot serve, and {"error": reason} where it fails.
 """
 
 import json
 import sys
 from collections.abc import Mapping
 from time import perf_counter
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,15 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class SettlingModel(Protocol):
+    """A model whose loading goes on beside its first answers."""
+
+    def settle(self) -> None:
+        """Waits until loading has ended altogether."""
+        ...
+
+
 def serve(model: Model, first: Mapping[str, Any], requests: TextIO = sys.stdin, answers: TextIO = sys.stdout) -> None:
     """Writes the first line, then answers requests until there are no more.
 
@@ -53,7 +64,7 @@ def serve(model: Model, first: Mapping[str, Any], requests: TextIO = sys.stdin, 
         requests: a JSON object a line.
         answers: receives a JSON object a line.
     """
-    _write(answers, {**memory(), **first})
+    _write(answers, {**memory(), "settles": isinstance(model, SettlingModel), **first})
     for line in requests:
         start = perf_counter()
         try:
@@ -84,6 +95,9 @@ def _answer(model: Model, request: dict[str, Any], start: float) -> dict[str, An
     if name == "generate":
         times = model.generate(**arguments)
         return {"seconds": [time - start for time in times]}
+    if name == "settle" and isinstance(model, SettlingModel):
+        model.settle()
+        return {}
     raise ValueError(f"no request is called {name!r}")
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from biogpt_onnx._version import __version__
 from biogpt_onnx.bench.measuring.protocol import serve
 from biogpt_onnx.runtime.backends.chunks import chunks, logits_by_chunk
+from biogpt_onnx.runtime.backends.cpu.huge_pages import wait_for_moves
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
@@ -58,6 +59,10 @@ class BundleModel:
         # Beams of several prompts are searched one prompt, or one group of them, after the other: all have a token when
         # the last one has it.
         return times[-new_tokens:]
+
+    def settle(self) -> None:
+        """Waits until the weights lie where they stay."""
+        wait_for_moves()
 
     def logits(self, ids: list[int]) -> npt.NDArray[np.float32]:
         """Computes the logits after each token, [tokens, vocab]; where steps have a graph of their own, by that one."""

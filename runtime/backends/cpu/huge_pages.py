@@ -1,15 +1,20 @@
-"""The move of a session's weights to huge pages, beside the first passes."""
+"""The move of a session's weights to huge pages, beside the passes."""
 
+import threading
 from threading import Event, Thread
 
 from biogpt_onnx.runtime.system.weight_pages import anonymous_memory, move_to_huge_pages
 
+DELAY_SECONDS = 0.5
+"""Seconds before the move begins: a model that is loaded for a short answer gives it sooner without."""
+
+_THREAD_NAME = "biogpt-huge-pages"
+
 
 class HugePages:
-    """Moves the memory that is taken between its creation and `begin` to huge pages; see `move_to_huge_pages`.
+    """Moves the memory that is taken after its creation to huge pages; see `move_to_huge_pages`.
 
-    A thread of its own does so: it takes about a second for BioGPT's size, and whoever loads a model for a short answer
-    should not wait for it.
+    A thread of its own does so: it takes about a second for BioGPT's size, in which passes are slower.
     """
 
     def __init__(self) -> None:
@@ -17,11 +22,20 @@ class HugePages:
         self._stop = Event()
 
     def begin(self) -> None:
-        """Begins to move what was taken."""
-        Thread(
-            target=move_to_huge_pages, args=(self._before, self._stop), name="biogpt-huge-pages", daemon=True
-        ).start()
+        """Begins to move what was taken, after `DELAY_SECONDS`."""
+        Thread(target=self._move, name=_THREAD_NAME, daemon=True).start()
 
     def stop(self) -> None:
         """Ends it, as the memory is freed."""
         self._stop.set()
+
+    def _move(self) -> None:
+        if not self._stop.wait(DELAY_SECONDS):
+            move_to_huge_pages(self._before, self._stop)
+
+
+def wait_for_moves() -> None:
+    """Waits until no weights of this process are being moved to huge pages, as one who measures passes should."""
+    for thread in threading.enumerate():
+        if thread.name == _THREAD_NAME:
+            thread.join()

@@ -85,6 +85,20 @@ def test_a_cold_start_is_a_process_each_time(tmp_path: Path) -> None:
     assert result.runs[0][0] != 0.1
 
 
+def test_what_loading_began_ends_before_the_first_turn_and_is_not_waited_for_at_a_cold_start(tmp_path: Path) -> None:
+    warm_log, cold_log = tmp_path / "warm", tmp_path / "cold"
+    measure(tmp_path, "settles", log=warm_log)
+    assert [line.split()[1] for line in warm_log.read_text().splitlines()][:3] == ["settle", "16", "20"]
+    assert warm_log.read_text().count("settle ") == 1
+    measure(tmp_path, "settles", scenario=Scenario("cold", "cold start", prompt_tokens=16, new_tokens=1), log=cold_log)
+    assert "settle " not in cold_log.read_text()
+
+
+def test_a_contender_that_cannot_load_to_the_end_is_given_up(tmp_path: Path) -> None:
+    (result,) = measure(tmp_path, "never settles").results
+    assert (result.status, result.reason) == ("failed", "it still loads")
+
+
 def test_a_missing_command_is_a_reason(tmp_path: Path) -> None:
     with pytest.raises(ContenderError, match="none cannot be started"):
         PinnedProcess([str(tmp_path / "none")], CORES, tmp_path / "log")
