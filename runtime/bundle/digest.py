@@ -6,14 +6,10 @@ It is the sha256 of the bytes of `bundle.json`, which holds the size and the sha
 import re
 from pathlib import Path
 
-from biogpt_onnx.runtime.bundle.manifest import (
-    MANIFEST_FILE,
-    WEIGHTS_FILE,
-    Manifest,
-    check_files,
-    parse_manifest,
-    read_manifest_bytes,
-)
+from biogpt_onnx.runtime.bundle.files import check_files
+from biogpt_onnx.runtime.bundle.manifest import Manifest
+from biogpt_onnx.runtime.bundle.manifest_reading import parse_manifest, read_manifest_bytes
+from biogpt_onnx.runtime.bundle.names import MANIFEST_FILE, WEIGHTS_FILE
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 
 _FORM = re.compile(r"sha256:[0-9a-f]{64}")

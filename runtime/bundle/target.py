@@ -5,16 +5,16 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from biogpt_onnx.runtime.bundle.manifest import (
+from biogpt_onnx.runtime.bundle.files import refuse_undecodable
+from biogpt_onnx.runtime.bundle.manifest_reading import MAX_MANIFEST_BYTES
+from biogpt_onnx.runtime.bundle.names import (
     CONFIG_FILE,
     MANIFEST_FILE,
-    MAX_MANIFEST_BYTES,
     MERGES_FILE,
     MODEL_FILE,
     REQUIRED_FILES,
     UNFINISHED_MANIFEST_FILE,
     VOCAB_FILE,
-    refuse_undecodable,
 )
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.system.names import problem_of_output
