@@ -91,6 +91,7 @@ CHANGES = [
     ("BENCHMARKS", "task_speed.json", slower_tasks),
     ("BENCHMARKS", "task_quality.json", better_relations),
     ("BENCHMARKS", "compare.jsonl", slower_peers),
+    ("BENCHMARKS", "compare_vnni.jsonl", slower_first_tokens_of_ours),
     ("BENCHMARKS", "compare_avx2.jsonl", slower_first_tokens_of_ours),
     ("README", "compare.jsonl", slower_peers),
 ]

@@ -1,6 +1,7 @@
 """Tables of the comparison with other libraries."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from benchmarks.report.runs import Run, processor
 from biogpt_onnx.bench.report.comparison import compare_with_peers
@@ -17,14 +18,22 @@ def comparison_table(run: Run) -> str:
     return summary(run["rows"])
 
 
-def comparison_elsewhere(run: Run) -> str:
-    """Makes a sentence of another processor's comparison."""
-    comparisons = compare_with_peers(run["rows"])
-    found = Counter(comparison.outcome for comparison in comparisons)
-    better = sum(comparison.is_level_with_a_better_peer for comparison in comparisons)
-    counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
-    return (
-        f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}. In "
-        f"{better} of those that are level a peer's median is better by more than 2 %; see "
-        "`benchmarks/results/compare_avx2.md`."
-    )
+def comparison_elsewhere(report: str) -> Callable[[Run], str]:
+    """Returns what makes a sentence of the comparison on another processor.
+
+    Args:
+        report: name of the comparison's own report.
+    """
+
+    def sentence(run: Run) -> str:
+        comparisons = compare_with_peers(run["rows"])
+        found = Counter(comparison.outcome for comparison in comparisons)
+        better = sum(comparison.is_level_with_a_better_peer for comparison in comparisons)
+        counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
+        return (
+            f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}. In "
+            f"{better} of those that are level a peer's median is better by more than 2 %; see "
+            f"`benchmarks/results/{report}`."
+        )
+
+    return sentence
