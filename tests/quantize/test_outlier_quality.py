@@ -11,7 +11,7 @@ from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends.cpu.session import runs_on_cpu
+from biogpt_onnx.runtime.backends.cpu.opened_graph import runs_on_cpu
 from makers.outliers import write_outlier_checkpoint
 
 

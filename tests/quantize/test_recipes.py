@@ -12,7 +12,8 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, runs_on_cpu
+from biogpt_onnx.runtime.backends.cpu.opened_graph import runs_on_cpu
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, check_files, read_manifest
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.system.processor import describe_processor
@@ -182,7 +183,7 @@ def test_weights_are_left_as_they_are_stored_only_where_that_is_asked_for(
     quantized: Path, *, as_stored: bool, entry: str | None
 ) -> None:
     session = DecoderSession(quantized, read_manifest(quantized), as_stored=as_stored)
-    options: Any = session._session
+    options: Any = session._graph.session
     try:
         found = options.get_session_options().get_session_config_entry("session.disable_prepacking")
     except RuntimeError:  # it has not been set

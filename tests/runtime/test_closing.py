@@ -60,7 +60,7 @@ def test_the_session_is_freed_though_a_prefix_and_a_stream_remain(model: BioGPT)
 
 def session_of(model: BioGPT) -> Any:
     backend: Any = model._backend
-    return backend._decoder._session
+    return backend._decoder._graph.session
 
 
 @pytest.mark.parametrize("settings", [{}, {"prompt_lookup_num_tokens": 3}, {"do_sample": True, "seed": 1}])

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from biogpt_onnx.runtime.backends.cpu.opened_graph import not_run_on_cpu, runs_on_cpu
 from biogpt_onnx.runtime.backends.cpu.quantized_cache import QuantizedCache
 from biogpt_onnx.runtime.backends.cpu.quantized_session import QuantizedCacheSession, read_cache_scales
-from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, not_run_on_cpu, runs_on_cpu
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.backends.cpu.two_graph_session import TwoGraphSession
 from biogpt_onnx.runtime.backends.spec import BackendSpec
 from biogpt_onnx.runtime.bundle import Manifest

@@ -1,7 +1,6 @@
 """A bundle's graph in ONNX Runtime on the CPU."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +9,17 @@ import numpy.typing as npt
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
-from biogpt_onnx.runtime.backends.cpu.huge_pages import HugePages
-from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
-from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
-from biogpt_onnx.runtime.errors import BundleError, ConfigError, ProviderError
+from biogpt_onnx.runtime.backends.cpu.opened_graph import OpenedGraph
+from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.memory.guard import CacheGuard
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
-from biogpt_onnx.runtime.ort.element_types import FLOAT32, INT8
+from biogpt_onnx.runtime.ort.element_types import INT8
 from biogpt_onnx.runtime.ort.pass_inputs import input_value, pass_inputs, room_needed, seqlens_k
-from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding, OnnxRuntime
-from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime, is_outdated, outdated
-from biogpt_onnx.runtime.ort.sessions import (
-    cache_element_type,
-    check_contract,
-    open_session,
-    session_options,
-    when_open,
-)
-from biogpt_onnx.runtime.system.memory import give_back_freed_memory
-from biogpt_onnx.runtime.system.weight_pages import release_mapped_pages
-
-_NOT_ON_CPU = frozenset({"bf16"})
-"""Precisions for which the attention operator of ONNX Runtime's CPU provider has no kernel."""
+from biogpt_onnx.runtime.ort.protocols import InferenceSession, IoBinding
+from biogpt_onnx.runtime.ort.providers import CPU_PROVIDER, import_onnxruntime
+from biogpt_onnx.runtime.ort.sessions import cache_element_type, when_open
 
 _REDO = "export the checkpoint again, and quantize it again"
 
@@ -54,41 +41,6 @@ _NO_PIECE = {name: np.zeros((1, 0), dtype=np.int64) for name in (bundle.INPUT_ID
 
 _NO_STEPS = {name: np.zeros((0, 1), dtype=np.int64) for name in (bundle.STEP_IDS, bundle.STEP_POSITION_IDS)}
 """Inputs of the mixed graph in a pass in which no other sequence steps."""
-
-
-def runs_on_cpu(precision: str) -> bool:
-    """Returns True if ONNX Runtime can run a bundle of this precision on a CPU."""
-    return precision not in _NOT_ON_CPU
-
-
-def not_run_on_cpu(precision: str, reason: str) -> str:
-    """Returns the message of the error for a precision that does not run on a CPU."""
-    return (
-        f"ONNX Runtime runs {precision} bundles on an NVIDIA GPU only, and {reason}: choose device cuda with "
-        "biogpt-onnx[gpu] installed, or quantize the fp32 bundle by another recipe, such as fp16"
-    )
-
-
-def _graph(
-    onnxruntime: OnnxRuntime, manifest: Manifest, options: LoadOptions, *, prepack: bool, steps: bool
-) -> tuple[str, GraphSpec]:
-    """Returns the file of the graph that a session runs, and the graph's inputs and outputs.
-
-    Raises:
-        ProviderError: ONNX Runtime is too old for a graph of steps.
-    """
-    if steps and manifest.steps is not None:
-        if is_outdated(onnxruntime):
-            raise ProviderError(f"{bundle.STEPS_MODEL_FILE} cannot be loaded: {outdated(onnxruntime)}")
-        return bundle.STEPS_MODEL_FILE, manifest.steps
-    if manifest.mixed is not None and (options.mixed_passes or manifest.cache is not None):
-        return bundle.MIXED_MODEL_FILE, manifest.mixed
-    # Rows must not depend on those beside them, which is certain of these bundles and of prepacked weights alone.
-    holds_rows_apart = prepack and is_batch_invariant(manifest, has_avx512=True)
-    # Older versions know the graph's attention without its last input.
-    if manifest.ragged is not None and holds_rows_apart and not is_outdated(onnxruntime):
-        return bundle.RAGGED_MODEL_FILE, manifest.ragged
-    return bundle.MODEL_FILE, GraphSpec(manifest.inputs, manifest.outputs)
 
 
 class DecoderSession:
@@ -133,51 +85,19 @@ class DecoderSession:
             ConfigError: a bad number of threads, weights that cannot be shared, or a cache that cannot be used.
         """
         options = options or LoadOptions()
-        onnxruntime = import_onnxruntime()
-        if not runs_on_cpu(manifest.precision):
-            raise ProviderError(not_run_on_cpu(manifest.precision, "device is cpu"))
-        self._onnxruntime = onnxruntime
+        self._onnxruntime = import_onnxruntime()
+        self._graph = OpenedGraph(self._onnxruntime, folder, manifest, options, as_stored=as_stored, steps=steps)
+        self.is_mixed = self._graph.file == bundle.MIXED_MODEL_FILE
+        self.is_ragged = self._graph.file in {bundle.RAGGED_MODEL_FILE, bundle.STEPS_MODEL_FILE}
         self._folder, self._architecture = folder, manifest.architecture
         self._has_hidden_states = manifest.has_hidden_states
         self._logits_per_row = manifest.architecture.vocab_size if manifest.head is None else manifest.head.num_labels
         self.vocab_size = manifest.architecture.vocab_size
         self.max_positions = manifest.architecture.max_positions
         self.device, self.provider = "cpu", CPU_PROVIDER
-        self._element_type = cache_element_type(folder, manifest)
         self.guard = CacheGuard(manifest) if options.check_memory else None
-        prepack = not as_stored and (options.prepack or manifest.precision != "fp32")
-        if options.share_weights and not prepack:
-            raise ConfigError(
-                "share_weights is True and prepack False: without prepacking, processes share a float32 bundle's own "
-                "file already; leave out one of the two"
-            )
-        is_half = self._element_type is not FLOAT32
-        new_options = partial(session_options, onnxruntime, options.threads, prepack=prepack, is_half_on_cpu=is_half)
+        self._element_type = cache_element_type(folder, manifest)
         self._step_type = self._element_type if manifest.cache is None else INT8
-        file, spec = _graph(onnxruntime, manifest, options, prepack=prepack, steps=steps)
-        self.is_mixed = file == bundle.MIXED_MODEL_FILE
-        self.is_ragged = file in {bundle.RAGGED_MODEL_FILE, bundle.STEPS_MODEL_FILE}
-        path, remedy = folder / file, "check it with `biogpt-onnx info --check`"
-        if options.share_weights:
-            from biogpt_onnx.runtime.backends.cpu.prepacked_weights import (  # noqa: PLC0415 -- slow to import
-                PrepackedWeights,
-            )
-
-            prepacked = PrepackedWeights(
-                onnxruntime, folder, manifest, options.cache_folder, file, options.check_memory
-            )
-            path = prepacked.model_path(new_options())
-            remedy = f"delete {path.parent}, which is then made anew"
-        # Mapped weights have the pages of their file.
-        self._huge_pages = HugePages() if options.huge_pages and prepack and not options.share_weights else None
-        self._session: InferenceSession | None = open_session(onnxruntime, path, new_options(), self.provider, remedy)
-        if options.share_weights:
-            give_back_freed_memory()
-        elif prepack:
-            release_mapped_pages(folder / bundle.WEIGHTS_FILE)
-        if self._huge_pages is not None:
-            self._huge_pages.begin()
-        check_contract(folder, self._session, spec)
         # Where nothing is read or no other sequence steps, the mixed graph writes a token here that nobody reads.
         self._unused_piece, self._unused_step = (
             KeyValueCache.allocate(self._architecture, 1, 1, kind) for kind in (self._element_type, self._step_type)
@@ -186,9 +106,8 @@ class DecoderSession:
 
     def close(self) -> None:
         """Frees the session; a pass that is being computed ends first, later ones raise a `ModelClosedError`."""
-        if self._huge_pages is not None:
-            self._huge_pages.stop()
-        self._session = self._mixed_binding = None
+        self._graph.close()
+        self._mixed_binding = None
 
     def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """Returns an empty cache; see `KeyValueCache.allocate`."""
@@ -268,7 +187,7 @@ class DecoderSession:
         }
         logits = np.empty((len(inputs[bundle.LOGITS_INDICES]), self._logits_per_row), dtype=np.float32)
         self._make_room(cache, input_ids.shape[1])
-        session = when_open(self._session)
+        session = when_open(self._graph.session)
         if self not in cache.bindings:
             cache.bindings[self] = self._bind_caches(session, self._unused_piece, cache)
         self._run_bound(session, cache.bindings[self], inputs, {bundle.LOGITS: logits})
@@ -296,7 +215,7 @@ class DecoderSession:
         inputs = self._inputs(piece_ids, cache, None, None, indices)
         inputs |= {bundle.STEP_IDS: step_ids, bundle.STEP_POSITION_IDS: step_cache.lengths[:, None].copy()}
         logits = np.empty((len(indices), self._logits_per_row), dtype=np.float32)
-        session = when_open(self._session)
+        session = when_open(self._graph.session)
         self._run_bound(session, self._binding_of_both(session, cache, step_cache), inputs, {bundle.LOGITS: logits})
         cache.lengths += tokens
         step_cache.lengths += 1
@@ -358,7 +277,7 @@ class DecoderSession:
         self, cache: KeyValueCache, inputs: dict[str, npt.NDArray[Any]], outputs: dict[str, npt.NDArray[np.float32]]
     ) -> None:
         # Held until the pass is over, so that another thread may close the session meanwhile.
-        session = when_open(self._session)
+        session = when_open(self._graph.session)
         if self not in cache.bindings:
             cache.bindings[self] = self._bind_caches(session, cache, self._unused_step)
         self._run_bound(session, cache.bindings[self], inputs, outputs)

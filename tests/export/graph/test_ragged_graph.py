@@ -14,7 +14,7 @@ from biogpt_onnx.export.graph.causal_lm import build_ragged_graph
 from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends.cpu import session as cpu_session
+from biogpt_onnx.runtime.backends.cpu import opened_graph
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, RAGGED_MODEL_FILE, WEIGHTS_FILE, read_manifest
@@ -180,7 +180,7 @@ def test_a_bundle_without_it_as_earlier_versions_wrote_them_answers_the_same(min
 
 
 def test_an_older_onnx_runtime_runs_the_first_graph(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_session, "is_outdated", lambda _: True)
+    monkeypatch.setattr(opened_graph, "is_outdated", lambda _: True)
     assert not DecoderSession(mini_bundle, read_manifest(mini_bundle)).is_ragged
 
 

@@ -88,7 +88,7 @@ def test_nothing_is_opened_before_the_error(mini_bundle: Path, monkeypatch: pyte
     def opened(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.session.open_session", opened)
+    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.opened_graph.open_session", opened)
     monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.opening.check_room_for", refusing)
     with pytest.raises(MemoryLimitError, match=re.escape(f"loading {mini_bundle} needs about")):
         biogpt_onnx.load(mini_bundle, device="cpu", warm_up=False)

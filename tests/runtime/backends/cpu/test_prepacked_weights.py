@@ -18,8 +18,9 @@ from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends import registry
 from biogpt_onnx.runtime.backends.cpu import cache_folder, prepacked_weights
+from biogpt_onnx.runtime.backends.cpu.opened_graph import runs_on_cpu
 from biogpt_onnx.runtime.backends.cpu.prepacked_weights import ENTRY_FILE, PrepackedWeights
-from biogpt_onnx.runtime.backends.cpu.session import DecoderSession, runs_on_cpu
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.backends.cuda.opening import CUDA
 from biogpt_onnx.runtime.bundle import MODEL_FILE, RAGGED_MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError

@@ -11,7 +11,7 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
-from biogpt_onnx.runtime.backends.cpu import session as cpu_session
+from biogpt_onnx.runtime.backends.cpu import opened_graph
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.backends.cpu.trees.tree_beams import TreeBeams
@@ -151,7 +151,7 @@ def test_shared_weights_answer_as_those_of_the_process(bundles: Bundles, tmp_pat
 def test_an_onnx_runtime_without_the_graphs_operator_is_refused(
     bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cpu_session, "is_outdated", lambda _: True)
+    monkeypatch.setattr(opened_graph, "is_outdated", lambda _: True)
     with pytest.raises(ProviderError, match=r"steps\.onnx cannot be loaded: ONNX Runtime .* pip install --upgrade"):
         biogpt_onnx.load(bundles.both, device="cpu")
 
