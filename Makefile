@@ -94,9 +94,11 @@ test-wheel: .venv/installed
 	cp -r $(MINI) build/wheel/checkpoints/
 	cd build/wheel && ../../.venv-wheel/$(PYTEST) $(WHEEL_TESTS)
 
-# What depends on the version of transformers, and optimum; the rest has run with the newest one.
-TRANSFORMERS_TESTS = tests/cli tests/export tests/runtime/decoding/processors tests/runtime/test_beam_parity.py \
-	tests/runtime/tokenizer
+# What depends on the version of transformers, and optimum: every test that imports it, or what imports it, and the one
+# that looks for connections, which transformers could open. The rest has run with the newest version.
+TRANSFORMERS_TESTS = tests/cli/test_network.py $(shell grep -rlE --include='test_*.py' \
+	'^ *(import|from) (transformers|biogpt_onnx.export.(reference|optimum|.*parity))|importorskip."transformers"' \
+	tests/cli tests/export tests/runtime tests/test_*.py)
 
 test-optimum: .venv-optimum/installed
 	.venv-optimum/$(PYTEST) $(TRANSFORMERS_TESTS)
