@@ -22,6 +22,7 @@ from benchmarks.report.recipe_tables import (
     recipe_speed_table,
     static_scales_table,
 )
+from benchmarks.report.robustness_tables import fuzzing_table, kills_table, mutation_table
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import (
     concurrency_table,
@@ -99,7 +100,8 @@ BENCHMARKS = Page(
     CHECKOUT / "docs" / "benchmarks.md",
     {
         "comparison": Table("compare.jsonl", comparison_table),
-        "comparison elsewhere": Table("compare_avx2.jsonl", comparison_elsewhere),
+        "comparison with VNNI": Table("compare_vnni.jsonl", comparison_elsewhere("compare_vnni.md")),
+        "comparison with AVX2": Table("compare_avx2.jsonl", comparison_elsewhere("compare_avx2.md")),
         "numbers": Table("fp32.json", float32_table),
         "start-up numbers": Table("start_up.json", start_up_table),
         "search numbers": Table("search.json", search_table),
@@ -123,6 +125,9 @@ BENCHMARKS = Page(
         "task quality numbers": Table("task_quality.json", task_quality_table),
         "windows numbers": Table("windows.json", windows_table),
         "coverage numbers": Table("coverage.json", coverage_table),
+        "kills": Table("kills.json", kills_table),
+        "fuzzing": Table("fuzzing.json", fuzzing_table),
+        "mutation": Table("mutation.json", mutation_table),
     },
     figures_of("docs/benchmarks.md"),
 )

@@ -98,3 +98,36 @@ def test_passes_over_huge_pages_stand_beside_those_over_small_ones(benchmarks: S
     assert "The system's setting was `always [madvise] never`." in text
     assert "| recipe | read 32 | move |" in text
     assert "| int8 | 50 ms, 40 ms: 0.81 x | 0.7 s |" in text
+
+
+def test_disturbed_work_is_counted_by_job(benchmarks: Scripts) -> None:
+    killed = {"trials": 3, "left": {"whole": 1, "absent or as before": 2}, "problems": []}
+    full = {"trials": 2, "left": {"absent or as before": 2}, "problems": [{"seed": "0/export/full disk/1"}]}
+    run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "trials": 5, "trials_each": 3, "left_out": ["read-only"]}
+    text = benchmarks("report.robustness_tables").kills_table(
+        run | {"jobs": {"export": {"SIGKILL": killed, "full disk": full}}}
+    )
+    assert (
+        "5 trials, at most 3 of each job in each of these ways: SIGKILL, full disk; not tried here: read-only." in text
+    )
+    assert "| export | 5 | 1 | 4 | 1 |" in text
+
+
+def test_strange_inputs_are_counted_by_reader(benchmarks: Scripts) -> None:
+    found: dict[str, Any] = {"inputs": 100_001, "guided_by": "coverage", "outcomes": 17, "slowest_seconds": 0.4}
+    found |= {"largest_growth_bytes": 12_000_000, "problems": [{}, {}]}
+    run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "inputs": 100_001, "most_seconds": 10.0}
+    text = benchmarks("report.robustness_tables").fuzzing_table(
+        run | {"most_bytes": 500e6, "readers": {"merges": found}}
+    )
+    assert "which may take 10 s and 500 MB" in text
+    assert "| merges | 100,001 | coverage | 17 | 0.40 s | 12 MB | 2 |" in text
+
+
+def test_changes_that_no_test_noticed_are_counted_by_room(benchmarks: Scripts) -> None:
+    outcomes = {"failed": 6, "timeout": 1, "survived": 2, "undecided": 1, "unimportable": 3}
+    room = {"mutants": 10, "caught": 7, "caught_share": 0.7, **outcomes}
+    run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "seconds_each": 60.0, "rooms": {"files": room}}
+    text = benchmarks("report.robustness_tables").mutation_table(run)
+    assert "tests had 60 s to notice one" in text
+    assert "| files | 10 | 7 | 70% | 2 | 1 |" in text
