@@ -61,7 +61,7 @@ def test_a_new_number_is_noticed(figures: Any, sentence: str) -> None:
     [
         "```\nit takes 12 ms\n```\n",
         "`12 ms`",
-        "<!-- some table: begin -->\n| 12 ms |\n<!-- some table: end -->\n",
+        "<!-- some-what table: begin -->\n| 12 ms |\n<!-- some-what table: end -->\n",
         "Tens of times larger, with 24 layers of int8, version 0.1.0.",
     ],
 )

@@ -17,7 +17,7 @@ _NUMBER = r"[+-]?\d(?:[\d,.]*\d)?"
 
 # Of a page, what is no prose: blocks of code, generated tables, inline code.
 _NO_PROSE = re.compile(
-    r"^```.*?^```$|<!-- (?P<name>[\w ]+): begin -->.*?<!-- (?P=name): end -->|`[^`\n]+`", re.MULTILINE | re.DOTALL
+    r"^```.*?^```$|<!-- (?P<name>[\w -]+): begin -->.*?<!-- (?P=name): end -->|`[^`\n]+`", re.MULTILINE | re.DOTALL
 )
 _COUNT = r"(?:\d(?:[\d,.]*\d)? ?|(?:two|three|four|five|six|seven|eight|nine|ten) )"
 _UNIT = (
