@@ -11,6 +11,7 @@ from biogpt_onnx import BioGPT, ConfigError, PromptError, ProviderError
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime.bundle import ClassificationHead
+from biogpt_onnx.runtime.tokenizer.vocabulary import EOS_ID
 from conftest import MakeOnce
 from makers.checkpoints import SEQUENCE, TOKENS, lively_tensors, tiny_architecture, write_huggingface
 
@@ -71,8 +72,11 @@ def test_labels_and_probabilities_are_those_of_transformers(sequence: tuple[Path
     assert {one.label for one in found} != {found[0].label}
 
 
-@pytest.mark.parametrize("pad_token_id", [2, 65])
+@pytest.mark.parametrize("pad_token_id", [EOS_ID, 65])
 def test_another_padding_token_moves_the_deciding_token_as_in_transformers(pad_token_id: int, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    if pad_token_id == EOS_ID and int(transformers.__version__.partition(".")[0]) < 5:
+        pytest.skip("transformers before 5 counts tokens that are not padding, also where </s> is the padding")
     head = dataclasses.replace(SEQUENCE, pad_token_id=pad_token_id)
     tensors = lively_tensors(ARCHITECTURE, head=head)
     checkpoint = write_huggingface(tmp_path / "checkpoint", ARCHITECTURE, tensors, head=head)
