@@ -1,5 +1,6 @@
 """The move of a session's weights to huge pages, beside the passes."""
 
+import contextlib
 import threading
 from threading import Event, Thread
 
@@ -22,8 +23,9 @@ class HugePages:
         self._stop = Event()
 
     def begin(self) -> None:
-        """Begins to move what was taken, after `DELAY_SECONDS`."""
-        Thread(target=self._move, name=_THREAD_NAME, daemon=True).start()
+        """Begins to move what was taken, after `DELAY_SECONDS`; where no thread can be had, all stays as it is."""
+        with contextlib.suppress(RuntimeError, MemoryError):
+            Thread(target=self._move, name=_THREAD_NAME, daemon=True).start()
 
     def stop(self) -> None:
         """Ends it, as the memory is freed."""

@@ -237,6 +237,16 @@ def test_prepacked_weights_are_moved_until_the_model_is_closed(
     assert [stop.is_set() for stop in stops] == [True] * times
 
 
+def test_a_model_loads_where_no_thread_can_be_had(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(huge_pages, "Thread", Refused)
+    with biogpt_onnx.load(mini_bundle, device="cpu", threads=1, warm_up=False) as model:
+        assert model.generate_ids([[2, 30, 31]], max_new_tokens=2)
+
+
 def test_a_model_that_is_closed_at_once_moves_nothing(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Event] = []
     monkeypatch.setattr(huge_pages, "move_to_huge_pages", lambda *arguments: asked.append(arguments[1]))
