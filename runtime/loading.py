@@ -1,9 +1,11 @@
 """Loading of a bundle: from a folder to a model that generates."""
 
 import os
+from _thread import start_new_thread
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from biogpt_onnx.runtime import bundle
@@ -91,18 +93,28 @@ def _read(folder: Path, expect: str | None) -> tuple[Manifest, bytes]:
     return manifest, content
 
 
-class _Rest(Thread):
-    """A thread that opens the tokenizer and imports the model's class meanwhile.
+class _Rest:
+    """The tokenizer and the model's class, which a thread opens meanwhile, or `opened` where no thread can be had.
 
     ONNX Runtime takes most of the time that loading needs, on one core, and lets Python run meanwhile.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, *, warm_up: bool) -> None:
-        super().__init__(name="biogpt-onnx-loading", daemon=True)
         self._folder, self._manifest, self._warm_up = folder, manifest, warm_up
+        self._claim = Lock()
         self._outcome: SimpleQueue[tuple[BioGptTokenizer, type[BioGPT]] | BaseException] = SimpleQueue()
 
-    def run(self) -> None:
+    def start(self) -> None:
+        """Starts the thread.
+
+        `Thread.start` would wait forever for a thread that ends before it runs, as one does for want of memory.
+        """
+        with suppress(RuntimeError, MemoryError):
+            start_new_thread(self._open, (self._warm_up,))
+
+    def _open(self, warm_up: bool) -> None:  # noqa: FBT001 -- a thread takes no keywords
+        if not self._claim.acquire(blocking=False):
+            return
         try:
             tokenizer = open_tokenizer(self._folder, self._manifest)
             from biogpt_onnx.runtime.engine import BioGPT  # noqa: PLC0415 -- see the class
@@ -110,11 +122,12 @@ class _Rest(Thread):
             self._outcome.put(error)
             return
         self._outcome.put((tokenizer, BioGPT))
-        if self._warm_up:
+        if warm_up:
             tokenizer.warm_up()
 
     def opened(self) -> "tuple[BioGptTokenizer, type[BioGPT]]":
         """Waits for the tokenizer and returns it with the model's class, or raises the error of opening it."""
+        self._open(False)  # noqa: FBT003 -- as above; does nothing if the thread has begun
         outcome = self._outcome.get()
         if isinstance(outcome, BaseException):
             raise outcome

@@ -1,15 +1,16 @@
 """The move of a session's weights to huge pages, beside the passes."""
 
-import contextlib
-import threading
-from threading import Event, Thread
+from _thread import start_new_thread
+from contextlib import suppress
+from threading import Event
 
 from biogpt_onnx.runtime.system.weight_pages import anonymous_memory, move_to_huge_pages
 
 DELAY_SECONDS = 0.5
 """Seconds before the move begins: a model that is loaded for a short answer gives it sooner without."""
 
-_THREAD_NAME = "biogpt-huge-pages"
+_moves: set[Event] = set()
+"""Of each move that has not ended, what is set when it does."""
 
 
 class HugePages:
@@ -20,24 +21,35 @@ class HugePages:
 
     def __init__(self) -> None:
         self._before = anonymous_memory()
-        self._stop = Event()
+        self._stop, self._ended = Event(), Event()
 
     def begin(self) -> None:
-        """Begins to move what was taken, after `DELAY_SECONDS`; where no thread can be had, all stays as it is."""
-        with contextlib.suppress(RuntimeError, MemoryError):
-            Thread(target=self._move, name=_THREAD_NAME, daemon=True).start()
+        """Begins to move what was taken, after `DELAY_SECONDS`; where no thread can be had, all stays as it is.
+
+        `Thread.start` would wait forever for a thread that ends before it runs, as one does for want of memory.
+        """
+        _moves.add(self._ended)
+        try:
+            start_new_thread(self._move, ())
+        except (RuntimeError, MemoryError):
+            _moves.discard(self._ended)
 
     def stop(self) -> None:
         """Ends it, as the memory is freed."""
         self._stop.set()
 
     def _move(self) -> None:
-        if not self._stop.wait(DELAY_SECONDS):
-            move_to_huge_pages(self._before, self._stop)
+        try:
+            if not self._stop.wait(DELAY_SECONDS):
+                # Weights that cannot be moved are used where they lie.
+                with suppress(MemoryError):
+                    move_to_huge_pages(self._before, self._stop)
+        finally:
+            _moves.discard(self._ended)
+            self._ended.set()
 
 
 def wait_for_moves() -> None:
     """Waits until no weights of this process are being moved to huge pages, as one who measures passes should."""
-    for thread in threading.enumerate():
-        if thread.name == _THREAD_NAME:
-            thread.join()
+    for ended in list(_moves):
+        ended.wait()

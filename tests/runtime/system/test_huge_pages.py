@@ -3,7 +3,6 @@
 import ctypes
 import mmap
 import sys
-import threading
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 import biogpt_onnx
+from biogpt_onnx.runtime import loading
 from biogpt_onnx.runtime.backends.cpu import huge_pages
 from biogpt_onnx.runtime.system import kind, weight_pages
 from biogpt_onnx.runtime.system.weight_pages import anonymous_memory, move_to_huge_pages
@@ -238,11 +238,11 @@ def test_prepacked_weights_are_moved_until_the_model_is_closed(
 
 
 def test_a_model_loads_where_no_thread_can_be_had(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refused(threading.Thread):
-        def start(self) -> None:
-            raise RuntimeError("can't start new thread")
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(huge_pages, "Thread", Refused)
+    monkeypatch.setattr(huge_pages, "start_new_thread", refuse)
+    monkeypatch.setattr(loading, "start_new_thread", refuse)
     with biogpt_onnx.load(mini_bundle, device="cpu", threads=1, warm_up=False) as model:
         assert model.generate_ids([[2, 30, 31]], max_new_tokens=2)
 
@@ -252,6 +252,15 @@ def test_a_model_that_is_closed_at_once_moves_nothing(mini_bundle: Path, monkeyp
     monkeypatch.setattr(huge_pages, "move_to_huge_pages", lambda *arguments: asked.append(arguments[1]))
     monkeypatch.setattr(huge_pages, "DELAY_SECONDS", 60)
     with biogpt_onnx.load(mini_bundle, device="cpu"):
-        assert huge_pages._THREAD_NAME in {thread.name for thread in threading.enumerate()}
+        assert huge_pages._moves
     huge_pages.wait_for_moves()
     assert not asked
+
+
+def test_a_model_loads_where_threads_end_before_they_run(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As they do for want of memory, which `Thread.start` waits for without end.
+    monkeypatch.setattr(huge_pages, "start_new_thread", lambda *_: 0)
+    monkeypatch.setattr(loading, "start_new_thread", lambda *_: 0)
+    with biogpt_onnx.load(mini_bundle, device="cpu", threads=1) as model:
+        assert model.generate_ids([[2, 30, 31]], max_new_tokens=2)
+    huge_pages._moves.clear()
