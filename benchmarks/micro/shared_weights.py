@@ -4,7 +4,6 @@ Two processes load each recipe's bundle one after the other, each with weights r
 weights that they share. Linux only: memory is read from `/proc/PID/smaps_rollup`.
 """
 
-import argparse
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,9 @@ from typing import Any
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.micro.loaded_bundle import PROMPT_TOKENS, STEPS
 from benchmarks.micro.worker import after_a_pause
-from benchmarks.model_files import add_recipe_arguments, chosen_bundles
+from benchmarks.model_files import chosen_bundles
 from benchmarks.processes import memory_of, started
+from benchmarks.recipe_runs import recipe_options
 from benchmarks.results_file import stamp, write_results
 from biogpt_onnx.bench.measuring.process import PinnedProcess
 from biogpt_onnx.runtime.bundle import read_manifest
@@ -27,14 +27,7 @@ _COMPUTE: Mapping[str, object] = {"compute": {}}
 
 def main() -> None:
     """Measures and writes the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
-    add_recipe_arguments(parser)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"pairs of processes (default {ROUNDS})")
-    options = parser.parse_args()
-    if options.rounds < 1:
-        parser.error(f"--rounds is {options.rounds}: give 1 or more")
-    options.output.touch()
+    options = recipe_options(__doc__, ROUNDS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bundles = chosen_bundles(options, folder)

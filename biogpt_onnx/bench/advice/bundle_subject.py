@@ -39,9 +39,10 @@ class BundleSubject:
         try:
             command = contender.command(measurement.threads)
             self._process = stack.enter_context(PinnedProcess(command, allowed_cores(), log, contender.environment))
+            self._process.settle()
         except ContenderError as error:
             raise ContenderError(f"{measurement.label}: {error}") from error
-        self._settle()
+        self._process.halt()
         self._is_warm = False
 
     @property
@@ -72,14 +73,6 @@ class BundleSubject:
         if len(seconds) != new_tokens:
             raise ContenderError(f"{self._measurement.label}: {len(seconds)} times for {new_tokens} tokens")
         return seconds
-
-    def _settle(self) -> None:
-        try:
-            self._process.settle()
-        except ContenderError as error:
-            raise ContenderError(f"{self._measurement.label}: {error}") from error
-        finally:
-            self._process.halt()
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
