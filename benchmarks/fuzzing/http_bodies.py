@@ -18,6 +18,7 @@ from biogpt_onnx.tasks.registry import TASK_SPECS
 _SETTINGS = ServerSettings(max_rows=2, max_waiting=4, max_prompts=4, answer_seconds=0.05, max_body_bytes=2_000_000)
 _TASKS = ("bc5cdr", "ddi", "pubmedqa", "description")
 _PATHS = ("/v1/completions", "/v1/choices", "/tokenize", "/detokenize")
+_REFUSED = 400
 _FAULT = 500
 _BUSY = 503
 
@@ -35,10 +36,11 @@ def http_readers(place: Path) -> list[Reader]:
     chosen = [path for path in posts if path in _PATHS or path.startswith("/v1/tasks/")]
 
     def reader(path: str) -> Reader:
-        def read(data: bytes) -> None:
+        def read(data: bytes) -> str:
             status, body = asyncio.run(_ask(app, path, data))
             if status >= _FAULT and status != _BUSY:
                 raise RuntimeError(f"status {status}: {body[:200]!r}")
+            return "answered" if status < _REFUSED else str(json.loads(body)["error"]["message"])
 
         return Reader(f"body of {path}", read, (json.dumps(posts[path]).encode(),), seeds.JSON_TOKENS)
 
