@@ -27,6 +27,7 @@ class Work(Generic[ItemT, ReadyT, ResultT]):
         answer: returns a result for each of a batch; where it raises, the batch is divided to find the item at fault.
         limits: the most that a batch takes.
         caught: errors of `prepare` and `answer` that are an item's own; others end the work.
+        is_divisible: whether a batch for which there is no memory is answered in parts; see `is_divisible`.
     """
 
     prepare: Callable[[int, ItemT], ReadyT]
@@ -34,6 +35,7 @@ class Work(Generic[ItemT, ReadyT, ResultT]):
     answer: Callable[[Sequence[ReadyT]], Sequence[ResultT]]
     limits: BatchLimits
     caught: type[Exception] = BioGptError
+    is_divisible: bool = True
 
 
 def one_by_one(prepare: Callable[[ItemT], ReadyT], answer: Callable[[ReadyT], ResultT]) -> Work[ItemT, ReadyT, ResultT]:
@@ -141,8 +143,9 @@ class _Window(Generic[ItemT, ReadyT, ResultT]):
         try:
             results = self._work.answer([ready[place] for place in places])
         except self._work.caught as error:
-            if len(places) == 1:
-                self._fail(places[0], error)
+            if len(places) == 1 or (isinstance(error, MemoryError) and not self._work.is_divisible):
+                for place in places:
+                    self._fail(place, error)
                 return
         else:
             for place, result in zip(places, results, strict=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from biogpt_onnx.runtime.bundle import Manifest
+from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 
 CACHE_BYTES = 4 * 2**30
 """Most bytes of the key-value cache of one batch, unless a single item needs more."""
@@ -48,6 +49,15 @@ def most_cached_tokens(manifest: Manifest) -> int:
     architecture = manifest.architecture
     bytes_each = 2 if manifest.precision in _HALF_PRECISIONS else 4
     return CACHE_BYTES // (2 * bytes_each * architecture.num_layers * architecture.hidden_size)
+
+
+def is_divisible(manifest: Manifest, device: str) -> bool:
+    """Returns True if a batch for which there is no memory may be answered in parts instead.
+
+    Where a CPU's results depend on the batch, they would differ without a word with the memory that happens to be
+    free. On a GPU, of which it is not known whether they depend on it, the batch is divided.
+    """
+    return device != "cpu" or is_batch_invariant(manifest, has_avx512=True)
 
 
 def batches_by_length(sizes: Sequence[Size], limits: BatchLimits) -> list[list[int]]:

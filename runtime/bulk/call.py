@@ -173,4 +173,5 @@ class BulkCall(Generic[ResultT]):
     def _failure(self, index: int, item: object, error: Exception) -> Exception:
         if self._on_error == "return":
             return error
-        raise error if self.size == 1 else named(error, self._name_of(index, item))
+        # No memory for a batch is the fault of none of its items.
+        raise error if self.size == 1 or isinstance(error, MemoryError) else named(error, self._name_of(index, item))

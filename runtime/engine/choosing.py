@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, overload
 
 from biogpt_onnx.runtime.bulk.answering import Work
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, is_divisible, most_cached_tokens
 from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress
 from biogpt_onnx.runtime.decoding import checks
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
@@ -167,5 +167,6 @@ class ChoosingModel(OpenedModel):
                 lambda: choices_after_each(backend, batch, choices, token_ids, end_tokens)
             ),
             limits=BatchLimits(backend.num_scored_together, most_cached_tokens(self.manifest)),
+            is_divisible=is_divisible(self.manifest, self.device),
         )
         return call.results(work)

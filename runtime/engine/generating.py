@@ -11,7 +11,7 @@ from typing import Any, Literal, Unpack, overload
 
 from biogpt_onnx.runtime.asynchronous import in_thread
 from biogpt_onnx.runtime.bulk.answering import Work
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, is_divisible, most_cached_tokens
 from biogpt_onnx.runtime.bulk.call import BulkCall, OnError, Progress, check_cancel
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
@@ -270,5 +270,6 @@ class GeneratingModel(RequestModel):
             limits=BatchLimits(
                 max(1, BATCHES_TOGETHER * backend.default_batch_size // rows), most_cached_tokens(self.manifest)
             ),
+            is_divisible=is_divisible(self.manifest, self.device),
         )
         return call.results(work)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from biogpt_onnx.runtime.bulk.answering import Work
-from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, most_cached_tokens
+from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, is_divisible, most_cached_tokens
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.errors import BioGptError
@@ -75,7 +75,14 @@ def work_on_documents(  # noqa: PLR0913 -- what, by whom, on what, and how
             )
         return [_of_document(result, ready.document) for result, ready in zip(results, batch, strict=True)]
 
-    return Work(prepare, size_of, answer, BatchLimits(size, most_tokens), caught)
+    return Work(
+        prepare,
+        size_of,
+        answer,
+        BatchLimits(size, most_tokens),
+        caught,
+        is_divisible=is_divisible(model.manifest, model.device),
+    )
 
 
 def _size(task: RunnableTask[Any], model: BioGPT, prompt: Prepared) -> Size:

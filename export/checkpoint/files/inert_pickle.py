@@ -102,6 +102,9 @@ def _is_tolerated(module: str, name: str) -> bool:
 
 
 def _is_harmless(module: str, name: str) -> bool:
+    if not name.isidentifier():
+        # No class can be made of it.
+        return False
     if module == "builtins":
         return name in _HARMLESS_BUILTINS
     package = module.partition(".")[0]

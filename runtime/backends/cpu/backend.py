@@ -94,7 +94,7 @@ class CpuBackend(Generic[TreeCacheT]):
         """Returns an empty cache with room for `capacity` tokens a row.
 
         Raises:
-            ConfigError: the memory is not available.
+            MemoryLimitError: the memory is not available.
         """
         return self._decoder.new_cache(batch_size, capacity)
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from biogpt_onnx.runtime.bundle.architecture import Architecture
-from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.errors import MemoryLimitError
 from biogpt_onnx.runtime.ort.element_types import FLOAT32, ElementType
+from biogpt_onnx.runtime.system.room import mebibytes
 
 if TYPE_CHECKING:
     from biogpt_onnx.runtime.ort.protocols import IoBinding
@@ -50,15 +51,15 @@ class KeyValueCache:
         """Returns an empty cache with room for `capacity` tokens a row.
 
         Raises:
-            ConfigError: the memory is not available.
+            MemoryLimitError: the memory is not available.
         """
         shape = (architecture.num_layers, 2, batch_size, architecture.num_heads, capacity, architecture.head_size)
         try:
             buffer = _untouched_zeros(shape, element_type.storage)
         except (MemoryError, OSError, OverflowError, ValueError) as error:
-            gigabytes = element_type.storage.itemsize * np.prod(shape, dtype=float) / 1e9
-            raise ConfigError(
-                f"a cache of {gigabytes:.1f} GB for {batch_size} rows of {capacity} tokens "
+            needed = element_type.storage.itemsize * float(np.prod(shape, dtype=float))
+            raise MemoryLimitError(
+                f"a cache of {mebibytes(needed)} for {batch_size} rows of {capacity} tokens "
                 "does not fit in memory: lower max_new_tokens or give fewer prompts at a time"
             ) from error
         return cls(buffer, np.zeros(batch_size, dtype=np.int64), element_type)

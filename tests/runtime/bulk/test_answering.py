@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biogpt_onnx import BioGptError, CancelledError, PromptError
+from biogpt_onnx import BioGptError, CancelledError, MemoryLimitError, PromptError
 from biogpt_onnx.runtime.bulk.answering import Outcome, Work, answer_all, one_by_one
 from biogpt_onnx.runtime.bulk.batches import BatchLimits, Size, batches_by_length
 
@@ -88,6 +88,38 @@ def test_a_bad_item_is_found_and_the_others_of_its_batch_get_their_answers() -> 
     assert [outcome.result for outcome in found] == ["A", "B", None, "D", "E"]
     assert [type(outcome.error) for outcome in found if outcome.error] == [PromptError]
     assert run.batches == [list("abcde"), ["a", "b"], list("cde"), ["c"], ["d", "e"]]
+
+
+@pytest.mark.parametrize(
+    ("is_divisible", "batches"), [(True, [["abcd", "abc"], ["abcd"], ["abc"]]), (False, [["abcd", "abc"]])]
+)
+def test_a_batch_without_memory_is_divided_only_where_no_result_depends_on_it(
+    is_divisible: bool,  # noqa: FBT001 -- a case
+    batches: list[list[str]],
+) -> None:
+    asked: list[list[str]] = []
+
+    def answer(batch: Sequence[str]) -> list[str]:
+        asked.append(list(batch))
+        if len(batch) > 1:
+            raise MemoryLimitError("full")
+        return [text.upper() for text in batch]
+
+    run = Work(prepared, size_of, answer, BatchLimits(2, 100), is_divisible=is_divisible)
+    found = outcomes(run, ["abc", "abcd"])
+    assert asked == batches
+    assert [one.result for one in found] == (["ABC", "ABCD"] if is_divisible else [None, None])
+    assert all((one.error is None) == is_divisible for one in found)
+
+
+def test_an_item_at_fault_is_found_in_a_batch_that_is_not_divided_for_memory() -> None:
+    def answer(batch: Sequence[str]) -> list[str]:
+        if "bad" in batch:
+            raise PromptError("bad")
+        return list(batch)
+
+    run = Work(prepared, size_of, answer, BatchLimits(3, 100), is_divisible=False)
+    assert [one.result for one in outcomes(run, ["one", "bad", "two"])] == ["one", None, "two"]
 
 
 def test_other_errors_end_the_work() -> None:

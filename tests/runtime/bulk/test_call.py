@@ -4,13 +4,17 @@ import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from biogpt_onnx import BioGPT, CancelledError, ConfigError, Generation, PromptError
+import biogpt_onnx
+from biogpt_onnx import BioGPT, CancelledError, ConfigError, Generation, MemoryLimitError, PromptError
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bulk.batches import CACHE_BYTES, most_cached_tokens
+from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.engine import generating
 from makers.models import FakeModel
 
@@ -165,6 +169,34 @@ def test_batches_are_small_where_memory_is(fake: tuple[BioGPT, FakeModel], monke
     model.generate(words(20), max_new_tokens=3)
     assert max(len(cache.rows) * cache.capacity for cache in computed.caches) <= 30
     assert max(len(cache.rows) for cache in computed.caches) > 1
+
+
+@pytest.mark.parametrize(("recipe", "is_divided"), [("fp32", True), ("int8", True), ("int8-weights", False)])
+def test_prompts_without_memory_are_divided_only_where_the_batch_changes_no_answer(
+    mini_by: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+    is_divided: bool,  # noqa: FBT001 -- a case
+) -> None:
+    with biogpt_onnx.load(mini_by(recipe), device="cpu") as model:
+        alone = [content(model.generate(text, max_new_tokens=4)) for text in TEXTS]
+        monkeypatch.setattr(KeyValueCache, "allocate", one_row_only(KeyValueCache.allocate))
+        found: Any = model.generate(TEXTS, max_new_tokens=4, on_error="return")
+    if is_divided:
+        assert [content(one) for one in found] == alone
+    else:
+        assert all(isinstance(one, MemoryLimitError) for one in found)
+
+
+def one_row_only(allocate: Callable[..., KeyValueCache]) -> Callable[..., KeyValueCache]:
+    """A memory in which the cache of one row alone finds room."""
+
+    def allocate_one(architecture: Architecture, batch_size: int, *rest: Any) -> KeyValueCache:
+        if batch_size > 1:
+            raise MemoryLimitError("full")
+        return allocate(architecture, batch_size, *rest)
+
+    return allocate_one
 
 
 def test_samples_count_as_rows(fake: tuple[BioGPT, FakeModel]) -> None:

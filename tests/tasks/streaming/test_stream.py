@@ -5,11 +5,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import biogpt_onnx
 from biogpt_onnx import BioGPT, BioGptError, ConfigError, DeviceMemoryError, GenerationConfig, PromptError, tasks
 from biogpt_onnx.tasks import Document, Prepared, StreamItem, Task
 
@@ -102,6 +104,14 @@ def test_no_more_are_decoded_together_than_memory_has_room_for(mini: BioGPT, mon
 def test_where_memory_does_not_suffice_for_all_each_has_its_result(mini: BioGPT) -> None:
     task = watched(most=1)
     assert len(tasks.run(task, mini, ["A.", "B.", "C."])) == 3
+
+
+def test_where_memory_does_not_suffice_no_answer_depends_on_what_is_left_of_it(mini_by: Callable[[str], Path]) -> None:
+    with biogpt_onnx.load(mini_by("int8-weights"), device="cpu") as model:
+        task = watched(most=1)
+        with pytest.raises(DeviceMemoryError, match="full"):
+            tasks.run(task, model, ["A.", "B.", "C."])
+    assert [len(batch) for batch in task.batches] == [3]
 
 
 def test_a_bad_document_does_not_lose_the_others(mini: BioGPT) -> None:

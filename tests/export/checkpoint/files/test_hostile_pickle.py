@@ -66,6 +66,16 @@ def test_opcodes_that_torch_does_not_write_are_refused(tmp_path: Path, protocol:
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.parametrize("name", ["Name\0space", "Name space", "\udc80"])
+def test_a_name_of_which_no_class_can_be_made_is_refused(tmp_path: Path, name: str) -> None:
+    payload = b"\x80\x02cargparse\n" + name.encode("utf-8", "surrogatepass") + b"\n."
+    folder = write_fairseq(tmp_path, ARCHITECTURE)
+    with zipfile.ZipFile(folder / "checkpoint.pt", "w") as archive:
+        archive.writestr("checkpoint/data.pkl", payload)
+        archive.writestr("checkpoint/version", "3\n")
+    assert "checkpoint.pt" in error_of(folder)
+
+
 def test_a_call_into_a_harmless_package_is_not_made_either(tmp_path: Path) -> None:
     trace = tmp_path / "trace.npy"
     more = {"extra_state": Call(np.save, str(trace), 1.0)}

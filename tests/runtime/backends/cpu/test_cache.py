@@ -5,7 +5,7 @@ import pytest
 
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bundle.architecture import Architecture
-from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.runtime.errors import MemoryLimitError
 
 TINY = Architecture(num_layers=2, hidden_size=16, num_heads=2, intermediate_size=3, vocab_size=10, max_positions=50)
 
@@ -42,7 +42,7 @@ def test_rows_out_of_order_are_refused() -> None:
 
 
 def test_a_cache_beyond_all_memory_is_one_clear_error() -> None:
-    with pytest.raises(ConfigError, match="max_new_tokens"):
+    with pytest.raises(MemoryLimitError, match="max_new_tokens"):
         KeyValueCache.allocate(TINY, 10**6, 10**9)
 
 
