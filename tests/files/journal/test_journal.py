@@ -20,6 +20,7 @@ from biogpt_onnx.runtime.system.locks import lock
 
 IDENTITY = {"input": "sha256 of the input", "model": "sha256 of the model", "settings": {"num_beams": 1}}
 RECORDS: list[Record] = [{"line": number, "id": None, "text": "α\u2028" * number} for number in range(1, 5)]
+OPEN_FILES = Path("/proc/self/fd")
 
 
 def write(records: Iterator[Record], stream: TextIO) -> None:
@@ -128,6 +129,14 @@ def test_other_settings_are_refused_and_named(output: Path) -> None:
         pass
     assert journal.read_bytes() == before
     assert run(output) == 2
+
+
+def test_a_long_setting_is_named_by_its_beginning(output: Path) -> None:
+    with Journal.open(output, {"input": "a" * 64, "model": "b" * 40}) as journal:
+        journal.add(RECORDS[:1])
+    cut = rf"with input {'a' * 40}\.\.\. \(it is {'c' * 40}\.\.\. now\), model {'b' * 40} \(it is d now\): say"
+    with pytest.raises(DocumentError, match=cut), Journal.open(output, {"input": "c" * 41, "model": "d"}):
+        pass
 
 
 def test_a_restart_gives_up_what_is_there(output: Path, uninterrupted: bytes) -> None:
@@ -272,6 +281,18 @@ def test_a_second_process_is_refused_while_the_first_runs(output: Path) -> None:
             pass
         assert journal.done == 1
         journal.finish(write)
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="the system has no folder of a process's open files")
+def test_a_run_that_is_refused_leaves_no_file_open(output: Path) -> None:
+    with Journal.open(output, IDENTITY) as journal:
+        before = len(list(OPEN_FILES.iterdir()))
+        for _ in range(3):
+            with pytest.raises(DocumentError, match="another process"), Journal.open(output, IDENTITY):
+                pass
+        assert len(list(OPEN_FILES.iterdir())) == before
+        journal.finish(write)
+    assert len(list(OPEN_FILES.iterdir())) == before - 1
 
 
 def test_a_run_that_ends_leaves_alone_what_the_next_has_begun(output: Path) -> None:

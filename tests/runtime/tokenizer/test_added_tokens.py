@@ -143,6 +143,8 @@ def test_an_id_that_no_vocabulary_has_is_refused_in_a_short_line(tmp_path: Path,
     path.write_text(json.dumps({"added_tokens_decoder": {key: {"content": "x" * 5000}}}))
     with pytest.raises(VocabularyError) as caught:
         read_added_tokens(path)
+    path.with_name("good.json").write_text(json.dumps({"added_tokens_decoder": {"9" * 9: {"content": "x"}}}))
+    assert read_added_tokens(path.with_name("good.json")) == (AddedToken(999_999_999, "x"),)
     entry = "{'content': '" + "x" * 47
     assert (
         str(caught.value)
