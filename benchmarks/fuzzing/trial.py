@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.fuzzing.readers import ERRORS, Reader
 
 MOST_SECONDS = 10.0
-"""Longest time that an input of 1 MB may take."""
+"""Longest time of the processor that an input of 1 MB may take: other processes must not make it longer."""
 MOST_BYTES = 500_000_000
 """Memory that an input of 1 MB may take beside what the process had."""
 
@@ -25,7 +25,7 @@ class Outcome:
     Attributes:
         signature: what happened, without what varies: "read", or the error and its message without numbers and names.
         problem: what is wrong about it; None for nothing.
-        seconds: time that it took.
+        seconds: time of the processor that it took.
         grown: bytes by which the most memory that the process ever had grew.
     """
 
@@ -38,7 +38,7 @@ class Outcome:
 def try_input(reader: Reader, data: bytes) -> Outcome:
     """Reads an input."""
     before = _most_memory()
-    started = time.perf_counter()
+    started = time.process_time()
     problem, signature = None, "read"
     try:
         found = reader.read(data)
@@ -54,7 +54,7 @@ def try_input(reader: Reader, data: bytes) -> Outcome:
         ours = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), place)
         signature = f"{type(error).__name__} at {ours.filename.rpartition('/')[2]}:{ours.name}"
         problem = f"{signature}, line {ours.lineno}: {str(error)[:300]}"
-    seconds, grown = time.perf_counter() - started, _most_memory() - before
+    seconds, grown = time.process_time() - started, _most_memory() - before
     if seconds > MOST_SECONDS:
         problem, signature = f"it took {seconds:.1f} s", "too slow"
     elif grown > MOST_BYTES:
