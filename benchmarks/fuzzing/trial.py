@@ -15,6 +15,7 @@ MOST_BYTES = 500_000_000
 
 _VARIABLE = re.compile(r"[0-9]+|'[^']*'|\"[^\"]*\"|[^\x20-\x7e]")
 _SIGNATURE_LENGTH = 120
+_SAID_LENGTH = 10_000
 _KILOBYTE = 1024
 
 
@@ -42,10 +43,10 @@ def try_input(reader: Reader, data: bytes) -> Outcome:
     problem, signature = None, "read"
     try:
         found = reader.read(data)
-        signature = f"read: {_VARIABLE.sub('', found)[:_SIGNATURE_LENGTH]}" if found else "read"
+        signature = f"read: {_without_variables(found)}" if found else "read"
     except ERRORS as error:
         message = str(error)
-        signature = f"{type(error).__name__}: {_VARIABLE.sub('', message)[:_SIGNATURE_LENGTH]}"
+        signature = f"{type(error).__name__}: {_without_variables(message)}"
         if not message:
             problem = "the error has no message"
     except Exception as error:  # noqa: BLE001 -- what is looked for
@@ -60,6 +61,11 @@ def try_input(reader: Reader, data: bytes) -> Outcome:
     elif grown > MOST_BYTES:
         problem, signature = f"it took {grown / 1e6:,.0f} MB of memory", "too large"
     return Outcome(signature, problem, seconds, grown)
+
+
+def _without_variables(said: str) -> str:
+    # Many quotation marks without a partner make the search quadratic.
+    return _VARIABLE.sub("", said[:_SAID_LENGTH])[:_SIGNATURE_LENGTH]
 
 
 def _most_memory() -> int:
