@@ -17,9 +17,7 @@ _PUBTATOR = re.compile(r"[^|\t\n\r]{0,200}\|[ta]\|")
 _QUESTION = re.compile(r"question:[^\t]* context:[^\t]*\t", re.IGNORECASE)
 
 # What may stand before the root element. It is never tried in two ways, so that it takes linear time.
-_PROLOG = re.compile(
-    r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|<!DOCTYPE[^\[>]*+(?:>|(?>\[.*?\]\s*+>)))*+", re.DOTALL
-)
+_PROLOG = re.compile(r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|<!DOCTYPE[^\[>]*+(?:>|(?>\[.*?\]\s*+>)))*+", re.DOTALL)
 _ROOT = re.compile(r"\s*<(?:[\w.-]+:)?([\w.-]+)")
 _ROOTS: dict[str, Format] = {
     "collection": "bioc",
