@@ -76,6 +76,11 @@ class Recipe:
             return None
         return replace(self, body=self.steps, static_scales=False, steps=None)
 
+    @property
+    def has_4_bits(self) -> bool:
+        """True if the matrices of decoder layers have weights of 4 bits, in one of the graphs at least."""
+        return "int4" in {precision_of(packing) for packing in (self.body, self.steps)}
+
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
         return self.table if layer in {EMBEDDING, HEAD} else self.overrides.get(layer, self.body)
@@ -105,7 +110,7 @@ def check_rounding(recipe: Recipe) -> None:
     """
     if recipe.rounding not in ROUNDINGS:
         raise ConfigError(f"rounding is {recipe.rounding!r}: choose one of {', '.join(ROUNDINGS)}")
-    if recipe.rounding != NEAREST and "int4" not in {precision_of(each) for each in (recipe.body, recipe.steps)}:
+    if recipe.rounding != NEAREST and not recipe.has_4_bits:
         raise ConfigError(
             f"rounding {recipe.rounding} is for weights of 4 bits, and recipe {recipe.name} has none: choose recipe "
             "int4 or int8-int4, or leave the rounding out"
