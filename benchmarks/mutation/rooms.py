@@ -22,7 +22,16 @@ class Room:
 
 
 ROOMS = {
-    "decoding": Room("runtime/decoding", ("tests/runtime/decoding",)),
+    "decoding": Room(
+        "runtime/decoding",
+        (
+            "tests/runtime/decoding",
+            # Strategies on a backend that selects a part of the scores itself.
+            "tests/runtime/backends/cuda/test_beams.py",
+            "tests/runtime/backends/cuda/test_continuations.py",
+            "tests/runtime/backends/cuda/test_drafts.py",
+        ),
+    ),
     "tokenizer": Room("runtime/tokenizer", ("tests/runtime/tokenizer",)),
     "files": Room("biogpt_onnx/files", ("tests/files",)),
 }

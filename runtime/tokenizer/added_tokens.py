@@ -21,6 +21,9 @@ SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token"
 
 EXTRA_NAMES = ("additional_special_tokens", "extra_special_tokens")
 
+_MOST_DIGITS = 9
+"""Most digits of an id: no vocabulary needs more, and Python reads no whole number of some 4,300."""
+
 
 @dataclass(frozen=True)
 class AddedToken:
@@ -167,9 +170,10 @@ def tokenizer_config(tokens: Iterable[AddedToken], names: Mapping[str, str]) -> 
 
 def _token(key: str, entry: object, special: list[str], control: set[str | None], file_name: str) -> AddedToken:
     content = content_of(entry)
-    if not key.isdecimal() or not isinstance(entry, dict) or not content:
+    is_id = key.isdecimal() and len(key) <= _MOST_DIGITS
+    if not is_id or not isinstance(entry, dict) or not content:
         raise VocabularyError(
-            [f"{file_name}: {DECODER_FIELD} holds {key!a}: {str(entry)[:60]!a}, which names no token"]
+            [f"{file_name}: {DECODER_FIELD} holds {key[:60]!a}: {str(entry)[:60]!a}, which names no token"]
         )
     flags = {name: entry.get(name, False) for name in ("lstrip", "rstrip", "single_word")}
     for name, value in flags.items():

@@ -90,3 +90,9 @@ def test_a_record_is_one_line_for_every_reader_and_not_in_numbers() -> None:
 def test_a_row_without_a_document_has_none_to_keep() -> None:
     with pytest.raises(ValueError, match="the row is no document"):
         document_data(Row(3, None, "it is no JSON"))
+
+
+def test_a_line_of_json_does_not_repeat_the_document() -> None:
+    answer = Answer("yes", {"yes": 1.0}, -0.5, "", 20)
+    record = record_of(ITEM, answer, keep_document=JsonLines.needs_documents)
+    assert DOCUMENT.text not in JsonLines().format_record(record)

@@ -20,6 +20,7 @@ from biogpt_onnx.runtime.system.locks import lock
 
 IDENTITY = {"input": "sha256 of the input", "model": "sha256 of the model", "settings": {"num_beams": 1}}
 RECORDS: list[Record] = [{"line": number, "id": None, "text": "α\u2028" * number} for number in range(1, 5)]
+OPEN_FILES = Path("/proc/self/fd")
 
 
 def write(records: Iterator[Record], stream: TextIO) -> None:
@@ -130,6 +131,14 @@ def test_other_settings_are_refused_and_named(output: Path) -> None:
     assert run(output) == 2
 
 
+def test_a_long_setting_is_named_by_its_beginning(output: Path) -> None:
+    with Journal.open(output, {"input": "a" * 64, "model": "b" * 40}) as journal:
+        journal.add(RECORDS[:1])
+    cut = rf"with input {'a' * 40}\.\.\. \(it is {'c' * 40}\.\.\. now\), model {'b' * 40} \(it is d now\): say"
+    with pytest.raises(DocumentError, match=cut), Journal.open(output, {"input": "c" * 41, "model": "d"}):
+        pass
+
+
 def test_a_restart_gives_up_what_is_there(output: Path, uninterrupted: bytes) -> None:
     interrupt(output, 2)
     assert run(output, restart=True) == 0
@@ -180,12 +189,13 @@ def test_a_place_that_takes_no_file_is_refused_before_any_work(tmp_path: Path, w
     assert names(tmp_path) == [f"a{SUFFIX}", "folder"]
 
 
-def test_a_file_of_the_journals_name_that_is_none_stays(output: Path) -> None:
+@pytest.mark.parametrize("content", ['{"my": "own"}\n', "\n"])
+def test_a_file_of_the_journals_name_that_is_none_stays(output: Path, content: str) -> None:
     other = output.with_name(output.name + SUFFIX)
-    other.write_text('{"my": "own"}\n')
+    other.write_text(content)
     with pytest.raises(DocumentError, match="no journal"):
         run(output)
-    assert other.read_text() == '{"my": "own"}\n'
+    assert other.read_text() == content
 
 
 def test_a_file_of_the_journals_name_that_is_none_stays_even_where_a_run_begins_anew(output: Path) -> None:
@@ -204,6 +214,8 @@ def test_a_name_for_a_compressed_file_gives_one_and_always_the_same(tmp_path: Pa
     again = tmp_path / "again.gz"
     run(again)
     assert again.read_bytes() == output.read_bytes()
+    # No time is in it, where gzip has a place for one.
+    assert again.read_bytes()[4:8] == bytes(4)
 
 
 def test_a_link_is_written_through(output: Path, tmp_path: Path) -> None:
@@ -271,6 +283,18 @@ def test_a_second_process_is_refused_while_the_first_runs(output: Path) -> None:
         journal.finish(write)
 
 
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="the system has no folder of a process's open files")
+def test_a_run_that_is_refused_leaves_no_file_open(output: Path) -> None:
+    with Journal.open(output, IDENTITY) as journal:
+        before = len(list(OPEN_FILES.iterdir()))
+        for _ in range(3):
+            with pytest.raises(DocumentError, match="another process"), Journal.open(output, IDENTITY):
+                pass
+        assert len(list(OPEN_FILES.iterdir())) == before
+        journal.finish(write)
+    assert len(list(OPEN_FILES.iterdir())) == before - 1
+
+
 def test_a_run_that_ends_leaves_alone_what_the_next_has_begun(output: Path) -> None:
     with contextlib.ExitStack() as first:
         journal = first.enter_context(Journal.open(output, IDENTITY))
@@ -298,6 +322,31 @@ def test_a_journal_that_another_process_removes_as_it_is_opened_is_made_anew(
 def test_a_file_system_without_locks_is_written_to(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("biogpt_onnx.files.journal.lock.lock", lambda _: None)
     assert run(output) == 0
+
+
+def test_records_that_are_dropped_are_answered_again_in_their_places(output: Path, uninterrupted: bytes) -> None:
+    error: Record = {"line": 9, "id": None, "error": "it is too long"}
+    with Journal.open(output, IDENTITY) as journal:
+        journal.add([RECORDS[0], error, RECORDS[1], error])
+        journal.keep(3)
+        assert (journal.done, journal.failed, list(journal.lines())) == (3, 1, [1, 9, 2])
+        journal.keep(1)
+        assert (journal.done, journal.failed) == (1, 0)
+    assert run(output) == 1
+    assert output.read_bytes() == uninterrupted
+    with Journal.open(output, IDENTITY, overwrite=True) as journal:
+        journal.add(RECORDS[:2])
+        journal.keep(1)
+        journal.add(RECORDS[1:])
+        journal.finish(write)
+    assert output.read_bytes() == uninterrupted
+
+
+def test_a_run_whose_records_are_all_dropped_leaves_nothing(output: Path) -> None:
+    with Journal.open(output, IDENTITY) as journal:
+        journal.add(RECORDS)
+        journal.keep(0)
+    assert names(output.parent) == []
 
 
 def test_errors_are_counted_whichever_run_met_them(output: Path) -> None:

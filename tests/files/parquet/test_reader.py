@@ -74,6 +74,16 @@ def test_entities_are_names_or_objects(tmp_path: Path) -> None:
     assert found.entities == (NamedEntity("Lithium", "Chemical", ((0, 7),), "D008094"),)
 
 
+def test_a_conclusion_is_read_where_it_is_asked_for_and_may_be_anything_where_not(tmp_path: Path) -> None:
+    path = table(tmp_path, {"text": ["Lithium."], "conclusion": ["It caused tremor."]})
+    (found,) = documents(list(read_documents(path, columns=Columns(with_conclusion=True))))
+    assert found == Document("Lithium.", conclusion="It caused tremor.")
+    path = table(tmp_path, {"text": ["Lithium."], "conclusion": [0.5]})
+    assert documents(list(read_documents(path))) == [Document("Lithium.")]
+    with pytest.raises(DocumentError, match="a column conclusion of type double"):
+        list(read_documents(path, columns=Columns(with_conclusion=True)))
+
+
 def test_all_fields_are_there_for_who_asks_for_them(tmp_path: Path) -> None:
     path = table(tmp_path, {"text": ["Lithium."], "Labels": [["a", "b"]], "year": [1999]})
     ((row),) = read_fields(path)

@@ -153,6 +153,11 @@ def test_two_documents_may_have_one_id() -> None:
     assert [one.full_text for one in items] == ["X Y", "Z W", "V"]
 
 
+def test_two_titles_are_two_documents_and_a_title_may_follow_its_abstract() -> None:
+    assert documents(read("1|t|X\n1|t|Z\n", "pubtator")) == [Document("X", "1"), Document("Z", "1")]
+    assert documents(read("1|a|Y\n1|t|X\n1|a|W\n", "pubtator")) == [Document("Y", "1", "X"), Document("W", "1")]
+
+
 @pytest.mark.parametrize("ending", ["\r", "\r\n"])
 def test_other_line_endings_and_marks_within_a_file_are_no_part_of_it(ending: str) -> None:
     data = FILE.replace("\n7|t|", "\n\ufeff7|t|")

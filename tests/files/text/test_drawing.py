@@ -87,6 +87,18 @@ def test_color_is_for_terminals_alone(*, is_terminal: bool, monkeypatch: pytest.
     assert not Drawing.for_standard_output().color
 
 
+@pytest.mark.parametrize(("terminal", "width"), [(300, 100), (90, 90), (20, 80)])
+def test_lines_are_as_wide_as_the_terminal_but_not_too_wide_to_be_read(
+    terminal: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(terminal))
+    monkeypatch.setenv("LINES", "24")
+    assert Drawing.for_standard_output().width == width
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+    assert Drawing.for_standard_output().width == Drawing().width == 100
+
+
 def test_tagged_entities_are_underlined_and_listed() -> None:
     found = TaggedText((EntitySpan("lithium", 5, 12, "Chemical", 0.9),), (), 20)
     assert drawn(Document("Then lithium came."), found, Drawing())[:3] == [

@@ -97,6 +97,10 @@ def test_a_bad_json_row_is_named_and_the_rest_goes_on(row: str, says: str) -> No
     assert items[2].document == Document("behind")
 
 
+def test_the_place_of_an_error_is_counted_from_one() -> None:
+    assert problems(read('{"text": x}\n', "jsonl")) == {1: "it is no JSON (Expecting value, character 10): mend it"}
+
+
 @pytest.mark.parametrize("part", ["text", "type", "concept"])
 def test_half_of_a_surrogate_pair_in_an_entity_is_the_problem_of_its_row(part: str) -> None:
     rows = [{"text": "X", "entities": [{"text": "Y"} | {part: "half \ud83d"}]}, {"text": "X", "entities": ["\udc00"]}]

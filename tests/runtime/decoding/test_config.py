@@ -1,5 +1,6 @@
 import dataclasses
 import inspect
+import sys
 from fractions import Fraction
 from typing import Any, Unpack, get_type_hints
 
@@ -299,6 +300,13 @@ def test_arrays_and_tensors_of_ids_are_lists() -> None:
     assert (config.eos_token_id, config.seed) == ((2, 9), (1, 2))
     with pytest.raises(ConfigError, match=r"^suppress_tokens holds 3\.5"):
         GenerationConfig(suppress_tokens=tensor([3.5]))
+
+
+def test_a_number_may_be_as_large_as_any_and_no_larger() -> None:
+    assert GenerationConfig(do_sample=True, temperature=sys.float_info.max).temperature == sys.float_info.max
+    for value in (float("inf"), float("nan"), 2 * 10**308, Fraction(10**400)):
+        with pytest.raises(ConfigError, match=r"^temperature is .*: give a number above 0$"):
+            GenerationConfig(do_sample=True, temperature=value)  # type: ignore[arg-type]
 
 
 def test_an_error_shows_a_large_value_in_one_short_line() -> None:

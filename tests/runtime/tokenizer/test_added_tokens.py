@@ -137,6 +137,21 @@ def test_a_file_that_names_no_tokens_is_refused(tmp_path: Path, content: str, pa
         read_added_tokens(path)
 
 
+@pytest.mark.parametrize("key", ["9" * 10, "9" * 5000, "nine" * 5000])
+def test_an_id_that_no_vocabulary_has_is_refused_in_a_short_line(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({"added_tokens_decoder": {key: {"content": "x" * 5000}}}))
+    with pytest.raises(VocabularyError) as caught:
+        read_added_tokens(path)
+    path.with_name("good.json").write_text(json.dumps({"added_tokens_decoder": {"9" * 9: {"content": "x"}}}))
+    assert read_added_tokens(path.with_name("good.json")) == (AddedToken(999_999_999, "x"),)
+    entry = "{'content': '" + "x" * 47
+    assert (
+        str(caught.value)
+        == f"tokenizer_config.json: added_tokens_decoder holds {key[:60]!r}: {entry!r}, which names no token"
+    )
+
+
 @pytest.mark.parametrize(
     ("token", "part"),
     [(AddedToken(7, "x"), "has id 7, but 5 has no name"), (AddedToken(4, "x"), "has id 4, which is 'a</w>'")],

@@ -310,6 +310,22 @@ def test_one_interrupted_pass_changes_little() -> None:
     assert min(lengths) >= 4
 
 
+def test_four_interrupted_passes_of_nine_change_nothing_and_older_ones_are_forgotten() -> None:
+    def lengths(*seconds_of_plain_passes: float) -> list[int]:
+        budget, found = DraftBudget(MAX_TOKENS), []
+        for seconds in seconds_of_plain_passes:
+            budget.record(None, 0, seconds)
+        for _ in range(6):
+            budget.record(chain(4), 2, 0.05 * 1.6)
+            found.append(budget.allowance(3))
+        return found
+
+    undisturbed = lengths(*[0.05] * 9)
+    assert lengths(*[0.05] * 5, *[5.0] * 4) == undisturbed
+    assert lengths(*[5.0] * 9, *[0.05] * 9) == undisturbed
+    assert lengths(*[0.05] * 4, *[5.0] * 5) != undisturbed
+
+
 def test_a_clock_that_stands_still_is_no_error() -> None:
     budget = DraftBudget(MAX_TOKENS)
     budget.record(chain(2), 1, 0.0)

@@ -119,3 +119,9 @@ def test_a_loop_is_guessed_on_beyond_the_end_of_the_text() -> None:
 
 def test_a_token_that_came_twice_is_no_loop_yet() -> None:
     assert propose([7, 3, 4, 3], 5).token_ids == (4, 3)
+
+
+def test_the_index_of_a_long_text_holds_no_more_of_it_than_is_looked_up() -> None:
+    ids = np.random.default_rng(0).integers(0, 40_000, 4_000)
+    lookup = NgramLookup(ids, 3)
+    assert sum(map(len, lookup._positions)) <= (1 + 2 + 3) * len(ids)

@@ -1,7 +1,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.decoding.processors.ending import ForcedBos, ForcedEos, MinNewTokens
+from biogpt_onnx.runtime.decoding.processors.ending import ForcedBos, ForcedEos, MinLength, MinNewTokens
 from makers.states import sequence_state
 
 EOS = 2
@@ -15,6 +15,12 @@ def test_a_sequence_does_not_end_before_it_has_its_fewest_tokens() -> None:
     logits = two_rows()
     MinNewTokens(2, (EOS,))([sequence_state([1, 1, 1, 1], new=[3]), sequence_state([1], new=[3, 3])], logits)
     assert logits.tolist() == [[0, 1, -np.inf, 3], [4, 5, 6, 7]]
+
+
+def test_a_sequence_does_not_end_before_it_and_its_prompt_have_their_fewest_tokens() -> None:
+    logits = two_rows()
+    MinLength(3, (EOS, 0))([sequence_state([1], new=[3]), sequence_state([1, 1], new=[3])], logits)
+    assert logits.tolist() == [[-np.inf, 1, -np.inf, 3], [4, 5, 6, 7]]
 
 
 def test_only_a_prompt_of_one_token_is_given_its_first() -> None:

@@ -86,19 +86,63 @@ def test_all_logits_are_brought_only_where_equal_ones_could_decide() -> None:
 @pytest.mark.parametrize(
     "config",
     [
+        GenerationConfig(sequence_bias={(3,): 9.0}),
         GenerationConfig(repetition_penalty=1.2),
+        GenerationConfig(presence_penalty=0.5),
+        GenerationConfig(no_repeat_ngram_size=1),
+        GenerationConfig(bad_words_ids=[[3]]),
+        GenerationConfig(min_length=5),
+        GenerationConfig(min_new_tokens=3),
+        GenerationConfig(forced_bos_token_id=4),
+        GenerationConfig(forced_eos_token_id=2),
+        GenerationConfig(suppress_tokens=(3,)),
+        GenerationConfig(begin_suppress_tokens=(3,)),
+        GenerationConfig(logits_processors=lambda _, logits: logits),  # type: ignore[arg-type]
         GenerationConfig(do_sample=True, top_p=0.9, seed=1),
         GenerationConfig(do_sample=True, top_k=SELECTED, seed=1),
-        GenerationConfig(min_new_tokens=3),
-        GenerationConfig(suppress_tokens=(3,)),
     ],
-    ids=["a penalty", "no top_k", "a top_k too large", "no ending yet", "a token that is suppressed"],
+    ids=[
+        "a bias",
+        "a penalty",
+        "a penalty of new tokens",
+        "no token twice",
+        "a bad word",
+        "no ending yet",
+        "no ending of new tokens yet",
+        "a beginning",
+        "an ending",
+        "a token that is suppressed",
+        "a first token that is suppressed",
+        "the caller's own rule",
+        "no top_k",
+        "a top_k too large",
+    ],
 )
 def test_what_needs_all_logits_is_given_them(config: GenerationConfig) -> None:
     model = DeviceFake(logits_after, VOCAB)
     expected = [state.token_ids for state in continued(FakeModel(logits_after, VOCAB), config, 2)]
     assert [state.token_ids for state in continued(model, config, 2)] == expected
     assert model.selections == 0
+
+
+@pytest.mark.parametrize(
+    "shaping",
+    [
+        {"temperature": 0.7},
+        {"top_p": 0.9},
+        {"min_p": 0.1},
+        {"typical_p": 0.9},
+        {"epsilon_cutoff": 0.01},
+        {"eta_cutoff": 0.01},
+    ],
+    ids=str,
+)
+def test_what_shapes_the_likeliest_tokens_alone_is_given_no_others(shaping: dict[str, float]) -> None:
+    model = DeviceFake(logits_after, VOCAB)
+    config = GenerationConfig(do_sample=True, top_k=5, seed=1).replace(**shaping)
+    expected = [state.token_ids for state in continued(FakeModel(logits_after, VOCAB), config, 2)]
+    assert [state.token_ids for state in continued(model, config, 2)] == expected
+    assert model.brought == 0
 
 
 @given(
