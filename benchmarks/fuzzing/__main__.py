@@ -2,7 +2,8 @@
 
 Each reader gets N inputs, made by libFuzzer where atheris is installed (Python coverage leads it), else by mutations of
 whatever led to something new; and then inputs of one megabyte. Held is that nothing but the errors for users is raised,
-no process crashes or hangs, and no input of a megabyte takes over 10 s or 500 MB. Exits with 1 where one does.
+no process crashes or hangs, and no input of a megabyte takes over 10 s or 500 MB. Exits with 1 where one does. The
+report is written reader by reader; `--continue` leaves out the readers in which it has no problem.
 """
 
 import argparse
@@ -35,26 +36,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     with tempfile.TemporaryDirectory(prefix="fuzzing-") as name:
         known = list(all_readers(Path(name)))
-    chosen = options.reader or known
-    if unknown := set(chosen) - set(known):
+    if unknown := set(options.reader or ()) - set(known):
         sys.stderr.write(f"error: there is no reader {min(unknown)}: there are {', '.join(known)}\n")
         return 2
+    head: dict[str, Any] = stamp()
     bounds = {"most_seconds": MOST_SECONDS, "most_bytes": MOST_BYTES, "inputs_each": options.inputs}
-    found: dict[str, Any] = {**stamp(), "seed": options.seed, **bounds, "readers": {}}
+    found: dict[str, Any] = {**head, "seed": options.seed, **bounds, "readers": _before(options)}
+    chosen = [reader for reader in options.reader or known if not _is_done(found["readers"].get(reader), options)]
     with ThreadPoolExecutor(options.processes) as pool:
         for reader, result in zip(chosen, pool.map(lambda each: _fuzz(each, options), chosen), strict=True):
             shortest = {name: bytes.fromhex(data) for name, data in result.pop("shortest").items()}
             result["outcomes"] = len(shortest)
             if options.keep and not result["problems"]:
                 result["kept"] = add_to_corpus(reader, shortest)
-            found["readers"][reader] = result
+            found["readers"][reader] = {**result, "commit": head["machine"]["commit"]}
             _say(reader, result)
+            _write(found, options)
+    _write(found, options)
+    problems = found["problems"]
+    sys.stdout.write(f"{len(found['readers'])} readers, {found['inputs']:,} inputs, {problems} problems\n")
+    return 1 if problems else 0
+
+
+def _before(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what a report to be gone on with has of each reader, with the commit that was fuzzed."""
+    if not options.go_on or options.output is None or not options.output.exists():
+        return {}
+    found: dict[str, Any] = json.loads(options.output.read_text(encoding="utf-8"))
+    commit = found["machine"]["commit"]
+    return {name: {"commit": commit} | result for name, result in found["readers"].items()}
+
+
+def _is_done(result: dict[str, Any] | None, options: argparse.Namespace) -> bool:
+    return result is not None and not result["problems"] and result["inputs"] >= options.inputs
+
+
+def _write(found: dict[str, Any], options: argparse.Namespace) -> None:
     found["inputs"] = sum(result["inputs"] for result in found["readers"].values())
     found["problems"] = sum(len(result["problems"]) for result in found["readers"].values())
     if options.output is not None:
         write_results(options.output, found)
-    sys.stdout.write(f"{len(chosen)} readers, {found['inputs']:,} inputs, {found['problems']} problems\n")
-    return 1 if found["problems"] else 0
 
 
 def _fuzz(reader: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -141,6 +162,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", default="0", help="seed of the inputs (default 0)")
     parser.add_argument("--processes", type=int, default=1, help="readers that are fuzzed at a time (default 1)")
     parser.add_argument("--no-atheris", action="store_true", help="make inputs by mutations though atheris is there")
+    parser.add_argument("--continue", dest="go_on", action="store_true", help="go on with the report that is there")
     parser.add_argument("--keep", action="store_true", help="add the inputs that led to something new to the corpus")
     return parser.parse_args(arguments)
 

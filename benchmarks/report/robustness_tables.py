@@ -40,6 +40,7 @@ def fuzzing_table(run: Run) -> str:
             f"{found['slowest_seconds']:.2f} s",
             f"{found['largest_growth_bytes'] / 1e6:.0f} MB",
             f"{len(found['problems'])}",
+            found["commit"],
         ]
         for reader, found in run["readers"].items()
     ]
@@ -48,7 +49,7 @@ def fuzzing_table(run: Run) -> str:
         f"inputs of a megabyte, which may take {run['most_seconds']:g} s and {run['most_bytes'] / 1e6:.0f} MB. Seed "
         f"{run['seed']}, on an {processor(run)}."
     )
-    header = ["reader", "inputs", "guided by", "outcomes", "slowest", "most memory", "problems"]
+    header = ["reader", "inputs", "guided by", "outcomes", "slowest", "most memory", "problems", "commit"]
     return captioned(caption, header, rows, run)
 
 

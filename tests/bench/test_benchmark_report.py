@@ -114,7 +114,13 @@ def test_disturbed_work_is_counted_by_job(benchmarks: Scripts) -> None:
 
 
 def test_strange_inputs_are_counted_by_reader(benchmarks: Scripts) -> None:
-    found: dict[str, Any] = {"inputs": 100_001, "guided_by": "coverage", "outcomes": 17, "slowest_seconds": 0.4}
+    found: dict[str, Any] = {
+        "inputs": 100_001,
+        "guided_by": "coverage",
+        "commit": "abc",
+        "outcomes": 17,
+        "slowest_seconds": 0.4,
+    }
     found |= {"largest_growth_bytes": 12_000_000, "problems": [{}, {}]}
     run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "inputs": 100_001, "most_seconds": 10.0}
     text = benchmarks("report.robustness_tables").fuzzing_table(

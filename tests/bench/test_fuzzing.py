@@ -1,6 +1,7 @@
 """A short fuzzing of every reader, and the inputs that a long one has kept."""
 
 import importlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -112,3 +113,27 @@ def test_the_shortest_input_of_each_outcome_is_kept(tmp_path: Path) -> None:
     assert corpus.add_to_corpus("some reader", {"read": b"longer than that"}, tmp_path) == 0
     assert corpus.add_to_corpus("some reader", {"read": b"s"}, tmp_path) == 1
     assert corpus.read_corpus("some reader", tmp_path) == {"read": b"s"}
+
+
+def test_a_report_goes_on_with_the_readers_that_had_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, path = fuzzing("__main__"), tmp_path / "report.json"
+    problems = {"a": [], "b": [{"problem": "it hung", "input": "00"}], "c": [{"problem": "too large", "input": "01"}]}
+    asked: list[str] = []
+
+    def fuzz(reader: str, _: Any) -> dict[str, Any]:
+        asked.append(reader)
+        return {"inputs": 10, "seconds": 0.1, "problems": problems[reader], "shortest": {}}
+
+    monkeypatch.setattr(program, "all_readers", lambda _: dict.fromkeys(problems))
+    monkeypatch.setattr(program, "_fuzz", fuzz)
+    words = ["--output", str(path), "--inputs", "10"]
+    assert program.main(words) == 1
+    problems["b"] = []
+    assert program.main([*words, "--continue", "--reader", "a", "b"]) == 1
+    assert asked == ["a", "b", "c", "b"]
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert [len(found["readers"][name]["problems"]) for name in "abc"] == [0, 0, 1]
+    assert (found["inputs"], found["problems"]) == (30, 1)
+    assert {result["commit"] for result in found["readers"].values()} == {found["machine"]["commit"]}
+    assert program.main([*words, "--continue", "--inputs", "11", "--reader", "a"]) == 1
+    assert asked[4:] == ["a"]

@@ -32,6 +32,12 @@ ROW = {"text": "X", "id": "1"}
         ("<PubmedArticleSet>", "pubmed"),
         ('<!DOCTYPE article [<!ENTITY a "<b>">]>\n<article xmlns:xlink="x">', "jats"),
         ('<oai:OAI-PMH xmlns:oai="x">', "jats"),
+        ('<!DOCTYPE article [<!ENTITY a "]">\n] >\n<article>', "jats"),
+        ("<?xml version='1.0'?> <!-- <b> --> <!-- --> <?a > ?><collection>", "bioc"),
+        # Searched in every way, a beginning that never ends would take minutes.
+        ('<!DOCTYPE collection SYSTEM "' * 100_000, None),
+        ("<!DOCTYPE collection [" * 100_000, None),
+        ("<?" * 100_000, None),
         ("<html>", None),
         (json.dumps(ROW) + "\n" + json.dumps(ROW) + "\n", "jsonl"),
         (json.dumps(ROW), "jsonl"),

@@ -16,7 +16,8 @@ _PUBTATOR = re.compile(r"[^|\t\n\r]{0,200}\|[ta]\|")
 # PubMedQA's table, as in Microsoft's repository: a text of three parts, a tab, and the answer.
 _QUESTION = re.compile(r"question:[^\t]* context:[^\t]*\t", re.IGNORECASE)
 
-_NOT_ELEMENTS = re.compile(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?[^\[>]*>", re.DOTALL)
+# What may stand before the root element. It is never tried in two ways, so that it takes linear time.
+_PROLOG = re.compile(r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|<!DOCTYPE[^\[>]*+(?:>|(?>\[.*?\]\s*+>)))*+", re.DOTALL)
 _ROOT = re.compile(r"\s*<(?:[\w.-]+:)?([\w.-]+)")
 _ROOTS: dict[str, Format] = {
     "collection": "bioc",
@@ -48,7 +49,8 @@ def format_by_content(head: bytes, *, is_whole: bool = False) -> Format | None:
     text = head.decode("utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8", errors="replace")
     text = text.removeprefix(_BYTE_ORDER_MARK).lstrip()
     if text.startswith("<"):
-        root = _ROOT.match(_NOT_ELEMENTS.sub("", text))
+        prolog = _PROLOG.match(text)
+        root = _ROOT.match(text, 0 if prolog is None else prolog.end())
         return None if root is None else _ROOTS.get(root[1])
     if text.startswith(("{", "[")):
         return _json_format(text, is_whole=is_whole)

@@ -53,6 +53,9 @@ PICKLED_MODULE = (
 # keys.
 _NUM_LEGACY_PICKLES = 5
 # Of the structure without the weights, which has under 1 MB in a fairseq checkpoint of BioGPT-Large.
+_LONGEST_NAME = 500
+"""Characters of the longest name that torch is asked about: its search for a hint takes minutes for one of 1 MB."""
+
 _MAX_PICKLE_BYTES = 256 * 1024 * 1024
 
 
@@ -97,6 +100,8 @@ def stand_ins(path: Path) -> Sequence[type[Inert]]:
 
 
 def _is_tolerated(module: str, name: str) -> bool:
+    if len(module) + len(name) > _LONGEST_NAME:
+        return False
     # torch itself judges its names, and refuses most of them.
     return module.partition(".")[0] == "torch" or (module, name) == ("_codecs", "encode") or _is_harmless(module, name)
 
