@@ -27,7 +27,8 @@ from biogpt_onnx.quantize.packing.layer_packing import precision_of
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, Recipe, check_cache, layer_precisions
+from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, NEAREST, Recipe, check_cache, check_rounding, layer_precisions
+from biogpt_onnx.quantize.rounding.choice import packing_of
 from biogpt_onnx.quantize.steps_graph import SUFFIX as STEPS_SUFFIX
 from biogpt_onnx.quantize.steps_graph import StepsGraph
 from biogpt_onnx.reporting.progress import Progress
@@ -81,6 +82,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and four settin
             "int8"
         )
     check_cache(recipe)
+    check_rounding(recipe)
     if manifest.head is not None and recipe.cache != FLOAT32_CACHE:
         raise ConfigError(
             f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
@@ -117,13 +119,14 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and four settin
             choices = layer_choices(manifest.architecture, recipe, packed, calibration.static)
             model = build_causal_lm(manifest.architecture, choices, manifest.head)
             steps = _steps_graph(manifest.architecture, recipe, packed, model)
-            packed.attach(model, calibration.read)
+            pack = packing_of(recipe, source, manifest, weights, smoothing=calibration.smoothing, texts=texts)
+            packed.attach(model, calibration.read, pack)
             save_model(model, model_path, progress)
             manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
             if steps is not None:
                 manifest = with_steps(manifest, steps.save(writer.folder))
             manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static, scales)
-            manifest = with_calibration(manifest, texts)
+            manifest = with_calibration(manifest, texts, recipe.rounding)
         return finish_bundle(writer, source, manifest, recipe)
 
 
@@ -234,15 +237,23 @@ def read_source(source: Path, target: Path) -> Manifest:
     return dataclasses.replace(manifest, mixed=None, ragged=None, lineage=dict(manifest.lineage or {}) | made_from)
 
 
-def with_calibration(manifest: Manifest, texts: Sequence[str] | None) -> Manifest:
-    """Returns the manifest with the text that quantization read in its lineage; None for the built-in text."""
+def with_calibration(manifest: Manifest, texts: Sequence[str] | None, rounding: str = NEAREST) -> Manifest:
+    """Returns the manifest with the text that quantization read in its lineage, and with the rounding if it read it.
+
+    Args:
+        manifest: manifest of the new bundle so far.
+        texts: passages that were given; None for the built-in ones.
+        rounding: way in which the weights of 4 bits are rounded.
+    """
     read = scale_texts(texts)
     record = {
         "text": "built-in" if texts is None else "given",
         "passages": len(read),
         "sha256": texts_digest(read),
     }
-    return dataclasses.replace(manifest, lineage=dict(manifest.lineage or {}) | {"calibration": record})
+    rounded = {} if rounding == NEAREST else {"rounding": rounding}
+    lineage = dict(manifest.lineage or {}) | {"calibration": record} | rounded
+    return dataclasses.replace(manifest, lineage=lineage)
 
 
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:

@@ -22,6 +22,10 @@ FLOAT32_CACHE = "float32"
 CACHES = (FLOAT32_CACHE, CACHE_TYPE)
 """Types of the cache that recipes which compute in float32 may have."""
 
+NEAREST, GPTQ = "nearest", "gptq"
+ROUNDINGS = (NEAREST, GPTQ)
+"""Ways in which weights of 4 bits are rounded."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -47,6 +51,7 @@ class Recipe:
         cache: type of the keys and values over which sequences step on the CPU, one of `CACHES`.
         steps: packing of the decoder layers' matrices in the graph by which sequences step; None for bundles that
             step by the graph that reads.
+        rounding: way in which weights of 4 bits are rounded, one of `ROUNDINGS`.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Recipe:
     static_scales: bool = False
     cache: str = FLOAT32_CACHE
     steps: LayerPacking = None
+    rounding: str = NEAREST
 
     @property
     def of_steps(self) -> "Recipe | None":
@@ -69,6 +75,11 @@ class Recipe:
         if self.steps is None:
             return None
         return replace(self, body=self.steps, static_scales=False, steps=None)
+
+    @property
+    def has_4_bits(self) -> bool:
+        """True if the matrices of decoder layers have weights of 4 bits, in one of the graphs at least."""
+        return "int4" in {precision_of(packing) for packing in (self.body, self.steps)}
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
@@ -88,6 +99,21 @@ def check_cache(recipe: Recipe) -> None:
         raise ConfigError(
             f"recipe {recipe.name} has no cache in {recipe.cache}: choose recipe int8, int8-weights or int4, or leave "
             "the cache out"
+        )
+
+
+def check_rounding(recipe: Recipe) -> None:
+    """Refuses a rounding that a recipe cannot have.
+
+    Raises:
+        ConfigError: there is no such rounding, or the recipe has no weights of 4 bits.
+    """
+    if recipe.rounding not in ROUNDINGS:
+        raise ConfigError(f"rounding is {recipe.rounding!r}: choose one of {', '.join(ROUNDINGS)}")
+    if recipe.rounding != NEAREST and not recipe.has_4_bits:
+        raise ConfigError(
+            f"rounding {recipe.rounding} is for weights of 4 bits, and recipe {recipe.name} has none: choose recipe "
+            "int4 or int8-int4, or leave the rounding out"
         )
 
 

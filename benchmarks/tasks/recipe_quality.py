@@ -8,6 +8,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import INTEGER_RECIPES, RECIPES
+from biogpt_onnx.quantize.recipes import GPTQ, INTEGER_RECIPES, RECIPES
 
 DOCUMENTS = 100
 # Factor and channels of each twin; no factor is the checkpoint as it is.
 TWINS = {"plain": None, "outliers x30, 4 channels": (30, 4), "outliers x100, 6 channels": (100, 6)}
 _PROMPTS = 8
+_RECIPES = {name: RECIPES[name] for name in INTEGER_RECIPES} | {
+    f"{name}, by GPTQ": replace(RECIPES[name], rounding=GPTQ) for name in ("int4", "int8-int4")
+}
 
 
 def main() -> None:
@@ -38,9 +42,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for twin, baseline in baselines(options.mini, Path(folder)):
             found = results["twins"][twin] = {}
-            for name in INTEGER_RECIPES:
-                bundle = baseline.with_name(f"{baseline.name}-{name}")
-                quantize_bundle(baseline, bundle, RECIPES[name])
+            for name, recipe in _RECIPES.items():
+                bundle = baseline.with_name(f"{baseline.name}-{recipe.name}-{recipe.rounding}")
+                quantize_bundle(baseline, bundle, recipe)
                 report = json.loads(evaluate(bundle, baseline, texts, prompts=_PROMPTS).to_json())
                 found[name] = {key: value for key, value in report.items() if key != "documents"}
                 print(twin, name, json.dumps(report["perplexity_increase"]), flush=True)

@@ -50,6 +50,8 @@ def _quantized(manifest: Manifest, lineage: dict[str, Any]) -> list[str]:
     if (calibration := lineage.get("calibration")) is not None:
         text = f"{calibration['passages']:,} passages of {calibration['text']} text"
         lines.append(f"{'calibrated:':14}on {text}, sha256:{calibration['sha256']}")
+    if (rounding := lineage.get("rounding")) is not None:
+        lines.append(f"{'rounding:':14}{rounding}")
     if manifest.evaluation is not None:
         sha256 = manifest.evaluation.get("text_sha256")
         hashed = "" if sha256 is None else f", sha256:{sha256}"

@@ -1,6 +1,6 @@
 """Observation of a float32 bundle's linear layers while it reads text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ import onnx_ir as ir
 from biogpt_onnx.export.graph.builder import Dimension, GraphBuilder
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
 from biogpt_onnx.export.graph.decoder import LayerChoices
-from biogpt_onnx.export.graph.layers import Linear
+from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import ClassificationHead
@@ -57,6 +57,7 @@ class Observation:
         weights: bundle's weights.
         observe: what to output of each input, such as `largest_magnitudes`.
         head: bundle's classification head; None for a language model.
+        only: names of the linear layers that are observed; None for all.
     """
 
     def __init__(
@@ -65,16 +66,22 @@ class Observation:
         weights: BundleWeights,
         observe: Observe,
         head: ClassificationHead | None = None,
+        *,
+        only: Container[str] | None = None,
     ) -> None:
         self._architecture = architecture
-        self._session = _open(weights.data_folder, _observed_graph(architecture, weights, observe, head))
+        self._session = _open(weights.data_folder, _observed_graph(architecture, weights, observe, head, only))
         self._names = [value.name for value in self._session.get_outputs() if value.name.endswith(_SUFFIX)]
 
     def passes(self, sequences: Sequence[Ids]) -> Iterator[dict[str, Values]]:
         """Yields what was observed while reading each sequence, by the linear layer's name."""
         layers = [name.removesuffix(_SUFFIX) for name in self._names]
+        options = import_onnxruntime().RunOptions()
+        # Layers behind the last one that is observed are not computed.
+        options.only_execute_path_to_fetches = True
         for ids in sequences:
-            yield dict(zip(layers, self._session.run(self._names, _inputs(self._architecture, ids)), strict=True))
+            found = self._session.run(self._names, _inputs(self._architecture, ids), options)
+            yield dict(zip(layers, found, strict=True))
 
 
 def token_ids(folder: Path, architecture: Architecture, texts: Sequence[str]) -> list[Ids]:
@@ -96,6 +103,20 @@ def token_ids(folder: Path, architecture: Architecture, texts: Sequence[str]) ->
     return [np.array([tokenizer.encode(text)[:longest]], dtype=np.int64) for text in texts if text.strip()]
 
 
+def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, and what is observed of which
+    graph: GraphBuilder,
+    name: str,
+    in_features: int,
+    out_features: int,
+    *,
+    observe: Observe,
+    only: Container[str] | None,
+) -> Layer:
+    if only is None or name in only:
+        return _ObservedLinear(graph, name, in_features, out_features, observe=observe)
+    return Linear(graph, name, in_features, out_features)
+
+
 class _ObservedLinear:
     """Linear layer that also outputs what is observed of its input."""
 
@@ -113,9 +134,14 @@ class _ObservedLinear:
 
 
 def _observed_graph(
-    architecture: Architecture, weights: BundleWeights, observe: Observe, head: ClassificationHead | None
+    architecture: Architecture,
+    weights: BundleWeights,
+    observe: Observe,
+    head: ClassificationHead | None,
+    only: Container[str] | None,
 ) -> bytes:
-    choices = LayerChoices(partial(_ObservedLinear, observe=observe), LayerChoices.fp32(architecture).attention)
+    linear = partial(_linear, observe=observe, only=only)
+    choices = LayerChoices(linear, LayerChoices.fp32(architecture).attention)
     model = build_causal_lm(architecture, choices, head)
     for name, parameter in model.graph.initializers.items():
         if parameter.const_value is None:

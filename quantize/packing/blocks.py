@@ -65,19 +65,33 @@ class Blocks:
         padded[:, :in_features] = weight
         # A column is a block, so that one operation goes along many blocks, each beside its own scale.
         blocks = np.ascontiguousarray(padded.reshape(-1, self.size).T)  # [size, rows * blocks]
-        scales = _eight_bit_scales(blocks) if self.bits == 8 else _four_bit_scales(blocks)  # noqa: PLR2004 -- bits
-        codes = _rounded(blocks, scales, self.bits, out=blocks)
+        scales = _eight_bit_scales(blocks) if self.bits == 8 else best_scales(blocks)  # noqa: PLR2004 -- bits
+        in_bytes = self._in_bytes(rounded(blocks, scales, self.bits, out=blocks))
+        return in_bytes.T.reshape(num_rows, num_blocks, -1), scales.reshape(num_rows, num_blocks)
+
+    def assembled(self, codes: Values, scales: Values) -> tuple[Codes, Values]:
+        """Returns codes and scales in the form of `pack`, of those that were found otherwise.
+
+        Args:
+            codes: whole numbers from -2^(bits-1) to 2^(bits-1) - 1, [blocks * size, out].
+            scales: their scales, [blocks, out].
+        """
+        in_bytes = self._in_bytes(codes)  # [blocks * bytes of a block, out]
+        return np.ascontiguousarray(in_bytes.T).reshape(codes.shape[1], len(scales), -1), np.ascontiguousarray(scales.T)
+
+    def _in_bytes(self, codes: Values) -> _Bytes:
+        """Returns codes in bytes, down each column; alters what it is given."""
         codes += 1 << (self.bits - 1)
         whole = codes.astype(np.uint8)
-        in_bytes = whole if self.bits == 8 else _two_a_byte(whole)  # noqa: PLR2004 -- bits
-        return in_bytes.T.reshape(num_rows, num_blocks, -1), scales.reshape(num_rows, num_blocks)
+        return whole if self.bits == 8 else _two_a_byte(whole)  # noqa: PLR2004 -- bits
 
 
 def _two_a_byte(codes: _Bytes) -> _Bytes:
     return np.bitwise_or(codes[::2], np.left_shift(codes[1::2], np.uint8(4)))
 
 
-def _rounded(blocks: Values, scales: Values, bits: int, *, out: Values) -> Values:
+def rounded(blocks: Values, scales: Values, bits: int, *, out: Values) -> Values:
+    """Writes the nearest codes, from -2^(bits-1) to 2^(bits-1) - 1, of values to `out`, and returns it."""
     limit = 1 << (bits - 1)
     # A block of zeros (or so near to it that its scale vanishes) has the scale 0, which keeps it zeros in any product.
     np.divide(blocks, np.where(scales == 0, np.float32(1), scales), out=out)
@@ -89,8 +103,8 @@ def _eight_bit_scales(blocks: Values) -> Values:
     return _without_subnormals(np.abs(blocks).max(axis=0) / np.float32(127))
 
 
-def _four_bit_scales(blocks: Values) -> Values:
-    """Returns each block's scale of least squared error, among those near the one that keeps the largest value exact.
+def best_scales(blocks: Values) -> Values:
+    """Returns the 4-bit scale of least squared error of each block, near the one that keeps its largest value exact.
 
     Codes reach from -8 to 7. The scale has the opposite sign of the value of largest magnitude, so that this value
     lies on the side that reaches further.
@@ -105,7 +119,7 @@ def _four_bit_scales(blocks: Values) -> Values:
     errors = np.empty_like(blocks)
     for factor in _SCALE_FACTORS:
         scales = _without_subnormals(widest * factor)
-        _rounded(blocks, scales, 4, out=errors)
+        rounded(blocks, scales, 4, out=errors)
         errors *= scales
         errors -= blocks
         squared_error = _column_sums(np.square(errors, out=errors))

@@ -1,5 +1,6 @@
 """Packed weights of a graph: declared while it is built, computed when it is written."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,14 @@ from biogpt_onnx.export.graph.builder import GraphBuilder
 from biogpt_onnx.export.graph.weights import attach_lazily
 from biogpt_onnx.quantize.bundle_weights import ReadWeight, Values
 from biogpt_onnx.quantize.packing.protocol import Codes, Packing
+
+Pack = Callable[[str, Packing, Values], tuple[Codes, Values]]
+"""Way to quantize a weight, which is told its name, to the codes and scales of a packing."""
+
+
+def pack_to_nearest(_: str, packing: Packing, weight: Values) -> tuple[Codes, Values]:
+    """Quantizes each value to the nearest."""
+    return packing.pack(weight)
 
 
 class PackedWeights:
@@ -47,17 +56,17 @@ class PackedWeights:
         codes = graph.parameter(names[0], codes_shape, packing.dtype)
         return codes, graph.parameter(names[1], scales_shape)
 
-    def attach(self, model: ir.Model, read: ReadWeight) -> None:
+    def attach(self, model: ir.Model, read: ReadWeight, pack: Pack = pack_to_nearest) -> None:
         """Gives each parameter a lazy tensor: values are computed when the model is written, one at a time."""
         for name, parameter in model.graph.initializers.items():
             if parameter.const_value is None:
-                attach_lazily(parameter, partial(self._tensor, name, read))
+                attach_lazily(parameter, partial(self._tensor, name, read, pack))
 
-    def _tensor(self, name: str, read: ReadWeight) -> ir.TensorProtocol:
+    def _tensor(self, name: str, read: ReadWeight, pack: Pack) -> ir.TensorProtocol:
         if name not in self._sources:
             return ir.tensor(np.ascontiguousarray(read(name)))
         weight_name, packing, part = self._sources[name]
         # Codes and scales of a weight are written one after the other, and come out of one computation.
         if self._last is None or self._last[0] != (weight_name, packing):
-            self._last = ((weight_name, packing), packing.pack(read(weight_name)))
+            self._last = ((weight_name, packing), pack(weight_name, packing, read(weight_name)))
         return ir.tensor(self._last[1][part])

@@ -89,7 +89,13 @@ class IoBinding(Protocol):
 
 
 class RunOptions(Protocol):
-    """Options of one run."""
+    """Options of one run.
+
+    Attributes:
+        only_execute_path_to_fetches: whether nodes are left out on which no requested output depends.
+    """
+
+    only_execute_path_to_fetches: bool
 
     def add_run_config_entry(self, name: str, value: str, /) -> None:
         """Sets an option."""
@@ -133,7 +139,9 @@ class InferenceSession(Protocol):
         """Returns an empty binding."""
         ...
 
-    def run(self, output_names: Sequence[str] | None, inputs: Mapping[str, Array], /) -> list[Array]:
+    def run(
+        self, output_names: Sequence[str] | None, inputs: Mapping[str, Array], options: RunOptions | None = None, /
+    ) -> list[Array]:
         """Runs the graph over arrays, and returns the outputs that are named; None for all."""
         ...
 

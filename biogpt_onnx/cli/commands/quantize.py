@@ -42,6 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "int8-weights and int4 on the CPU: less memory and faster steps behind long texts and in batches",
     )
     parser.add_argument(
+        "--rounding",
+        type=non_empty,
+        default="nearest",
+        metavar="WAY",
+        help="of 4-bit weights: nearest (the default); gptq: the weights of a row make up for each other's errors on "
+        "the calibration text, for recipes int4 and int8-int4: nearer to float32 at the same size and speed",
+    )
+    parser.add_argument(
         "--calibration",
         type=non_empty,
         metavar="FILE",
@@ -86,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
             options.output,
             options.recipe,
             cache=options.cache,
+            rounding=options.rounding,
             calibration=calibration,
             texts=texts,
             max_perplexity_increase=options.max_perplexity_increase,
