@@ -183,19 +183,24 @@ locks: .venv/installed
 		$(UV_COMPILE) --generate-hashes --no-annotate --custom-compile-command "make locks" --extra $$extra \
 			--constraint build/locked.txt --output-file deploy/offline/locks/$$extra.txt || exit 1; done
 
-# Each room by its own tests, in turn, so that what is missing is missing there. ROOMS="files server" measures these.
+# Each room by its own tests, with data and reports of its own, so that what is missing is missing there, and no other
+# room's tests make up for it. ROOMS="files server" measures these.
 ROOMS = runtime quantize export tasks files server
+COVERAGE = $(CURDIR)/.venv-coverage/bin/python -m coverage
 
 coverage: .venv-coverage/installed
 	rm -rf build/coverage
-	mkdir -p build/coverage
 	for room in $(ROOMS); do \
-		.venv-coverage/bin/python -m coverage run -m pytest --numprocesses auto --dist worksteal tests/$$room || exit 1; \
+		folder="$(CURDIR)/build/coverage/$$room"; \
+		mkdir -p "$$folder"; \
+		export COVERAGE_FILE="$$folder/data"; \
+		files="$$room/*,biogpt_onnx/$$room/*"; \
+		$(COVERAGE) run -m pytest --numprocesses auto --dist worksteal tests/$$room && \
+		$(COVERAGE) combine --quiet && \
+		$(COVERAGE) json --quiet --include="$$files" -o "$$folder/report.json" && \
+		$(COVERAGE) html --quiet --include="$$files" --directory "$$folder/html" || exit 1; \
 	done
-	.venv-coverage/bin/python -m coverage combine --quiet
-	.venv-coverage/bin/python -m coverage json --quiet -o build/coverage/report.json
-	.venv-coverage/bin/python -m coverage html --quiet --directory build/coverage/html
-	.venv-coverage/bin/python tests/check_coverage.py build/coverage/report.json
+	.venv-coverage/bin/python tests/check_coverage.py $(ROOMS:%=build/coverage/%/report.json)
 
 # MUTATION="--room files --mutants 30" passes other options.
 mutation: .venv-coverage/installed

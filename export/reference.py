@@ -201,10 +201,19 @@ def _tokenizer(transformers: Any, path: Path, checkpoint: Checkpoint, options: d
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
         write_huggingface_files(checkpoint, made)
-        symbols = fairseq_symbols(options.get("vocabulary"), path, path.parent) if path.exists() else None
+        symbols = fairseq_symbols(options.get("vocabulary"), *_symbol_folders(path, checkpoint))
         if symbols is not None:
             (made / "vocab.json").write_text(json.dumps(symbols), encoding="utf-8", newline="\n")
         return transformers.BioGptTokenizer.from_pretrained(str(made), local_files_only=True)
+
+
+def _symbol_folders(path: Path, checkpoint: Checkpoint) -> list[Path]:
+    """Returns the folders in which the vocabulary of a checkpoint in fairseq's form may lie, none of one elsewhere."""
+    if not path.exists():
+        return []
+    if checkpoint.source.startswith("fairseq:"):
+        path = find_fairseq_file(path, checkpoint.source).resolve().parent
+    return [path, path.parent]
 
 
 def _require(module: str) -> Any:  # noqa: ANN401 -- a module

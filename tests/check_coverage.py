@@ -1,4 +1,4 @@
-"""Checks how much of each room its tests run: `python tests/check_coverage.py build/coverage/report.json`.
+"""Checks how much of each room its tests run: `python tests/check_coverage.py build/coverage/*/report.json`.
 
 Reads what `coverage json` wrote, prints a table, and exits with 1 where a room's tests run too little of its statements
 and branches. `--missing` lists what is not run. Needs the standard library alone.
@@ -59,11 +59,13 @@ def counts_by_room(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Counts]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("report")
+    parser.add_argument("report", nargs="+", help="report of a room; none holds files of another")
     parser.add_argument("--missing", action="store_true", help="list the lines and branches that no test runs")
     options = parser.parse_args(arguments)
-    with open(options.report, encoding="utf-8") as file:  # noqa: PTH123 -- one name, read once
-        files = json.load(file)["files"]
+    files: dict[str, Any] = {}
+    for report in options.report:
+        with open(report, encoding="utf-8") as file:  # noqa: PTH123 -- one name, read once
+            files |= json.load(file)["files"]
     rooms = counts_by_room(files)
     sys.stdout.write("room                 statements   branches       both\n")
     for room, counts in rooms.items():

@@ -46,5 +46,17 @@ def test_branches_alone_make_a_room_fail(tmp_path: Path, capsys: pytest.CaptureF
     assert "export/c" not in said
 
 
+def test_a_room_that_is_short_in_its_own_report_fails_beside_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = [
+        report(tmp_path / "export.json", export__a=(100, 100, 10, 10)),
+        report(tmp_path / "runtime.json", runtime__a=(100, 90, 10, 10)),
+    ]
+    assert main(reports) == 1
+    assert "less than 95 % of runtime\n" in capsys.readouterr().out
+    assert main(reports[:1]) == 0
+
+
 def test_nothing_measured_is_no_success(tmp_path: Path) -> None:
     assert main([report(tmp_path / "a.json")]) == 1

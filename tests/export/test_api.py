@@ -1,5 +1,7 @@
 """Exporting as a function: what cannot be is said before anything is written."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from biogpt_onnx import export
-from biogpt_onnx.export import export_checkpoint
+from biogpt_onnx.export import api, export_checkpoint
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.finite import FiniteWeights
 from biogpt_onnx.runtime.errors import CheckpointError, ConfigError
@@ -49,3 +51,24 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path, value: float) -> 
 
 def test_weights_that_are_numbers_are_read_to_the_end(tmp_path: Path) -> None:
     FiniteWeights(open_checkpoint(write_huggingface(tmp_path, tiny_architecture()))).read_all()
+
+
+def test_an_export_in_optimums_layout_has_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, bool]] = []
+    monkeypatch.setattr(
+        api, "export_optimum", lambda _checkpoint, target, *, overwrite: asked.append((target, overwrite))
+    )
+    source = write_huggingface(tmp_path / "source", tiny_architecture())
+    done = export_checkpoint(source, tmp_path / "out", layout="optimum", overwrite=True)
+    assert asked == [(tmp_path / "out", True)]
+    assert (done.source, done.manifest) == ("huggingface:source", None)
+
+
+def test_without_the_packages_that_it_needs_the_error_says_what_to_install() -> None:
+    program = (
+        "import sys\nsys.modules['onnx_ir'] = None\nfrom biogpt_onnx import CheckpointError, export\n"
+        "try:\n    export.export_checkpoint\nexcept CheckpointError as error:\n    print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert "export needs more packages" in run.stdout
+    assert "biogpt-onnx[export]" in run.stdout

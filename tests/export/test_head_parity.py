@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from biogpt_onnx import CheckpointError
+from biogpt_onnx import BundleError, CheckpointError
 from biogpt_onnx.cli import main
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
@@ -12,6 +12,7 @@ from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import ClassificationHead
 from makers.checkpoints import SEQUENCE, TOKENS, lively_tensors, tiny_architecture, write_huggingface
+from makers.models import DeviceFake
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -64,3 +65,16 @@ def test_the_command_compares_classifiers_and_names_a_mismatch(
     assert "has no classification head, the bundle has" in capsys.readouterr().err
     assert main(["verify", str(mini_bundle), "--against", checkpoint]) == 2
     assert "the bundle a language-model head" in capsys.readouterr().err
+
+
+def test_a_device_that_computes_no_hidden_states_is_an_error_and_no_pass(tmp_path: Path) -> None:
+    _, reference = made(tmp_path, SEQUENCE)
+    with pytest.raises(BundleError, match="the device does not compute hidden states: compare on the CPU"):
+        compare_head_with(DeviceFake(lambda _: 2).backend, SEQUENCE, reference)
+
+
+def test_a_classifiers_weights_under_another_name_are_compared_as_this_package_reads_them(tmp_path: Path) -> None:
+    backend, _ = made(tmp_path, SEQUENCE)
+    weights = tmp_path / "checkpoint" / "model.safetensors"
+    report = compare_head_with(backend, SEQUENCE, open_head_reference(str(weights.rename(weights.with_stem("best")))))
+    assert report.passed, report.table()

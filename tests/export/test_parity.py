@@ -1,3 +1,4 @@
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from biogpt_onnx.export.parity_report import ParityReport, Tolerance, Verdict
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.backends.protocol import Backend
+from biogpt_onnx.runtime.errors import CheckpointError
 from makers.checkpoints import lively_tensors, tiny_architecture, write_fairseq, write_huggingface
 
 pytest.importorskip("torch")
@@ -193,3 +195,24 @@ def test_another_token_where_two_are_equally_likely_is_not_taken_for_a_fault(
 
     tokens = compare_with(session, Tied(reference, 0, 33), max_new_tokens=8).tokens
     assert [row.verdict for row in tokens] == [Verdict.AMBIGUOUS, Verdict.AMBIGUOUS]
+
+
+@pytest.mark.parametrize("what", ["vocab_size", "max_positions"])
+def test_a_checkpoint_of_another_size_is_another_model(
+    tiny: tuple[Backend[Any], TransformersReference], what: str
+) -> None:
+    """And no difference of logits, which the report would show without its cause."""
+    session, reference = tiny
+    other = Shifted(reference, 0.0)
+    setattr(other, what, getattr(reference, what) + 1)
+    with pytest.raises(CheckpointError, match=f"of another model: its {what} is "):
+        compare_with(session, other)
+
+
+@pytest.mark.parametrize("module", ["torch", "transformers"])
+def test_without_what_it_compares_with_the_error_says_what_to_install(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(CheckpointError, match=rf"the comparison needs {module}, .*biogpt-onnx\[verify\]"):
+        open_reference("preset:biogpt")

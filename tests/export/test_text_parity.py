@@ -1,6 +1,7 @@
 """`verify` compares what users write, not only random ids, and does not check a reader by itself."""
 
 import argparse
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from biogpt_onnx.cli import main
-from biogpt_onnx.export.checkpoint.names import HEAD
+from biogpt_onnx.export.checkpoint.names import EMBEDDING, HEAD, to_fairseq
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.parity_report import Verdict
@@ -25,6 +26,7 @@ from makers.checkpoints import lively_tensors, random_tensors, tiny_architecture
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from biogpt_onnx.export import reference as reference_module
 from biogpt_onnx.export.reference import open_reference
 
 ARCHITECTURE = tiny_architecture()
@@ -146,3 +148,53 @@ def test_a_form_that_transformers_does_not_open_is_said(tmp_path: Path) -> None:
     assert "this package's reader" in open_reference(str(folder)).reading
     reading = open_reference(str(folder), adapter=adapter).reading
     assert "this package's reader" in reading or "peft" in reading
+
+
+def test_an_adapter_that_peft_is_not_there_to_apply_is_read_here_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_huggingface(tmp_path / "base", ARCHITECTURE)
+    adapter = write_adapter(tmp_path / "adapter", lora_matrices(ARCHITECTURE, ("layers.0.fc1",)))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "peft" else find_spec(name, *rest)
+    )
+    reference = open_reference(str(folder), adapter=adapter)
+    assert "this package's reader" in reference.reading
+    merged = open_checkpoint(folder, adapter=adapter).tensors["layers.0.fc1.weight"].read()
+    np.testing.assert_array_equal(reference._model.state_dict()["biogpt.layers.0.fc1.weight"].numpy(), merged)
+
+
+@pytest.mark.parametrize("kept", ["embed_tokens.weight", HEAD])
+def test_a_fairseq_file_with_one_of_two_tied_tables_has_both(tmp_path: Path, kept: str) -> None:
+    torch = pytest.importorskip("torch")
+    args = argparse.Namespace(decoder_attention_heads=3, share_decoder_input_output_embed=True)
+    folder = write_fairseq(tmp_path / "model", ARCHITECTURE, args=args)
+    content = torch.load(folder / "checkpoint.pt", weights_only=False)
+    (dropped,) = {"embed_tokens.weight", HEAD} - {kept}
+    del content["model"][to_fairseq(dropped)]
+    torch.save(content, folder / "checkpoint.pt")
+    state = open_reference(str(folder))._model.state_dict()
+    for name in (f"biogpt.{EMBEDDING}", HEAD):
+        np.testing.assert_array_equal(state[name].numpy(), random_tensors(ARCHITECTURE)[EMBEDDING])
+
+
+@pytest.mark.parametrize("above", [False, True])
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_the_symbols_of_a_fairseq_file_are_not_those_that_this_package_read(
+    tmp_path: Path, named: str, *, above: bool
+) -> None:
+    """A reader that mixes up symbols would agree with itself."""
+    transformers = pytest.importorskip("transformers")
+    args = argparse.Namespace(decoder_attention_heads=3)
+    folder = write_fairseq(tmp_path / "data" / "model", ARCHITECTURE, args=args, list_soft_prompt=True)
+    if above:
+        for name in ("dict.txt", "bpecodes"):
+            (folder / name).rename(folder.parent / name)
+    source = folder if named == "folder" else folder / "checkpoint.pt"
+    checkpoint = open_checkpoint(source)
+    mixed_up = replace(checkpoint, symbols=(*checkpoint.symbols[:4], *checkpoint.symbols[:3:-1]))
+    tokenizer = reference_module._tokenizer(transformers, source, mixed_up, {})
+    assert [tokenizer.convert_tokens_to_ids(symbol) for symbol in checkpoint.symbols] == list(
+        range(len(checkpoint.symbols))
+    )

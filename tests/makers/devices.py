@@ -20,7 +20,10 @@ def device_session(folder: Path, accelerator: Accelerator = STAND_IN) -> DeviceS
 
 def device_model(folder: Path, session: DeviceSession) -> BioGPT:
     manifest = read_manifest(folder)
-    return BioGPT(CudaBackend(session), open_tokenizer(folder, manifest), manifest)
+    backend = CudaBackend(session)
+    # As on a GPU, where a batch without memory is divided whatever the bundle.
+    backend.device = "cuda"
+    return BioGPT(backend, open_tokenizer(folder, manifest), manifest)
 
 
 class CapturingSession:

@@ -10,10 +10,11 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.errors import BundleError
 from makers.bundles import record_file
-from makers.checkpoints import tiny_architecture, write_huggingface
+from makers.checkpoints import random_tensors, tiny_architecture, write_huggingface
 
 INT8 = RECIPES["int8"]
 
@@ -117,6 +118,54 @@ def test_a_bundle_whose_graph_lacks_a_weight_is_refused(tiny_bundle: Path, tmp_p
     record_file(tmp_path / "source", MODEL_FILE)
     with pytest.raises(BundleError, match=r"no weight final_norm\.weight"):
         quantize_bundle(tmp_path / "source", tmp_path / "target", INT8)
+
+
+def test_a_weight_that_lies_beyond_the_file_is_named_and_nothing_is_written(tiny_bundle: Path, tmp_path: Path) -> None:
+    """As in a bundle whose graph is that of another one; all its hashes fit."""
+    shutil.copytree(tiny_bundle, tmp_path / "source")
+    graph = onnx.load(tmp_path / "source" / MODEL_FILE, load_external_data=False)
+    (tensor,) = (each for each in graph.graph.initializer if each.name == "layers.1.feed_forward.fc2.weight")
+    (offset,) = (entry for entry in tensor.external_data if entry.key == "offset")
+    offset.value = str((tiny_bundle / WEIGHTS_FILE).stat().st_size - 4)
+    (tmp_path / "source" / MODEL_FILE).write_bytes(graph.SerializeToString())
+    record_file(tmp_path / "source", MODEL_FILE)
+    with pytest.raises(BundleError, match=r"the weight layers\.1\.feed_forward\.fc2\.weight cannot be read"):
+        quantize_bundle(tmp_path / "source", tmp_path / "target", RECIPES["int8-dynamic"])
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("content", [b"no graph", b"\x08\xff"])
+def test_a_graph_that_is_none_is_one_clear_error(content: bytes, tiny_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_bundle, tmp_path / "source")
+    (tmp_path / "source" / MODEL_FILE).write_bytes(content)
+    record_file(tmp_path / "source", MODEL_FILE)
+    with pytest.raises(BundleError, match=rf"{MODEL_FILE} cannot be read .*: export the bundle again"):
+        quantize_bundle(tmp_path / "source", tmp_path / "target", INT8)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_layer_that_is_pruned_away_adds_nothing_in_any_recipe(name: str, tmp_path: Path) -> None:
+    """Its product has only zeros to read, from which no scale can be taken."""
+    architecture = tiny_architecture()
+    tensors = random_tensors(architecture)
+    for part in ("weight", "bias"):
+        tensors[f"layers.1.fc1.{part}"][...] = 0
+    tensors["layers.1.fc2.bias"][...] = 0
+    export_bundle(
+        open_checkpoint(write_huggingface(tmp_path / "checkpoint", architecture, tensors)), tmp_path / "bundle"
+    )
+    manifest = quantize_bundle(tmp_path / "bundle", tmp_path / "target", RECIPES[name])
+    if manifest.precision == "bf16":
+        return
+    ids = np.array([[2, 30, 40, 50]])
+    ours, theirs = (logits_of(folder, ids) for folder in (tmp_path / "target", tmp_path / "bundle"))
+    assert np.isfinite(ours).all()
+    assert np.abs(ours - theirs).mean() < 0.3 * theirs.std()
+
+
+def logits_of(folder: Path, ids: np.ndarray) -> np.ndarray:
+    session = DecoderSession(folder, read_manifest(folder))
+    return session.forward(ids, session.new_cache(1, ids.size), logits_indices=np.arange(ids.size))
 
 
 def test_the_command_writes_a_bundle_and_says_so(

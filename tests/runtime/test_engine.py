@@ -168,6 +168,19 @@ def test_a_bad_setting_is_refused_before_anything_is_computed(mini: BioGPT) -> N
         mini.generate("Aspirin", eos_token_id=99_999)
 
 
+@pytest.mark.parametrize("config", [{"max_new_tokens": 3}, 3, GenerationConfig])
+def test_a_configuration_of_another_type_is_refused(mini: BioGPT, config: Any) -> None:
+    with pytest.raises(ConfigError, match="give a GenerationConfig"):
+        mini.generate("Aspirin", config)
+
+
+@pytest.mark.parametrize("texts", ["yes", b"yes", {"yes", "no"}, 3])
+def test_a_rule_of_texts_takes_a_list_of_them(mini: BioGPT, texts: Any) -> None:
+    """A single text would be a rule of its letters, and a set a rule that differs from run to run."""
+    with pytest.raises(ConfigError, match="give a list of texts"):
+        mini.continuations(texts)
+
+
 def test_an_empty_text_has_no_score(mini: BioGPT) -> None:
     with pytest.raises(PromptError, match="empty"):
         mini.score("  ")

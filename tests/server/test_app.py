@@ -1,6 +1,8 @@
 """The application: where its page is, and what it needs no key for."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,3 +49,14 @@ def test_the_page_needs_no_key_but_all_that_it_asks_does(service: Service, tmp_p
 def test_a_name_that_the_room_lacks_is_an_error_of_the_attribute() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'create_ap'"):
         server.create_ap  # noqa: B018 -- the error is what is asked for
+
+
+def test_without_the_packages_that_it_needs_the_error_says_what_to_install() -> None:
+    program = (
+        "import sys\nsys.modules['starlette'] = None\nfrom biogpt_onnx import BioGptError, server\n"
+        "server.ServerSettings\n"
+        "try:\n    server.create_app\nexcept BioGptError as error:\n    print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert run.stdout.startswith("starlette")
+    assert "pip install 'biogpt-onnx[cpu,server]'" in run.stdout

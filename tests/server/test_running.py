@@ -109,6 +109,15 @@ def test_keys_are_needed_but_for_the_health_checks(serve: Callable[..., Process]
     assert server.ask("GET", "/v1/models", Authorization="Bearer another-key-0123456789")[0] == 200
 
 
+def test_a_server_without_keys_goes_on_after_the_signal_to_read_them(serve: Callable[..., Process]) -> None:
+    """As a hang-up of the terminal, or a service manager that reloads all that it runs; it would end the process."""
+    server = serve()
+    server.send(signal.SIGHUP)
+    assert server.ask("GET", "/health")[0] == 200
+    server.send(signal.SIGTERM)
+    assert server.wait() == 0
+
+
 def test_another_name_of_the_server_is_refused(serve: Callable[..., Process]) -> None:
     server = serve("--allow-host", "model.example")
     assert server.ask("GET", "/health", Host="model.example")[0] == 200

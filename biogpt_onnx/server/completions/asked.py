@@ -189,10 +189,11 @@ def _sampling(fields: Fields, service: Service, beams: int | None, n: int) -> di
     if temperature == 0:
         if n > 1:
             raise bad_field("n", f"is {n}, but with temperature 0 all would be alike: raise it, or set num_beams")
-        return {"do_sample": False}
+        # The most probable tokens, also where the model's own decoding is beams.
+        return {"do_sample": False, "num_beams": 1}
     defaults = service.model.manifest.generation or {}
     if temperature is None and beams is None and any(name in defaults for name in _STRATEGY):
-        return {}
+        return given if defaults.get("do_sample") else {}
     return given | {"do_sample": True, "temperature": temperature}
 
 

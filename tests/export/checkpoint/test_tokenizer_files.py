@@ -215,3 +215,12 @@ def test_decoding_in_an_older_config_is_read(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(folder)
     assert checkpoint.generation.settings == {}
     assert "config.json: num_beams is not read: generation_config.json is" in checkpoint.notes
+
+
+def test_tokens_behind_a_soft_prompt_that_has_names_are_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, num_rows=3, added_tokens={"<e1>": SIZE + 2})
+    vocabulary = folder / "vocab.json"
+    names = json.loads(vocabulary.read_text())
+    vocabulary.write_text(json.dumps(names | {"learned1": SIZE, "learned2": SIZE + 1}))
+    with pytest.raises(CheckpointError, match="tokens were added behind a soft prompt, which is not supported"):
+        open_checkpoint(folder)

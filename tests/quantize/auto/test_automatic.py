@@ -219,6 +219,22 @@ def test_a_gain_on_the_search_text_is_taken_for_luck() -> None:
     assert perplexity_increase([0.1, np.nan], [5, 5]).upper_bound == np.inf
 
 
+def test_of_a_single_passage_nothing_is_known() -> None:
+    with pytest.raises(ValueError, match="a single passage has no interval"):
+        perplexity_increase([0.1], [10])
+
+
+def test_a_float32_bundle_whose_logits_are_no_numbers_is_not_searched(tmp_path: Path) -> None:
+    architecture = tiny_architecture()
+    tensors = lively_tensors(architecture)
+    tensors["layers.0.fc2.weight"][...] = 3e38
+    checkpoint = write_huggingface(tmp_path / "checkpoint", architecture, tensors)
+    export_bundle(open_checkpoint(checkpoint), tmp_path / "bundle")
+    with pytest.raises(BundleError, match=r"logits that are NaN or infinite.*export a sound checkpoint"):
+        quantize_automatically(tmp_path / "bundle", tmp_path / "auto", 0.02, texts=TEXTS)
+    assert not (tmp_path / "auto").exists()
+
+
 def test_more_text_leaves_less_to_chance() -> None:
     few, many = [0.3, -0.2, 0.1, 0.0], [0.3, -0.2, 0.1, 0.0] * 9
     assert perplexity_increase(many, [10] * 36).upper_bound < 0.5 * perplexity_increase(few, [10] * 4).upper_bound

@@ -27,6 +27,21 @@ def test_long_work_says_about_how_long_the_rest_takes(monkeypatch: pytest.Monkey
     assert "reading:  40 %, about 4 min left" in shown
 
 
+def test_the_rest_of_a_long_run_is_given_in_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("biogpt_onnx.runtime.bulk.progress.monotonic", lambda: now[0])
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ProgressLine("reading", estimate=True) as progress:
+        progress(0, 100)
+        for done, at in ((1, 80.0), (2, 160.0), (40, 3600.0)):
+            now[0] = at
+            progress(done, 100)
+    shown = terminal.getvalue()
+    assert "reading:   1 %, about 2 h 12 min left" in shown
+    assert "reading:  40 %, about 1 h 30 min left" in shown
+
+
 def test_without_an_estimate_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -20,6 +20,7 @@ from biogpt_onnx.runtime.bundle import (
     read_manifest,
     unlisted_files,
 )
+from biogpt_onnx.runtime.bundle.manifest_reading import MAX_MANIFEST_BYTES
 from biogpt_onnx.runtime.errors import BundleError
 
 HEAD = {"kind": "token-classification", "labels": ["O"], "pad_token_id": 1, "problem_type": "regression"}
@@ -158,6 +159,16 @@ def test_a_bundle_of_a_later_version_says_what_to_upgrade(bundle: Path) -> None:
         {"head": HEAD | {"labels": []}},
         {"head": HEAD | {"labels": ["a", "a"]}},
         {"head": HEAD | {"pad_token_id": "1"}},
+        {"layer_precisions": ["int4"]},
+        {"layer_precisions": {"layers.0.fc1": "int2"}},
+        {"layer_precisions": {"layers.0.fc1": ["int4"]}},
+        {"end_token_ids": 2},
+        {"end_token_ids": [-1]},
+        {"end_token_ids": [True]},
+        {"notes": "text"},
+        {"notes": [1]},
+        {"task": 1},
+        {"steps": {"inputs": [], "outputs": []}},  # without its graph
     ],
 )
 def test_a_malformed_manifest_is_one_clear_error(bundle: Path, changes: dict[str, Any]) -> None:
@@ -198,6 +209,25 @@ def test_a_manifest_that_is_something_else_is_one_clear_error(bundle: Path, cont
         read_manifest(bundle)
 
 
+def test_a_manifest_that_is_larger_than_any_is_not_read(bundle: Path) -> None:
+    """A file of gigabytes under this name would otherwise fill the memory before anything is checked."""
+    with (bundle / MANIFEST_FILE).open("r+b") as file:
+        file.truncate(MAX_MANIFEST_BYTES + 1)
+    with pytest.raises(BundleError, match="larger than any manifest"):
+        read_manifest(bundle)
+
+
+def test_a_manifest_that_the_system_does_not_give_out_is_one_clear_error(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(BundleError, match=r"bundle\.json cannot be read \(Permission denied\)"):
+        read_manifest(bundle)
+
+
 def test_a_folder_that_is_no_bundle_says_so(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is not a bundle"):
         biogpt_onnx.load(tmp_path)
@@ -210,6 +240,13 @@ def test_a_manifest_that_disagrees_with_the_graph_is_found_before_anything_runs(
     assert manifest.ragged is not None  # which is what the runtime opens
     change_manifest(bundle, ragged=dataclasses.asdict(dataclasses.replace(manifest.ragged, inputs=manifest.inputs[1:])))
     with pytest.raises(BundleError, match="disagree on input_ids"):
+        biogpt_onnx.load(bundle)
+
+
+def test_a_cache_of_a_type_that_is_not_known_is_refused_before_anything_runs(bundle: Path) -> None:
+    inputs = [dataclasses.asdict(spec) for spec in read_manifest(bundle).inputs]
+    change_manifest(bundle, inputs=[spec | {"dtype": spec["dtype"].replace("float32", "float8")} for spec in inputs])
+    with pytest.raises(BundleError, match="the cache has the type float8"):
         biogpt_onnx.load(bundle)
 
 

@@ -42,7 +42,11 @@ OPTIONAL = ["max_time", "max_length", "eos_token_id", "seed", "forced_bos_token_
 BAD_VALUES: list[tuple[str, object]] = [
     *((name, value) for name in COUNTS for value in (0, -1, 3.0, True, "5")),
     *((name, value) for name in COUNTS_OR_NONE for value in (-1, 3.0, True, "5")),
-    *((name, value) for name in NUMBERS for value in (True, "0.5", [0.5], float("nan"), float("inf"), 10**400)),
+    *(
+        (name, value)
+        for name in NUMBERS
+        for value in (True, "0.5", [0.5], float("nan"), float("inf"), 10**400, Fraction(10**400))
+    ),
     *((name, value) for name in TOKENS for value in (-2, 1.0, True, "</s>")),
     *(("eos_token_id", value) for value in ([], [-1], ["2"], [True], [2.0])),
     *((name, value) for name in TOKEN_LISTS for value in (3, "34", b"34", {3}, ["3"], [3.0], [True], [-1], [[3]])),

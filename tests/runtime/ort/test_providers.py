@@ -1,5 +1,6 @@
 import modulefinder
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from biogpt_onnx.runtime.errors import ProviderError
+from biogpt_onnx.runtime.bundle import WEIGHTS_FILE
+from biogpt_onnx.runtime.errors import BundleError, ProviderError
 from biogpt_onnx.runtime.ort import providers
 from biogpt_onnx.runtime.ort.sessions import open_session
 
@@ -90,6 +92,26 @@ def test_a_graph_that_an_old_version_cannot_load_says_which_version_it_needs(min
     old = runtime_of("1.20.1", "Node GroupQueryAttention has input size 11 not in range [min=7, max=9]")
     with pytest.raises(ProviderError, match=r"ONNX Runtime 1\.20\.1 is installed.*onnxruntime>=1\.32"):
         open_session(old, mini_bundle / "model.onnx", options=old, provider="CPUExecutionProvider", remedy="")
+
+
+def test_a_provider_that_did_not_start_is_an_error_and_not_the_cpu_in_its_place(mini_bundle: Path) -> None:
+    """The model would run all the same, many times slower, and with other kernels."""
+    fell_back = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    runtime: Any = SimpleNamespace(__version__="1.32.0", InferenceSession=lambda *_, **__: fell_back)
+    with pytest.raises(ProviderError, match="CUDAExecutionProvider was asked for"):
+        open_session(runtime, mini_bundle / "model.onnx", options=runtime, provider="CUDAExecutionProvider", remedy="")
+
+
+def test_weights_that_are_a_link_say_how_to_copy_the_bundle(mini_bundle: Path, tmp_path: Path) -> None:
+    """ONNX Runtime's own message names neither the link nor a remedy."""
+    weights = tmp_path / "disk" / WEIGHTS_FILE
+    weights.parent.mkdir()
+    bundle = Path(shutil.copytree(mini_bundle, tmp_path / "bundle"))
+    (bundle / WEIGHTS_FILE).rename(weights)
+    (bundle / WEIGHTS_FILE).symlink_to(weights)
+    refusing = runtime_of("1.32.0", "External data path escapes the model's folder")
+    with pytest.raises(BundleError, match=f"is a link to {weights}.*cp -rL {bundle}"):
+        open_session(refusing, bundle / "model.onnx", options=refusing, provider="CPUExecutionProvider", remedy="")
 
 
 def test_the_project_asks_for_the_oldest_version_that_is_tested() -> None:

@@ -117,3 +117,23 @@ def test_on_all_cores_the_number_is_left_to_onnx_runtime(monkeypatch: pytest.Mon
 def test_the_real_system_is_read_without_fault() -> None:
     assert 1 <= num_usable_cores() <= (os.cpu_count() or 1)
     assert cores.cpu_quota() is None or cores.cpu_quota() > 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("threads", "usable", "words"),
+    [
+        (None, 8, "all cores"),
+        (None, 4, "4 threads"),
+        (None, 1, "1 thread"),
+        (3, 8, "3 threads"),
+        (8, 8, "8 threads"),
+        (16, 4, "4 threads"),
+        (1, 8, "1 thread"),
+    ],
+)
+def test_a_user_is_told_as_many_threads_as_there_are(
+    threads: int | None, usable: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "num_cores", lambda: 8)
+    monkeypatch.setattr(cores, "num_usable_cores", lambda: usable)
+    assert cores.threads_in_words(threads) == words

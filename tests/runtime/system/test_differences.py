@@ -75,6 +75,19 @@ def test_macos_names_its_processor_by_sysctl(tmp_path: Path, monkeypatch: pytest
     assert processor.describe_processor(tmp_path / "none")["model"] == "Apple M9"
 
 
+@pytest.mark.usefixtures("macos")
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "none"), subprocess.TimeoutExpired("sysctl", 10)])
+def test_on_macos_without_sysctl_there_is_pythons_name(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(platform, "processor", lambda: "arm")
+    assert processor.processor_name(tmp_path / "none") == "arm"
+
+
 def test_without_linuxs_files_no_memory_is_known_and_nothing_fails(tmp_path: Path) -> None:
     assert memory.available_memory(tmp_path) is None
     assert memory.process_memory(tmp_path) == {}
@@ -119,6 +132,26 @@ def test_on_windows_nobody_is_asked_whether_he_lives(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "kill", kill)
     assert not processes.has_ended(os.getpid())
+
+
+def test_a_process_lives_until_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that a dead process has claimed is free again; that of a living one, whoever owns it, is not."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert not processes.has_ended(process.pid)
+    process.communicate()
+    assert processes.has_ended(process.pid)
+
+    def kill(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert not processes.has_ended(1)
+
+
+def test_ctrl_c_on_the_terminal_does_not_reach_a_process_apart_from_it() -> None:
+    command = [sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, **processes.apart_from_terminal()) as process:
+        assert process.communicate()[0] == b"True\n"
 
 
 @pytest.mark.usefixtures("windows")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 
-from biogpt_onnx.runtime.errors import PromptError
+from biogpt_onnx.runtime.errors import ConfigError, PromptError
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
 
 
@@ -90,6 +90,22 @@ def test_what_is_no_text_is_refused_by_its_type(tiny: BioGptTokenizer, text: Any
         tiny.encode(text)
     with pytest.raises(PromptError):
         tiny.tokenize(text)
+
+
+@pytest.mark.parametrize("symbol", [3, b"the", None])
+def test_what_is_no_symbol_is_refused_and_not_unknown(tiny: BioGptTokenizer, symbol: Any) -> None:
+    with pytest.raises(PromptError, match="a symbol must be a string"):
+        tiny.symbol_to_id(symbol)
+
+
+@pytest.mark.parametrize("value", ["no", 0, 1, None])
+def test_what_is_neither_true_nor_false_is_refused_and_not_taken_for_true(tiny: BioGptTokenizer, value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"special_tokens is of type .*: give True or False"):
+        tiny.encode("text", special_tokens=value)
+    with pytest.raises(ConfigError, match=r"normalize_punctuation is of type .*: give True or False"):
+        tiny.encode("text", normalize_punctuation=value)
+    with pytest.raises(ConfigError, match=r"skip_special_tokens is of type .*: give True or False"):
+        tiny.decode([2], skip_special_tokens=value)
 
 
 @pytest.mark.parametrize("number", [-1, 100_000])

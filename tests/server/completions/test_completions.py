@@ -1,14 +1,16 @@
 """Completions are what the library answers, in OpenAI's form, whole or streamed."""
 
 import asyncio
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from starlette.types import ASGIApp
 
 import biogpt_onnx
+from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.service import Service
 from makers.asgi import Reply, ask
 
@@ -281,3 +283,60 @@ def test_an_answer_does_not_depend_on_who_else_asks(app: ASGIApp) -> None:
     for request, reply in zip(requests, found, strict=True):
         alone = asyncio.run(ask(app, "POST", "/v1/completions", request))
         assert reply.json["choices"] == alone.json["choices"]
+
+
+@pytest.fixture
+def app_with_decoding(mini: biogpt_onnx.BioGPT) -> Iterator[Callable[[dict[str, Any]], ASGIApp]]:
+    """Makes an application of a model whose authors chose its decoding."""
+    services: list[Service] = []
+
+    def make(generation: dict[str, Any]) -> ASGIApp:
+        manifest = dataclasses.replace(mini.manifest, generation=generation)
+        model = biogpt_onnx.BioGPT(mini._opened, mini.tokenizer, manifest)
+        services.append(make_service(model, "mini"))
+        return create_app(services[-1])
+
+    yield make
+    for each in services:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    ("generation", "fields", "settings"),
+    [
+        ({"num_beams": 3}, {"temperature": None}, {"num_beams": 3}),
+        ({"num_beams": 3}, {"temperature": 0}, {}),
+        ({"num_beams": 3}, {"temperature": 0.8, "seed": 3}, {"do_sample": True, "temperature": 0.8, "seed": 3}),
+        (
+            {"do_sample": True, "temperature": 0.6},
+            {"temperature": None, "seed": 3},
+            {"do_sample": True, "temperature": 0.6, "seed": 3},
+        ),
+        (
+            {"do_sample": True, "top_p": 0.9},
+            {"temperature": None, "seed": 3, "top_p": 0.2},
+            {"do_sample": True, "seed": 3, "top_p": 0.2},
+        ),
+        ({"do_sample": True}, {"temperature": None, "num_beams": 2}, {"num_beams": 2}),
+    ],
+)
+def test_where_a_request_says_no_temperature_the_models_own_decoding_holds(
+    app_with_decoding: Callable[[dict[str, Any]], ASGIApp],
+    mini: biogpt_onnx.BioGPT,
+    generation: dict[str, Any],
+    fields: dict[str, Any],
+    settings: dict[str, Any],
+) -> None:
+    app = app_with_decoding(generation)
+    expected = mini.generate(PROMPT, max_new_tokens=8, **settings)
+    assert texts(complete(app, prompt=PROMPT, **fields)) == [expected.text]
+
+
+def test_a_prompt_of_one_token_has_nothing_before_it_to_be_scored_by(app: ASGIApp) -> None:
+    reply = complete(app, prompt=[2], echo=True, logprobs=1, max_tokens=2)
+    assert reply.status == 200
+    (choice,) = reply.json["choices"]
+    first, *others = choice["logprobs"]["token_logprobs"]
+    assert first is None
+    assert len(others) == 2
+    assert all(number < 0 for number in others)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -9,8 +10,11 @@ from typing import Any, Self
 import pytest
 from starlette.types import ASGIApp
 
+import biogpt_onnx
 from biogpt_onnx.runtime.errors import ConfigError
+from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.service import Service
+from biogpt_onnx.server.settings import ServerSettings
 from makers.asgi import Reply, ask
 
 LONG = {"prompt": "Aspirin inhibits", "max_tokens": 900, "temperature": 0, "ignore_eos": True}
@@ -151,4 +155,21 @@ def test_a_stream_that_fails_later_ends_with_the_error(
     assert (reply.status, end) == (200, "[DONE]")
     assert len(chunks) == 3
     assert error["error"]["message"] == "the rules exclude every token"
+    assert service.admission.used == 0
+
+
+def test_scores_of_a_prompt_that_take_too_long_are_an_error(
+    mini: biogpt_onnx.BioGPT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(mini, "mini", ServerSettings(answer_seconds=0.05))
+
+    def score(*_: object, cancel: threading.Event, **__: object) -> None:
+        assert cancel.wait(60)
+        raise biogpt_onnx.CancelledError("the text was not read to its end")
+
+    monkeypatch.setattr(service.model, "score", score)
+    reply = post(create_app(service), {"prompt": "Aspirin inhibits", "max_tokens": 0, "echo": True, "logprobs": 1})
+    service.close()
+    assert (reply.status, reply.json["error"]["code"]) == (503, "timeout")
+    assert reply.json["error"]["message"] == "the answer took longer than 0.05 seconds: ask for less"
     assert service.admission.used == 0

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import pytest
 from starlette.types import ASGIApp
 
-from biogpt_onnx import MemoryLimitError
+from biogpt_onnx import MemoryLimitError, ModelClosedError
 from biogpt_onnx.runtime.results import TextPiece
+from biogpt_onnx.server.observation.request_log import set_up_log
 from biogpt_onnx.server.service import Service
 from makers.asgi import Reply, ask
 
@@ -80,3 +81,36 @@ def test_an_error_names_even_fields_that_cannot_be_written(app: ASGIApp, body: b
     reply = asyncio.run(ask(app, "POST", "/v1/completions", body=body))
     assert reply.status in {400, 404}
     assert reply.json["error"]["type"] == "invalid_request_error"
+
+
+def test_a_model_that_was_closed_is_no_mistake_of_the_client(
+    app: ASGIApp, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(_ids: object) -> str:
+        raise ModelClosedError("the model is closed")
+
+    monkeypatch.setattr(service.model.tokenizer, "decode", decode)
+    reply = asyncio.run(ask(app, "POST", "/detokenize", {"tokens": [5]}))
+    assert (reply.status, reply.json["error"]["code"]) == (503, "draining")
+    assert int(reply.headers["retry-after"]) > 0
+
+
+def test_in_a_log_for_people_a_fault_is_one_line_that_leads_to_its_place(
+    app: ASGIApp, service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def decode(_ids: object) -> str:
+        raise RuntimeError(PRIVATE)
+
+    for name in ("biogpt_onnx.server", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        for attribute in ("handlers", "propagate", "level"):
+            monkeypatch.setattr(logger, attribute, getattr(logger, attribute))
+    set_up_log("text")
+    monkeypatch.setattr(service.model.tokenizer, "decode", decode)
+    asyncio.run(ask(app, "POST", "/detokenize", {"tokens": [5]}, headers={"x-request-id": "id-1"}))
+    fault, request = capsys.readouterr().err.splitlines()
+    assert " ERROR fault request_id=id-1 error=RuntimeError frames=" in fault
+    # The place itself comes first, and then who called it.
+    assert fault.partition("frames=")[2].split(" < ")[0].endswith(" decode")
+    assert " INFO request request_id=id-1 method=POST handler=/detokenize status=500 " in request
+    assert PRIVATE not in fault + request

@@ -2,6 +2,7 @@
 
 import socket
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,13 @@ def test_a_system_without_sockets_in_files_says_so(tmp_path: Path, monkeypatch: 
     with pytest.raises(ConfigError, match="this system has no sockets in the file system, use --host and --port"):
         open_unix_socket(tmp_path / "socket")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("found", "needs_keys"), [("127.0.0.9", False), ("192.0.2.1", True)])
+def test_a_name_counts_as_the_address_that_it_leads_to(
+    found: str, monkeypatch: pytest.MonkeyPatch, *, needs_keys: bool
+) -> None:
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (found, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
+    with pytest.raises(ConfigError, match="can be reached from other") if needs_keys else nullcontext():
+        open_address("model.example", 0, has_keys=False).close()

@@ -33,6 +33,7 @@ async def _answer(job: str, call: Call) -> Mapping[str, object]:
         rows = await call.compute(asked.rows)
         answered = await _answer_rows(call, asked, rows)
     if all(isinstance(result, CancelledError) for _, result in answered):
+        call.service.admission.check_open()
         raise ApiError(503, f"no document was answered: {_too_late(call)}", code="timeout")
     results = [result for _, result in answered if isinstance(result, TaskResult)]
     _note(call, results, len(rows))

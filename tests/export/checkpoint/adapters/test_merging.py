@@ -377,3 +377,11 @@ def test_matrices_of_a_module_that_the_base_lacks_and_rows_that_do_not_fit_are_n
     rows = {peft_name(f"{TABLE}.token_adapter.trainable_tokens_delta"): np.ones((2, 72), np.float32)}
     with pytest.raises(CheckpointError, match=r"token rows \[2, 72\] do not fit its 1 trainable_token_indices"):
         open_checkpoint(base, adapter=write_adapter(tmp_path / "three", rows, trainable_token_indices=[3]))
+
+
+def test_tensors_that_belong_nowhere_are_named(tmp_path: Path, base: Path) -> None:
+    """They would be left out, and the model be another than that which was trained."""
+    foreign = {"base_model.model.biogpt.layers.0.gate.weight": np.ones(3, np.float32)}
+    tensors = lora_matrices(ARCHITECTURE, (QUERY,)) | foreign
+    with pytest.raises(CheckpointError, match=r"1 tensors that no BioGPT has .*layers\.0\.gate\.weight"):
+        open_checkpoint(base, adapter=write_adapter(tmp_path, tensors))

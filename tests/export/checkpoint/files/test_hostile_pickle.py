@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from biogpt_onnx.export.checkpoint.files import inert_pickle
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.runtime.errors import CheckpointError
 from makers.checkpoints import tiny_architecture, write_fairseq, write_huggingface
@@ -132,3 +133,12 @@ def test_a_truncated_download_is_recognised(tmp_path: Path, keep: float, *, zipp
     path.write_bytes(content[: int(len(content) * keep)])
     message = error_of(tmp_path)
     assert "truncated" in message or "cannot be opened by torch" in message
+
+
+def test_a_structure_that_is_larger_than_any_models_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inert_pickle, "_MAX_PICKLE_BYTES", 1000)
+    message = error_of(write_fairseq(tmp_path, ARCHITECTURE))
+    assert "claims a structure of " in message
+    assert "which no model has" in message

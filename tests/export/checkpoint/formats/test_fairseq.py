@@ -258,3 +258,22 @@ def test_another_models_pickle_is_recognised(tmp_path: Path) -> None:
         torch.save(content, tmp_path / "checkpoint.pt")
         with pytest.raises(CheckpointError, match=part):
             open_checkpoint(tmp_path)
+
+
+def test_a_whole_module_in_place_of_its_tensors_says_how_to_save_it(tmp_path: Path, foreign: types.ModuleType) -> None:
+    folder = write_fairseq(tmp_path, ARCHITECTURE, args=ARGS, more={"model": foreign.AnyNode()})
+    with pytest.raises(CheckpointError, match=r"`model` in checkpoint\.pt"):
+        open_checkpoint(folder)
+
+
+@pytest.mark.parametrize("shape", [(5,), (0, 5), (2, 3, 4)])
+def test_an_embedding_that_is_no_matrix_is_named(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    tensors = random_tensors(ARCHITECTURE) | {"embed_tokens.weight": np.zeros(shape, np.float32)}
+    with pytest.raises(CheckpointError, match=r"embed_tokens\.weight is \[.*\], which is no matrix"):
+        open_checkpoint(write_fairseq(tmp_path, ARCHITECTURE, tensors, args=ARGS))
+
+
+def test_a_folder_under_the_checkpoints_name_is_none(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").mkdir()
+    with pytest.raises(CheckpointError, match=r"no checkpoint\.pt"):
+        open_checkpoint(tmp_path)

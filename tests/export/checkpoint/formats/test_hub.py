@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.runtime.errors import CheckpointError
 from makers.adapters import write_adapter
 from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.hub import COMMIT, FakeHub, serve_hub
@@ -140,3 +142,27 @@ def test_an_adapter_beside_the_weights_on_the_hub_is_a_question(hub: FakeHub, tm
     message = answer(hub, tmp_path, REPOSITORY)
     assert "an adapter lies beside the weights, which may hold it already" in message
     assert "or --no-adapter to leave it out" in message
+
+
+def test_without_the_hubs_client_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(CheckpointError, match=r"a hub id takes huggingface-hub: pip install .biogpt-onnx\[export\]"):
+        open_checkpoint(REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError(28, "No space left on device"), "No space left on device"), (ValueError(), "ValueError")],
+)
+def test_whatever_else_ends_the_fetching_is_one_line(
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub  # noqa: PLC0415 -- an extra
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(CheckpointError, match=f"^{REPOSITORY}: there is no folder .* failed: .*{said}$"):
+        open_checkpoint(REPOSITORY)

@@ -237,3 +237,21 @@ def test_two_heads_are_a_choice_for_the_user(folder: Path) -> None:
     change_weights(folder, change)
     change_json(folder / "config.json", architectures=["BioGptForSequenceClassification"])
     assert "there are two heads, " in error_of(folder)
+
+
+def test_a_model_without_room_for_a_token_behind_the_first_is_refused(tmp_path: Path) -> None:
+    folder = write_huggingface(tmp_path, tiny_architecture(max_positions=1))
+    assert "the model has 1 position " in error_of(folder)
+
+
+@pytest.mark.parametrize("left", [None, 2000])
+def test_weights_that_change_between_the_check_and_the_reading_are_an_error(tmp_path: Path, left: int | None) -> None:
+    """As where a training goes on beside the export."""
+    weights = write_huggingface(tmp_path, tiny_architecture()) / "model.safetensors"
+    tensors = open_checkpoint(tmp_path).tensors
+    content = weights.read_bytes()
+    weights.unlink()
+    if left is not None:
+        weights.write_bytes(content[:left])
+    with pytest.raises(CheckpointError, match=r"model\.safetensors changed while it was read"):
+        tensors["embed_tokens.weight"].read()

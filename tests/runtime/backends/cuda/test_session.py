@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import itertools
 import threading
 import weakref
 from pathlib import Path
@@ -12,7 +13,7 @@ import onnxruntime
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import BioGPT, BundleError, DeviceMemoryError, ModelClosedError, tasks
+from biogpt_onnx import BioGPT, BundleError, ConfigError, DeviceMemoryError, ModelClosedError, tasks
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
@@ -134,6 +135,25 @@ def test_a_prefix_is_continued_any_number_of_times_alone_and_in_batches(on_devic
         assert [answer.token_ids for answer in ours] == [answer.token_ids for answer in theirs]
     first, second = (on_device.choose(prefix, ["yes", "no"]).best.log_probability for _ in range(2))
     assert first == second
+
+
+def test_a_prefix_may_be_continued_while_another_continuation_is_open(on_device: BioGPT, on_cpu: BioGPT) -> None:
+    prefix = on_device.prefix(ABSTRACT)
+    prompts = [f"{ABSTRACT} {rest}" for rest in ("The drug", "In vitro")]
+    streams = [on_device.stream(prompt, prefix=prefix, max_new_tokens=10) for prompt in prompts]
+    # By turns: the second has to copy the prefix, in whose memory the first goes on.
+    pieces: list[list[str]] = [[] for _ in prompts]
+    for turn in itertools.zip_longest(*streams):
+        for written, piece in zip(pieces, turn, strict=True):
+            written.append(piece or "")
+    assert ["".join(written) for written in pieces] == [
+        on_cpu.generate(prompt, max_new_tokens=10).text for prompt in prompts
+    ]
+
+
+def test_a_model_on_a_gpu_shares_no_passes(on_device: BioGPT) -> None:
+    with pytest.raises(ConfigError, match="passes are shared on the CPU only so far, the device is cuda"):
+        on_device.concurrent(2)
 
 
 def test_the_tasks_answer_as_on_the_cpu(fp16: Path, session: DeviceSession, on_cpu: BioGPT) -> None:

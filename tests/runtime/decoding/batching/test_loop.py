@@ -316,11 +316,15 @@ def test_a_failure_of_the_loop_itself_is_not_taken_for_one_of_the_search_in_whic
     for _ in range(2):
         loop.advance()
     loop.submit(scores(fake, 380))
+    step = rows.step
 
     def fail() -> None:
+        monkeypatch.setattr(rows, "step", step)
         raise AssertionError("a bug")
 
-    monkeypatch.setattr(rows, "_leave", fail)
+    # Only between two pieces of the search, and once: who takes it for the search's own goes on.
+    pause = loop.pause
+    monkeypatch.setattr(loop, "pause", lambda tokens: (monkeypatch.setattr(rows, "step", fail), pause(tokens)))
     with pytest.raises(AssertionError, match="a bug"):
         all(loop.advance() for _ in range(5))
 
@@ -359,6 +363,29 @@ def test_a_request_that_is_taken_back_while_it_waits_costs_nothing() -> None:
     assert loop.advance() is Action.WAIT
     assert request.states[0].finish_reason == "cancelled"
     assert fake.shapes == []
+
+
+def test_who_is_taken_back_while_his_prompt_is_read_beside_others_leaves_them_their_tokens() -> None:
+    fake = model(mixes=True)
+    told: list[tuple[object, ...]] = []
+    loop = Loop(Rows(fake.backend, 2, POSITIONS), on_pass=lambda *report: told.append(report[:3]))
+    staying = Asked([EOS, 3], {"max_new_tokens": 6, "min_new_tokens": 6})
+    request, job = job_of(staying, fake)
+    loop.submit(job)
+    while loop.advance() is not Action.READ:
+        pass
+    leaving = Asked(LONG[:200], {"max_new_tokens": 1})
+    _, other = job_of(leaving, fake)
+    loop.submit(other)
+    while loop.advance() is not Action.READ_AND_STEP:
+        pass
+    leaving.cancel.set()
+    told.clear()
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert told[0] == (Action.READ_AND_STEP, 0, 1)
+    assert other.is_finished
+    assert [state.token_ids for state in request.states] == staying.alone()
 
 
 def test_a_search_that_fails_ends_itself_alone() -> None:

@@ -272,6 +272,31 @@ def test_where_a_mixed_pass_fails_an_error_ends_only_those_whom_it_concerns(prom
     assert running.state.token_ids == [4, 5, 6, 7, 8, 9, 2]
 
 
+def test_a_step_that_fails_ends_those_who_step_and_not_the_one_whose_prompt_is_read() -> None:
+    class Failing(FailingFake):
+        def forward_steps(self, *_: object, **__: object) -> npt.NDArray[np.float32]:
+            raise RuntimeError("no step")
+
+    rows = Rows(Failing(count_up).backend, 2, capacity=30)
+    running, joining = row_of([EOS, 3]), row_of([EOS, 30, 5], max_new_tokens=1)
+    read_whole(rows, running)
+    rows.begin([joining])
+    assert list(rows.read_and_step(MOST_TOKENS)) == [running, joining]
+    assert str(running.error) == "no step"
+    assert running.state.token_ids == [4]
+    assert (joining.error, joining.state.token_ids) == (None, [6])
+    assert rows.num_free == 2
+
+
+def test_of_samples_of_one_prompt_one_that_was_cancelled_gets_no_token() -> None:
+    rows = Rows(FakeModel(count_up).backend, max_rows=2, capacity=30)
+    cancelled, other = row_of([EOS, 5]), row_of([EOS, 5])
+    rows.begin([cancelled, other])
+    cancelled.limits.cancel()
+    ended = list(rows.read(MOST_TOKENS))
+    assert (ended, cancelled.state.token_ids, other.state.token_ids) == ([cancelled], [], [6])
+
+
 def test_logits_that_are_no_numbers_end_only_those_whose_they_are() -> None:
     def answer(tokens: list[int]) -> int | npt.NDArray[np.float32]:
         return np.full(50, np.nan, dtype=np.float32) if 40 in tokens else count_up(tokens)

@@ -241,6 +241,30 @@ def test_documents_for_which_there_was_no_time_say_so_and_the_others_are_answere
     assert (reply.status, reply.json["error"]["code"]) == (503, "timeout")
 
 
+def test_documents_that_the_end_of_the_server_cuts_off_can_be_sent_again(
+    mini: BioGPT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the second signal to end, or once the time to finish is over."""
+    service = make_service(mini, "mini", ServerSettings())
+    app, answer = create_app(service), RelationTask.answer
+
+    def answer_while_it_ends(task: RelationTask, model: BioGPT, prepared: Any, *, free: bool = False) -> Any:
+        if prepared[0].document.id == "last":
+            service.admission.is_draining = True
+            service.cancel_all()
+            assert model._cancel.wait(30)  # type: ignore[attr-defined]
+        return answer(task, model, prepared, free=free)
+
+    monkeypatch.setattr(RelationTask, "answer", answer_while_it_ends)
+    last = DOCUMENT | {"id": "last"}
+    reply = post(app, "relations", task="bc5cdr", documents=[last])
+    service.close()
+    assert (reply.status, reply.json["error"]["code"]) == (503, "draining")
+    assert "shutting down" in reply.json["error"]["message"]
+    assert int(reply.headers["retry-after"]) > 0
+    assert service.admission.used == 0
+
+
 def test_a_request_puts_no_more_to_work_than_keeps_the_rows_busy(
     make_app: Callable[..., ASGIApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
