@@ -166,10 +166,8 @@ def test_tls(serve: Callable[..., Process], tmp_path: Path) -> None:
     connection.close()
 
 
-def test_slow_and_many_clients_are_cut_off(serve: Callable[..., Process]) -> None:
-    server = serve(
-        "--receive-seconds", "0.3", "--max-connections", "3", "--max-header-bytes", "2000", "--max-body-bytes", "500"
-    )
+def test_slow_clients_are_cut_off(serve: Callable[..., Process]) -> None:
+    server = serve("--receive-seconds", "0.3")
     address = ("127.0.0.1", server.port)
     with socket.create_connection(address, 30) as silent:
         assert silent.recv(100) == b""
@@ -181,6 +179,11 @@ def test_slow_and_many_clients_are_cut_off(serve: Callable[..., Process]) -> Non
             b"POST /tokenize HTTP/1.1\r\nHost:localhost\r\nContent-Length: 9\r\nContent-Type: application/json\r\n\r\n{"
         )
         assert b" 408 " in slow.recv(1000)
+
+
+def test_large_and_many_requests_are_refused(serve: Callable[..., Process]) -> None:
+    server = serve("--max-connections", "3", "--max-header-bytes", "2000", "--max-body-bytes", "500")
+    address = ("127.0.0.1", server.port)
     with socket.create_connection(address, 30) as large:
         large.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5000 + b"\r\n\r\n")
         assert b" 431 " in large.recv(1000)
