@@ -1,7 +1,6 @@
 """Loading of a bundle: from a folder to a model that generates."""
 
 import os
-from _thread import start_new_thread
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.registry import open_backend
+from biogpt_onnx.runtime.background import start_in_background
 from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
 from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
@@ -105,12 +105,9 @@ class _Rest:
         self._outcome: SimpleQueue[tuple[BioGptTokenizer, type[BioGPT]] | BaseException] = SimpleQueue()
 
     def start(self) -> None:
-        """Starts the thread.
-
-        `Thread.start` would wait forever for a thread that ends before it runs, as one does for want of memory.
-        """
-        with suppress(RuntimeError, MemoryError):
-            start_new_thread(self._open, (self._warm_up,))
+        """Starts the thread."""
+        with suppress(MemoryError):
+            start_in_background(self._open, self._warm_up)
 
     def _open(self, warm_up: bool) -> None:  # noqa: FBT001 -- a thread takes no keywords
         if not self._claim.acquire(blocking=False):
@@ -123,7 +120,9 @@ class _Rest:
             return
         self._outcome.put((tokenizer, BioGPT))
         if warm_up:
-            tokenizer.warm_up()
+            # What fails here, as for want of memory, is tried again and raised where it is needed.
+            with suppress(Exception):
+                tokenizer.warm_up()
 
     def opened(self) -> "tuple[BioGptTokenizer, type[BioGPT]]":
         """Waits for the tokenizer and returns it with the model's class, or raises the error of opening it."""

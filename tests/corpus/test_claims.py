@@ -12,6 +12,7 @@ from biogpt_onnx.corpus.run import CLAIMS_FOLDER, RESULTS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.working.claims import Claims
 from biogpt_onnx.corpus.working.file_clock import FileClock
 from biogpt_onnx.corpus.working.worker import remove_unfinished
+from biogpt_onnx.runtime import background
 from biogpt_onnx.runtime.errors import DocumentError
 from makers.corpora import ended_process
 
@@ -46,6 +47,17 @@ def test_a_unit_is_claimed_by_one_at_a_time(opened: Run) -> None:
     assert list(claims.held()) == []
     claims.close()
     assert list((opened.folder / CLAIMS_FOLDER).iterdir()) == []
+
+
+def test_a_claim_that_nothing_could_renew_is_given_back(opened: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(background, "start_new_thread", refuse)
+    claims = Claims(opened)
+    with pytest.raises(MemoryError, match="give more memory, or run fewer processes"), claims.claimed(opened.units[0]):
+        pass
+    assert list(claims.held()) == []
 
 
 def test_a_fresh_claim_of_another_host_is_heeded_and_an_old_one_taken_over(opened: Run) -> None:

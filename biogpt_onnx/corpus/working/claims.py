@@ -13,6 +13,7 @@ from typing import Any
 from biogpt_onnx.corpus.publishing import UNFINISHED, host, not_written, owner
 from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run, Unit
 from biogpt_onnx.corpus.working.file_clock import FileClock
+from biogpt_onnx.runtime.background import start_in_background
 from biogpt_onnx.runtime.system.files import remove_file, rename
 from biogpt_onnx.runtime.system.processes import has_ended
 
@@ -75,18 +76,18 @@ class Claims:
 
         Raises:
             DocumentError: The claim cannot be written.
+            MemoryError: No thread can be had that renews it.
         """
         if not self._take(unit):
             yield False
             return
         path, end = self._file(unit), threading.Event()
-        renewing = threading.Thread(target=_renew, args=(path, self._lease / _RENEWALS, end), daemon=True)
-        renewing.start()
         try:
+            start_in_background(_renew, path, self._lease / _RENEWALS, end)
             yield True
         finally:
+            # A last renewal may come late: it finds no file, or makes another process's claim a little younger.
             end.set()
-            renewing.join()
             self._release(path)
 
     def abandon(self, unit: Unit, holder: Mapping[str, Any]) -> None:

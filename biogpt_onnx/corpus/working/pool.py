@@ -5,12 +5,12 @@ import json
 import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, NamedTuple
 
+from biogpt_onnx.runtime.background import start_in_background
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.runtime.system.processes import apart_from_terminal
 
@@ -88,7 +88,7 @@ class _Member:
             with contextlib.suppress(OSError):
                 self.process.stdin.write(json.dumps(self._order) + "\n")
                 self.process.stdin.flush()
-        threading.Thread(target=self._read, args=(self.process, events), daemon=True).start()
+        start_in_background(self._read, self.process, events)
 
     def ask_to_end(self) -> None:
         if self.process is not None and self.process.stdin is not None:

@@ -22,6 +22,7 @@ from biogpt_onnx.corpus.working.pool import REFUSED
 from biogpt_onnx.corpus.working.shard import Shard
 from biogpt_onnx.corpus.working.tries import Tries
 from biogpt_onnx.corpus.working.worker import Report, Worker
+from biogpt_onnx.runtime.background import start_in_background
 from biogpt_onnx.runtime.errors import BioGptError, CancelledError
 from biogpt_onnx.runtime.loading import load
 from biogpt_onnx.runtime.system.cores import keep_to_cores
@@ -39,9 +40,9 @@ def main() -> int:
     for number in ending_signals():
         signal.signal(number, lambda *_: cancel.set())
     order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_await_end, args=(sys.stdin, cancel), daemon=True).start()
     report = _reporting(events)
     try:
+        start_in_background(_await_end, sys.stdin, cancel)
         _work(order, report, cancel)
     except CancelledError:
         return 0

@@ -1,9 +1,9 @@
 """The move of a session's weights to huge pages, beside the passes."""
 
-from _thread import start_new_thread
 from contextlib import suppress
 from threading import Event
 
+from biogpt_onnx.runtime.background import start_in_background
 from biogpt_onnx.runtime.system.weight_pages import anonymous_memory, move_to_huge_pages
 
 DELAY_SECONDS = 0.5
@@ -24,14 +24,11 @@ class HugePages:
         self._stop, self._ended = Event(), Event()
 
     def begin(self) -> None:
-        """Begins to move what was taken, after `DELAY_SECONDS`; where no thread can be had, all stays as it is.
-
-        `Thread.start` would wait forever for a thread that ends before it runs, as one does for want of memory.
-        """
+        """Begins to move what was taken, after `DELAY_SECONDS`; where no thread can be had, all stays as it is."""
         _moves.add(self._ended)
         try:
-            start_new_thread(self._move, ())
-        except (RuntimeError, MemoryError):
+            start_in_background(self._move)
+        except MemoryError:
             _moves.discard(self._ended)
 
     def stop(self) -> None:

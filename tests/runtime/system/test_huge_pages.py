@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.runtime import loading
 from biogpt_onnx.runtime.backends.cpu import huge_pages
 from biogpt_onnx.runtime.system import kind, weight_pages
 from biogpt_onnx.runtime.system.weight_pages import anonymous_memory, move_to_huge_pages
@@ -237,16 +236,6 @@ def test_prepacked_weights_are_moved_until_the_model_is_closed(
     assert [stop.is_set() for stop in stops] == [True] * times
 
 
-def test_a_model_loads_where_no_thread_can_be_had(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(huge_pages, "start_new_thread", refuse)
-    monkeypatch.setattr(loading, "start_new_thread", refuse)
-    with biogpt_onnx.load(mini_bundle, device="cpu", threads=1, warm_up=False) as model:
-        assert model.generate_ids([[2, 30, 31]], max_new_tokens=2)
-
-
 def test_a_model_that_is_closed_at_once_moves_nothing(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Event] = []
     monkeypatch.setattr(huge_pages, "move_to_huge_pages", lambda *arguments: asked.append(arguments[1]))
@@ -255,12 +244,3 @@ def test_a_model_that_is_closed_at_once_moves_nothing(mini_bundle: Path, monkeyp
         assert huge_pages._moves
     huge_pages.wait_for_moves()
     assert not asked
-
-
-def test_a_model_loads_where_threads_end_before_they_run(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As they do for want of memory, which `Thread.start` waits for without end.
-    monkeypatch.setattr(huge_pages, "start_new_thread", lambda *_: 0)
-    monkeypatch.setattr(loading, "start_new_thread", lambda *_: 0)
-    with biogpt_onnx.load(mini_bundle, device="cpu", threads=1) as model:
-        assert model.generate_ids([[2, 30, 31]], max_new_tokens=2)
-    huge_pages._moves.clear()
