@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx import BioGPT, CancelledError, ConfigError, DocumentError, corpus
+from biogpt_onnx import BioGPT, CancelledError, ConfigError, DocumentError, MemoryLimitError, corpus
 from biogpt_onnx.corpus import publishing, results
 from biogpt_onnx.corpus.results import error_kind, read_result
 from biogpt_onnx.corpus.run import Run, Unit
@@ -23,6 +23,7 @@ from biogpt_onnx.corpus.working.tries import Tries
 from biogpt_onnx.files.answering import RowAnswering
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import Record, record_of
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from makers.corpora import answer_run, worker_of
 
 Merged = Callable[[Path], bytes]
@@ -204,6 +205,20 @@ def test_a_unit_that_always_fails_is_set_aside_and_the_rest_goes_on(
     answer_run(run, mini)
     assert merged(run) == expected
     assert left_files(run) == []
+
+
+def test_no_document_gets_the_blame_for_a_full_memory(run: Path, mini: BioGPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryLimitError("a cache does not fit in memory")
+
+    monkeypatch.setattr(KeyValueCache, "allocate", refuse)
+    events: list[Mapping[str, Any]] = []
+    worker_of(run, mini, events=events).work(Run.open(run).units)
+    failed = [event for event in events if event["event"] == "failed"]
+    assert failed
+    assert all("memory" in event["reason"] for event in failed)
+    assert not [event for event in events if event["event"] == "done"]
+    assert corpus.status(run).done == 0
 
 
 def test_a_cancelled_worker_leaves_the_run_as_it_can_be_continued(

@@ -43,9 +43,12 @@ class UnitAnswering:
 
         Raises:
             CancelledError: The event was set.
+            MemoryError: The memory did not suffice, which is no property of a document: another process may have more.
         """
         answers = self._answering.answers((found.row for found in rows), cancel)
         for found, (_, result) in zip(rows, answers, strict=True):
             if isinstance(result, CancelledError):
                 raise CancelledError(f"unit {unit.name} was interrupted")
+            if isinstance(result, MemoryError):
+                raise result
             yield record_of_row(self._run, found, result)
