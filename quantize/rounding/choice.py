@@ -5,6 +5,7 @@ from pathlib import Path
 
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
 from biogpt_onnx.quantize.packing.blocks import Blocks
+from biogpt_onnx.quantize.packing.layer_packing import precision_of
 from biogpt_onnx.quantize.packing.packed_weights import Pack, pack_to_nearest
 from biogpt_onnx.quantize.packing.protocol import Codes, Packing
 from biogpt_onnx.quantize.recipes import GPTQ, Recipe
@@ -12,8 +13,6 @@ from biogpt_onnx.quantize.rounding.gptq import pack_by_gptq
 from biogpt_onnx.quantize.rounding.input_moments import InputMoments
 from biogpt_onnx.quantize.smoothing.smoothing import Scaling
 from biogpt_onnx.runtime.bundle import Manifest
-
-_FOUR_BITS = 4
 
 
 def packing_of(  # noqa: PLR0913 -- a recipe, a bundle's parts, its smoothing and the text
@@ -40,7 +39,7 @@ def packing_of(  # noqa: PLR0913 -- a recipe, a bundle's parts, its smoothing an
     moments = InputMoments(source, manifest.architecture, weights, smoothing=smoothing, texts=texts, head=manifest.head)
 
     def pack(weight_name: str, packing: Packing, weight: Values) -> tuple[Codes, Values]:
-        if not isinstance(packing, Blocks) or packing.bits != _FOUR_BITS:
+        if not isinstance(packing, Blocks) or precision_of(packing) != "int4":
             return packing.pack(weight)
         return pack_by_gptq(weight, moments.take(weight_name.removesuffix(".weight")), packing)
 

@@ -17,8 +17,8 @@ _PUBTATOR = re.compile(r"[^|\t\n\r]{0,200}\|[ta]\|")
 _QUESTION = re.compile(r"question:[^\t]* context:[^\t]*\t", re.IGNORECASE)
 
 # What may stand before the root element. It is never tried in two ways, so that it takes linear time.
-_PROLOG = re.compile(r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|<!DOCTYPE[^\[>]*+(?:>|(?>\[.*?\]\s*+>)))*+", re.DOTALL)
-_ROOT = re.compile(r"\s*<(?:[\w.-]+:)?([\w.-]+)")
+_PROLOG = r"(?:\s++|(?><\?.*?\?>)|(?><!--.*?-->)|<!DOCTYPE[^\[>]*+(?:>|(?>\[.*?\]\s*+>)))*+"
+_ROOT = re.compile(rf"{_PROLOG}<(?:[\w.-]+:)?([\w.-]+)", re.DOTALL)
 _ROOTS: dict[str, Format] = {
     "collection": "bioc",
     "PubmedArticleSet": "pubmed",
@@ -49,8 +49,7 @@ def format_by_content(head: bytes, *, is_whole: bool = False) -> Format | None:
     text = head.decode("utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8", errors="replace")
     text = text.removeprefix(_BYTE_ORDER_MARK).lstrip()
     if text.startswith("<"):
-        prolog = _PROLOG.match(text)
-        root = _ROOT.match(text, 0 if prolog is None else prolog.end())
+        root = _ROOT.match(text)
         return None if root is None else _ROOTS.get(root[1])
     if text.startswith(("{", "[")):
         return _json_format(text, is_whole=is_whole)

@@ -52,10 +52,9 @@ PICKLED_MODULE = (
 # Files of torch before 1.6 are five pickles in a row: a number, a version, the machine, the content, the storages'
 # keys.
 _NUM_LEGACY_PICKLES = 5
-# Of the structure without the weights, which has under 1 MB in a fairseq checkpoint of BioGPT-Large.
+# Of a name that torch is asked about: its search for a hint takes minutes for one of 1 MB.
 _LONGEST_NAME = 500
-"""Characters of the longest name that torch is asked about: its search for a hint takes minutes for one of 1 MB."""
-
+# Of the structure without the weights, which has under 1 MB in a fairseq checkpoint of BioGPT-Large.
 _MAX_PICKLE_BYTES = 256 * 1024 * 1024
 
 
