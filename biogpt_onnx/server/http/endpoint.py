@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from biogpt_onnx.runtime.errors import BioGptError, ModelClosedError
 from biogpt_onnx.server.admission import RETRY_SECONDS
 from biogpt_onnx.server.http.call import Call
-from biogpt_onnx.server.http.errors import ApiError, ClientLeftError, internal_error
+from biogpt_onnx.server.http.errors import MEMORY_IS_FULL, ApiError, ClientLeftError, internal_error
 from biogpt_onnx.server.http.events import DONE, EVENT_HEADERS, EventStream, event, json_bytes
 from biogpt_onnx.server.observation.outcome import Outcome
 from biogpt_onnx.server.observation.request_log import log_fault
@@ -96,8 +96,7 @@ def as_api_error(error: Exception, outcome: Outcome) -> ApiError:
     if isinstance(error, ModelClosedError):
         return ApiError(503, "the server is shutting down: try again later", code="draining", retry_after=RETRY_SECONDS)
     if isinstance(error, MemoryError):
-        message = f"the server's memory is full: try again in {RETRY_SECONDS} seconds, or ask for less"
-        return ApiError(503, message, code="memory", retry_after=RETRY_SECONDS)
+        return ApiError(503, MEMORY_IS_FULL, code="memory", retry_after=RETRY_SECONDS)
     if isinstance(error, BioGptError):
         return ApiError(400, str(error))
     log_fault(outcome, error)
