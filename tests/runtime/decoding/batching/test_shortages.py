@@ -210,9 +210,9 @@ def test_of_a_mixed_pass_the_one_that_is_read_is_the_first_to_end(
 def test_memory_that_nobody_needs_is_given_back_before_anyone_ends(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Scarce()
     rows, first, second = Rows(model.backend, 3, POSITIONS), row_of(0), row_of(1)
-    ended = row_of(2, 1)
-    for row in (first, ended):
+    for row in (first, row_of(2, 2), row_of(3, 2)):
         read_whole(rows, row)
+    assert len(rows.step()) == 2
     rows.begin([second])
     (cache,) = model.caches
     held: list[list[int]] = []
@@ -224,8 +224,8 @@ def test_memory_that_nobody_needs_is_given_back_before_anyone_ends(kind: str, mo
     monkeypatch.setattr(cache, "give_back", give_back)
     model.refuse(kind, [MemoryError()])
     assert list(rows.step() if kind == STEP else rows.read(4)) == []
-    # Of the third row, that has ended, nothing is held any more.
-    assert held == [[7, 0, 0]]
+    # Of the last row, which has ended, nothing is held any more.
+    assert held == [[8, 0, 0]]
     finish(rows)
     assert [row.state.token_ids for row in (first, second)] == [alone(0), alone(1)]
 
@@ -306,28 +306,40 @@ def test_a_request_for_which_there_is_no_memory_waits_until_one_that_runs_has_en
     assert room.asked == [[15]] * 5
 
 
-def test_one_that_waits_begins_after_a_search_and_goes_when_it_is_cancelled() -> None:
+def passes(count: int) -> Iterator[None]:
+    yield from [None] * count
+
+
+def test_one_that_waits_for_memory_begins_when_a_search_has_ended() -> None:
     model, told = Scarce(), list[int]()
     loop = Loop(Rows(model.backend, 3, POSITIONS))
-    searched: list[int] = []
+    search, job = SearchJob(passes(3)), job_of(0, told)
+    Room(model, lambda: search.is_finished)
+    loop.submit(search)
+    assert loop.advance() is Action.BEGIN_SEARCH
+    loop.submit(job)
+    while loop.advance() is not Action.WAIT:
+        pass
+    assert (job.error, job.rows[0].state.token_ids) == (None, alone(0))
 
-    def search() -> Iterator[None]:
-        for _ in range(3):
-            searched.append(len(searched))
-            yield
 
-    Room(model, lambda: len(searched) == 3)
+def test_when_one_that_waits_for_memory_is_cancelled_the_next_takes_its_place() -> None:
+    model, told = Scarce(), list[int]()
+    loop = Loop(Rows(model.backend, 3, POSITIONS))
     jobs = [job_of(0, told), job_of(1, told)]
-    loop.submit(SearchJob(search()))
+    room = Room(model, lambda: jobs[0].is_finished)
+    loop.submit(search := SearchJob(passes(100)))
     assert loop.advance() is Action.BEGIN_SEARCH
     for job in jobs:
         loop.submit(job)
     loop.advance()
+    assert len(room.asked) == 1
     jobs[0].rows[0].limits.cancel()
-    while loop.advance() is not Action.WAIT:
-        pass
+    while not jobs[1].is_finished:
+        loop.advance()
     assert jobs[0].rows[0].state.finish_reason == "cancelled"
-    assert (jobs[1].error, jobs[1].rows[0].state.token_ids) == (None, alone(1))
+    assert jobs[1].rows[0].state.token_ids == alone(1)
+    assert not search.is_finished
 
 
 def test_where_nobody_runs_a_request_without_memory_ends_and_the_next_begins() -> None:
