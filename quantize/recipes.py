@@ -9,7 +9,7 @@ from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.runtime.bundle import CACHE_TYPE
+from biogpt_onnx.runtime.bundle import CACHE_TYPE, ClassificationHead
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
 from biogpt_onnx.runtime.errors import ConfigError
@@ -114,6 +114,33 @@ def check_rounding(recipe: Recipe) -> None:
         raise ConfigError(
             f"rounding {recipe.rounding} is for weights of 4 bits, and recipe {recipe.name} has none: choose recipe "
             "int4 or int8-int4, or leave the rounding out"
+        )
+
+
+def check_suits(recipe: Recipe, head: ClassificationHead | None) -> None:
+    """Refuses a recipe whose cache or rounding it does not have, or that is not for a bundle with such a head.
+
+    Args:
+        recipe: recipe.
+        head: bundle's classification head; None for a language model.
+
+    Raises:
+        ConfigError: the recipe does not suit.
+    """
+    if head is not None and recipe.dtype == ir.DataType.BFLOAT16:
+        raise ConfigError(
+            f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
+            "int8"
+        )
+    check_cache(recipe)
+    check_rounding(recipe)
+    if head is not None and recipe.cache != FLOAT32_CACHE:
+        raise ConfigError(
+            f"cache {recipe.cache} is for language models, the bundle has a {head.kind} head: leave it out"
+        )
+    if head is not None and recipe.steps is not None:
+        raise ConfigError(
+            f"recipe {recipe.name} is for language models, the bundle has a {head.kind} head and never steps: take int8"
         )
 
 
