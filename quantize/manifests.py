@@ -10,7 +10,7 @@ from biogpt_onnx.quantize.calibration.cache_scales import CacheScales
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales, scale_texts
 from biogpt_onnx.quantize.data.texts import texts_digest
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.recipes import NEAREST, Recipe
+from biogpt_onnx.quantize.recipes import BLOCK_SIZE, NEAREST, Recipe
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.bundle import GraphSpec, Manifest
 
@@ -42,13 +42,27 @@ def with_steps(manifest: Manifest, steps: GraphSpec) -> Manifest:
     return dataclasses.replace(manifest, steps=steps, format_version=bundle.STEPS_FORMAT_VERSION)
 
 
-def with_calibration(manifest: Manifest, texts: Sequence[str] | None, rounding: str = NEAREST) -> Manifest:
-    """Returns the manifest with the text that quantization read in its lineage, and with the rounding if it read it.
+def with_packing(manifest: Manifest, recipe: Recipe) -> Manifest:
+    """Returns the manifest with what was chosen for weights of 4 bits in its lineage, where it is not the recipe's own.
+
+    Args:
+        manifest: manifest of the new bundle so far.
+        recipe: recipe that packed its weights.
+    """
+    chosen: dict[str, object] = {}
+    if recipe.rounding != NEAREST:
+        chosen["rounding"] = recipe.rounding
+    if recipe.block_size not in {None, BLOCK_SIZE}:
+        chosen["block_size"] = recipe.block_size
+    return dataclasses.replace(manifest, lineage=dict(manifest.lineage or {}) | chosen) if chosen else manifest
+
+
+def with_calibration(manifest: Manifest, texts: Sequence[str] | None) -> Manifest:
+    """Returns the manifest with the text that quantization read in its lineage.
 
     Args:
         manifest: manifest of the new bundle so far.
         texts: passages that were given; None for the built-in ones.
-        rounding: way in which the weights of 4 bits are rounded.
     """
     read = scale_texts(texts)
     record = {
@@ -56,6 +70,4 @@ def with_calibration(manifest: Manifest, texts: Sequence[str] | None, rounding: 
         "passages": len(read),
         "sha256": texts_digest(read),
     }
-    rounded = {} if rounding == NEAREST else {"rounding": rounding}
-    lineage = dict(manifest.lineage or {}) | {"calibration": record} | rounded
-    return dataclasses.replace(manifest, lineage=lineage)
+    return dataclasses.replace(manifest, lineage=dict(manifest.lineage or {}) | {"calibration": record})

@@ -23,6 +23,7 @@ from biogpt_onnx.quantize.manifests import (
     with_activations,
     with_calibration,
     with_graph,
+    with_packing,
     with_quantized_cache,
     with_steps,
 )
@@ -216,7 +217,7 @@ def _write_packed(
     if steps is not None:
         manifest = with_steps(manifest, steps.save(folder))
     manifest = with_packed_graphs(manifest, recipe, folder, calibration.static, scales)
-    return with_calibration(manifest, texts, recipe.rounding)
+    return with_packing(with_calibration(manifest, texts), recipe)
 
 
 def _steps_graph(
