@@ -1,5 +1,6 @@
 """Calls that share passes of a real bundle, of which some find no memory."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,12 @@ import biogpt_onnx
 from biogpt_onnx import BioGPT, MemoryLimitError
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.memory import guard as guards
+from biogpt_onnx.runtime.memory.shortage import shortage_as_limit
+from biogpt_onnx.runtime.system.room import Room
+from conftest import MakeOnce
 
 Ask = Callable[[BioGPT], object]
 
@@ -27,23 +33,37 @@ def sampled(number: int) -> Ask:
 CALLS = [*map(sampled, range(6)), lambda model: model.choose("Lithium causes", ["tremor", "a tremor"]).choices]
 
 
+@pytest.fixture(params=["fp32", "int8", "cache-int8-int8"])
+def bundle(
+    request: pytest.FixtureRequest, mini_bundle: Path, mini_by: Callable[[str], Path], make_once: MakeOnce
+) -> Path:
+    """The embedded checkpoint: in float32, in 8 bits, and with a cache in 8 bits, too."""
+    match request.param:
+        case "fp32":
+            return mini_bundle
+        case "int8":
+            return mini_by("int8")
+        case name:
+            chosen = dataclasses.replace(RECIPES["int8"], cache="int8")
+            return make_once(name, lambda target: quantize_bundle(mini_bundle, target, chosen))
+
+
 @pytest.mark.parametrize("mixed_passes", [False, True])
-@pytest.mark.parametrize("recipe", ["fp32", "int8"])
 def test_passes_that_fail_when_all_is_written_alter_no_other_answer(
-    recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, mixed_passes: bool
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mixed_passes: bool,  # noqa: FBT001 -- a case
 ) -> None:
-    bundle = mini_bundle
-    if recipe != "fp32":
-        bundle = tmp_path / recipe
-        quantize_bundle(mini_bundle, bundle, RECIPES[recipe])
     model = biogpt_onnx.load(bundle, device="cpu", mixed_passes=mixed_passes, warm_up=False)
     alone = [call(model) for call in CALLS]
-    run, numbers = DecoderSession._run_bound, itertools.count(1)
+    run: Any = DecoderSession._run_bound
+    numbers = itertools.count(1)
 
     def run_and_fail(*given: Any) -> None:
         run(*given)
         if next(numbers) % 12 in {0, 1}:
-            raise RuntimeError("Failed to allocate memory for requested buffer of size 4096")
+            with shortage_as_limit():
+                raise RuntimeError("Failed to allocate memory for requested buffer of size 4096")
 
     def ask(call: Ask) -> object:
         try:
@@ -61,3 +81,28 @@ def test_passes_that_fail_when_all_is_written_alter_no_other_answer(
     assert 0 < len(failed) < len(CALLS)
     for number in set(range(len(CALLS))).difference(failed):
         assert found[number] == alone[number]
+
+
+def test_a_search_gets_the_memory_of_sequences_that_have_ended(
+    mini_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = biogpt_onnx.load(mini_bundle, device="cpu", warm_up=False)
+    ids = [2, *range(10, 50)]
+    alone = model.generate_ids([ids], num_beams=2, max_new_tokens=4)[0].sequences
+    left, given = 10**9, list[int]()
+    give_back = KeyValueCache.give_back
+
+    def note(cache: KeyValueCache) -> int:
+        given.append(give_back(cache))
+        return given[-1]
+
+    backend: Any = model._opened
+    monkeypatch.setattr(guards, "_LEAST_CHECKED", 1)
+    monkeypatch.setattr(KeyValueCache, "give_back", note)
+    monkeypatch.setattr(backend._guard, "_read", lambda: Room(left + sum(given), left + sum(given), "the machine"))
+    with model.concurrent(max_rows=2) as shared:
+        shared.generate_ids([[2, *range(10, 500)]], max_new_tokens=2)
+        assert not given
+        left = 0
+        assert shared.generate_ids([ids], num_beams=2, max_new_tokens=4)[0].sequences == alone
+        assert sum(given) > 490 * 8 * 4 * 256

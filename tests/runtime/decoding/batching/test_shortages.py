@@ -89,8 +89,8 @@ def row_of(number: int, new_tokens: int = 9, length: int = 6) -> Row:
     return Row(state, NextTokenSelector(config), Limits())
 
 
-def alone(number: int, new_tokens: int = 9) -> list[int]:
-    rows, row = Rows(Scarce().backend, 1, POSITIONS), row_of(number, new_tokens)
+def alone(number: int, new_tokens: int = 9, length: int = 6) -> list[int]:
+    rows, row = Rows(Scarce().backend, 1, POSITIONS), row_of(number, new_tokens, length)
     read_whole(rows, row)
     finish(rows)
     return row.state.token_ids
@@ -209,7 +209,7 @@ def test_of_a_mixed_pass_the_one_that_is_read_is_the_first_to_end(
 @pytest.mark.parametrize("kind", [STEP, READ])
 def test_memory_that_nobody_needs_is_given_back_before_anyone_ends(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Scarce()
-    rows, first, second = Rows(model.backend, 3, POSITIONS), row_of(0), row_of(1)
+    rows, first, second = Rows(model.backend, 3, POSITIONS), row_of(0), row_of(1, length=60)
     for row in (first, row_of(2, 2), row_of(3, 2)):
         read_whole(rows, row)
     assert len(rows.step()) == 2
@@ -227,7 +227,7 @@ def test_memory_that_nobody_needs_is_given_back_before_anyone_ends(kind: str, mo
     # Of the last row, which has ended, nothing is held any more.
     assert held == [[8, 0, 0]]
     finish(rows)
-    assert [row.state.token_ids for row in (first, second)] == [alone(0), alone(1)]
+    assert [row.state.token_ids for row in (first, second)] == [alone(0), alone(1, length=60)]
 
 
 @pytest.mark.parametrize("times", [1, 2])
