@@ -30,7 +30,10 @@ def sampled(number: int) -> Ask:
     return lambda model: model.generate_ids([ids], **settings)[0].sequences
 
 
-CALLS = [*map(sampled, range(6)), lambda model: model.choose("Lithium causes", ["tremor", "a tremor"]).choices]
+CALLS: list[Ask] = [
+    *map(sampled, range(6)),
+    lambda model: model.choose("Lithium causes", ["tremor", "a tremor"]).choices,
+]
 
 
 @pytest.fixture(params=["fp32", "int8", "cache-int8-int8"])
@@ -61,7 +64,7 @@ def test_passes_that_fail_when_all_is_written_alter_no_other_answer(
 
     def run_and_fail(*given: Any) -> None:
         run(*given)
-        if next(numbers) % 12 in {0, 1}:
+        if next(numbers) % 20 in {0, 1}:
             with shortage_as_limit():
                 raise RuntimeError("Failed to allocate memory for requested buffer of size 4096")
 
