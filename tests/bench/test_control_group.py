@@ -39,8 +39,8 @@ def ask(asked, prompt):
 
 alone = [ask(model, prompt) for prompt in prompts]
 with model.concurrent(max_rows=5) as shared, ThreadPoolExecutor(5) as pool:
-    # Each takes 3.4 MiB in the end, and the last 4 MiB are kept free.
-    ballast = b"1" * (read_room().with_swap - 13 * 2**20)
+    # Each takes 3.4 MiB in the end, and the last 8 MiB are kept free.
+    ballast = b"1" * (read_room().with_swap - 17 * 2**20)
     found = list(pool.map(lambda prompt: ask(shared, prompt), prompts))
     again = ask(shared, prompts[0])
 answered = [answer for answer in found if answer is not None]
