@@ -240,12 +240,12 @@ def test_a_traceback_is_shown_only_where_it_is_asked_for(tmp_path: Path) -> None
     assert b"Traceback" in run("info", tmp_path, "--debug").stderr
 
 
-def test_verify_says_yes_with_its_exit_code(
-    mini_bundle: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_verify_says_yes_with_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    assert main(["verify", str(mini_bundle), "--against", str(mini_checkpoint)]) == 0
+    checkpoint = write_huggingface(tmp_path / "checkpoint", tiny_architecture())
+    assert main(["export", str(checkpoint), "-o", str(tmp_path / "bundle")]) == 0
+    assert main(["verify", str(tmp_path / "bundle"), "--against", str(checkpoint)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "PASS"
 
 

@@ -9,9 +9,12 @@ import pytest
 
 from biogpt_onnx import corpus
 from biogpt_onnx.cli.commands import COMMANDS
+from biogpt_onnx.export.checkpoint.open import open_checkpoint
+from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime.bundle import ClassificationHead
 from conftest import MakeOnce
 from makers.bundles import export_with_head
+from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.corpora import documents, write_json_lines
 from makers.network import asks_this_machine, command, network_calls, run_apart, traced
 
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ha
 
 FORMS = {
     "export": "export {checkpoint} -o {new}",
-    "verify": "verify {bundle} --against {checkpoint}",
+    "verify": "verify {tiny} --against {tiny-checkpoint}",
     "quantize": "quantize {bundle} -o {new} --recipe int4 --calibration {text} --text {text} "
     "--max-perplexity-increase 1000",
     "evaluate": "evaluate {bundle} --baseline {bundle} --text {text} --prompts 1",
@@ -96,7 +99,11 @@ def paths(mini_bundle: Path, mini_checkpoint: Path, make_once: MakeOnce, tmp_pat
     text.write_text("Lithium caused tremor in two patients.\nCisplatin caused renal failure.\n", encoding="utf-8")
     gold = tmp_path / "gold.json"
     gold.write_text(json.dumps(GOLD), encoding="utf-8")
+    # What is compared takes time, and the embedded checkpoint opens no other socket than this one does.
+    tiny_checkpoint = make_once("network-tiny-checkpoint", lambda to: write_huggingface(to, tiny_architecture()))
     return {
+        "tiny": make_once("network-tiny", lambda to: export_bundle(open_checkpoint(tiny_checkpoint), to)),
+        "tiny-checkpoint": tiny_checkpoint,
         "bundle": mini_bundle,
         "checkpoint": mini_checkpoint,
         "classifier": make_once("network-classifier", lambda to: export_with_head(to, SEQUENCE)),
