@@ -9,12 +9,9 @@ import pytest
 
 from biogpt_onnx import corpus
 from biogpt_onnx.cli.commands import COMMANDS
-from biogpt_onnx.export.checkpoint.open import open_checkpoint
-from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.runtime.bundle import ClassificationHead
 from conftest import MakeOnce
 from makers.bundles import export_with_head
-from makers.checkpoints import tiny_architecture, write_huggingface
 from makers.corpora import documents, write_json_lines
 from makers.network import asks_this_machine, command, network_calls, run_apart, traced
 
@@ -93,16 +90,21 @@ finally:
 
 
 @pytest.fixture
-def paths(mini_bundle: Path, mini_checkpoint: Path, make_once: MakeOnce, tmp_path: Path) -> dict[str, Path]:
+def paths(  # noqa: PLR0913, PLR0917 -- fixtures
+    mini_bundle: Path,
+    mini_checkpoint: Path,
+    tiny_bundle: Path,
+    tiny_checkpoint: Path,
+    make_once: MakeOnce,
+    tmp_path: Path,
+) -> dict[str, Path]:
     source = write_json_lines(tmp_path / "documents.jsonl", documents(3))
     text = tmp_path / "text.txt"
     text.write_text("Lithium caused tremor in two patients.\nCisplatin caused renal failure.\n", encoding="utf-8")
     gold = tmp_path / "gold.json"
     gold.write_text(json.dumps(GOLD), encoding="utf-8")
-    # What is compared takes time, and the embedded checkpoint opens no other socket than this one does.
-    tiny_checkpoint = make_once("network-tiny-checkpoint", lambda to: write_huggingface(to, tiny_architecture()))
     return {
-        "tiny": make_once("network-tiny", lambda to: export_bundle(open_checkpoint(tiny_checkpoint), to)),
+        "tiny": tiny_bundle,
         "tiny-checkpoint": tiny_checkpoint,
         "bundle": mini_bundle,
         "checkpoint": mini_checkpoint,
