@@ -15,11 +15,17 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.huggingface_files import write_huggingface_files
 from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
+from biogpt_onnx.quantize.recipes import BLOCK_SIZE, BLOCK_SIZES, RECIPES, with_block_size
 
 FLOAT32 = "fp32"
 """Name of the float32 bundle beside those of the recipes."""
 
+BLOCK_VARIANTS = {
+    f"int4, blocks of {size}": with_block_size(RECIPES["int4"], size) for size in BLOCK_SIZES if size != BLOCK_SIZE
+}
+"""The recipe int4 with blocks of other sizes than its own, by name."""
+
+_MADE = RECIPES | BLOCK_VARIANTS
 _DEFAULT_RECIPES = (FLOAT32, "int8", "int8-weights", "int4")
 
 
@@ -59,7 +65,7 @@ def make_recipe_bundles(folder: Path, recipes: Sequence[str]) -> dict[str, Path]
 
     Args:
         folder: where to write.
-        recipes: names of `RECIPES`; `FLOAT32` among them is ignored.
+        recipes: names of `RECIPES` and of `BLOCK_VARIANTS`; `FLOAT32` among them is ignored.
 
     Returns:
         The bundles by name, the float32 one first.
@@ -69,13 +75,13 @@ def make_recipe_bundles(folder: Path, recipes: Sequence[str]) -> dict[str, Path]
     for recipe in recipes:
         if recipe != FLOAT32:
             bundles[recipe] = folder / recipe
-            quantize_bundle(bundles[FLOAT32], bundles[recipe], RECIPES[recipe])
+            quantize_bundle(bundles[FLOAT32], bundles[recipe], _MADE[recipe])
     return bundles
 
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments that choose what `chosen_bundles` returns."""
-    parser.add_argument("--recipes", nargs="+", choices=[FLOAT32, *RECIPES], default=list(_DEFAULT_RECIPES))
+    parser.add_argument("--recipes", nargs="+", choices=[FLOAT32, *_MADE], default=list(_DEFAULT_RECIPES))
     parser.add_argument("--bundles", type=Path, help="a folder with a bundle of each recipe's name, made before")
 
 

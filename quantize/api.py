@@ -13,7 +13,15 @@ from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation
 from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
 from biogpt_onnx.quantize.evaluate.report import Evaluation
-from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, NEAREST, RECIPES, Recipe, check_cache, check_rounding
+from biogpt_onnx.quantize.recipes import (
+    FLOAT32_CACHE,
+    NEAREST,
+    RECIPES,
+    Recipe,
+    check_cache,
+    check_rounding,
+    with_block_size,
+)
 from biogpt_onnx.runtime.backends.registry import choose_backend
 from biogpt_onnx.runtime.bundle import Manifest, read_manifest
 from biogpt_onnx.runtime.bundle.target import check_target, refuse_inputs
@@ -65,6 +73,7 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
     *,
     cache: str = FLOAT32_CACHE,
     rounding: str = NEAREST,
+    block_size: int | None = None,
     calibration: Sequence[str] | None = None,
     texts: Sequence[str] | None = None,
     max_perplexity_increase: float | None = None,
@@ -88,6 +97,8 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
         rounding: Rounding of 4-bit weights: "nearest", or "gptq" for recipes int4 and int8-int4: the weights of a row
             make up for each other's errors on the calibration text. The same size and speed, answers nearer to the
             float32 bundle's; the bundle's bytes then differ a little between kinds of processors.
+        block_size: Number of 4-bit weights that share a scale, for recipes int4 and int8-int4: 32, 64 or 128; None for
+            the recipe's own, 128. The smaller, the nearer to the float32 bundle's answers, and the larger the bundle.
         calibration: Passages such as the model will see, with which "auto" also searches; None for built-in ones.
         texts: Documents to compare with; None for built-in ones.
         max_perplexity_increase: Largest increase of perplexity that passes, as a share; None for the recipe's own. It
@@ -102,12 +113,12 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
         BundleError: The bundle is missing, damaged or quantized already, or `output` is something else, or is or holds
             the bundle, or cannot be written.
         BuiltInTextError: A built-in text is missing or damaged.
-        ConfigError: There is no such recipe, it does not have such a cache, or a setting is bad.
+        ConfigError: There is no such recipe, it does not have such a cache or such blocks, or a setting is bad.
         PromptError: All texts are empty.
         ProviderError: The result could not be run here for the comparison.
     """
     source, target = Path(bundle), Path(output)
-    known = _recipe(recipe, cache, rounding)
+    known = _recipe(recipe, cache, rounding, block_size)
     refuse_inputs(target, (source,))
     check_target(target, overwrite=overwrite)
     head = read_manifest(source).head
@@ -153,10 +164,10 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and what it is 
     return replace(done, evaluation=_recorded(target, source, limit, settings))
 
 
-def _recipe(name: str, cache: str, rounding: str) -> Recipe | None:
-    """Returns the recipe of a name, with a cache and a rounding; None for "auto", whose recipe is yet to be found."""
+def _recipe(name: str, cache: str, rounding: str, block_size: int | None) -> Recipe | None:
+    """Returns the recipe of a name with these settings; None for "auto", whose recipe is yet to be found."""
     if name in RECIPES:
-        recipe = replace(RECIPES[name], cache=cache, rounding=rounding)
+        recipe = with_block_size(replace(RECIPES[name], cache=cache, rounding=rounding), block_size)
         check_cache(recipe)
         check_rounding(recipe)
         return recipe
@@ -166,6 +177,8 @@ def _recipe(name: str, cache: str, rounding: str) -> Recipe | None:
         raise ConfigError(f"recipe {name} has a float32 cache only, cache is {cache!r}: leave it out")
     if rounding != NEAREST:
         raise ConfigError(f"recipe {name} rounds to the nearest only, rounding is {rounding!r}: leave it out")
+    if block_size is not None:
+        raise ConfigError(f"recipe {name} has blocks of 128 only, block_size is {block_size!r}: leave it out")
     return None
 
 

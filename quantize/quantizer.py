@@ -4,41 +4,43 @@ import dataclasses
 import importlib.metadata
 import shutil
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx_ir as ir
 
 from biogpt_onnx._version import __version__
 from biogpt_onnx.export.exporter import save_model, with_graphs_for_batches, with_ragged_graph
-from biogpt_onnx.export.graph.builder import GraphBuilder
-from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm, tensor_specs
-from biogpt_onnx.export.graph.decoder import LayerChoices
-from biogpt_onnx.export.graph.layers import Layer, Linear
+from biogpt_onnx.export.graph.causal_lm import CacheScaleTensors, build_causal_lm
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
-from biogpt_onnx.quantize.calibration.cache_scales import CacheScales, calibrate_cache, write_cache_scales
+from biogpt_onnx.quantize.calibration.cache_scales import calibrate_cache, write_cache_scales
 from biogpt_onnx.quantize.calibration.calibrate import calibrate
-from biogpt_onnx.quantize.calibration.static_scales import StaticScales, scale_texts
-from biogpt_onnx.quantize.data.texts import texts_digest
+from biogpt_onnx.quantize.calibration.static_scales import StaticScales
 from biogpt_onnx.quantize.dynamic import save_dynamic
 from biogpt_onnx.quantize.half import half_model, save_causal_graph
-from biogpt_onnx.quantize.packing.blocks import Blocks
-from biogpt_onnx.quantize.packing.layer_packing import precision_of
-from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
+from biogpt_onnx.quantize.layer_choices import layer_choices
+from biogpt_onnx.quantize.manifests import (
+    with_activations,
+    with_calibration,
+    with_graph,
+    with_packing,
+    with_quantized_cache,
+    with_steps,
+)
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.quantize.recipes import FLOAT32_CACHE, NEAREST, Recipe, check_cache, check_rounding, layer_precisions
+from biogpt_onnx.quantize.recipes import Recipe, check_suits, layer_precisions
 from biogpt_onnx.quantize.rounding.choice import packing_of
 from biogpt_onnx.quantize.steps_graph import SUFFIX as STEPS_SUFFIX
 from biogpt_onnx.quantize.steps_graph import StepsGraph
 from biogpt_onnx.reporting.progress import Progress
 from biogpt_onnx.runtime import bundle
-from biogpt_onnx.runtime.bundle import GraphSpec, Manifest, check_files, parse_manifest, read_manifest_bytes
+from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.digest import digest_of
 from biogpt_onnx.runtime.bundle.target import refuse_inputs
 from biogpt_onnx.runtime.bundle.writer import BundleWriter, write_bundle
-from biogpt_onnx.runtime.errors import BundleError, ConfigError
+from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.ort.providers import import_onnxruntime
 
 _COPIED = (bundle.CONFIG_FILE, bundle.VOCAB_FILE, bundle.MERGES_FILE, bundle.TOKENIZER_CONFIG_FILE)
@@ -76,85 +78,18 @@ def quantize_bundle(  # noqa: PLR0913 -- source, target, recipe, and four settin
         BuiltInTextError: the built-in text is missing or damaged.
     """
     manifest = read_source(source, target)
-    if manifest.head is not None and recipe.dtype == ir.DataType.BFLOAT16:
-        raise ConfigError(
-            f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
-            "int8"
-        )
-    check_cache(recipe)
-    check_rounding(recipe)
-    if manifest.head is not None and recipe.cache != FLOAT32_CACHE:
-        raise ConfigError(
-            f"cache {recipe.cache} is for language models, the bundle has a {manifest.head.kind} head: leave it out"
-        )
-    if manifest.head is not None and recipe.steps is not None:
-        raise ConfigError(
-            f"recipe {recipe.name} is for language models, the bundle has a {manifest.head.kind} head and never steps: "
-            "take int8"
-        )
+    check_suits(recipe, manifest.head)
     weights = BundleWeights(source)
+    begin = _Source(source, manifest, weights, texts)
     with write_bundle(target, overwrite=overwrite, inputs=(source,)) as writer:
         weights.check_finite()
-        model_path = writer.folder / bundle.MODEL_FILE
         if recipe.dtype != ir.DataType.FLOAT:
-            model = half_model(manifest.architecture, weights.read, recipe.dtype, manifest.head)
-            save_model(model, model_path, progress)
-            manifest = with_graph(manifest, model)
-            if manifest.head is None:
-                causal = save_causal_graph(manifest.architecture, recipe.dtype, writer.folder)
-                manifest = dataclasses.replace(manifest, causal=causal)
+            manifest = _write_half(writer.folder, begin, recipe, progress)
         elif recipe.body is None:
-            save_dynamic(source, model_path, progress, head=manifest.head)
+            save_dynamic(source, writer.folder / bundle.MODEL_FILE, progress, head=manifest.head)
         else:
-            packing = recipe.body if isinstance(recipe.body, Rows) and recipe.static_scales else None
-            calibration = calibrate(source, manifest, weights, texts, packing)
-            scales = None
-            if recipe.cache == bundle.CACHE_TYPE:
-                found = calibrate_cache(source, manifest, calibration.smoothing, texts, check_memory=check_memory)
-                scales = write_cache_scales(writer.folder, found)
-                centered = found.centered(manifest.architecture, calibration.read)
-                calibration = dataclasses.replace(calibration, read=centered)
-                manifest = with_quantized_cache(manifest, found)
-            packed = PackedWeights()
-            choices = layer_choices(manifest.architecture, recipe, packed, calibration.static)
-            model = build_causal_lm(manifest.architecture, choices, manifest.head)
-            steps = _steps_graph(manifest.architecture, recipe, packed, model)
-            pack = packing_of(recipe, source, manifest, weights, smoothing=calibration.smoothing, texts=texts)
-            packed.attach(model, calibration.read, pack)
-            save_model(model, model_path, progress)
-            manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
-            if steps is not None:
-                manifest = with_steps(manifest, steps.save(writer.folder))
-            manifest = with_packed_graphs(manifest, recipe, writer.folder, calibration.static, scales)
-            manifest = with_calibration(manifest, texts, recipe.rounding)
+            manifest = _write_packed(writer.folder, begin, recipe, progress, check_memory=check_memory)
         return finish_bundle(writer, source, manifest, recipe)
-
-
-def with_graph(manifest: Manifest, model: ir.Model) -> Manifest:
-    """Returns the manifest of a float32 bundle with the inputs and outputs of the graph that is made from it.
-
-    They differ where an earlier version wrote the float32 bundle, or where the graph computes in half precision.
-    """
-    return dataclasses.replace(
-        manifest, inputs=tensor_specs(model.graph.inputs), outputs=tensor_specs(model.graph.outputs)
-    )
-
-
-def with_activations(manifest: Manifest, recipe: Recipe, static: StaticScales) -> Manifest:
-    """Returns the manifest with how a recipe quantizes the inputs of its products."""
-    layers = [name for name in static.products if isinstance(recipe.packing(name), Rows)]
-    return dataclasses.replace(manifest, activations=static.record(layers) if layers else None)
-
-
-def with_quantized_cache(manifest: Manifest, scales: CacheScales) -> Manifest:
-    """Returns the manifest of a bundle whose steps have a cache in 8 bits."""
-    cache = {"type": bundle.CACHE_TYPE, "tokens": scales.tokens}
-    return dataclasses.replace(manifest, cache=cache, format_version=bundle.QUANTIZED_CACHE_FORMAT_VERSION)
-
-
-def with_steps(manifest: Manifest, steps: GraphSpec) -> Manifest:
-    """Returns the manifest of a bundle whose sequences step by a graph of their own."""
-    return dataclasses.replace(manifest, steps=steps, format_version=bundle.STEPS_FORMAT_VERSION)
 
 
 def with_packed_graphs(
@@ -181,33 +116,6 @@ def with_packed_graphs(
     if manifest.steps is not None:
         return with_ragged_graph(manifest, choices, folder)
     return with_graphs_for_batches(manifest, choices, folder, cache_scales)
-
-
-def layer_choices(
-    architecture: Architecture, recipe: Recipe, packed: PackedWeights, static: StaticScales, suffix: str = ""
-) -> LayerChoices:
-    """Returns the layers that a recipe builds the graph of.
-
-    Args:
-        architecture: network's shape.
-        recipe: recipe that packs weights.
-        packed: gets the weights that these layers declare.
-        static: scales of the inputs of weights packed in rows.
-        suffix: what the names of the linear layers' packed weights have behind the weight's.
-    """
-    choices = LayerChoices.fp32(architecture)
-    table, head = choices.embedding, choices.head
-    if isinstance(recipe.table, Rows):
-        table = partial(RowTable, packed=packed, packing=recipe.table)
-    elif isinstance(recipe.table, Blocks):
-        table = partial(BlockTable, packed=packed, packing=recipe.table)
-    if recipe.table is not None:
-        head = partial(PackedHead, packed=packed, packing=recipe.table)
-    choices = dataclasses.replace(choices, embedding=table, head=head)
-    # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and adds up a single row in another order.
-    four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
-    linear = partial(_linear, recipe=recipe, packed=packed, static=static, suffix=suffix)
-    return dataclasses.replace(choices, linear=linear, even_rows=four_bits)
 
 
 def read_source(source: Path, target: Path) -> Manifest:
@@ -237,25 +145,6 @@ def read_source(source: Path, target: Path) -> Manifest:
     return dataclasses.replace(manifest, mixed=None, ragged=None, lineage=dict(manifest.lineage or {}) | made_from)
 
 
-def with_calibration(manifest: Manifest, texts: Sequence[str] | None, rounding: str = NEAREST) -> Manifest:
-    """Returns the manifest with the text that quantization read in its lineage, and with the rounding if it read it.
-
-    Args:
-        manifest: manifest of the new bundle so far.
-        texts: passages that were given; None for the built-in ones.
-        rounding: way in which the weights of 4 bits are rounded.
-    """
-    read = scale_texts(texts)
-    record = {
-        "text": "built-in" if texts is None else "given",
-        "passages": len(read),
-        "sha256": texts_digest(read),
-    }
-    rounded = {} if rounding == NEAREST else {"rounding": rounding}
-    lineage = dict(manifest.lineage or {}) | {"calibration": record} | rounded
-    return dataclasses.replace(manifest, lineage=lineage)
-
-
 def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe: Recipe) -> Manifest:
     """Copies configuration and vocabulary beside the new graph, and writes the manifest.
 
@@ -281,24 +170,54 @@ def finish_bundle(writer: BundleWriter, source: Path, manifest: Manifest, recipe
     return writer.finish(made)
 
 
-def _linear(  # noqa: PLR0913 -- a linear layer's four arguments, its packing, its scale and its weight's name
-    graph: GraphBuilder,
-    name: str,
-    in_features: int,
-    out_features: int,
-    *,
-    recipe: Recipe,
-    packed: PackedWeights,
-    static: StaticScales,
-    suffix: str,
-) -> Layer:
-    packing = recipe.packing(name)
-    if packing is None:
-        return Linear(graph, name, in_features, out_features)
-    scale = static.scale(name) if recipe.static_scales else None
-    return PackedLinear(
-        graph, name, in_features, out_features, packed=packed, packing=packing, static=scale, suffix=suffix
+@dataclass(frozen=True)
+class _Source:
+    """The float32 bundle that is made smaller, and the text to calibrate with; None for the built-in one."""
+
+    folder: Path
+    manifest: Manifest
+    weights: BundleWeights
+    texts: Sequence[str] | None
+
+
+def _write_half(folder: Path, source: _Source, recipe: Recipe, progress: Progress | None) -> Manifest:
+    """Writes the graphs of a recipe of half precision, and returns the manifest with them."""
+    architecture = source.manifest.architecture
+    model = half_model(architecture, source.weights.read, recipe.dtype, source.manifest.head)
+    save_model(model, folder / bundle.MODEL_FILE, progress)
+    manifest = with_graph(source.manifest, model)
+    if manifest.head is not None:
+        return manifest
+    return dataclasses.replace(manifest, causal=save_causal_graph(architecture, recipe.dtype, folder))
+
+
+def _write_packed(
+    folder: Path, source: _Source, recipe: Recipe, progress: Progress | None, *, check_memory: bool
+) -> Manifest:
+    """Writes the graphs of a recipe that packs weights, and returns the manifest with them."""
+    manifest, texts = source.manifest, source.texts
+    architecture = manifest.architecture
+    packing = recipe.body if isinstance(recipe.body, Rows) and recipe.static_scales else None
+    calibration = calibrate(source.folder, manifest, source.weights, texts, packing)
+    scales = None
+    if recipe.cache == bundle.CACHE_TYPE:
+        found = calibrate_cache(source.folder, manifest, calibration.smoothing, texts, check_memory=check_memory)
+        scales = write_cache_scales(folder, found)
+        calibration = dataclasses.replace(calibration, read=found.centered(architecture, calibration.read))
+        manifest = with_quantized_cache(manifest, found)
+    packed = PackedWeights()
+    model = build_causal_lm(
+        architecture, layer_choices(architecture, recipe, packed, calibration.static), manifest.head
     )
+    steps = _steps_graph(architecture, recipe, packed, model)
+    pack = packing_of(recipe, source.folder, manifest, source.weights, smoothing=calibration.smoothing, texts=texts)
+    packed.attach(model, calibration.read, pack)
+    save_model(model, folder / bundle.MODEL_FILE, progress)
+    manifest = with_activations(with_graph(manifest, model), recipe, calibration.static)
+    if steps is not None:
+        manifest = with_steps(manifest, steps.save(folder))
+    manifest = with_packed_graphs(manifest, recipe, folder, calibration.static, scales)
+    return with_packing(with_calibration(manifest, texts), recipe)
 
 
 def _steps_graph(

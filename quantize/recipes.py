@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 import onnx_ir as ir
 
@@ -9,7 +10,7 @@ from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
 from biogpt_onnx.quantize.packing.rows import Rows
-from biogpt_onnx.runtime.bundle import CACHE_TYPE
+from biogpt_onnx.runtime.bundle import CACHE_TYPE, ClassificationHead
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.bundle.linear_layers import linear_shapes
 from biogpt_onnx.runtime.errors import ConfigError
@@ -25,6 +26,10 @@ CACHES = (FLOAT32_CACHE, CACHE_TYPE)
 NEAREST, GPTQ = "nearest", "gptq"
 ROUNDINGS = (NEAREST, GPTQ)
 """Ways in which weights of 4 bits are rounded."""
+
+BLOCK_SIZE = 128
+BLOCK_SIZES = (32, 64, BLOCK_SIZE)
+"""Numbers of 4-bit weights that may share a scale; the first constant is that of the recipes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,13 @@ class Recipe:
     @property
     def has_4_bits(self) -> bool:
         """True if the matrices of decoder layers have weights of 4 bits, in one of the graphs at least."""
-        return "int4" in {precision_of(packing) for packing in (self.body, self.steps)}
+        return self.block_size is not None
+
+    @property
+    def block_size(self) -> int | None:
+        """Number of weights of 4 bits that share a scale; None without such weights."""
+        sizes = (packing.size for packing in (self.body, self.steps) if _is_4_bits(packing))
+        return next(sizes, None)
 
     def packing(self, layer: str) -> LayerPacking:
         """Returns the packing of a linear layer, the embedding or the head; None leaves it in float32."""
@@ -117,10 +128,67 @@ def check_rounding(recipe: Recipe) -> None:
         )
 
 
+def with_block_size(recipe: Recipe, size: int | None) -> Recipe:
+    """Returns a recipe whose weights of 4 bits share a scale in blocks of another size.
+
+    Args:
+        recipe: recipe.
+        size: one of `BLOCK_SIZES`; None for the recipe's own.
+
+    Raises:
+        ConfigError: there is no such size, or the recipe has no weights of 4 bits.
+    """
+    if size is None:
+        return recipe
+    if not recipe.has_4_bits:
+        raise ConfigError(
+            f"the block size is that of weights of 4 bits, and recipe {recipe.name} has none: choose recipe int4 or "
+            "int8-int4, or leave the block size out"
+        )
+    if type(size) is not int or size not in BLOCK_SIZES:
+        raise ConfigError(f"block_size is {size!r}: choose one of {', '.join(map(str, BLOCK_SIZES))}")
+    return replace(recipe, body=_resized(recipe.body, size), steps=_resized(recipe.steps, size))
+
+
+def check_suits(recipe: Recipe, head: ClassificationHead | None) -> None:
+    """Refuses a recipe whose cache or rounding it does not have, or that is not for a bundle with such a head.
+
+    Args:
+        recipe: recipe.
+        head: bundle's classification head; None for a language model.
+
+    Raises:
+        ConfigError: the recipe does not suit.
+    """
+    if head is not None and recipe.dtype == ir.DataType.BFLOAT16:
+        raise ConfigError(
+            f"recipe {recipe.name} is for GPUs alone, bundles with a classification head run on the CPU: take fp16 or "
+            "int8"
+        )
+    check_cache(recipe)
+    check_rounding(recipe)
+    if head is not None and recipe.cache != FLOAT32_CACHE:
+        raise ConfigError(
+            f"cache {recipe.cache} is for language models, the bundle has a {head.kind} head: leave it out"
+        )
+    if head is not None and recipe.steps is not None:
+        raise ConfigError(
+            f"recipe {recipe.name} is for language models, the bundle has a {head.kind} head and never steps: take int8"
+        )
+
+
 def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, str]:
     """Returns the precision of each linear layer, the embedding and, where it is not tied, the head, by name."""
     tables = [EMBEDDING] if architecture.tied_head else [EMBEDDING, HEAD]
     return {name: precision_of(recipe.packing(name)) for name in [*tables, *linear_shapes(architecture)]}
+
+
+def _is_4_bits(packing: LayerPacking) -> TypeGuard[Blocks]:
+    return precision_of(packing) == "int4"
+
+
+def _resized(packing: LayerPacking, size: int) -> LayerPacking:
+    return replace(packing, size=size) if _is_4_bits(packing) else packing
 
 
 _ALL = (
@@ -145,7 +213,7 @@ _ALL = (
         name="int4",
         summary="4-bit weights in blocks, embedding and head in 8 bits: the smallest",
         precision="int4",
-        body=Blocks(bits=4, size=128),
+        body=Blocks(bits=4, size=BLOCK_SIZE),
         max_perplexity_increase=0.05,
     ),
     Recipe(
@@ -156,7 +224,7 @@ _ALL = (
         body=Rows(bits=7),
         table=Rows(bits=7),
         static_scales=True,
-        steps=Blocks(bits=4, size=128),
+        steps=Blocks(bits=4, size=BLOCK_SIZE),
         max_perplexity_increase=0.05,
     ),
     Recipe(

@@ -25,6 +25,7 @@ from benchmarks.report.recipe_tables import (
 from benchmarks.report.robustness_tables import fuzzing_table, kills_table, mutation_table
 from benchmarks.report.runs import Run, path_of, read_run
 from benchmarks.report.runtime_tables import (
+    browser_table,
     concurrency_table,
     float32_table,
     huge_pages_table,
@@ -107,8 +108,10 @@ BENCHMARKS = Page(
         "search numbers": Table("search.json", search_table),
         "quantized numbers": Table("quantized.json", recipe_speed_table),
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
+        "quantized AMX numbers": Table("quantized_amx.json", recipe_speed_table),
         "small memory": Table("small_memory.json", small_memory_table),
         "shared numbers": Table("shared_weights.json", shared_weights_table),
+        "browser numbers": Table("web.json", browser_table),
         "huge pages numbers": Table("huge_pages.json", huge_pages_table),
         "concurrency numbers": Table("concurrency.json", concurrency_table),
         "server load": Table("server_load.json", server_load_table),

@@ -148,6 +148,34 @@ def huge_pages_table(run: Run) -> str:
     return captioned(caption, ["recipe", *names, "move"], rows, run)
 
 
+def browser_table(run: Run) -> str:
+    """Makes the table of a token in a browser beside the same bundle in Python."""
+    rows = []
+    for recipe, found in run["bundles"].items():
+        for threads, ratio in found["browser_to_python"].items():
+            python, browser = (found["seconds_per_token"][f"{where}, {threads}"] for where in ("python", "browser"))
+            ready = found["ready_seconds"][f"browser, {threads}"]
+            rows.append(
+                [
+                    recipe,
+                    threads,
+                    f"{python * 1e3:.1f} ms",
+                    f"{browser * 1e3:.1f} ms",
+                    f"{ratio:.2f} x",
+                    f"{found['bundle_bytes'] / 1e6:.0f} MB, {ready:.1f} s",
+                ]
+            )
+    caption = (
+        f"A token behind the first of {run['tokens']}: BioGPT's size with random weights, an {processor(run)}, "
+        f"Chromium with onnxruntime-web {run['onnxruntime_web']}, medians of {run['rounds']} texts of each in turns. "
+        "Several threads are what a browser gives to a page that its server isolates. The last column is the size of "
+        "the bundle, and the time from opening the page, on the same machine, until it can write."
+    )
+    return captioned(
+        caption, ["recipe", "threads", "Python", "browser", "beside", "until the page is ready"], rows, run
+    )
+
+
 def shared_weights_table(run: Run) -> str:
     """Makes the table of two processes of one bundle, with and without shared weights."""
     header = ["recipe", "load", "load, shared", "a process", "a second one", "a second one, shared", "cache on disk"]

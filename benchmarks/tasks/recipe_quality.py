@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.model_files import BLOCK_VARIANTS
 from benchmarks.outlier_twins import write_outlier_twin
 from benchmarks.processes import CHECKOUT
 from benchmarks.results_file import stamp, write_results
@@ -25,8 +26,11 @@ DOCUMENTS = 100
 # Factor and channels of each twin; no factor is the checkpoint as it is.
 TWINS = {"plain": None, "outliers x30, 4 channels": (30, 4), "outliers x100, 6 channels": (100, 6)}
 _PROMPTS = 8
-_RECIPES = {name: RECIPES[name] for name in INTEGER_RECIPES} | {
-    f"{name}, by GPTQ": replace(RECIPES[name], rounding=GPTQ) for name in ("int4", "int8-int4")
+_BY_GPTQ = {name: RECIPES[name] for name in ("int4", "int8-int4")} | BLOCK_VARIANTS
+_RECIPES = {
+    **{name: RECIPES[name] for name in INTEGER_RECIPES},
+    **BLOCK_VARIANTS,
+    **{f"{name}, by GPTQ": replace(recipe, rounding=GPTQ) for name, recipe in _BY_GPTQ.items()},
 }
 
 
@@ -42,8 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for twin, baseline in baselines(options.mini, Path(folder)):
             found = results["twins"][twin] = {}
-            for name, recipe in _RECIPES.items():
-                bundle = baseline.with_name(f"{baseline.name}-{recipe.name}-{recipe.rounding}")
+            for number, (name, recipe) in enumerate(_RECIPES.items()):
+                bundle = baseline.with_name(f"{baseline.name}-{number}")
                 quantize_bundle(baseline, bundle, recipe)
                 report = json.loads(evaluate(bundle, baseline, texts, prompts=_PROMPTS).to_json())
                 found[name] = {key: value for key, value in report.items() if key != "documents"}

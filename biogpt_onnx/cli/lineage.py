@@ -52,6 +52,8 @@ def _quantized(manifest: Manifest, lineage: dict[str, Any]) -> list[str]:
         lines.append(f"{'calibrated:':14}on {text}, sha256:{calibration['sha256']}")
     if (rounding := lineage.get("rounding")) is not None:
         lines.append(f"{'rounding:':14}{rounding}")
+    if (block_size := lineage.get("block_size")) is not None:
+        lines.append(f"{'block size:':14}{block_size}")
     if manifest.evaluation is not None:
         sha256 = manifest.evaluation.get("text_sha256")
         hashed = "" if sha256 is None else f", sha256:{sha256}"

@@ -10,7 +10,8 @@ from biogpt_onnx.quantize.auto.weight_pool import WeightPool
 from biogpt_onnx.quantize.bundle_weights import BundleWeights
 from biogpt_onnx.quantize.calibration.calibrate import calibrate
 from biogpt_onnx.quantize.calibration.static_scales import scale_texts
-from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_calibration, with_graph, with_packed_graphs
+from biogpt_onnx.quantize.manifests import with_calibration, with_graph
+from biogpt_onnx.quantize.quantizer import finish_bundle, read_source, with_packed_graphs
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest
 from biogpt_onnx.runtime.bundle.writer import write_bundle
 from biogpt_onnx.runtime.errors import ConfigError

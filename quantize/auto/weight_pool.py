@@ -9,8 +9,9 @@ import onnx_ir as ir
 
 from biogpt_onnx.export.graph.causal_lm import build_causal_lm
 from biogpt_onnx.quantize.calibration.calibrate import Calibration
+from biogpt_onnx.quantize.layer_choices import layer_choices
+from biogpt_onnx.quantize.manifests import with_graph
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
-from biogpt_onnx.quantize.quantizer import layer_choices, with_graph
 from biogpt_onnx.quantize.recipes import Recipe
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MODEL_FILE, Manifest

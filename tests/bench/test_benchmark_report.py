@@ -100,6 +100,19 @@ def test_passes_over_huge_pages_stand_beside_those_over_small_ones(benchmarks: S
     assert "| int8 | 50 ms, 40 ms: 0.81 x | 0.7 s |" in text
 
 
+def test_a_token_in_a_browser_stands_beside_one_in_python_for_each_number_of_threads(benchmarks: Scripts) -> None:
+    found = {
+        "bundle_bytes": 354e6,
+        "seconds_per_token": {"python, 1": 0.02, "browser, 1": 0.05, "python, 2": 0.01, "browser, 2": 0.03},
+        "browser_to_python": {"1": 2.5, "2": 3.0},
+        "ready_seconds": {"browser, 1": 4.04, "browser, 2": 3.0},
+    }
+    run: dict[str, Any] = {"machine": MACHINE, "rounds": 5, "tokens": 32, "onnxruntime_web": "1.30.0"}
+    text = benchmarks("report.runtime_tables").browser_table(run | {"bundles": {"int8": found}})
+    assert "| int8 | 1 | 20.0 ms | 50.0 ms | 2.50 x | 354 MB, 4.0 s |" in text
+    assert "| int8 | 2 | 10.0 ms | 30.0 ms | 3.00 x | 354 MB, 3.0 s |" in text
+
+
 def test_disturbed_work_is_counted_by_job(benchmarks: Scripts) -> None:
     killed = {"trials": 3, "left": {"whole": 1, "absent or as before": 2}, "problems": []}
     full = {"trials": 2, "left": {"absent or as before": 2}, "problems": [{"seed": "0/export/full disk/1"}]}

@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the calibration text, for recipes int4 and int8-int4: nearer to float32 at the same size and speed",
     )
     parser.add_argument(
+        "--block-size",
+        type=int,
+        metavar="N",
+        help="number of 4-bit weights that share a scale, for recipes int4 and int8-int4: 32, 64 or 128 (the default); "
+        "the smaller, the nearer to float32, and the larger the bundle",
+    )
+    parser.add_argument(
         "--calibration",
         type=non_empty,
         metavar="FILE",
@@ -95,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
             options.recipe,
             cache=options.cache,
             rounding=options.rounding,
+            block_size=options.block_size,
             calibration=calibration,
             texts=texts,
             max_perplexity_increase=options.max_perplexity_increase,
