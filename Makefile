@@ -81,12 +81,13 @@ docs: .venv-docs/installed
 # What a wheel can lack: packages, data files, programs, and what the code takes for installed. All modules are imported,
 # all data files looked for; every command runs, and the library, exports without torch, and a server's answers.
 # Left out is what `make test` has shown of the same code, and what cannot depend on how it was installed: bad input and
-# what surrounds a command, numbers to the last bit, graphs, recipes, readers, scores, tasks, searches, tokens, processes
-# that are killed.
-WHEEL_TESTS = tests/test_*.py tests/cli/test_c*.py tests/cli/test_evaluate*.py tests/cli/test_head_commands.py \
+# what surrounds a command, runs that go on, numbers to the last bit, graphs, recipes, readers, scores, tasks, searches,
+# tokens, processes that are killed.
+WHEEL_TESTS = tests/test_*.py tests/cli/test_c*.py tests/cli/test_evaluate.py tests/cli/test_head_commands.py \
 	tests/cli/test_n*.py tests/cli/test_own_task.py tests/cli/test_quantize.py tests/cli/test_serve.py \
-	tests/cli/test_task_commands.py tests/export/test_api.py tests/export/test_exporter.py tests/export/checkpoint \
-	tests/server/completions tests/server/endpoints tests/server/page \
+	tests/export/test_api.py tests/export/test_exporter.py tests/export/checkpoint \
+	tests/server/completions tests/server/endpoints/test_*.py tests/server/endpoints/tasks/test_records.py \
+	tests/server/page \
 	tests/bench/test_bench_command.py tests/corpus/test_commands.py tests/corpus/test_status_and_merge.py \
 	tests/quantize/data tests/quantize/test_api.py tests/tasks/definitions \
 	tests/runtime/test_asynchronous.py tests/runtime/test_classifiers.py tests/runtime/test_engine.py \
@@ -106,7 +107,8 @@ test-wheel: .venv/installed
 
 # What depends on the version of transformers, and optimum: every test that imports it, or what imports it, and the one
 # that looks for connections of the only command that loads transformers. The rest has run with the newest version.
-TRANSFORMERS_TESTS = "tests/cli/test_network.py::test_a_command_opens_no_socket[verify]" $(shell grep -rlE --include='test_*.py' \
+TRANSFORMERS_TESTS = "tests/cli/test_network.py::test_a_command_opens_no_socket[verify]" $(shell \
+	grep -rlE --include='test_*.py' \
 	'^ *(import|from) (transformers|biogpt_onnx.export.(reference|optimum|.*parity))|importorskip."transformers"' \
 	tests/cli tests/export tests/runtime tests/test_*.py)
 
