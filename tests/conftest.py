@@ -1,3 +1,4 @@
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,17 @@ def pytest_configure() -> None:
         cores = sorted(os.sched_getaffinity(0))
         own = cores[int(worker.removeprefix("gw")) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
         os.sched_setaffinity(0, own or cores)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leaves what is there before the first test out of garbage collections.
+
+    Thousands of tests and the modules that they import, torch among them, are a million objects. They stay until the
+    end, yet each full collection would look at all of them, and a sixth of a run's time would be spent so.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

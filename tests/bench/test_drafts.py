@@ -151,8 +151,8 @@ def test_every_kind_of_text_has_as_many_documents_as_are_wanted(
 
 def test_too_few_documents_are_said(benchmarks: Scripts, tmp_path: Path, data_folder: Path) -> None:
     texts = benchmarks("micro.search.draft_texts")
-    with pytest.raises(RuntimeError, match=r"the data holds \d+ documents for relations, 5000 are wanted"):
-        texts.examples_by_kind(tmp_path, data_folder, 5000)
+    with pytest.raises(RuntimeError, match=r"the data holds \d+ documents for relations, 100 are wanted"):
+        texts.examples_by_kind(tmp_path, data_folder, 100)
 
 
 # The report's table.

@@ -14,7 +14,6 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.cli import main
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE
-from makers.checkpoints import tiny_architecture, write_huggingface
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -238,37 +237,6 @@ def test_an_occupied_target_is_refused(
 def test_a_traceback_is_shown_only_where_it_is_asked_for(tmp_path: Path) -> None:
     assert b"Traceback" not in run("info", tmp_path).stderr
     assert b"Traceback" in run("info", tmp_path, "--debug").stderr
-
-
-def test_verify_says_yes_with_its_exit_code(
-    mini_bundle: Path, mini_checkpoint: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    assert main(["verify", str(mini_bundle), "--against", str(mini_checkpoint)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "PASS"
-
-
-def test_verify_says_no_with_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    first = write_huggingface(tmp_path / "first", tiny_architecture())
-    second = write_huggingface(tmp_path / "second", tiny_architecture(num_layers=2))
-    assert main(["export", str(first), "-o", str(tmp_path / "bundle")]) == 0
-    capsys.readouterr()
-    assert main(["verify", str(tmp_path / "bundle"), "--against", str(second), "--json"]) == 1
-    report = json.loads(capsys.readouterr().out)
-    assert report["passed"] is False
-    assert report["logits"][0]["verdict"] == "FAIL"
-
-
-def test_verify_against_another_size_is_one_line(
-    tmp_path: Path, mini_bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    other = write_huggingface(tmp_path / "other", tiny_architecture())
-    assert "another model: its vocab_size is 311" in fails(capsys, "verify", mini_bundle, "--against", other)
 
 
 class Terminal(io.StringIO):

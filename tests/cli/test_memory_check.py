@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from biogpt_onnx import MemoryLimitError, corpus
+from biogpt_onnx import corpus
 from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.cli import main
 from biogpt_onnx.cli.commands import COMMANDS, load_command
@@ -28,15 +28,6 @@ class NotLoadedError(Exception):
     """Ends what would load a bundle, once it is known how."""
 
 
-@pytest.fixture
-def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_folder: Path, _manifest: object, options: LoadOptions) -> None:
-        if options.check_memory:
-            raise MemoryLimitError("there is no room")
-
-    monkeypatch.setattr("biogpt_onnx.runtime.backends.cpu.opening.check_room_for", refuse)
-
-
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - _LOAD_NOTHING))
 def test_every_command_that_loads_a_bundle_has_the_option(name: str) -> None:
     parser = argparse.ArgumentParser()
@@ -54,37 +45,26 @@ def test_so_have_those_of_a_corpus(command: Any) -> None:
 @pytest.mark.usefixtures("no_room")
 @pytest.mark.parametrize("name", ["evaluate", "quantize", "generate"])
 def test_without_it_what_does_not_fit_is_refused_and_with_it_tried(
-    mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     text = tmp_path / "text.txt"
     text.write_text("Aspirin inhibits platelets.\n", encoding="utf-8")
     arguments: dict[str, Sequence[object]] = {
-        "evaluate": ["--baseline", mini_bundle, "--text", text, "--prompts", "0"],
+        "evaluate": ["--baseline", tiny_bundle, "--text", text, "--prompts", "0"],
         "quantize": ["-o", tmp_path / "new", "--recipe", "int8", "--text", text, "--overwrite"],
         "generate": ["Aspirin", "--max-new-tokens", "1"],
     }
-    command = [name, str(mini_bundle), *map(str, arguments[name])]
+    command = [name, str(tiny_bundle), *map(str, arguments[name])]
     assert main(command) == 2
     assert "there is no room" in capsys.readouterr().err
     assert main([*command, OPTION]) < 2
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.usefixtures("no_room")
-def test_verify_compares_a_bundle_for_which_there_seems_to_be_no_room(
-    mini_bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("transformers", reason="verify compares with transformers")
-    command = ["verify", str(mini_bundle), "--against", str(Path(__file__).parents[2] / "checkpoints" / "mini")]
-    assert main(command) == 2
-    assert "there is no room" in capsys.readouterr().err
-    assert main([*command, OPTION]) == 0
-
-
 @pytest.mark.parametrize("more", [[], [OPTION]])
 @pytest.mark.parametrize("where", [(cache_scales, "int8", "int8"), (automatic, "auto", "float32")])
 def test_the_sessions_of_calibration_and_of_a_search_are_told(
-    mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, str, str], more: list[str]
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, str, str], more: list[str]
 ) -> None:
     module, recipe, cache = where
     found: list[LoadOptions] = []
@@ -94,7 +74,7 @@ def test_the_sessions_of_calibration_and_of_a_search_are_told(
         raise NotLoadedError
 
     monkeypatch.setattr(module, "WeightPool" if module is automatic else "DecoderSession", note)
-    command = ["quantize", str(mini_bundle), "-o", str(tmp_path / "new"), "--recipe", recipe, "--cache", cache]
+    command = ["quantize", str(tiny_bundle), "-o", str(tmp_path / "new"), "--recipe", recipe, "--cache", cache]
     with pytest.raises(NotLoadedError):
         main([*command, *more])
     assert [each.check_memory for each in found] == [not more]

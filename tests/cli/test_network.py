@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ha
 
 FORMS = {
     "export": "export {checkpoint} -o {new}",
-    "verify": "verify {bundle} --against {checkpoint}",
+    "verify": "verify {tiny} --against {tiny-checkpoint}",
     "quantize": "quantize {bundle} -o {new} --recipe int4 --calibration {text} --text {text} "
     "--max-perplexity-increase 1000",
     "evaluate": "evaluate {bundle} --baseline {bundle} --text {text} --prompts 1",
@@ -90,13 +90,22 @@ finally:
 
 
 @pytest.fixture
-def paths(mini_bundle: Path, mini_checkpoint: Path, make_once: MakeOnce, tmp_path: Path) -> dict[str, Path]:
+def paths(  # noqa: PLR0913, PLR0917 -- fixtures
+    mini_bundle: Path,
+    mini_checkpoint: Path,
+    tiny_bundle: Path,
+    tiny_checkpoint: Path,
+    make_once: MakeOnce,
+    tmp_path: Path,
+) -> dict[str, Path]:
     source = write_json_lines(tmp_path / "documents.jsonl", documents(3))
     text = tmp_path / "text.txt"
     text.write_text("Lithium caused tremor in two patients.\nCisplatin caused renal failure.\n", encoding="utf-8")
     gold = tmp_path / "gold.json"
     gold.write_text(json.dumps(GOLD), encoding="utf-8")
     return {
+        "tiny": tiny_bundle,
+        "tiny-checkpoint": tiny_checkpoint,
         "bundle": mini_bundle,
         "checkpoint": mini_checkpoint,
         "classifier": make_once("network-classifier", lambda to: export_with_head(to, SEQUENCE)),

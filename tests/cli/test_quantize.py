@@ -7,7 +7,6 @@ from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.data.texts import calibration_texts, evaluation_texts
 from biogpt_onnx.runtime.bundle import check_files, read_manifest
-from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 from makers.outliers import write_outlier_checkpoint
 
 
@@ -83,16 +82,6 @@ def passages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("texts") / "passages.txt"
     path.write_text("\n".join(calibration_texts()[:3]))
     return path
-
-
-@pytest.fixture(scope="module")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that is searched in a moment. Tests must not change it."""
-    folder = tmp_path_factory.mktemp("tiny")
-    architecture = tiny_architecture()
-    checkpoint = write_huggingface(folder / "checkpoint", architecture, lively_tensors(architecture))
-    export_bundle(open_checkpoint(checkpoint), folder / "bundle")
-    return folder / "bundle"
 
 
 def test_auto_says_what_it_chose_and_info_repeats_it(

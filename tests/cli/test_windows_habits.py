@@ -119,15 +119,17 @@ def test_text_beyond_the_systems_encoding_comes_out_as_utf8(windows: Windows, mi
 def test_bundles_are_made_replaced_and_are_the_bytes_of_other_systems(
     windows: Windows, mini_checkpoint: Path, mini_bundle: Path, tmp_path: Path
 ) -> None:
-    target, int8 = tmp_path / "mini", tmp_path / "int8"
+    target, int8, text = tmp_path / "mini", tmp_path / "int8", tmp_path / "text.txt"
+    text.write_bytes(b"Lithium caused tremor.\r\nAspirin inhibits platelets.\r\n")
     fine(windows("export", mini_checkpoint, "-o", target))
     for path in mini_bundle.iterdir():
         assert (target / path.name).read_bytes() == path.read_bytes(), path.name
     fine(windows("export", mini_checkpoint, "-o", target, "--overwrite"))
-    fine(windows("quantize", target, "-o", int8, "--recipe", "int8"))
-    fine(windows("quantize", target, "-o", int8, "--recipe", "int4", "--no-evaluation", "--overwrite"))
+    fine(windows("quantize", target, "-o", int8, "--recipe", "int8", "--no-evaluation"))
+    compared = ("--text", text, "--max-perplexity-increase", "1000")
+    fine(windows("quantize", target, "-o", int8, "--recipe", "int4", *compared, "--overwrite"))
     fine(windows("info", int8, "--check"))
-    assert {path.name for path in tmp_path.iterdir()} == {"mini", "int8", "site"}
+    assert {path.name for path in tmp_path.iterdir()} == {"mini", "int8", "site", "text.txt"}
 
 
 def test_weights_are_shared_from_the_users_cache(windows: Windows, mini_bundle: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def quantized(name: str, mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("quantized") / name
-    quantize_bundle(mini_bundle, target, RECIPES[name])
-    return target
+def quantized(name: str, mini_by: Callable[[str], Path]) -> Path:
+    return mini_by(name)
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +144,8 @@ def test_a_recipe_is_known_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_embedding_and_tied_head_are_one_table(name: str, mini_bundle: Path, tmp_path: Path) -> None:
-    quantize_bundle(mini_bundle, tmp_path / "bundle", RECIPES[name])
-    graph = onnx.load(tmp_path / "bundle" / MODEL_FILE, load_external_data=False).graph
+def test_embedding_and_tied_head_are_one_table(name: str, mini_by: Callable[[str], Path]) -> None:
+    graph = onnx.load(mini_by(name) / MODEL_FILE, load_external_data=False).graph
     users = {node.op_type for node in graph.node if "embed_tokens.weight.codes" in node.input}
     assert users in ({"GatherBlockQuantized", "MatMulNBits"}, {"Gather", "MatMulIntegerToFloat"})
 

@@ -1,6 +1,7 @@
 """Making bundles that read text by one graph and step by another."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -32,13 +33,13 @@ TEXTS = evaluation_texts()[:6]
 
 
 @pytest.fixture(scope="module")
-def both(mini_bundle: Path, make_once: MakeOnce) -> Path:
-    return make_once("two-graphs-int8-int4", lambda target: quantize_bundle(mini_bundle, target, RECIPES["int8-int4"]))
+def both(mini_by: Callable[[str], Path]) -> Path:
+    return mini_by("int8-int4")
 
 
 @pytest.fixture(scope="module")
-def reading(mini_bundle: Path, make_once: MakeOnce) -> Path:
-    return make_once("two-graphs-int8", lambda target: quantize_bundle(mini_bundle, target, RECIPES["int8"]))
+def reading(mini_by: Callable[[str], Path]) -> Path:
+    return mini_by("int8")
 
 
 @pytest.fixture(scope="module")

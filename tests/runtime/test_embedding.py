@@ -10,7 +10,6 @@ from biogpt_onnx import BioGPT, BundleError, ConfigError, PromptError
 from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.embedding import Pooling, pooled
-from conftest import MakeOnce
 from makers.bundles import as_written_before_hidden_states
 from makers.models import DeviceFake, FakeModel
 
@@ -61,9 +60,8 @@ def test_embedding_does_not_change_what_is_generated(mini_bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["int8", "int4", "int8-dynamic", "fp16"])
-def test_quantized_bundles_embed(make_once: MakeOnce, mini_bundle: Path, mini: BioGPT, recipe: str) -> None:
-    folder = make_once(f"mini-{recipe}-embed", lambda target: quantize_bundle(mini_bundle, target, RECIPES[recipe]))
-    model = biogpt_onnx.load(folder, device="cpu", warm_up=False)
+def test_quantized_bundles_embed(mini_by: Callable[[str], Path], mini: BioGPT, recipe: str) -> None:
+    model = biogpt_onnx.load(mini_by(recipe), device="cpu", warm_up=False)
     found, wanted = model.embed(TEXTS[:3], normalize=True), mini.embed(TEXTS[:3], normalize=True)
     assert (found * wanted).sum(axis=1).min() > (0.97 if recipe == "int4" else 0.998)
 

@@ -1,6 +1,6 @@
 """Prompts that are read, and beams that grow, in one pass, held against each prompt alone in real bundles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,6 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx import BioGPT
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 
 LENGTHS = (20, 1, 128, 129, 64, 2, 300)
@@ -37,13 +35,9 @@ CALLS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_answers_are_to_the_last_bit_those_of_each_prompt_alone(
-    recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str, mini_by: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = mini_bundle
-    if recipe != "fp32":
-        bundle = tmp_path / recipe
-        quantize_bundle(mini_bundle, bundle, RECIPES[recipe])
-    model = biogpt_onnx.load(bundle, device="cpu")
+    model = biogpt_onnx.load(mini_by(recipe), device="cpu")
     shapes = watched(monkeypatch)
     prompts = [ids(length) for length in LENGTHS]
     for call in CALLS.values():
@@ -59,13 +53,9 @@ def test_answers_are_to_the_last_bit_those_of_each_prompt_alone(
 
 @pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_choices_have_to_the_last_bit_the_probabilities_that_they_have_alone(
-    recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str, mini_by: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = mini_bundle
-    if recipe != "fp32":
-        bundle = tmp_path / recipe
-        quantize_bundle(mini_bundle, bundle, RECIPES[recipe])
-    model = biogpt_onnx.load(bundle, device="cpu")
+    model = biogpt_onnx.load(mini_by(recipe), device="cpu")
     prompts = [ids(length) for length in (20, 64, 1, 126, 127, 128, 300, 301, 129)]
     for choices, ends in ((["yes", "no", "maybe not", "it is not known"], True), (["yes", "no"], False)):
         alone = [model.choose_ids([prompt], choices, ends=ends)[0].choices for prompt in prompts]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,6 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.export.graph.causal_lm import build_mixed_graph
 from biogpt_onnx.export.graph.decoder import LayerChoices
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import (
     MANIFEST_FILE,
@@ -25,7 +24,6 @@ from biogpt_onnx.runtime.bundle import (
 )
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.options import LoadOptions
-from conftest import MakeOnce
 from makers.bundles import export_with_head
 from makers.checkpoints import tiny_architecture
 
@@ -34,11 +32,8 @@ LENGTHS = (3, 40, 77, 128, 5, 64, 11)
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8", "int4"])
-def bundle(request: pytest.FixtureRequest, mini_bundle: Path, make_once: MakeOnce) -> Path:
-    recipe = str(request.param)
-    if recipe == "fp32":
-        return mini_bundle
-    return make_once(f"mixed-{recipe}", lambda target: quantize_bundle(mini_bundle, target, RECIPES[recipe]))
+def bundle(request: pytest.FixtureRequest, mini_by: Callable[[str], Path]) -> Path:
+    return mini_by(request.param)
 
 
 def session_of(bundle: Path, *, mixed_passes: bool) -> DecoderSession:
@@ -125,10 +120,9 @@ def test_the_manifest_states_its_inputs_and_outputs_and_its_hash(bundle: Path, t
 
 @pytest.mark.parametrize("recipe", ["int8-dynamic", "fp16"])
 def test_bundles_whose_graph_others_make_or_that_gpus_run_have_none(
-    recipe: str, mini_bundle: Path, tmp_path: Path
+    recipe: str, mini_by: Callable[[str], Path]
 ) -> None:
-    quantize_bundle(mini_bundle, tmp_path / recipe, RECIPES[recipe])
-    manifest = read_manifest(tmp_path / recipe)
+    manifest = read_manifest(mini_by(recipe))
     assert manifest.mixed is None
     assert MIXED_MODEL_FILE not in manifest.files
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,11 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.export.graph.causal_lm import build_ragged_graph
 from biogpt_onnx.export.graph.decoder import LayerChoices
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.cpu import opened_graph
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
 from biogpt_onnx.runtime.bundle import MANIFEST_FILE, MODEL_FILE, RAGGED_MODEL_FILE, WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.options import LoadOptions
-from conftest import MakeOnce
 from makers.checkpoints import tiny_architecture
 
 CAPACITY = 420
@@ -28,11 +26,8 @@ Ids = npt.NDArray[np.int64]
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8", "int4"])
-def bundle(request: pytest.FixtureRequest, mini_bundle: Path, make_once: MakeOnce) -> Path:
-    recipe = str(request.param)
-    if recipe == "fp32":
-        return mini_bundle
-    return make_once(f"mixed-{recipe}", lambda target: quantize_bundle(mini_bundle, target, RECIPES[recipe]))
+def bundle(request: pytest.FixtureRequest, mini_by: Callable[[str], Path]) -> Path:
+    return mini_by(request.param)
 
 
 def session_of(bundle: Path, *, ragged: bool = True) -> DecoderSession:
@@ -157,10 +152,9 @@ def test_the_graphs_share_the_weights_on_the_disk(bundle: Path) -> None:
 
 @pytest.mark.parametrize("recipe", ["int8-dynamic", "fp16"])
 def test_bundles_whose_graph_others_make_or_that_gpus_run_have_none(
-    recipe: str, mini_bundle: Path, tmp_path: Path
+    recipe: str, mini_by: Callable[[str], Path]
 ) -> None:
-    quantize_bundle(mini_bundle, tmp_path / recipe, RECIPES[recipe])
-    manifest = read_manifest(tmp_path / recipe)
+    manifest = read_manifest(mini_by(recipe))
     assert manifest.ragged is None
     assert RAGGED_MODEL_FILE not in manifest.files
 
@@ -184,11 +178,13 @@ def test_an_older_onnx_runtime_runs_the_first_graph(mini_bundle: Path, monkeypat
     assert not DecoderSession(mini_bundle, read_manifest(mini_bundle)).is_ragged
 
 
-def test_rows_that_may_depend_on_one_another_are_never_padded(mini_bundle: Path, tmp_path: Path) -> None:
+def test_rows_that_may_depend_on_one_another_are_never_padded(
+    mini_bundle: Path, mini_by: Callable[[str], Path]
+) -> None:
     manifest = read_manifest(mini_bundle)
     assert not DecoderSession(mini_bundle, manifest, LoadOptions(prepack=False)).is_ragged
-    quantize_bundle(mini_bundle, tmp_path / "bundle", RECIPES["int8-weights"])
-    assert not DecoderSession(tmp_path / "bundle", read_manifest(tmp_path / "bundle")).is_ragged
+    weights = mini_by("int8-weights")
+    assert not DecoderSession(weights, read_manifest(weights)).is_ragged
 
 
 def test_attention_alone_takes_the_numbers_of_tokens() -> None:

@@ -1,6 +1,6 @@
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -324,19 +324,19 @@ def test_only_the_bundle_is_left_of_a_search(tiny_bundle: Path, tmp_path: Path) 
     assert WEIGHTS_FILE in manifest.files
 
 
-def altered(bundle: Path, precisions: object) -> Path:
+def altered(bundle: Path, folder: Path, precisions: object) -> Path:
+    """Writes a bundle's manifest with other precisions of layers, and returns the folder."""
     fields = json.loads((bundle / MANIFEST_FILE).read_text())
     if precisions is None:
         del fields["layer_precisions"]
     else:
         fields["layer_precisions"] = precisions
-    (bundle / MANIFEST_FILE).write_text(json.dumps(fields))
-    return bundle
+    (folder / MANIFEST_FILE).write_text(json.dumps(fields))
+    return folder
 
 
-def test_a_bundle_that_says_nothing_of_its_layers_is_read(tiny_bundle: Path, tmp_path: Path) -> None:
-    quantize_bundle(tiny_bundle, tmp_path / "bundle", RECIPES["int8"], texts=TEXTS)
-    assert read_manifest(altered(tmp_path / "bundle", None)).layer_precisions is None
+def test_a_bundle_that_says_nothing_of_its_layers_is_read(mini_by: Callable[[str], Path], tmp_path: Path) -> None:
+    assert read_manifest(altered(mini_by("int8"), tmp_path, None)).layer_precisions is None
 
 
 @pytest.mark.parametrize(
@@ -352,8 +352,7 @@ def test_a_bundle_that_says_nothing_of_its_layers_is_read(tiny_bundle: Path, tmp
     ],
 )
 def test_precisions_that_nobody_knows_are_refused_by_name(
-    precisions: object, named: str, tiny_bundle: Path, tmp_path: Path
+    precisions: object, named: str, mini_by: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    quantize_bundle(tiny_bundle, tmp_path / "bundle", RECIPES["int8"], texts=TEXTS)
     with pytest.raises(BundleError, match=named):
-        read_manifest(altered(tmp_path / "bundle", precisions))
+        read_manifest(altered(mini_by("int8"), tmp_path, precisions))

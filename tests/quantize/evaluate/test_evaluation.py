@@ -2,6 +2,7 @@ import importlib.util
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,6 @@ from biogpt_onnx.quantize.evaluate.evaluation import evaluate
 from biogpt_onnx.quantize.evaluate.layer_errors import CacheComparison
 from biogpt_onnx.quantize.evaluate.plot import check_plot, plot_layer_errors
 from biogpt_onnx.quantize.evaluate.report import Evaluation
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.reporting.estimates import Estimate
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
@@ -228,10 +227,8 @@ def test_a_damaged_file_is_refused_before_anything_runs(mini_bundle: Path, tmp_p
 
 
 @pytest.fixture(scope="module")
-def int8_bundle(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("quantized") / "int8"
-    quantize_bundle(mini_bundle, target, RECIPES["int8"])
-    return target
+def int8_bundle(mini_by: Callable[[str], Path]) -> Path:
+    return mini_by("int8")
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biogpt_onnx import BioGPT
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.chunks import CHUNK_TOKENS, CUT_TOKENS, at_pace, chunks, next_chunk
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
@@ -52,9 +50,9 @@ def test_a_prompt_behind_any_prefix_of_it_has_the_logits_of_the_whole_to_the_las
 
 
 @pytest.mark.parametrize("recipe", ["int8", "int4"])
-def test_so_it_has_in_quantized_bundles(recipe: str, mini_bundle: Path, tmp_path: Path) -> None:
-    quantize_bundle(mini_bundle, tmp_path / recipe, RECIPES[recipe])
-    backend = CpuBackend(DecoderSession(tmp_path / recipe, read_manifest(tmp_path / recipe)))
+def test_so_it_has_in_quantized_bundles(recipe: str, mini_by: Callable[[str], Path]) -> None:
+    bundle = mini_by(recipe)
+    backend = CpuBackend(DecoderSession(bundle, read_manifest(bundle)))
     for length in PROMPT_LENGTHS:
         check_prefixes(backend, length)
 
@@ -89,11 +87,8 @@ def everything_read(backend: Backend, length: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("recipe", ["fp32", "int8", "int4"])
-def test_where_a_text_is_cut_changes_no_bit_of_what_is_computed(recipe: str, mini_bundle: Path, tmp_path: Path) -> None:
-    bundle = mini_bundle
-    if recipe != "fp32":
-        bundle = tmp_path / recipe
-        quantize_bundle(mini_bundle, bundle, RECIPES[recipe])
+def test_where_a_text_is_cut_changes_no_bit_of_what_is_computed(recipe: str, mini_by: Callable[[str], Path]) -> None:
+    bundle = mini_by(recipe)
     backend = CpuBackend(DecoderSession(bundle, read_manifest(bundle)))
     for length in (1, 2, 3, 30, 126, 129, 257, 300):
         whole, pace = everything_read(backend, length), AtRandom(length)

@@ -10,8 +10,6 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx import BioGPT
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.decoding.batching.piece_length import PieceLength
 
 LONG = " ".join(["The patient was given lithium and had a tremor."] * 12)
@@ -43,12 +41,9 @@ CALLS: list[Callable[[BioGPT], object]] = [
 @pytest.mark.parametrize("mixed_passes", [False, True])
 @pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_results_are_those_of_the_call_alone_to_the_last_bit(
-    recipe: str, mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, mixed_passes: bool
+    recipe: str, mini_by: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, *, mixed_passes: bool
 ) -> None:
-    bundle = mini_bundle
-    if recipe != "fp32":
-        bundle = tmp_path / recipe
-        quantize_bundle(mini_bundle, bundle, RECIPES[recipe])
+    bundle = mini_by(recipe)
     model = biogpt_onnx.load(bundle)
     alone = [call(model) for call in CALLS]
     lengths = itertools.cycle([4, 5, 9, 6, 17, 4, 8])

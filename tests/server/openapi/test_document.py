@@ -22,9 +22,6 @@ from biogpt_onnx.tasks import ClassificationTask
 from biogpt_onnx.tasks.registry import TASK_SPECS, own_spec
 from makers.asgi import Reply, ask
 
-validation = pytest.importorskip("openapi_spec_validator")
-jsonschema = pytest.importorskip("jsonschema")
-
 SETTINGS = ServerSettings(max_prompts=5, max_rows=3)
 TRIAL = own_spec(ClassificationTask("trial", "this is {label}.", ("a trial", "a review"), soft_prompt_size=None))
 OFFERED = {name: TASK_SPECS[name] for name in ("bc5cdr", "kd-dti", "ddi", "pubmedqa", "description")}
@@ -52,6 +49,8 @@ def app(mini: biogpt_onnx.BioGPT) -> Iterator[ASGIApp]:
 
 def check(value: object, schema: dict[str, Any]) -> None:
     """Checks a value against a schema of the document."""
+    # Imported where it is needed: its grammars take seconds, which every process that collects tests would spend.
+    jsonschema = pytest.importorskip("jsonschema")
     whole = schema | {"components": DOCUMENT["components"]}
     jsonschema.Draft202012Validator(whole).validate(value)
 
@@ -67,7 +66,7 @@ def answer_content(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_document_is_valid() -> None:
-    validation.validate(json.loads(json.dumps(DOCUMENT)))
+    pytest.importorskip("openapi_spec_validator").validate(json.loads(json.dumps(DOCUMENT)))
 
 
 def test_the_server_sends_it(app: ASGIApp) -> None:
@@ -181,7 +180,7 @@ def test_each_field_of_a_request_is_known_to_the_server(
     check(nothing, request_schema(operation))
     more = asyncio.run(ask(app, method.upper(), path, example | {"unknown": 1}))
     assert more.json["error"]["code"] == "unknown_field"
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(pytest.importorskip("jsonschema").ValidationError):
         check(example | {"unknown": 1}, request_schema(operation))
 
 

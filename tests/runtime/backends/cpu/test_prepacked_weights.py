@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,6 @@ import onnxruntime
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.quantize.quantizer import quantize_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends import registry
 from biogpt_onnx.runtime.backends.cpu import cache_folder, prepacked_weights
@@ -52,11 +52,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 
 
 @pytest.fixture(scope="module")
-def int8(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def int8(mini_by: Callable[[str], Path]) -> Path:
     """A bundle whose entry is small. Tests must not change it."""
-    target = tmp_path_factory.mktemp("prepacked") / "int8"
-    quantize_bundle(mini_bundle, target, RECIPES["int8"])
-    return target
+    return mini_by("int8")
 
 
 @pytest.fixture(autouse=True)
@@ -105,12 +103,9 @@ def in_a_process(code: str, *arguments: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("name", ["fp32", *RECIPES])
 def test_shared_weights_answer_as_those_of_the_process_to_the_last_bit(
-    name: str, mini_bundle: Path, tmp_path: Path, cache: Path
+    name: str, mini_by: Callable[[str], Path], cache: Path
 ) -> None:
-    bundle = mini_bundle
-    if name != "fp32":
-        bundle = tmp_path / name
-        quantize_bundle(mini_bundle, bundle, RECIPES[name])
+    bundle = mini_by(name)
     if not runs_on_cpu(read_manifest(bundle).precision):
         pytest.skip(f"{name} does not run on the CPU")
     expected = some_logits(open_session(bundle))

@@ -1,6 +1,7 @@
 """Bundles that read by one graph and step by another, held against two bundles that have one of the graphs each."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,19 +38,11 @@ class Bundles(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def bundles(mini_bundle: Path, make_once: MakeOnce) -> Bundles:
-    both = RECIPES["int8-int4"]
+def bundles(mini_bundle: Path, mini_by: Callable[[str], Path], make_once: MakeOnce) -> Bundles:
     # Embedding and head are those of int8 in both graphs.
-    recipes = {
-        "int8-int4": both,
-        "int8": RECIPES["int8"],
-        "int4-rows": dataclasses.replace(RECIPES["int4"], table=both.table),
-    }
-
-    def made(name: str) -> Path:
-        return make_once(f"two-graphs-{name}", lambda target: quantize_bundle(mini_bundle, target, recipes[name]))
-
-    return Bundles(*map(made, recipes))
+    recipe = dataclasses.replace(RECIPES["int4"], table=RECIPES["int8-int4"].table)
+    steps = make_once("two-graphs-int4-rows", lambda target: quantize_bundle(mini_bundle, target, recipe))
+    return Bundles(mini_by("int8-int4"), mini_by("int8"), steps)
 
 
 def opened(folder: Path) -> DecoderSession:

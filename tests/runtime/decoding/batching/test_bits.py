@@ -1,13 +1,12 @@
 """A row of a running batch beside the same prompt alone, in real bundles."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.quantize.quantizer import quantize_bundle
-from biogpt_onnx.quantize.recipes import RECIPES
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob
@@ -53,12 +52,9 @@ def together(bundle: Path, lengths: tuple[int, ...], *, mixed_passes: bool) -> l
 @pytest.mark.parametrize("mixed_passes", [False, True])
 @pytest.mark.parametrize("recipe", ["fp32", "int8", "int4", "int8-int4"])
 def test_tokens_and_log_probabilities_are_those_of_the_prompt_alone_to_the_last_bit(
-    recipe: str, mini_bundle: Path, tmp_path: Path, *, mixed_passes: bool
+    recipe: str, mini_by: Callable[[str], Path], *, mixed_passes: bool
 ) -> None:
-    bundle = mini_bundle
-    if recipe != "fp32":
-        quantize_bundle(mini_bundle, tmp_path / recipe, RECIPES[recipe])
-        bundle = tmp_path / recipe
+    bundle = mini_by(recipe)
     model = biogpt_onnx.load(bundle)
     for state in together(bundle, LENGTHS, mixed_passes=mixed_passes):
         (alone,) = model.generate_ids([state.prompt_ids], max_new_tokens=state.max_new_tokens, eos_token_id=None)
