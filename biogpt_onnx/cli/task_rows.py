@@ -26,7 +26,7 @@ from biogpt_onnx.runtime.bundle import hash_file
 from biogpt_onnx.runtime.bundle.batch_invariance import is_batch_invariant
 from biogpt_onnx.runtime.bundle.target import refuse_inputs, refuse_inside
 from biogpt_onnx.runtime.engine import BioGPT
-from biogpt_onnx.runtime.errors import BioGptError
+from biogpt_onnx.runtime.errors import BioGptError, MemoryLimitError
 from biogpt_onnx.tasks import Document, Reading, RunnableTask
 from biogpt_onnx.tasks.definitions.identity import task_identity
 from biogpt_onnx.tasks.definitions.reading import SUFFIX
@@ -60,6 +60,9 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
 
     Returns:
         The exit code: 1 if some rows have no result, else 0.
+
+    Raises:
+        MemoryLimitError: There was no memory for a row. The results of the blocks before it are kept.
     """
     output = output_file(options)
     if output is not None:
@@ -96,6 +99,7 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         runner.done, runner.failed = results.done, results.failed
         results.skip_done(rows)
         for block in runner.blocks(rows):
+            _refuse_without_memory(block, _how_to_go_on(results, runner.done, from_stream=from_stream))
             results.add(block)
             runner.report(block)
             progress(runner.done, total or None)
@@ -121,6 +125,22 @@ def _how_to_go_on(results: Results, done: int, *, from_stream: bool) -> str | No
     if from_stream:
         return "a run on standard input cannot go on where it was, and begins anew; one on a file can"
     return f"{done:,} results are kept in {results.journal}: the same command goes on behind them"
+
+
+def _refuse_without_memory(block: Iterable[tuple[Row, object]], kept: str | None) -> None:
+    """Ends the run if there was no memory for a row, which is no property of its document: later there may be more.
+
+    Args:
+        block: Rows with their results or errors.
+        kept: The note about the results so far.
+    """
+    for row, result in block:
+        if isinstance(result, MemoryError):
+            note = "" if kept is None else f"; {kept}"
+            raise MemoryLimitError(
+                f"line {row.line}: {result}. Less is needed with --batch-size 1, or with --max-positions, beyond which "
+                f"a document is too long (see --too-long){note}"
+            ) from result
 
 
 def _rows(source: Input) -> Iterator[Row]:

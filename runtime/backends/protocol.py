@@ -217,6 +217,17 @@ class Backend(Decoder[CacheT], Protocol[CacheT]):
         """
         ...
 
+    def check_room(self, tokens: Sequence[int]) -> None:
+        """Refuses a cache for which there is no memory, as far as the device can tell beforehand.
+
+        Args:
+            tokens: tokens that each row of the cache will hold for certain, [rows].
+
+        Raises:
+            MemoryLimitError: they do not fit.
+        """
+        ...
+
     def read(self, prompt_ids: Sequence[int], cache: CacheT, limits: Limits) -> TokenScores:
         """Reads the tokens of a prompt that a cache of one row does not hold yet; returns the scores after the last.
 

@@ -18,6 +18,7 @@ from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.errors import CLOSED, CancelledError, ConfigError, ModelClosedError
+from biogpt_onnx.runtime.memory.guard import giving_back
 
 ResultT = TypeVar("ResultT")
 
@@ -183,7 +184,8 @@ class PassThread:
 
     def _run(self) -> None:
         try:
-            self._serve()
+            with giving_back(self._loop.give_back):
+                self._serve()
         except BaseException as error:  # noqa: BLE001 -- raised by all calls, whose threads would wait for ever
             with self._changed:
                 self._failure = _as_exception(error), error.__traceback__

@@ -22,6 +22,31 @@ model = biogpt_onnx.load(sys.argv[1], device="cpu", threads=1, warm_up=False)
 print(len(model.generate("Aspirin inhibits", max_new_tokens=8, eos_token_id=None).token_ids))
 """
 
+SHARE = """
+import sys, biogpt_onnx
+from concurrent.futures import ThreadPoolExecutor
+from biogpt_onnx import MemoryLimitError
+from biogpt_onnx.runtime.system.room import read_room
+
+model = biogpt_onnx.load(sys.argv[1], device="cpu", threads=1, warm_up=False)
+prompts = [[2, *range(10 + number, 40 + number)] for number in range(5)]
+
+def ask(asked, prompt):
+    try:
+        return asked.generate_ids([prompt], max_new_tokens=400, min_new_tokens=400)[0].sequences
+    except MemoryLimitError:
+        return None
+
+alone = [ask(model, prompt) for prompt in prompts]
+with model.concurrent(max_rows=5) as shared, ThreadPoolExecutor(5) as pool:
+    # Each takes 3.4 MiB in the end, and the last 8 MiB are kept free.
+    ballast = b"1" * (read_room().with_swap - 17 * 2**20)
+    found = list(pool.map(lambda prompt: ask(shared, prompt), prompts))
+    again = ask(shared, prompts[0])
+answered = [answer for answer in found if answer is not None]
+print(0 < len(answered) < 5, all(answer in (None, one) for answer, one in zip(found, alone)), again == alone[0])
+"""
+
 Limited = Callable[[int, Sequence[str]], tuple[subprocess.CompletedProcess[str], int]]
 
 
@@ -68,6 +93,13 @@ def test_a_bundle_that_does_not_fit_is_an_error_and_nobody_is_killed(
     assert ended.stderr.startswith(f"error: loading {large} needs about ")
     assert "left of the control group's limit of 200 MiB: " in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_where_the_memory_ends_some_who_share_it_are_refused_and_the_others_answered(
+    limited: Limited, mini_bundle: Path
+) -> None:
+    ended, kills = limited(256, [sys.executable, "-c", SHARE, str(mini_bundle)])
+    assert (ended.stdout, kills) == ("True True True\n", 0), ended.stderr
 
 
 def with_weights_of(size: int, bundle: Path, target: Path) -> Path:

@@ -37,8 +37,14 @@ class FakeCache:
     def some_rows(self, first: int, count: int) -> Self:
         return type(self)(self.rows[first : first + count], self.capacity)
 
-    def move(self, source: int, target: int) -> None:
+    def move(self, source: int, target: int, *, gives_back: bool = False) -> None:
         self.rows[target][:] = self.rows[source]
+        if gives_back:
+            self.rows[source].clear()
+
+    def give_back(self) -> int:
+        """Holds no memory for tokens that are gone."""
+        return 0
 
     def truncate(self, length: int) -> None:
         for row in self.rows:

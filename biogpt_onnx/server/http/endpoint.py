@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from biogpt_onnx.runtime.errors import BioGptError, MemoryLimitError, ModelClosedError
+from biogpt_onnx.runtime.errors import BioGptError, ModelClosedError
+from biogpt_onnx.server.admission import RETRY_SECONDS
 from biogpt_onnx.server.http.call import Call
-from biogpt_onnx.server.http.errors import ApiError, ClientLeftError, internal_error
+from biogpt_onnx.server.http.errors import MEMORY_IS_FULL, ApiError, ClientLeftError, internal_error
 from biogpt_onnx.server.http.events import DONE, EVENT_HEADERS, EventStream, event, json_bytes
 from biogpt_onnx.server.observation.outcome import Outcome
 from biogpt_onnx.server.observation.request_log import log_fault
@@ -93,9 +94,9 @@ def as_api_error(error: Exception, outcome: Outcome) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ModelClosedError):
-        return ApiError(503, "the server is shutting down: try again later", code="draining", retry_after=2)
-    if isinstance(error, MemoryLimitError):
-        return ApiError(503, "the server's memory is full: ask for less, or try again later", code="memory")
+        return ApiError(503, "the server is shutting down: try again later", code="draining", retry_after=RETRY_SECONDS)
+    if isinstance(error, MemoryError):
+        return ApiError(503, MEMORY_IS_FULL, code="memory", retry_after=RETRY_SECONDS)
     if isinstance(error, BioGptError):
         return ApiError(400, str(error))
     log_fault(outcome, error)

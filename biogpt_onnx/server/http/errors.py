@@ -5,6 +5,9 @@ from collections.abc import Mapping
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _FIRST_SERVER_ERROR = 500
 
+MEMORY_IS_FULL = "the server's memory is full: try again later, or ask for less"
+"""What a client is told for whom there was no memory."""
+
 
 class ApiError(Exception):
     """An error that a client gets.

@@ -11,7 +11,7 @@ _OF_ALL = {
     400: "the server is not called by this name, or a field or the JSON is wrong",
     401: "a valid key is missing",
     500: "a fault of the server; its log says more",
-    503: "the server ends, or has too many connections or no time",
+    503: "the server ends, or has too many connections, no memory or no time",
 }
 _OF_BODIES = {
     404: "there is no such model",

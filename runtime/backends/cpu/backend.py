@@ -98,6 +98,15 @@ class CpuBackend(Generic[TreeCacheT]):
         """
         return self._decoder.new_cache(batch_size, capacity)
 
+    def check_room(self, tokens: Sequence[int]) -> None:
+        """Refuses a cache whose rows will hold so many tokens each for certain, if they do not fit in memory.
+
+        Raises:
+            MemoryLimitError: they do not fit.
+        """
+        if self._guard is not None:
+            self._guard.check_cache(tokens)
+
     def close(self) -> None:
         """Frees the model; see `Backend`."""
         self._decoder.close()
@@ -125,7 +134,7 @@ class CpuBackend(Generic[TreeCacheT]):
         Raises:
             MemoryLimitError: their keys and values, and those of tokens that will come for certain, do not fit.
         """
-        self._check_room([_certain_tokens(state) for state in states])
+        self.check_room([_certain_tokens(state) for state in states])
         if len(states) == 1:
             room = states[0].max_new_tokens - 1 + extra_room
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, room, limits) as read:
@@ -161,7 +170,7 @@ class CpuBackend(Generic[TreeCacheT]):
         Raises:
             MemoryLimitError: the keys and values of the prompts do not fit.
         """
-        self._check_room([_certain_tokens(state) for state in states])
+        self.check_room([_certain_tokens(state) for state in states])
         rooms = [num_beams * (state.max_new_tokens - 1) for state in states]
         if len(states) == 1:
             with one_prompt_read(self, states[0].prompt_ids, states[0].prefix, rooms[0], limits) as (cache, scores):
@@ -185,7 +194,7 @@ class CpuBackend(Generic[TreeCacheT]):
         for first in range(0, len(prompts), together):
             group = prompts[first : first + together]
             if len(group) > 1 and all(prefix is None for _, prefix in group):
-                self._check_room([len(ids) + sum(map(len, continuations)) for ids, _ in group])
+                self.check_room([len(ids) + sum(map(len, continuations)) for ids, _ in group])
                 cache = self.new_cache(len(group), capacity)
                 scores += score_with_prompts(self._decoder, cache, [ids for ids, _ in group], continuations)
             else:
@@ -215,15 +224,10 @@ class CpuBackend(Generic[TreeCacheT]):
         Raises:
             BundleError: the bundle's graph does not output hidden states.
         """
-        self._check_room([len(ids)])
+        self.check_room([len(ids)])
         cache, row = self.new_cache(1, len(ids)), np.array([ids], dtype=np.int64)
         for chunk in chunks(0, len(ids)):
             yield self._decoder.hidden_states(row[:, chunk], cache, requested_in(chunk, first))
-
-    def _check_room(self, tokens: Sequence[int]) -> None:
-        """Refuses a cache whose rows will hold so many tokens each for certain, if they do not fit in memory."""
-        if self._guard is not None:
-            self._guard.check_cache(tokens)
 
     def _logits_before_each(
         self, prompt_ids: Sequence[int], prefix: Prefix[TreeCacheT] | None, token_ids: Sequence[int]
@@ -231,7 +235,7 @@ class CpuBackend(Generic[TreeCacheT]):
         # The last token is never read.
         ids = (*prompt_ids, *token_ids[:-1])
         if prefix is None:
-            self._check_room([len(ids)])
+            self.check_room([len(ids)])
             yield from logits_by_chunk(self, ids, self.new_cache(1, len(ids)), first=len(prompt_ids) - 1)
             return
         with prefix.begun(prompt_ids, len(ids)) as cache:
@@ -245,7 +249,7 @@ class CpuBackend(Generic[TreeCacheT]):
     ) -> list[list[float]]:
         room = sum(map(len, continuations))
         if prefix is None:
-            self._check_room([len(prompt_ids) + room])
+            self.check_room([len(prompt_ids) + room])
             cache = self.new_cache(1, len(prompt_ids) + room)
             return score_with_prompt(self._decoder, cache, prompt_ids, continuations, Limits())
         capacity = len(prompt_ids) + room

@@ -1,14 +1,12 @@
 """The key-value cache of the CPU backend: one block of memory, which the graph updates in place."""
 
-import contextlib
-import math
-import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from biogpt_onnx.runtime.backends.cpu.pages import give_back, untouched_zeros
 from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import MemoryLimitError
 from biogpt_onnx.runtime.ort.element_types import FLOAT32, ElementType
@@ -25,8 +23,8 @@ class KeyValueCache:
         buffer: memory of the keys and values, [layers, 2, batch, heads, capacity, head_size]; keys at index 0 of the
             second axis, values at 1. Its numbers are of `element_type`, in that type's storage.
         lengths: number of tokens held by each row, int64 [batch].
-        touched: most tokens that each row has held, whose memory is taken, as far as `new_bytes` has seen, int64
-            [batch].
+        touched: most tokens that each row has held since its memory was given back last, int64 [batch]; it may lag
+            behind `lengths`.
         element_type: float32, or half precision.
         bindings: bindings of this memory by the session that made them; none before the first pass.
     """
@@ -55,7 +53,7 @@ class KeyValueCache:
         """
         shape = (architecture.num_layers, 2, batch_size, architecture.num_heads, capacity, architecture.head_size)
         try:
-            buffer = _untouched_zeros(shape, element_type.storage)
+            buffer = untouched_zeros(shape, element_type.storage)
         except (MemoryError, OSError, OverflowError, ValueError) as error:
             needed = element_type.storage.itemsize * float(np.prod(shape, dtype=float))
             raise MemoryLimitError(
@@ -80,11 +78,24 @@ class KeyValueCache:
         Args:
             tokens: number of tokens that are appended to each row, of all rows or [batch].
         """
-        np.maximum(self.touched, self.lengths, out=self.touched)
-        new_tokens = int(np.maximum(self.lengths + tokens - self.touched, 0).sum())
-        layers, _, _, heads, _, head_size = self.buffer.shape
-        bytes_of_token = int(2 * layers * heads * head_size * self.buffer.itemsize)
-        return new_tokens * bytes_of_token
+        self._note_touched()
+        return int(np.maximum(self.lengths + tokens - self.touched, 0).sum()) * self._bytes_of_token
+
+    def give_back(self) -> int:
+        """Gives the system back the memory of tokens that rows held before and hold no more.
+
+        Returns:
+            About the number of its bytes; 0 if there are no such tokens.
+        """
+        self._note_touched()
+        unused = int((self.touched - self.lengths).sum())
+        for row in np.flatnonzero(self.touched > self.lengths):
+            first = int(self.lengths[row])
+            for part in _parts(self.buffer[:, :, row]):
+                for of_head in part:
+                    give_back(of_head[first:])
+        self.touched[:] = self.lengths
+        return unused * self._bytes_of_token
 
     def row(self, index: int) -> "KeyValueCache":
         """Returns one row as a cache of its own, over the same memory."""
@@ -98,6 +109,7 @@ class KeyValueCache:
 
     def truncate(self, length: int) -> None:
         """Removes the tokens of every row beyond the first `length`."""
+        self._note_touched()
         np.minimum(self.lengths, length, out=self.lengths)
 
     def keep_tokens(self, slots: npt.NDArray[np.int64]) -> None:
@@ -118,7 +130,9 @@ class KeyValueCache:
 
     def copy_from(self, source: "KeyValueCache", length: int) -> None:
         """Replaces the only row of this cache by the first `length` tokens of another cache's only row."""
-        self.buffer[:, :, 0, :, :length] = source.buffer[:, :, 0, :, :length]
+        for read, written in zip(_parts(source.buffer[:, :, 0]), _parts(self.buffer[:, :, 0]), strict=True):
+            written[:, :length] = read[:, :length]
+        self._note_touched()
         self.lengths[0] = length
 
     def front(self, count: int) -> "KeyValueCache":
@@ -129,11 +143,24 @@ class KeyValueCache:
         """Returns rows side by side as a cache of its own, over the same memory."""
         return self._view(slice(first, first + count))
 
-    def move(self, source: int, target: int) -> None:
-        """Replaces the tokens of the row `target` by those of the row `source`."""
-        length = self.lengths[source]
-        self.buffer[:, :, target, :, :length] = self.buffer[:, :, source, :, :length]
+    def move(self, source: int, target: int, *, gives_back: bool = False) -> None:
+        """Replaces the tokens of the row `target` by those of the row `source`.
+
+        Args:
+            source: row whose tokens are copied.
+            target: row that gets them.
+            gives_back: True to empty the row `source`, and to give its memory back as it is copied, so that hardly
+                any is taken for a moment in which there is none.
+        """
+        length = int(self.lengths[source])
+        for read, written in zip(_parts(self.buffer[:, :, source]), _parts(self.buffer[:, :, target]), strict=True):
+            written[:, :length] = read[:, :length]
+            if gives_back:
+                give_back(read)
+        self._note_touched()
         self.lengths[target] = length
+        if gives_back:
+            self.lengths[source] = self.touched[source] = 0
 
     def keep(self, rows: Sequence[int]) -> "KeyValueCache":
         """Returns a cache of these rows alone, moved to the front of the same memory.
@@ -150,20 +177,23 @@ class KeyValueCache:
                 self.move(source, target)
         return self.front(len(rows))
 
+    @property
+    def _bytes_of_token(self) -> int:
+        layers, parts, _, heads, _, head_size = self.buffer.shape
+        return int(layers * parts * heads * head_size * self.buffer.itemsize)
+
+    def _note_touched(self) -> None:
+        """Notes which tokens were written, before rows are shortened."""
+        np.maximum(self.touched, self.lengths, out=self.touched)
+
     def _view(self, rows: slice) -> "KeyValueCache":
         return KeyValueCache(self.buffer[:, :, rows], self.lengths[rows], self.element_type, self.touched[rows])
 
 
-def _untouched_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Returns zeros that take memory only as they are written to, page by page.
+def _parts(row: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Yields the keys and the values of each layer of a row, [heads, capacity, head_size], which lie side by side.
 
-    numpy's zeros are mapped in huge pages of 2 MB, of which the first token of every head touches one, so that the
-    whole buffer is taken, and zeroed, at once: for room of 2,048 tokens BioGPT's prefill of 128 took twice as long.
+    Rows of one buffer, whose extents overlap, are copied part by part: numpy would first copy all to a new place.
     """
-    if not hasattr(mmap, "MAP_ANONYMOUS"):
-        return np.zeros(shape, dtype=dtype)
-    memory = mmap.mmap(-1, dtype.itemsize * math.prod(shape), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without huge pages refuses the advice
-            memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(memory, dtype=dtype).reshape(shape)
+    for of_layer in row:
+        yield from of_layer

@@ -52,6 +52,15 @@ class _Reading:
         """Gives the memory back."""
         self.row = self.cache = None
 
+    def give_back(self) -> int:
+        """Gives the system back the memory of tokens that are needed no more; returns about the number of its bytes."""
+        if self.cache is None:
+            return 0
+        if self.row is None or self._codes.lengths[self.row] > self.cache.lengths[0]:
+            # The row has been stepped, or there is none.
+            self.cache.truncate(0)
+        return self.cache.give_back()
+
     def quantize(self) -> None:
         """Quantizes the tokens that have been read and not been quantized yet."""
         row, cache = self.row, self.cache
@@ -185,11 +194,17 @@ class QuantizedCache:
         self._codes.copy_from(codes, min(int(codes.lengths[0]), length))
         self._reading.begin(self._first).copy_from(read[1], length)
 
-    def move(self, source: int, target: int) -> None:
-        """Replaces the tokens of the row `target` by those of the row `source`."""
+    def move(self, source: int, target: int, *, gives_back: bool = False) -> None:
+        """Replaces the tokens of the row `target` by those of the row `source`; see `KeyValueCache.move`."""
         self._forget(target)
         self._quantize()
-        self._codes.move(source, target)
+        if gives_back:
+            self._forget(source)
+        self._codes.move(source, target, gives_back=gives_back)
+
+    def give_back(self) -> int:
+        """Gives the system back the memory of tokens that rows hold no more; see `KeyValueCache.give_back`."""
+        return self._codes.give_back() + self._reading.give_back()
 
     def keep(self, rows: Sequence[int]) -> "QuantizedCache":
         """Returns a cache of these rows alone, moved to the front of the same memory; see `KeyValueCache.keep`."""

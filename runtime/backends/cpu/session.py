@@ -13,6 +13,7 @@ from biogpt_onnx.runtime.backends.cpu.opened_graph import OpenedGraph
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.memory.guard import CacheGuard
+from biogpt_onnx.runtime.memory.shortage import shortage_as_limit
 from biogpt_onnx.runtime.options import LoadOptions
 from biogpt_onnx.runtime.ort.denormals import denormals_as_zeros
 from biogpt_onnx.runtime.ort.element_types import INT8
@@ -145,7 +146,7 @@ class DecoderSession:
 
         Raises:
             ValueError: the cache has no room for the tokens, or rows are padded without the ragged graph.
-            MemoryLimitError: the system has no memory for the tokens.
+            MemoryLimitError: the system has no memory for the tokens. The cache holds what it held before.
         """
         if num_tokens is not None and not self.is_ragged:
             raise ValueError("rows are padded, which only the ragged graph takes")
@@ -294,7 +295,7 @@ class DecoderSession:
             binding.bind_ortvalue_input(name, input_value(self._onnxruntime, self._element_type, name, array))
         for name, array in outputs.items():
             binding.bind_ortvalue_output(name, self._onnxruntime.OrtValue.ortvalue_from_numpy(array))
-        with denormals_as_zeros():
+        with denormals_as_zeros(), shortage_as_limit():
             session.run_with_iobinding(binding)
 
     def _binding_of_both(self, session: InferenceSession, cache: KeyValueCache, step_cache: KeyValueCache) -> IoBinding:

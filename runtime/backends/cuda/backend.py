@@ -72,6 +72,9 @@ class CudaBackend(Generic[CacheT]):
         """
         return self._decoder.new_cache(batch_size, capacity)
 
+    def check_room(self, tokens: Sequence[int]) -> None:
+        """Refuses nothing: a cache takes its memory, or is refused, when it is made."""
+
     def close(self) -> None:
         """Frees the model; see `Backend`."""
         self._decoder.close()

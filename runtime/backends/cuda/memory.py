@@ -4,15 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from biogpt_onnx.runtime.errors import DeviceMemoryError
+from biogpt_onnx.runtime.memory.shortage import is_shortage
 
-# Phrases of ONNX Runtime's allocators and of CUDA.
-_FULL = (
-    "out of memory",
-    "failed to allocate memory",
-    "bad allocation",
-    "cudaerrormemoryallocation",
-    "not enough memory",
-)
+_OF_CUDA = "cudaerrormemoryallocation"
 
 
 @contextmanager
@@ -28,7 +22,7 @@ def device_memory(purpose: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-        if not (isinstance(error, MemoryError) or any(words in str(error).lower() for words in _FULL)):
+        if not (is_shortage(error) or _OF_CUDA in str(error).lower()):
             raise
         raise DeviceMemoryError(
             f"{purpose} does not fit in the device's memory: lower max_new_tokens, give fewer prompts at a time, or "

@@ -59,9 +59,15 @@ class RowJob:
         self._began = perf_counter()
         self.request.queue = self._began - self._came
 
-    def end_unbegun(self) -> None:
-        """Tells that it ended before it began."""
+    def end_unbegun(self, error: Exception | None = None) -> None:
+        """Tells that it ended before it began.
+
+        Args:
+            error: what ended it; None for its own rules or limits.
+        """
         self.begin()
+        for row in self.rows:
+            row.error = row.error or error
         self.request.has_ended = True
         self.on_pass()
 

@@ -9,9 +9,11 @@ from biogpt_onnx.runtime.backends.chunks import at_pace
 from biogpt_onnx.runtime.decoding.batching.jobs import RowJob, SearchJob
 from biogpt_onnx.runtime.decoding.batching.mixed_piece_length import MixedPieceLength
 from biogpt_onnx.runtime.decoding.batching.piece_length import PieceLength
+from biogpt_onnx.runtime.decoding.batching.reading import RowCacheT
 from biogpt_onnx.runtime.decoding.batching.row import Row
-from biogpt_onnx.runtime.decoding.batching.rows import RowCacheT, Rows
+from biogpt_onnx.runtime.decoding.batching.rows import Rows
 from biogpt_onnx.runtime.decoding.batching.scheduling import Action, View, next_action
+from biogpt_onnx.runtime.memory.shortage import as_limit, is_shortage
 
 Job = RowJob | SearchJob
 
@@ -33,6 +35,9 @@ def _not_told(action: Action, num_read: int, num_stepped: int, seconds: float) -
 
 class Loop(Generic[RowCacheT]):
     """The requests of one model: they wait, begin, and take turns, as `next_action` decides.
+
+    A request for whose prompt there is no memory while others run waits, with those behind it, until one of these has
+    ended.
 
     All calls must come from one thread; the numbers may be read from any. The loop is also the pace at which searches
     read (see `at_pace`): what they read is divided into pieces, between which the rows take their turns.
@@ -61,6 +66,7 @@ class Loop(Generic[RowCacheT]):
         self._apart, self._mixed = PieceLength(rows.max_rows), MixedPieceLength()
         self._pass_began = 0.0
         self._failure: Exception | None = None
+        self._is_held_back = False
         self.num_cached_tokens = 0
 
     @property
@@ -114,6 +120,10 @@ class Loop(Generic[RowCacheT]):
         search.limits.check()
         self._pass_began = perf_counter()
 
+    def give_back(self) -> None:
+        """Gives the system back the memory of rows that have ended."""
+        self._rows.give_back()
+
     def _do_all_before_the_search(self) -> None:
         try:
             while (action := self._next_action()) is not Action.SEARCH:
@@ -150,7 +160,7 @@ class Loop(Generic[RowCacheT]):
     def _view(self) -> View:
         return View(
             num_free=self._rows.num_free,
-            waiting_rows=len(self._waiting[0].rows) if self._waiting else 0,
+            waiting_rows=len(self._waiting[0].rows) if self._waiting and not self._is_held_back else 0,
             is_reading=bool(self._rows.reading),
             is_stepping=bool(self._rows.stepping),
             num_searches=len(self._searches),
@@ -161,10 +171,16 @@ class Loop(Generic[RowCacheT]):
         )
 
     def _begin(self) -> None:
-        job = self._waiting.popleft()
-        self._running.append(job)
+        job = self._waiting[0]
         job.begin()
-        self._rows.begin(job.rows)
+        try:
+            self._rows.begin(job.rows)
+        except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
+            self._is_held_back = is_shortage(error) and bool(self.num_running)
+            if not self._is_held_back:
+                self._waiting.popleft().end_unbegun(as_limit(error))
+        else:
+            self._running.append(self._waiting.popleft())
 
     def _read(self) -> None:
         reading, num_stepping = self._rows.reading, len(self._rows.stepping)
@@ -175,10 +191,10 @@ class Loop(Generic[RowCacheT]):
 
     def _step(self) -> None:
         stepping = list(self._rows.stepping)
-        self._rows.step()
+        ended = self._rows.step()
         seconds = self._note_pass_of_rows(Action.STEP)
         self._note_step(seconds)
-        self._tell(stepping)
+        self._tell([*stepping, *ended])
 
     def _read_and_step(self) -> None:
         concerned, before = [*self._rows.stepping, *self._rows.reading], self._rows.num_of_prompt
@@ -209,6 +225,7 @@ class Loop(Generic[RowCacheT]):
         self._note_pass(Action.SEARCH, took_pass=took_pass)
         if self._searches[0].is_finished:
             self._searches.popleft()
+            self._is_held_back = False
         else:
             self._searches.rotate(-1)
 
@@ -228,7 +245,9 @@ class Loop(Generic[RowCacheT]):
         for job in self._running:
             if any(row in rows for row in job.rows):
                 job.note_pass()
-        self._running = [job for job in self._running if not job.is_finished]
+        still_running = [job for job in self._running if not job.is_finished]
+        self._is_held_back &= len(still_running) == len(self._running)
+        self._running = still_running
 
     def _end_waiting(self) -> None:
         """Lets requests go whose limits were reached, or that were finished, before they began."""
@@ -237,5 +256,6 @@ class Loop(Generic[RowCacheT]):
         ended = [job for job in self._waiting if job.is_finished]
         if ended:
             self._waiting = deque(job for job in self._waiting if not job.is_finished)
+            self._is_held_back = False
         for job in ended:
             job.end_unbegun()

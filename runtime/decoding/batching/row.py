@@ -6,6 +6,7 @@ from biogpt_onnx.runtime.backends.protocol import TokenScores
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.decoding.state import SequenceState
+from biogpt_onnx.runtime.memory.shortage import as_limit
 
 
 @dataclass(eq=False)
@@ -43,4 +44,4 @@ class Row:
         try:
             self.selector.append([self.state], scores)
         except Exception as error:  # noqa: BLE001 -- rules may be the caller's own functions
-            self.error = error
+            self.error = as_limit(error)

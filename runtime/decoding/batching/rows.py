@@ -1,80 +1,18 @@
 """A running batch: rows that begin, join, step and leave over one cache."""
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from biogpt_onnx.runtime.backends.chunks import next_chunk, read_chunk
 from biogpt_onnx.runtime.backends.host_scores import HostTokenScores
-from biogpt_onnx.runtime.backends.protocol import Backend, Cache, MixedDecoder, TokenScores
+from biogpt_onnx.runtime.backends.protocol import Backend, TokenScores
+from biogpt_onnx.runtime.decoding.batching.reading import Reading, RowCacheT
 from biogpt_onnx.runtime.decoding.batching.row import Row
-from biogpt_onnx.runtime.decoding.limits import Limits
+from biogpt_onnx.runtime.memory.shortage import as_limit, is_shortage
 
-
-class RowCache(Cache, Protocol):
-    """A cache whose first rows can be stepped alone, and whose rows can be moved."""
-
-    def front(self, count: int) -> Self:
-        """Returns the first rows as a cache of its own, over the same memory."""
-        ...
-
-    def move(self, source: int, target: int) -> None:
-        """Replaces the tokens of the row `target` by those of the row `source`."""
-        ...
-
-
-RowCacheT = TypeVar("RowCacheT", bound=RowCache)
-
-
-class _Reading(Generic[RowCacheT]):
-    """A prompt that is being read piece by piece into a row of the cache, for the rows that continue it."""
-
-    def __init__(self, backend: Backend[RowCacheT], rows: Sequence[Row], slot: int, cache: RowCacheT) -> None:
-        self._backend = backend
-        self._cache = cache
-        self._state = rows[0].state
-        self.rows, self.slot = rows, slot
-        cache.truncate(0)
-        self.num_read = 0 if self._state.prefix is None else self._state.prefix.copy_into(cache, self._state.prompt_ids)
-
-    @property
-    def num_unread(self) -> int:
-        """Number of the prompt's tokens that are not read yet."""
-        return len(self._state.prompt_ids) - self.num_read
-
-    @property
-    def is_over(self) -> bool:
-        """True if all its rows have ended, so that it need not be read further."""
-        return all(row.is_finished for row in self.rows)
-
-    def read(self, most: int) -> TokenScores | None:
-        """Reads a piece of at most so many tokens; returns the scores after the prompt if it was the last."""
-        ids = self._state.prompt_ids
-        piece = next_chunk(self.num_read, len(ids), most)
-        self.num_read = piece.stop
-        if self.num_unread:
-            read_chunk(self._backend, ids, piece, self._cache)
-            return None
-        # The last piece is read together with the scores after it.
-        return self._backend.read(ids, self._cache, Limits())
-
-    def read_and_step(
-        self, mixed: MixedDecoder[RowCacheT], most: int, step_ids: npt.NDArray[np.int64], step_cache: RowCacheT
-    ) -> npt.NDArray[np.float32]:
-        """Reads a piece of at most so many tokens while others step.
-
-        Returns:
-            Logits after each step and, behind them, those after the prompt if the piece was its last.
-        """
-        ids = self._state.prompt_ids
-        piece = next_chunk(self.num_read, len(ids), most)
-        piece_ids = np.array([ids[piece]], dtype=np.int64)
-        is_last = piece.stop == len(ids)
-        logits = mixed.read_and_step(piece_ids, self._cache, step_ids, step_cache, is_last=is_last)
-        self.num_read = piece.stop
-        return logits
+ResultT = TypeVar("ResultT")
 
 
 class Rows(Generic[RowCacheT]):
@@ -82,6 +20,11 @@ class Rows(Generic[RowCacheT]):
 
     A row's tokens are, to the last bit, those that it gets alone, whatever joins and leaves meanwhile; except in
     bundles of recipes of which that cannot be promised, see `Recipe.batch_invariant`.
+
+    Where there is no memory for a pass, memory that no row needs is given back. If that does not help, the rows that
+    came last end with an error, one after the other, and the others go on: first those whose prompt is being read, then
+    those that joined last. A pass that failed can be taken again: what it wrote lies behind the tokens that the cache
+    holds, and is written anew.
 
     Attributes:
         max_rows: most rows.
@@ -99,7 +42,8 @@ class Rows(Generic[RowCacheT]):
         self._backend = backend
         self._cache = backend.new_cache(max_rows, capacity)
         self._fronts: dict[int, RowCacheT] = {}
-        self._reading: _Reading[RowCacheT] | None = None
+        self._reading: Reading[RowCacheT] | None = None
+        self._joined: list[Row] = []  # those that step, in the order in which they joined
         self.max_rows = max_rows
         self.stepping: list[Row] = []
         self.num_read = self.num_stepped = 0
@@ -129,19 +73,32 @@ class Rows(Generic[RowCacheT]):
         """Number of tokens that the cache holds of the prompt that is being read; 0 if none is."""
         return 0 if self._reading is None else self._reading.num_read
 
+    def give_back(self) -> int:
+        """Gives the system back the memory of rows that have ended; returns about the number of its bytes."""
+        for slot in range(len(self.stepping), self.max_rows):
+            if self._reading is None or slot != self._reading.slot:
+                self._cache.row(slot).truncate(0)
+        return self._cache.give_back()
+
     def begin(self, rows: Sequence[Row]) -> None:
-        """Begins rows that continue the same prompt, which is read once.
+        """Begins rows that continue the same prompt, which is read once. After an error, nothing has begun.
 
         Args:
             rows: at least one and at most `num_free` unfinished rows.
 
         Raises:
+            MemoryLimitError: it is known that there is no memory for what they will hold for certain.
             ValueError: too many rows, or a prompt is being read.
         """
         if self._reading is not None or not 0 < len(rows) <= self.num_free:
             raise ValueError(f"{len(rows)} rows cannot begin: {self.num_free} are free, {len(self.reading)} are read")
         slot = len(self.stepping)
-        self._reading = _Reading(self._backend, rows, slot, self._cache.row(slot))
+
+        def begun() -> Reading[RowCacheT]:
+            self._backend.check_room([row.state.least_cached_tokens for row in rows])
+            return Reading(self._backend, rows, slot, self._cache.row(slot))
+
+        self._reading = self._with_what_is_given_back(begun)
 
     def read(self, most: int) -> Sequence[Row]:
         """Reads a piece of the prompt that is being read; after the last, its rows get their first token and join.
@@ -161,8 +118,10 @@ class Rows(Generic[RowCacheT]):
     def step(self) -> Sequence[Row]:
         """Appends a token to each running row in one pass of the model, an error of which ends all of them.
 
+        Where there is no memory, it ends those alone that came last; see above.
+
         Returns:
-            The rows that have ended.
+            The rows that have ended, those among them whose prompt was being read.
         """
         self.num_read = self.num_stepped = 0
         return self._step()
@@ -191,7 +150,7 @@ class Rows(Generic[RowCacheT]):
         except Exception:  # noqa: BLE001 -- tried again in two passes, which say whom it concerns
             return [*ended, *self._step(), *self._read(most)]
         self.num_read, self.num_stepped = unread - reading.num_unread, len(self.stepping)
-        self._append_to_stepping(lambda: HostTokenScores(logits[: self.num_stepped]))
+        self._append_to_stepping(HostTokenScores(logits[: self.num_stepped]))
         ended += self._leave()
         if not reading.num_unread:
             ended += self._end_reading(reading, lambda: HostTokenScores(logits[self.num_stepped :]))
@@ -207,10 +166,9 @@ class Rows(Generic[RowCacheT]):
             return self._end_reading(reading)
         unread = reading.num_unread
         try:
-            scores = reading.read(most)
+            scores = self._with_what_is_given_back(lambda: reading.read(most))
         except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
-            _fail(reading.rows, error)
-            return self._end_reading(reading)
+            return self._end_after(error, reading.rows)
         self.num_read = unread - reading.num_unread
         return () if scores is None else self._end_reading(reading, lambda: scores)
 
@@ -218,22 +176,49 @@ class Rows(Generic[RowCacheT]):
         for row in self.stepping:
             row.check_limits()
         ended = self._leave()
+        while self.stepping:
+            try:
+                scores = self._with_what_is_given_back(self._scores_of_step)
+            except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
+                ended += self._end_after(error, self._last_come() if is_shortage(error) else self.stepping)
+            else:
+                self._append_to_stepping(scores)
+                break
         self.num_stepped = len(self.stepping)
-        if self.stepping:
-            self._append_to_stepping(lambda: self._backend.step(self._step_ids(), self._front(self.num_stepped)))
         return [*ended, *self._leave()]
 
-    def _append_to_stepping(self, scores_of_step: Callable[[], TokenScores]) -> None:
-        try:
-            scores = scores_of_step()
-        except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
-            _fail(self.stepping, error)
-            return
+    def _scores_of_step(self) -> TokenScores:
+        return self._backend.step(self._step_ids(), self._front(len(self.stepping)))
+
+    def _append_to_stepping(self, scores: TokenScores) -> None:
         for number, row in enumerate(self.stepping):
             row.append(scores[number : number + 1])
 
+    def _with_what_is_given_back(self, work: Callable[[], ResultT]) -> ResultT:
+        """Returns what a function returns; without memory, it is called again if any can be given back."""
+        try:
+            return work()
+        except Exception as error:
+            if not is_shortage(error) or not self.give_back():
+                raise
+        return work()
+
+    def _last_come(self) -> Sequence[Row]:
+        """Returns the rows that are the first to end where there is no memory: those that came last."""
+        return self.reading or self._joined[-1:]
+
+    def _end_after(self, error: Exception, rows: Sequence[Row]) -> list[Row]:
+        """Ends running rows, or those whose prompt is being read, with an error; returns them."""
+        _fail(rows, error)
+        reading, is_full = self._reading, is_shortage(error)
+        ended = self._end_reading(reading) if reading is not None and reading.is_over else []
+        ended += self._leave(gives_back=is_full)
+        if is_full:
+            self.give_back()
+        return ended
+
     def _end_reading(
-        self, reading: _Reading[RowCacheT], scores_of_prompt: Callable[[], TokenScores] | None = None
+        self, reading: Reading[RowCacheT], scores_of_prompt: Callable[[], TokenScores] | None = None
     ) -> list[Row]:
         """Lets the rows of a prompt get their first token and join the running ones; returns those that have ended."""
         if scores_of_prompt is not None:
@@ -242,10 +227,7 @@ class Rows(Generic[RowCacheT]):
             except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
                 _fail(reading.rows, error)
             else:
-                for row in reading.rows:
-                    # Rules change the logits in place, so that each row takes a copy.
-                    if not row.is_finished:
-                        row.append(HostTokenScores(scores.logits().copy()))
+                _append_first(reading.rows, scores)
         self._reading = None
         self._join(reading)
         return [row for row in reading.rows if row.is_finished]
@@ -259,26 +241,53 @@ class Rows(Generic[RowCacheT]):
             self._fronts[count] = self._cache.front(count)
         return self._fronts[count]
 
-    def _join(self, reading: _Reading[RowCacheT]) -> None:
-        joining = [row for row in reading.rows if not row.is_finished]
-        first = len(self.stepping)
-        for slot in range(first, first + len(joining)):
-            if slot != reading.slot:
-                self._cache.move(reading.slot, slot)
-        self.stepping += joining
+    def _join(self, reading: Reading[RowCacheT]) -> None:
+        for row in reading.rows:
+            if not row.is_finished and len(self.stepping) != reading.slot:
+                self._move(reading.slot, len(self.stepping), row)
+            if not row.is_finished:
+                self.stepping.append(row)
+                self._joined.append(row)
 
-    def _leave(self) -> list[Row]:
-        """Takes the ended rows out; the last running row takes the place of each."""
-        ended = [row for row in self.stepping if row.is_finished]
-        for row in ended:
-            slot, last = self.stepping.index(row), len(self.stepping) - 1
-            if slot != last:
-                self._cache.move(last, slot)
-                self.stepping[slot] = self.stepping[last]
-            self.stepping.pop()
+    def _leave(self, *, gives_back: bool = False) -> list[Row]:
+        """Takes the ended rows out; the last running row takes the place of each.
+
+        Args:
+            gives_back: True to give back the memory from which a row is moved.
+        """
+        ended: list[Row] = []
+        while (slot := next((slot for slot, row in enumerate(self.stepping) if row.is_finished), None)) is not None:
+            last = self.stepping[-1]
+            if not last.is_finished:
+                self._move(len(self.stepping) - 1, slot, last, gives_back=gives_back)
+            if not last.is_finished:
+                self.stepping[slot], self.stepping[-1] = last, self.stepping[slot]
+            ended.append(self.stepping.pop())
+            self._joined.remove(ended[-1])
         return ended
+
+    def _move(self, source: int, target: int, row: Row, *, gives_back: bool = False) -> None:
+        """Moves a row's tokens to another place of the cache, an error of which ends the row."""
+        try:
+            self._cache.move(source, target, gives_back=gives_back)
+        except Exception as error:  # noqa: BLE001 -- a thread that serves others must go on
+            _fail([row], error)
+
+
+def _append_first(rows: Sequence[Row], scores: TokenScores) -> None:
+    """Appends the first token of each of several rows, which may select different ones by the same scores."""
+    for row in rows:
+        if row.is_finished:
+            continue
+        try:
+            # Rules change the logits in place, so that each row takes a copy.
+            own = HostTokenScores(scores.logits().copy())
+        except MemoryError as error:
+            _fail([row], error)
+        else:
+            row.append(own)
 
 
 def _fail(rows: Sequence[Row], error: Exception) -> None:
     for row in rows:
-        row.error = row.error or error
+        row.error = row.error or as_limit(error)

@@ -13,7 +13,7 @@ from biogpt_onnx import BioGPT, MemoryLimitError
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.bundle import Manifest
 from biogpt_onnx.runtime.memory import guard as guards
-from biogpt_onnx.runtime.memory.guard import CacheGuard
+from biogpt_onnx.runtime.memory.guard import CacheGuard, giving_back
 from biogpt_onnx.runtime.system.room import Room
 
 MIB = 2**20
@@ -46,6 +46,22 @@ def test_the_rows_of_a_batch_count_together(large: Manifest) -> None:
     guard.check_cache([400])
     with pytest.raises(MemoryLimitError, match=r"a cache for 2 rows of together 1,000 tokens needs about 20\d MiB"):
         guard.check_cache([500, 500])
+
+
+def test_memory_that_is_held_for_nothing_is_given_back_before_it_is_said_that_there_is_none(large: Manifest) -> None:
+    left = [20.0]
+
+    def give_back() -> None:
+        left[0] = 200
+
+    guard = CacheGuard(large, lambda: room(left[0]))
+    with giving_back(give_back):
+        guard.check_cache([600])
+        left[0] = 20
+        guard.before_pass(50 * MIB, 1, 600)
+    left[0] = 20
+    with pytest.raises(MemoryLimitError):
+        guard.check_cache([600])
 
 
 def test_swap_is_room_and_an_unknown_system_is_not_judged(large: Manifest) -> None:

@@ -46,15 +46,18 @@ def test_an_answer_that_cannot_be_written_is_a_fault_with_its_id(
     assert f"'request_id': '{reply.headers['x-request-id']}'" in logged
 
 
+@pytest.mark.parametrize("error", [MemoryLimitError("a cache of 4711 tokens does not fit"), MemoryError()])
 def test_a_request_for_which_there_is_no_memory_is_no_mistake_of_the_client(
-    app: ASGIApp, service: Service, monkeypatch: pytest.MonkeyPatch
+    app: ASGIApp, service: Service, monkeypatch: pytest.MonkeyPatch, error: MemoryError
 ) -> None:
     def decode(_ids: object) -> str:
-        raise MemoryLimitError("a cache of 4711 tokens does not fit")
+        raise error
 
     monkeypatch.setattr(service.model.tokenizer, "decode", decode)
     reply = asyncio.run(ask(app, "POST", "/detokenize", {"tokens": [5]}))
     assert (reply.status, reply.json["error"]["code"]) == (503, "memory")
+    assert int(reply.headers["retry-after"]) > 0
+    assert "4711" not in reply.body.decode()
 
 
 def test_a_stream_whose_first_event_cannot_be_written_is_a_fault_too(

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from biogpt_onnx.files.answering import RowAnswering
 from biogpt_onnx.files.records import Record, record_of
 from biogpt_onnx.files.rows import Row
-from biogpt_onnx.runtime.errors import CancelledError
+from biogpt_onnx.runtime.errors import CancelledError, MemoryLimitError
 from biogpt_onnx.runtime.results import Usage
 from biogpt_onnx.server.endpoints.tasks.asked import Asked, read_asked
 from biogpt_onnx.server.endpoints.tasks.cancelling import cancelled_by
 from biogpt_onnx.server.endpoints.usage import usage_content
 from biogpt_onnx.server.http.call import Call
 from biogpt_onnx.server.http.endpoint import Handler
-from biogpt_onnx.server.http.errors import ApiError
+from biogpt_onnx.server.http.errors import MEMORY_IS_FULL, ApiError
 from biogpt_onnx.tasks import TaskResult
 
 
@@ -35,6 +35,9 @@ async def _answer(job: str, call: Call) -> Mapping[str, object]:
     if all(isinstance(result, CancelledError) for _, result in answered):
         call.service.admission.check_open()
         raise ApiError(503, f"no document was answered: {_too_late(call)}", code="timeout")
+    lacking = [result for _, result in answered if isinstance(result, MemoryError)]
+    if lacking and len(lacking) == len(answered):
+        raise lacking[0]
     results = [result for _, result in answered if isinstance(result, TaskResult)]
     _note(call, results, len(rows))
     return {
@@ -82,7 +85,11 @@ async def _answer_rows(call: Call, asked: Asked, rows: Sequence[Row]) -> list[tu
 
 
 def _record(call: Call, row: Row, result: object) -> Record:
-    return record_of(row, CancelledError(_too_late(call)) if isinstance(result, CancelledError) else result)
+    if isinstance(result, CancelledError):
+        return record_of(row, CancelledError(_too_late(call)))
+    if isinstance(result, MemoryError):
+        return record_of(row, MemoryLimitError(MEMORY_IS_FULL))
+    return record_of(row, result)
 
 
 def _note(call: Call, results: Sequence[TaskResult], num_documents: int) -> None:

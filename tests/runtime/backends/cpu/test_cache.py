@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from biogpt_onnx.runtime.bundle.architecture import Architecture
 from biogpt_onnx.runtime.errors import MemoryLimitError
 
 TINY = Architecture(num_layers=2, hidden_size=16, num_heads=2, intermediate_size=3, vocab_size=10, max_positions=50)
+
+on_linux = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux tells how much memory is taken")
 
 
 def filled(lengths: list[int], capacity: int = 6) -> KeyValueCache:
@@ -46,13 +49,63 @@ def test_a_cache_beyond_all_memory_is_one_clear_error() -> None:
         KeyValueCache.allocate(TINY, 10**6, 10**9)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux tells how much memory is taken")
+@on_linux
 def test_room_that_no_token_reaches_takes_no_memory() -> None:
     before = anonymous_bytes()
     cache = KeyValueCache.allocate(TINY, 1, 1_000_000)
     cache.buffer[:, :, :, :, :10] = 1
     assert cache.buffer.nbytes > 250_000_000
     assert anonymous_bytes() - before < 20_000_000
+
+
+@on_linux
+def test_memory_of_tokens_that_are_gone_is_given_back_and_others_keep_theirs() -> None:
+    cache = KeyValueCache.allocate(TINY, 2, 100_000)
+    for row in range(2):
+        cache.buffer[:, :, row] = row + 1
+        cache.lengths[row] = 100_000
+    before = anonymous_bytes()
+    cache.row(0).truncate(10_000)
+    token = 2 * 2 * 16 * 4
+    assert cache.give_back() == 90_000 * token
+    assert before - anonymous_bytes() > 88_000 * token
+    assert np.all(cache.buffer[:, :, 0, :, :10_000] == 1)
+    assert np.all(cache.buffer[:, :, 1] == 2)
+    # There is no more to be had, and what comes next takes memory again.
+    assert cache.give_back() == 0
+    assert cache.row(0).new_bytes(5) == 5 * token
+
+
+@on_linux
+def test_a_row_can_be_moved_without_taking_memory_for_both() -> None:
+    cache = KeyValueCache.allocate(TINY, 2, 100_000)
+    cache.buffer[:, :, 1] = 7
+    cache.lengths[1] = 100_000
+    before = anonymous_bytes()
+    cache.move(1, 0, gives_back=True)
+    assert abs(anonymous_bytes() - before) < 1_000_000
+    assert cache.lengths.tolist() == [100_000, 0]
+    assert np.all(cache.buffer[:, :, 0] == 7)
+    assert cache.row(1).new_bytes(1) == 2 * 2 * 16 * 4
+
+
+def test_the_move_of_a_row_makes_no_copy_of_its_own() -> None:
+    cache = filled([0, 5_000], capacity=5_000)
+    tracemalloc.start()
+    cache.move(1, 0)
+    cache.row(1).copy_from(cache.row(0), 5_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < cache.buffer.nbytes / 100
+    assert np.all(cache.buffer == 2)
+
+
+def test_memory_of_another_kind_is_kept() -> None:
+    shape = (2, 2, 1, 2, 5_000, 8)
+    cache = KeyValueCache(np.ones(shape, dtype=np.float32), np.array([5_000]))
+    cache.truncate(0)
+    cache.give_back()
+    assert np.all(cache.buffer == 1)
 
 
 def anonymous_bytes() -> int:

@@ -197,3 +197,42 @@ def test_the_memory_of_reading_is_given_back() -> None:
     read(cache.row(0), [3.0])
     assert len(allocated) == 2
     assert [codes(cache, row) for row in range(2)] == [[3], [2]]
+
+
+def test_a_text_that_is_being_read_survives_that_memory_is_given_back() -> None:
+    cache = empty(3)
+    read(cache.row(0), [1.0] * 40)
+    step(cache.front(1), [9])
+    read(cache.row(1), [2.0] * 20)
+    cache.give_back()
+    read(cache.row(1), [3.0] * 20)
+    assert codes(cache, 1) == [4] * 20 + [6] * 20
+    cache.give_back()
+    step(cache.front(2), [7, 8])
+    # The text of the second row has been stepped, so that its float32 copy is not needed any more.
+    float32_token = 8 * TINY.num_layers * TINY.hidden_size
+    assert cache.give_back() == 40 * float32_token
+    assert (codes(cache, 0), codes(cache, 1)) == ([2] * 40 + [9, 7], [4] * 20 + [6] * 20 + [8])
+    assert cache.lengths.tolist() == [42, 41, 0]
+    read(cache.row(2), [1.0])
+    assert codes(cache, 2) == [2]
+
+
+def test_a_text_that_is_about_to_be_read_may_be_given_room() -> None:
+    cache = empty(2)
+    reading = cache.row(1).to_read()
+    # As the check of the memory does before the first pass.
+    cache.give_back()
+    reading.buffer[:, :, 0, :, :3] = 1.0
+    reading.lengths[0] = 3
+    assert cache.lengths.tolist() == [0, 3]
+    assert codes(cache, 1) == [2] * 3
+
+
+def test_a_row_that_gives_its_memory_back_as_it_moves_is_empty_then() -> None:
+    cache = empty(2)
+    read(cache.row(1), [1.0] * 5)
+    cache.move(1, 0, gives_back=True)
+    assert cache.lengths.tolist() == [5, 0]
+    step(cache.front(1), [3])
+    assert codes(cache, 0) == [2] * 5 + [3]

@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp
 
 import biogpt_onnx
-from biogpt_onnx import tasks
+from biogpt_onnx import MemoryLimitError, tasks
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.server.app import create_app, make_service
 from biogpt_onnx.server.service import Service
@@ -315,6 +315,27 @@ def test_a_fault_of_the_server_ends_the_other_documents(
     assert (reply.status, reply.json["error"]["code"]) == (500, "internal")
     assert "Cisplatin" not in reply.json["error"]["message"]
     assert service.admission.used == 0
+
+
+def test_documents_for_which_there_was_no_memory_say_so_and_none_at_all_is_a_server_to_try_again(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = RelationTask.answer
+
+    def scarce(task: RelationTask, model: BioGPT, prepared: Any, *, free: bool = False) -> object:
+        if any("aspirin" in one.source.text for one in prepared):
+            raise MemoryLimitError("a cache of 4711 tokens does not fit")
+        return answer(task, model, prepared, free=free)
+
+    monkeypatch.setattr(RelationTask, "answer", scarce)
+    lacking = {"text": "Aspirin caused nausea."}
+    reply = post(app, "relations", task="bc5cdr", documents=[DOCUMENT, lacking])
+    answered, refused = reply.json["records"]
+    assert "relations" in answered
+    assert refused["error"] == "the server's memory is full: try again later, or ask for less"
+    reply = post(app, "relations", task="bc5cdr", documents=[lacking, lacking])
+    assert (reply.status, reply.json["error"]["code"]) == (503, "memory")
+    assert int(reply.headers["retry-after"]) > 0
 
 
 def test_results_are_the_librarys_own_while_others_ask(service: Service, app: ASGIApp, mini: BioGPT) -> None:
