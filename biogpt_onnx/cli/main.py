@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         heed_interrupts()
         prepare_standard_streams()
-        options = _parser().parse_args(arguments)
+        options = _parsed(arguments)
         # Without the file and line that raised the warning, which are of no use to users of a command.
         warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
         with terminable():
@@ -48,6 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
     return code
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(arguments)
+    except AttributeError as error:
+        # Interrupted between two lines, argparse restores what it has not saved.
+        cause: BaseException | None = error
+        while (cause := cause.__context__) is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None
+        raise
 
 
 class _Parser(argparse.ArgumentParser):

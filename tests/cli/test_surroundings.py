@@ -1,5 +1,6 @@
 """What surrounds a command: its standard streams, and interrupts at any time."""
 
+import argparse
 import io
 import json
 import os
@@ -151,6 +152,18 @@ def test_a_program_that_imports_the_package_is_interrupted_as_ever(
     script.write_text(program, encoding="utf-8")
     run = subprocess.run([sys.executable, str(script)], capture_output=True, check=True, env=interrupting)
     assert run.stdout.split() == [b"interrupted"]
+
+
+def test_an_interrupt_while_arguments_are_parsed_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: argparse.ArgumentParser) -> str:
+        raise KeyboardInterrupt
+
+    # Python 3.11 asks for it before it saves what it restores in the end.
+    monkeypatch.setattr(argparse.ArgumentParser, "format_usage", interrupted)
+    assert main(["generate", "bundle", "A prompt"]) == INTERRUPTED
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_command_that_runs_heeds_interrupts_again() -> None:

@@ -213,12 +213,41 @@ def test_no_document_gets_the_blame_for_a_full_memory(run: Path, mini: BioGPT, m
 
     monkeypatch.setattr(KeyValueCache, "allocate", refuse)
     events: list[Mapping[str, Any]] = []
-    worker_of(run, mini, events=events).work(Run.open(run).units)
+    with pytest.raises(MemoryLimitError, match=r"no memory for 2 units in a row .*the same command goes on"):
+        worker_of(run, mini, events=events).work(Run.open(run).units)
     failed = [event for event in events if event["event"] == "failed"]
-    assert failed
+    assert len(failed) == 2
     assert all("memory" in event["reason"] for event in failed)
     assert not [event for event in events if event["event"] == "done"]
-    assert corpus.status(run).done == 0
+    found = corpus.status(run)
+    assert (found.done, found.set_aside) == (0, ())
+
+
+def test_a_worker_without_memory_leaves_all_units_to_the_next(
+    run: Path, mini: BioGPT, monkeypatch: pytest.MonkeyPatch, expected: bytes, merged: Merged
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyValueCache, "allocate", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(MemoryLimitError):
+            worker_of(run, mini, tries=2).work(Run.open(run).units)
+    answer_run(run, mini)
+    assert merged(run) == expected
+
+
+class WithoutMemory(UnitAnswering):
+    """Finds no memory for unit 2, always."""
+
+    def records(self, unit: Unit, rows: list[UnitRow], cancel: threading.Event | None = None) -> Iterator[Record]:
+        if unit.number == 2:
+            raise MemoryLimitError("a cache does not fit in memory")
+        return super().records(unit, rows, cancel)
+
+
+def test_a_single_unit_without_memory_is_set_aside_and_the_others_answered(run: Path, mini: BioGPT) -> None:
+    worker_of(run, mini, answering=WithoutMemory).work(Run.open(run).units)
+    found = corpus.status(run)
+    assert (found.done, found.waiting) == (found.units - 1, 0)
+    assert [aside.unit for aside in found.set_aside] == [2]
 
 
 def test_a_cancelled_worker_leaves_the_run_as_it_can_be_continued(

@@ -13,7 +13,7 @@ from biogpt_onnx.corpus.working.claims import Claims
 from biogpt_onnx.corpus.working.file_clock import FileClock
 from biogpt_onnx.corpus.working.tries import SetAside, Tries, fail, reason_of, withdraw
 from biogpt_onnx.files.records import Record
-from biogpt_onnx.runtime.errors import CancelledError, DocumentError
+from biogpt_onnx.runtime.errors import CancelledError, DocumentError, MemoryLimitError
 
 Report = Callable[[Mapping[str, Any]], None]
 """Called with what happens, as JSON values: "event" and, with most events, "unit"."""
@@ -21,6 +21,7 @@ Report = Callable[[Mapping[str, Any]], None]
 POLL_SECONDS = 2.0
 """Seconds between two looks at units that other processes have claimed."""
 
+_MOST_WITHOUT_MEMORY = 2
 _OLD_SECONDS = 3600.0
 
 
@@ -58,6 +59,7 @@ class Worker:
         self._claims, self._tries, self._report = claims, tries, report
         self._cancel = cancel or threading.Event()
         self._num_tried = 0
+        self._without_memory: set[int] = set()  # units for which there was none since one was answered
 
     def work(self, units: Iterable[Unit]) -> None:
         """Answers units until each has a result or is set aside, whoever did it.
@@ -65,6 +67,7 @@ class Worker:
         Raises:
             DocumentError: A result cannot be written.
             CancelledError: The event was set.
+            MemoryLimitError: There was no memory for several units in a row, so that others would fail as well.
         """
         remove_unfinished(self._run)
         left = list(units)
@@ -84,6 +87,7 @@ class Worker:
         Raises:
             DocumentError: A result cannot be written.
             CancelledError: The event was set.
+            MemoryLimitError: There was no memory for it, nor for another unit before it.
         """
         if self._cancel.is_set():
             raise CancelledError("interrupted")
@@ -121,11 +125,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 -- a task's own code may raise anything, which is this unit's alone
             fail(attempt, reason_of(error))
             self._report({"event": "failed", "unit": unit.number, "reason": reason_of(error)})
+            if isinstance(error, MemoryError):
+                self._note_shortage(unit, error)
             return False
         except BaseException:
             withdraw(attempt)
             raise
         withdraw(attempt)
+        self._without_memory.clear()
         seconds = time.monotonic() - start
         written = publish_result(self._run, unit, self._bundle, seconds, records)
         if written is None:
@@ -133,6 +140,15 @@ class Worker:
         else:
             self._report({"event": "done", "unit": unit.number, "errors": written.num_errors})
         return True
+
+    def _note_shortage(self, unit: Unit, error: MemoryError) -> None:
+        """Ends the work where not one unit, but this process, lacks memory: else it would set aside all units."""
+        self._without_memory.add(unit.number)
+        if len(self._without_memory) >= _MOST_WITHOUT_MEMORY:
+            raise MemoryLimitError(
+                f"no memory for {len(self._without_memory)} units in a row ({reason_of(error)}): give more memory, or "
+                "fewer --workers or a smaller --batch-size; the same command goes on"
+            ) from error
 
     def _records(self, unit: Unit, rows: list[UnitRow]) -> list[Record]:
         records: list[Record] = []
