@@ -55,10 +55,11 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         return _parser().parse_args(arguments)
     except AttributeError as error:
         # Interrupted between two lines, argparse restores what it has not saved.
-        cause: BaseException | None = error
-        while (cause := cause.__context__) is not None:
+        cause: BaseException | None = error.__context__
+        while cause is not None:
             if isinstance(cause, KeyboardInterrupt):
                 raise cause from None
+            cause = cause.__context__
         raise
 
 
