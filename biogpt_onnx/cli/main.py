@@ -28,10 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         heed_interrupts()
         prepare_standard_streams()
-        options = _parsed(arguments)
-        # Without the file and line that raised the warning, which are of no use to users of a command.
-        warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
+        # Interrupted between two lines, argparse fails to restore what it has not saved.
         with terminable():
+            options = _parser().parse_args(arguments)
+            # Without the file and line that raised the warning, which are of no use to users of a command.
+            warnings.showwarning = _show_warning  # type: ignore[assignment] # the rest of its arguments do not matter
             code: int = options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -48,19 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return BAD_INPUT
     return code
-
-
-def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    try:
-        return _parser().parse_args(arguments)
-    except AttributeError as error:
-        # Interrupted between two lines, argparse restores what it has not saved.
-        cause: BaseException | None = error.__context__
-        while cause is not None:
-            if isinstance(cause, KeyboardInterrupt):
-                raise cause from None
-            cause = cause.__context__
-        raise
 
 
 class _Parser(argparse.ArgumentParser):

@@ -158,7 +158,8 @@ def test_an_interrupt_while_arguments_are_parsed_ends_quietly(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(_: argparse.ArgumentParser) -> str:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return ""
 
     # Python 3.11 asks for it before it saves what it restores in the end.
     monkeypatch.setattr(argparse.ArgumentParser, "format_usage", interrupted)
