@@ -14,6 +14,7 @@ from biogpt_onnx.quantize.evaluate.head_evaluation import HeadEvaluation
 from biogpt_onnx.quantize.evaluate.quality_gate import record_head_evaluation, run_quality_gate
 from biogpt_onnx.quantize.evaluate.report import Evaluation
 from biogpt_onnx.quantize.recipes import (
+    BLOCK_SIZE,
     FLOAT32_CACHE,
     NEAREST,
     RECIPES,
@@ -178,7 +179,7 @@ def _recipe(name: str, cache: str, rounding: str, block_size: int | None) -> Rec
     if rounding != NEAREST:
         raise ConfigError(f"recipe {name} rounds to the nearest only, rounding is {rounding!r}: leave it out")
     if block_size is not None:
-        raise ConfigError(f"recipe {name} has blocks of 128 only, block_size is {block_size!r}: leave it out")
+        raise ConfigError(f"recipe {name} has blocks of {BLOCK_SIZE} only, block_size is {block_size!r}: leave it out")
     return None
 
 

@@ -8,7 +8,7 @@ from biogpt_onnx.export.graph.decoder import LayerChoices
 from biogpt_onnx.export.graph.layers import Layer, Linear
 from biogpt_onnx.quantize.calibration.static_scales import StaticScales
 from biogpt_onnx.quantize.packing.blocks import Blocks
-from biogpt_onnx.quantize.packing.layer_packing import precision_of
+from biogpt_onnx.quantize.packing.layer_packing import is_4_bits
 from biogpt_onnx.quantize.packing.layers import BlockTable, PackedHead, PackedLinear, RowTable
 from biogpt_onnx.quantize.packing.packed_weights import PackedWeights
 from biogpt_onnx.quantize.packing.rows import Rows
@@ -38,7 +38,7 @@ def layer_choices(
         head = partial(PackedHead, packed=packed, packing=recipe.table)
     choices = dataclasses.replace(choices, embedding=table, head=head)
     # ONNX Runtime multiplies rows by 4-bit blocks in pairs, and adds up a single row in another order.
-    four_bits = "int4" in {precision_of(packing) for packing in (recipe.body, *recipe.overrides.values())}
+    four_bits = any(map(is_4_bits, (recipe.body, *recipe.overrides.values())))
     linear = partial(_linear, recipe=recipe, packed=packed, static=static, suffix=suffix)
     return dataclasses.replace(choices, linear=linear, even_rows=four_bits)
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeGuard
 
 import onnx_ir as ir
 
 from biogpt_onnx.export.graph.decoder import TOKEN_EMBEDDING, UNTIED_HEAD
 from biogpt_onnx.quantize.packing.blocks import Blocks
-from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, precision_of
+from biogpt_onnx.quantize.packing.layer_packing import LayerPacking, is_4_bits, precision_of
 from biogpt_onnx.quantize.packing.rows import Rows
 from biogpt_onnx.runtime.bundle import CACHE_TYPE, ClassificationHead
 from biogpt_onnx.runtime.bundle.architecture import Architecture
@@ -28,8 +27,10 @@ ROUNDINGS = (NEAREST, GPTQ)
 """Ways in which weights of 4 bits are rounded."""
 
 BLOCK_SIZE = 128
+"""Number of 4-bit weights that share a scale in the recipes themselves."""
+
 BLOCK_SIZES = (32, 64, BLOCK_SIZE)
-"""Numbers of 4-bit weights that may share a scale; the first constant is that of the recipes."""
+"""Numbers of 4-bit weights that may share a scale."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Recipe:
     @property
     def block_size(self) -> int | None:
         """Number of weights of 4 bits that share a scale; None without such weights."""
-        sizes = (packing.size for packing in (self.body, self.steps) if _is_4_bits(packing))
+        sizes = (packing.size for packing in (self.body, self.steps) if is_4_bits(packing))
         return next(sizes, None)
 
     def packing(self, layer: str) -> LayerPacking:
@@ -183,12 +184,8 @@ def layer_precisions(architecture: Architecture, recipe: Recipe) -> dict[str, st
     return {name: precision_of(recipe.packing(name)) for name in [*tables, *linear_shapes(architecture)]}
 
 
-def _is_4_bits(packing: LayerPacking) -> TypeGuard[Blocks]:
-    return precision_of(packing) == "int4"
-
-
 def _resized(packing: LayerPacking, size: int) -> LayerPacking:
-    return replace(packing, size=size) if _is_4_bits(packing) else packing
+    return replace(packing, size=size) if is_4_bits(packing) else packing
 
 
 _ALL = (

@@ -1,6 +1,7 @@
 """Choice of a linear layer's packing: its precision and its size."""
 
 import math
+from typing import TypeGuard
 
 from biogpt_onnx.quantize.packing.blocks import Blocks
 from biogpt_onnx.quantize.packing.rows import Rows
@@ -16,6 +17,11 @@ def precision_of(packing: LayerPacking) -> str:
     if packing is None:
         return "fp32"
     return "int4" if packing.bits == 4 else "int8"  # noqa: PLR2004 -- bits
+
+
+def is_4_bits(packing: object) -> TypeGuard[Blocks]:
+    """Returns True for a packing of weights in 4 bits, which are packed in blocks alone."""
+    return isinstance(packing, Blocks) and precision_of(packing) == "int4"
 
 
 def packed_bytes(packing: LayerPacking, shape: tuple[int, int]) -> int:

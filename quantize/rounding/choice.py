@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from biogpt_onnx.quantize.bundle_weights import BundleWeights, Values
-from biogpt_onnx.quantize.packing.blocks import Blocks
-from biogpt_onnx.quantize.packing.layer_packing import precision_of
+from biogpt_onnx.quantize.packing.layer_packing import is_4_bits
 from biogpt_onnx.quantize.packing.packed_weights import Pack, pack_to_nearest
 from biogpt_onnx.quantize.packing.protocol import Codes, Packing
 from biogpt_onnx.quantize.recipes import GPTQ, Recipe
@@ -39,7 +38,7 @@ def packing_of(  # noqa: PLR0913 -- a recipe, a bundle's parts, its smoothing an
     moments = InputMoments(source, manifest.architecture, weights, smoothing=smoothing, texts=texts, head=manifest.head)
 
     def pack(weight_name: str, packing: Packing, weight: Values) -> tuple[Codes, Values]:
-        if not isinstance(packing, Blocks) or precision_of(packing) != "int4":
+        if not is_4_bits(packing):
             return packing.pack(weight)
         return pack_by_gptq(weight, moments.take(weight_name.removesuffix(".weight")), packing)
 
