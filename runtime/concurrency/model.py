@@ -20,8 +20,8 @@ class ConcurrentBioGPT(BioGPT):
     run in one thread, and so do the rules and constraints that are functions of a caller's own: they must not call this
     model, which is a `ConfigError`.
 
-    Should that thread fail, by an error that is no request's own, whoever waits gets its error, and so does every later
-    call.
+    An error that is no request's own, such as a want of memory between the passes, is raised by every call that waits
+    at that time. Later calls find a model that is as good as new.
 
     Args:
         model: the model.

@@ -1,7 +1,9 @@
 """The thread in which one model's passes run, one after the other, for callers in any number of threads."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,6 +21,7 @@ from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.token_selection import NextTokenSelector
 from biogpt_onnx.runtime.errors import CLOSED, CancelledError, ConfigError, ModelClosedError
 from biogpt_onnx.runtime.memory.guard import giving_back
+from biogpt_onnx.runtime.memory.shortage import as_limit
 
 ResultT = TypeVar("ResultT")
 
@@ -33,11 +36,35 @@ _SECONDS_BETWEEN_CHECKS = 1.0
 """Seconds after which a caller who waits looks if the thread still runs."""
 
 
+@dataclass(eq=False)
+class _Call:
+    """A caller who waits.
+
+    Attributes:
+        limits: limits of all that was asked for.
+        wake: set when there is something new.
+        failure: what ended the loop while the call waited, and where; None if nothing did.
+    """
+
+    limits: Limits
+    wake: threading.Event
+    failure: tuple[Exception, TracebackType | None] | None = None
+
+    def raise_failure(self) -> None:
+        """Raises what ended the loop, if anything did."""
+        if self.failure is not None:
+            error, trace = self.failure
+            raise error.with_traceback(trace)
+
+
 class PassThread:
     """The thread in which a model's passes run: calls from many threads share its steps.
 
     Greedy search and sampling of all callers run in one batch, which sequences join and leave; beams, drafts, choices
     and scores take passes of their own between the steps. A caller's results do not depend on the others.
+
+    An error that is no request's own, such as a want of memory between the passes, ends all calls that wait. The next
+    ones begin anew, over a new cache.
 
     Args:
         backend: the backend that runs the model.
@@ -50,10 +77,9 @@ class PassThread:
         self._on_pass = on_pass
         self._room = max_rows * backend.max_positions
         self.max_rows = max_rows
-        rows = Rows(backend, max_rows, backend.max_positions)
-        self._loop: Loop[Any] = Loop(rows, self._take_new, self._report)
+        self._loop: Loop[Any] | None = self._new_loop()
         self._new: list[Job] = []
-        self._calls: dict[threading.Event, Limits] = {}
+        self._calls: set[_Call] = set()
         self._changed = threading.Condition()
         self._is_closed = False
         self._failure: tuple[Exception, TracebackType | None] | None = None
@@ -63,17 +89,20 @@ class PassThread:
     @property
     def num_waiting(self) -> int:
         """Number of prompts that wait for a row, or for their search to begin."""
-        return len(self._new) + self._loop.num_waiting
+        loop = self._loop
+        return len(self._new) + (0 if loop is None else loop.num_waiting)
 
     @property
     def num_running(self) -> int:
         """Number of prompts that are read, continued or scored."""
-        return self._loop.num_running
+        loop = self._loop
+        return 0 if loop is None else loop.num_running
 
     @property
     def cache_usage(self) -> float:
         """Share of the positions of the running batch's cache that its rows hold, from 0 to 1."""
-        return self._loop.num_cached_tokens / self._room
+        loop = self._loop
+        return 0.0 if loop is None else loop.num_cached_tokens / self._room
 
     def search(self, requests: Sequence[Request], config: GenerationConfig, limits: Limits) -> Iterator[None]:
         """Continues every request's sequences as `run_search` does; yields now and then while tokens come.
@@ -84,8 +113,8 @@ class PassThread:
             ConfigError: the rules exclude every token, or there are more samples than rows.
             ModelClosedError: the thread was closed.
         """
-        wake = threading.Event()
-        yield from self._wait([self._job(request, config, limits, wake) for request in requests], limits, wake)
+        call = _Call(limits, threading.Event())
+        yield from self._wait([self._job(request, config, call) for request in requests], call)
 
     def call(self, function: Callable[[], ResultT]) -> ResultT:
         """Returns what a function returns that takes passes of the model, and takes them between those of others.
@@ -95,15 +124,15 @@ class PassThread:
             ModelClosedError: the thread was closed before.
         """
         found: list[ResultT] = []
-        limits, wake = Limits(), threading.Event()
+        call = _Call(Limits(), threading.Event())
 
         def passes() -> Iterator[None]:
-            limits.check()
+            call.limits.check()
             found.append(function())
             yield from ()
 
         try:
-            for _ in self._wait([SearchJob(passes(), wake.set, limits, ends_with_pass=True)], limits, wake):
+            for _ in self._wait([SearchJob(passes(), call.wake.set, call.limits, ends_with_pass=True)], call):
                 pass
         except Interrupted:
             raise CancelledError("cancelled, because the model was closed meanwhile") from None
@@ -118,79 +147,92 @@ class PassThread:
         with self._changed:
             self._is_closed = True
             if cancel:
-                for limits in tuple(self._calls.values()):
-                    limits.cancel()
+                for call in self._calls:
+                    call.limits.cancel()
             self._changed.notify()
         self._thread.join()
 
-    def _job(self, request: Request, config: GenerationConfig, limits: Limits, wake: threading.Event) -> Job:
+    def _new_loop(self) -> Loop[Any]:
+        rows = Rows(self._backend, self.max_rows, self._backend.max_positions)
+        return Loop(rows, self._take_new, self._report)
+
+    def _job(self, request: Request, config: GenerationConfig, call: _Call) -> Job:
         if config.num_beams > 1 or config.prompt_lookup_num_tokens:
-            return SearchJob(self._passes(request, config, limits, perf_counter()), wake.set, limits)
+            passes = self._passes(request, config, call.limits, perf_counter())
+            return SearchJob(passes, call.wake.set, call.limits)
         if len(request.states) > self.max_rows:
             raise ConfigError(
                 f"num_return_sequences is {len(request.states)}, but at most {self.max_rows} sequences run at a time: "
                 "ask for fewer"
             )
-        return RowJob.of(request, NextTokenSelector(config), limits, wake.set)
+        return RowJob.of(request, NextTokenSelector(config), call.limits, call.wake.set)
 
     def _passes(self, request: Request, config: GenerationConfig, limits: Limits, came: float) -> Iterator[None]:
         request.queue = perf_counter() - came
         yield from run_search(self._backend, [request], config, limits)
 
-    def _wait(self, jobs: Sequence[Job], limits: Limits, wake: threading.Event) -> Iterator[None]:
-        self._submit(jobs, limits, wake)
+    def _wait(self, jobs: Sequence[Job], call: _Call) -> Iterator[None]:
+        self._submit(jobs, call)
         try:
             while not all(job.is_finished for job in jobs):
-                if not wake.wait(_SECONDS_BETWEEN_CHECKS):
-                    self._check_thread(wake)
+                call.raise_failure()
+                if not call.wake.wait(_SECONDS_BETWEEN_CHECKS):
+                    self._check_thread(call)
                     continue
-                wake.clear()
-                self._raise_failure()
-                _raise_errors(jobs)
-                yield
+                call.wake.clear()
+                if call.failure is None:
+                    _raise_errors(jobs)
+                    yield
             _raise_errors(jobs)
         finally:
             if not all(job.is_finished for job in jobs):
-                limits.cancel()
+                call.limits.cancel()
             with self._changed:
-                self._calls.pop(wake, None)
+                self._calls.discard(call)
 
-    def _submit(self, jobs: Sequence[Job], limits: Limits, wake: threading.Event) -> None:
+    def _submit(self, jobs: Sequence[Job], call: _Call) -> None:
         if threading.current_thread() is self._thread:
             raise ConfigError(
                 "the model was called by a function that it calls itself, such as a rule or on_pass, and would wait "
                 "for itself: call the model that it was made of"
             )
         with self._changed:
-            self._raise_failure()
+            call.failure = self._failure
+            call.raise_failure()
             if self._is_closed:
                 raise ModelClosedError(CLOSED)
-            self._calls[wake] = limits
+            self._calls.add(call)
             self._new += jobs
             self._changed.notify()
 
-    def _check_thread(self, wake: threading.Event) -> None:
+    def _check_thread(self, call: _Call) -> None:
         """Raises an error if the thread runs no more and has not woken a caller before it ended."""
-        if not self._thread.is_alive() and not wake.is_set():
+        if not self._thread.is_alive() and not call.wake.is_set():
             raise RuntimeError(
                 "the thread of the model's passes does not run, as in a process that was forked: make the concurrent "
                 "model in the process that uses it"
             )
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            error, trace = self._failure
-            raise error.with_traceback(trace)
-
     def _run(self) -> None:
         try:
-            with giving_back(self._loop.give_back):
-                self._serve()
+            with giving_back(self._give_back):
+                while not self._serve_all():
+                    pass
         except BaseException as error:  # noqa: BLE001 -- raised by all calls, whose threads would wait for ever
-            with self._changed:
-                self._failure = _as_exception(error), error.__traceback__
-                for wake in tuple(self._calls):
-                    wake.set()
+            self._failure = _as_exception(error), error.__traceback__
+            self._end_calls(*self._failure)
+
+    def _serve_all(self) -> bool:
+        """Serves calls until the thread is closed; returns False if an error of the loop ended them before."""
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001 -- raised by all calls that wait
+            # Memory first: what the frames hold, and the cache, which no frame holds then.
+            self._loop = None
+            traceback.clear_frames(error.__traceback__)
+            self._end_calls(as_limit(error), error.__traceback__)
+            return False
+        return True
 
     def _serve(self) -> None:
         action = Action.WAIT
@@ -200,7 +242,20 @@ class PassThread:
                     self._changed.wait()
                 if action is Action.WAIT and not self._new:
                     return
+            if self._loop is None:
+                self._loop = self._new_loop()
             action = self._loop.advance()
+
+    def _end_calls(self, error: Exception, trace: TracebackType | None) -> None:
+        with self._changed:
+            self._new.clear()
+            for call in self._calls:
+                call.failure = error, trace
+                call.wake.set()
+
+    def _give_back(self) -> None:
+        if self._loop is not None:
+            self._loop.give_back()
 
     def _take_new(self) -> Sequence[Job]:
         with self._changed:

@@ -1,6 +1,9 @@
+import gc
+import itertools
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,13 +15,15 @@ import pytest
 from biogpt_onnx.runtime.backends.cpu.backend import CpuBackend
 from biogpt_onnx.runtime.concurrency.pass_report import PassReport
 from biogpt_onnx.runtime.concurrency.pass_thread import PassThread
+from biogpt_onnx.runtime.decoding.batching import loop as loops
+from biogpt_onnx.runtime.decoding.batching.scheduling import Action, View, next_action
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.decoding.limits import Limits
 from biogpt_onnx.runtime.decoding.request import Request
 from biogpt_onnx.runtime.decoding.search import run_search
 from biogpt_onnx.runtime.decoding.selection.sampler import generators
 from biogpt_onnx.runtime.decoding.state import SequenceState
-from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, ModelClosedError
+from biogpt_onnx.runtime.errors import BioGptError, CancelledError, ConfigError, MemoryLimitError, ModelClosedError
 from makers.models import FakeModel
 
 EOS, VOCAB, POSITIONS = 2, 12, 400
@@ -269,45 +274,81 @@ def test_long_work_lets_others_go_on(thread: PassThread) -> None:
     finished(search, request)
 
 
+@pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize(
-    ("settings", "is_after"), [(SETTINGS[0], False), (SETTINGS[2], False), (SETTINGS[0], True), (SETTINGS[3], True)]
+    ("error", "raised"), [(AssertionError("a bug of the loop"), AssertionError), (MemoryError(), MemoryLimitError)]
 )
-def test_a_failure_of_the_thread_is_told_to_all_who_wait_and_come(
-    settings: dict[str, Any], *, is_after: bool, monkeypatch: pytest.MonkeyPatch
+def test_an_error_of_the_loop_ends_all_who_wait_and_those_who_come_later_begin_anew(
+    settings: dict[str, Any],
+    error: Exception,
+    raised: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    thread: PassThread,
 ) -> None:
-    thread = PassThread(backend_of(), max_rows=1)
-    config = GenerationConfig(**settings | LONG)
-    searches = []
-    if not is_after:
-        searches = [thread.search([request_of([EOS, 3], config)], config, Limits()) for _ in range(3)]
-        next(searches[0])
+    config, long = GenerationConfig(**settings), GenerationConfig(**settings | LONG)
+    alone = request_of([EOS, 3], config)
+    expected = finished(run_search(backend_of(), [alone], config, Limits()), alone)
+    searches = [thread.search([request_of([EOS, 3], long)], long, Limits()) for _ in range(4)]
+    actions, have_all_come = itertools.count(), threading.Event()
 
-    def fail(*_: object) -> None:
-        raise AssertionError("a bug of the loop")
+    def fail(view: View) -> Action:
+        if next(actions) < 4:
+            return next_action(view)
+        have_all_come.wait(30)
+        raise error
 
     def fails(search: Iterator[None]) -> None:
-        with pytest.raises(AssertionError, match="a bug of the loop"):
+        with pytest.raises(raised):
             for _ in search:
                 pass
 
-    with ThreadPoolExecutor(3) as pool:
+    monkeypatch.setattr(loops, "next_action", fail)
+    next(searches[0])
+    assert thread._loop is not None
+    loop = weakref.ref(thread._loop)
+    with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(fails, search) for search in searches]
-        while not is_after and thread.num_waiting < 2:
+        while len(thread._calls) < len(searches):
             time.sleep(0.001)
-        monkeypatch.setattr("biogpt_onnx.runtime.decoding.batching.loop.next_action", fail)
+        have_all_come.set()
         for one in waiting:
             one.result(timeout=30)
+    # And so are those who come while it fails.
+    with pytest.raises(raised):
+        thread.call(lambda: 5)
+    monkeypatch.undo()
+    assert (thread.num_waiting, thread.num_running, thread.cache_usage) == (0, 0, 0.0)
+    gc.collect()
+    assert loop() is None, "the cache of those who failed is held"
     for _ in range(2):
-        fails(thread.search([request_of([EOS, 3], config)], config, Limits()))
-        with pytest.raises(AssertionError, match="a bug of the loop"):
+        request = request_of([EOS, 3], config)
+        assert finished(thread.search([request], config, Limits()), request) == expected
+        assert thread.call(lambda: 5) == 5
+
+
+def test_who_has_got_everything_hears_of_no_error_of_the_loop(
+    thread: PassThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = GenerationConfig(**SETTINGS[0])
+    request = request_of([EOS, 3], config)
+    search = thread.search([request], config, Limits())
+    next(search)
+    while not request.has_ended:
+        time.sleep(0.001)
+    with monkeypatch.context() as patched:
+        patched.setattr(loops, "next_action", None)
+        with pytest.raises(TypeError):
             thread.call(lambda: 5)
-    thread.close()
-    thread.close(cancel=True)
+    finished(search, request)
 
 
 def test_what_is_no_error_ends_the_thread_and_not_its_callers(thread: PassThread) -> None:
+    config = GenerationConfig(**SETTINGS[0])
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="was ended by SystemExit: 3"):
+            thread.call(lambda: sys.exit(3))
     with pytest.raises(RuntimeError, match="was ended by SystemExit: 3"):
-        thread.call(lambda: sys.exit(3))
+        next(thread.search([request_of([EOS, 3], config)], config, Limits()))
 
 
 def test_nobody_waits_for_a_thread_that_does_not_run(thread: PassThread, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from biogpt_onnx import BioGPT, MemoryLimitError
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
 from biogpt_onnx.runtime.backends.cpu.session import DecoderSession
+from biogpt_onnx.runtime.decoding.batching import loop
 from biogpt_onnx.server.service import Service
 from makers.asgi import Reply, ask
 
@@ -77,3 +78,23 @@ def test_a_prompt_for_which_there_is_no_room_waits_until_there_is(
     waited, _ = asyncio.run(one_after_the_other(app, service, NEW))
     assert was_refused
     assert waited.json["choices"] == alone.json["choices"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(MemoryError(), "memory"), (KeyError("a bug"), "internal")])
+def test_a_server_whose_loop_has_failed_answers_the_next_request(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+) -> None:
+    alone = asyncio.run(ask(app, "POST", "/v1/completions", NEW))
+
+    def fail(_view: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "next_action", fail)
+        for _ in range(2):
+            refused = asyncio.run(ask(app, "POST", "/v1/completions", NEW))
+            assert refused.json["error"]["code"] == code
+            assert refused.status == (503 if code == "memory" else 500)
+            assert ("retry-after" in refused.headers) == (code == "memory")
+    again = asyncio.run(ask(app, "POST", "/v1/completions", NEW))
+    assert again.json["choices"] == alone.json["choices"]
