@@ -77,7 +77,7 @@ def main() -> None:
     made_on = stamp()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "short.toml").write_text(_TASK, encoding="utf-8")
+        write_short_task(folder)
         with biogpt_onnx.load(options.bundle) as model:
             manifest = model.manifest
             layer = measure_layer(model, folder, options.documents, options.rounds)
@@ -103,7 +103,7 @@ def measure_layer(model: BioGPT, folder: Path, documents: int, rounds: int) -> d
     samples: dict[str, list[float]] = {"one_file": [], "run": []}
     _one_file(model, folder, documents)
     for number in range(rounds):
-        run = _prepare(folder / f"layer-{number}", folder, documents, documents)
+        run = prepare_short(folder / f"layer-{number}", folder, documents, documents)
         ways = {"one_file": partial(_one_file, model, folder, documents), "run": partial(_answer, model, run)}
         order = list(ways) if number % 2 else list(reversed(ways))
         for way in order:
@@ -128,14 +128,9 @@ def measure_pool(bundle: Path, folder: Path, documents: int, workers: int) -> di
         documents: Number of documents.
         workers: Number of processes.
     """
-    run = _prepare(folder / f"pool-{workers}", folder, documents)
+    run = prepare_short(folder / f"pool-{workers}", folder, documents)
     corpus.work(run.folder, bundle, workers=workers, threads=1)
-    times = {}
-    for unit in run.units:
-        result = read_result(run, unit)
-        if result is None:
-            raise RuntimeError(f"unit {unit.name} has no results")
-        times[unit.number] = (run.result_file(unit).stat().st_mtime, result.seconds)
+    times = _times_of_units(run)
     return {
         "processes": workers,
         "documents": documents,
@@ -145,14 +140,45 @@ def measure_pool(bundle: Path, folder: Path, documents: int, workers: int) -> di
     }
 
 
+def span_of_units(run: Run) -> float:
+    """Returns the seconds from the begin of a run's first unit to the end of its last."""
+    return _span(_times_of_units(run))
+
+
+def _times_of_units(run: Run) -> Mapping[int, tuple[float, float]]:
+    """Returns the end of each unit, in seconds since 1970, and its duration."""
+    times = {}
+    for unit in run.units:
+        result = read_result(run, unit)
+        if result is None:
+            raise RuntimeError(f"unit {unit.name} has no results")
+        times[unit.number] = (run.result_file(unit).stat().st_mtime, result.seconds)
+    return times
+
+
+def _span(times: Mapping[int, tuple[float, float]]) -> float:
+    return max(end for end, _ in times.values()) - min(end - seconds for end, seconds in times.values())
+
+
 def _share_of_time(times: Mapping[int, tuple[float, float]], workers: int) -> float:
     """Returns the time of units over that of processes, from the ends and the durations of units."""
-    begun = min(end - seconds for end, seconds in times.values())
-    ended = max(end for end, _ in times.values())
-    return sum(seconds for _, seconds in times.values()) / (workers * (ended - begun))
+    return sum(seconds for _, seconds in times.values()) / (workers * _span(times))
 
 
-def _prepare(run: Path, folder: Path, documents: int, unit_documents: int = UNIT_DOCUMENTS) -> Run:
+def write_short_task(folder: Path) -> None:
+    """Writes a task with short answers, of which `prepare_short` makes runs."""
+    (folder / "short.toml").write_text(_TASK, encoding="utf-8")
+
+
+def prepare_short(run: Path, folder: Path, documents: int, unit_documents: int = UNIT_DOCUMENTS) -> Run:
+    """Makes a run of documents of one length, which differ.
+
+    Args:
+        run: The run's folder.
+        folder: The folder of `write_short_task`.
+        documents: Number of documents, a multiple of `unit_documents`.
+        unit_documents: Number of documents of a unit.
+    """
     source = folder / f"documents-{documents}.jsonl"
     if not source.exists():
         rows = [{"id": f"d{number}", "text": _text(number)} for number in range(documents)]
@@ -173,7 +199,7 @@ def _text(number: int) -> str:
 def _one_file(model: BioGPT, folder: Path, documents: int) -> float:
     run = folder / "task"
     if not run.exists():
-        _prepare(run, folder, documents)
+        prepare_short(run, folder, documents)
     opened = Run.open(run)
     settings = opened.settings
     start = time.perf_counter()

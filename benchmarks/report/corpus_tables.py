@@ -55,6 +55,22 @@ def corpus_layer_table(run: Run) -> str:
     return f"{captioned(caption, header, rows, run)}\n\n{layer_costs}"
 
 
+def corpus_division_table(run: Run) -> str:
+    """Makes the table of the ways in which processes divide a machine's cores."""
+    rows = [
+        [name, f"{found['documents_a_minute']:.1f}", f"{found['ratio']:.2f}"]
+        for name, found in run["divisions"].items()
+    ]
+    samples = max(len(found["samples"]) for found in run["divisions"].values())
+    caption = (
+        f"Processes and threads that divide the cores of a machine for one run: {run['bundle']['precision']}, "
+        f"{run['bundle']['layers']} layers, {run['documents']} documents with short answers on an {processor(run)}; "
+        f"medians of {samples} in turns. Starting and loading do not count."
+    )
+    header = ["processes x threads", "documents a minute", "time beside one process"]
+    return captioned(caption, header, rows, run)
+
+
 def corpus_ray_table(run: Run) -> str:
     """Makes the table of Ray's scheduling beside one without any cost."""
     rows = [

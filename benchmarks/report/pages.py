@@ -8,6 +8,7 @@ from typing import NamedTuple
 from benchmarks.processes import CHECKOUT
 from benchmarks.report.comparison_tables import comparison_elsewhere, comparison_table, headline_table
 from benchmarks.report.corpus_tables import (
+    corpus_division_table,
     corpus_layer_table,
     corpus_prepare_table,
     corpus_ray_table,
@@ -119,6 +120,7 @@ BENCHMARKS = Page(
         "long run": Table("long_run.json", long_run_table),
         "corpus prepare": Table("corpus_prepare.json", corpus_prepare_table),
         "corpus layer": Table("corpus_layer.json", corpus_layer_table),
+        "corpus division": Table("corpus_division.json", corpus_division_table),
         "corpus on Ray": Table("corpus_ray.json", corpus_ray_table),
         "full texts": Table("corpus_full_texts.json", full_texts_table),
         "static scales numbers": Table("static_scales.json", static_scales_table),
