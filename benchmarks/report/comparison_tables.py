@@ -31,9 +31,9 @@ def comparison_elsewhere(report: str) -> Callable[[Run], str]:
         better = sum(comparison.is_level_with_a_better_peer for comparison in comparisons)
         counts = ", ".join(f"{outcome} in {found[outcome]}" for outcome in ("ahead", "level", "behind"))
         return (
-            f"With an earlier version, on an {processor(run['rows'][0])}, of {found.total()} comparisons: {counts}. In "
-            f"{better} of those that are level a peer's median is better by more than 2 %; see "
-            f"`benchmarks/results/{report}`."
+            f"On an {processor(run['rows'][0])}, with commit {run['rows'][0]['machine']['commit']}, of {found.total()} "
+            f"comparisons: {counts}. In {better or 'none'} of those that are level a peer's median is better by more "
+            f"than 2 %; see `benchmarks/results/{report}`."
         )
 
     return sentence
