@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from biogpt_onnx.corpus.working.call import open_call
-from biogpt_onnx.corpus.working.capacity import Capacity, choose_capacity, cores_of
+from biogpt_onnx.corpus.working.capacity import Capacity, check_numbers, choose_capacity, cores_of
 from biogpt_onnx.corpus.working.pool import running_pool
 from biogpt_onnx.corpus.working.shard import Shard
 from biogpt_onnx.corpus.working.tally import Tally, WorkReport
@@ -70,13 +70,15 @@ def work(  # noqa: PLR0913 -- what, by whom, and how
     """
     call = open_call(run, bundle, tries, expect)
     runs_on = _runs_on(call.manifest, device)
-    capacity = _capacity(call.manifest, workers, threads, batch_size, runs_on)
+    check_numbers(workers, threads, batch_size)
     if retry:
         call.tries.take_back()
     tally = Tally(call.run, shard.units(call.run), call.tries, notice)
     progress(tally.documents, tally.num_documents)
     if tally.is_settled:
         return tally.report()
+    given, units = _workers_on(runs_on, workers), len(tally.open_units())
+    capacity = choose_capacity(call.manifest, given, threads, batch_size=batch_size, units=units)
     started(capacity)
     share = capacity.workers > 1 and runs_on == _CPU
     orders = [
@@ -111,24 +113,21 @@ def chosen_capacity(  # noqa: PLR0913 -- the arguments of `work`
     batch_size: int | None = None,
     expect: str | None = None,
 ) -> Capacity:
-    """Returns the processes and threads that `work` starts for the same arguments.
+    """Returns the processes and threads that `work` starts for the same arguments and many units.
 
     Raises:
         BioGptError: The bundle cannot be used or is not the expected one, or a number is bad.
     """
     folder = Path(bundle)
     manifest = read_manifest(folder) if expect is None else read_expected_manifest(folder, expect)[0]
-    return _capacity(manifest, workers, threads, batch_size, _runs_on(manifest, device))
+    workers = _workers_on(_runs_on(manifest, device), workers)
+    return choose_capacity(manifest, workers, threads, batch_size=batch_size)
 
 
 def _runs_on(manifest: Manifest, device: Device) -> str:
     return choose_backend(import_onnxruntime(), device, manifest.precision).device
 
 
-def _capacity(
-    manifest: Manifest, workers: int | None, threads: int | None, batch_size: int | None, device: str
-) -> Capacity:
-    if device != _CPU:
-        # Processes would share one GPU's memory.
-        workers = workers or 1
-    return choose_capacity(manifest, workers, threads, batch_size=batch_size)
+def _workers_on(device: str, workers: int | None) -> int | None:
+    """Returns the number of processes that is given; on a GPU one, as several would share its memory."""
+    return workers if device == _CPU else workers or 1

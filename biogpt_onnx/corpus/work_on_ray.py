@@ -19,7 +19,7 @@ from biogpt_onnx.corpus.cluster.pool import PoolPlan, running_on_ray
 from biogpt_onnx.corpus.publishing import UNFINISHED, owner
 from biogpt_onnx.corpus.run import CLAIMS_FOLDER, Run
 from biogpt_onnx.corpus.working.call import Call, open_call
-from biogpt_onnx.corpus.working.capacity import choose_capacity
+from biogpt_onnx.corpus.working.capacity import check_numbers
 from biogpt_onnx.corpus.working.claims import this_process
 from biogpt_onnx.corpus.working.shard import Shard
 from biogpt_onnx.corpus.working.tally import Tally, WorkReport
@@ -84,8 +84,7 @@ def work_on_ray(  # noqa: PLR0913 -- what, by whom, and how
             is no cluster at the address, or a node does not see the run.
     """
     call = open_call(run, bundle, tries, expect)
-    # The numbers are checked before anything is started.
-    choose_capacity(call.manifest, workers, threads, batch_size=batch_size)
+    check_numbers(workers, threads, batch_size)
     if retry:
         call.tries.take_back()
     call.tries.withdraw_orphans()

@@ -17,10 +17,9 @@ MUCH = 2**40
     ("cores", "workers", "threads", "expected"),
     [
         (1, None, None, (1, 1)),
-        (2, None, None, (1, 2)),
-        (8, None, None, (2, 4)),
-        (9, None, None, (2, 4)),
-        (64, None, None, (16, 4)),
+        (2, None, None, (2, 1)),
+        (9, None, None, (9, 1)),
+        (64, None, None, (64, 1)),
         (8, 8, None, (8, 1)),
         (8, None, 2, (4, 2)),
         (8, 3, 5, (3, 5)),
@@ -36,12 +35,34 @@ def test_processes_and_threads_follow_from_the_cores(
 
 def test_there_are_no_more_processes_than_the_memory_has_room_for(mini: biogpt_onnx.BioGPT) -> None:
     one = choose_capacity(mini.manifest, cores=64, memory=MUCH)
-    for number in (1, 2, 5):
-        memory = one.shared_bytes + number * one.process_bytes + one.process_bytes // 2
+    # Five processes, or forty, would leave cores without a thread.
+    for room, expected in {1: (1, 64), 2: (2, 32), 5: (4, 16), 40: (32, 2), 64: (64, 1), 99: (64, 1)}.items():
+        memory = one.shared_bytes + room * one.process_bytes + one.process_bytes // 2
         found = choose_capacity(mini.manifest, cores=64, memory=memory)
-        assert (found.workers, found.threads) == (number, 64 // number)
+        assert (found.workers, found.threads) == expected
         assert found.total_bytes <= memory
     assert choose_capacity(mini.manifest, cores=64, memory=0).workers == 1
+    with_threads = choose_capacity(mini.manifest, None, 3, cores=64, memory=one.shared_bytes + 30 * one.process_bytes)
+    assert (with_threads.workers, with_threads.threads) == (21, 3)
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"), [(1, (1, 8)), (2, (2, 4)), (3, (2, 4)), (7, (4, 2)), (8, (8, 1)), (99, (8, 1))]
+)
+def test_there_are_no_more_processes_than_there_is_work_for(
+    mini: biogpt_onnx.BioGPT, units: int, expected: tuple[int, int]
+) -> None:
+    found = choose_capacity(mini.manifest, cores=8, memory=MUCH, units=units)
+    assert (found.workers, found.threads) == expected
+
+
+def test_where_nothing_says_how_much_memory_there_is_processes_are_few(
+    mini: biogpt_onnx.BioGPT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "free_memory", lambda: None)
+    found = choose_capacity(mini.manifest, cores=64)
+    assert (found.workers, found.threads) == (16, 4)
+    assert choose_capacity(mini.manifest, cores=2).workers == 1
 
 
 def test_larger_batches_need_more_memory(mini: biogpt_onnx.BioGPT) -> None:

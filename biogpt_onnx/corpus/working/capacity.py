@@ -11,7 +11,7 @@ from biogpt_onnx.runtime.system.cores import allowed_cores, can_choose_cores, nu
 from biogpt_onnx.runtime.system.room import read_room
 
 THREADS = 4
-"""The number of threads of a process on a machine with more cores: beyond it a step gains little from each further."""
+"""Threads of a cluster's worker, and of a process where nothing says if there is memory for more processes."""
 
 PROCESS_BYTES = 512 * 2**20
 """Memory of a process beside weights and cache: Python, ONNX Runtime, the tokenizer, and the records of a unit."""
@@ -51,8 +51,12 @@ def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
     batch_size: int | None = None,
     cores: int | None = None,
     memory: int | None = None,
+    units: int | None = None,
 ) -> Capacity:
     """Chooses what was not asked for.
+
+    Processes of one thread answer more documents than fewer of several, whose threads wait for each other. There are as
+    many as the memory and the work allow, and no core is left without a thread where a smaller number uses all.
 
     Args:
         manifest: The bundle's manifest.
@@ -61,6 +65,28 @@ def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
         batch_size: The most documents that are decoded together; None for the CPU's default.
         cores: Number of cores; None for those that this process may use.
         memory: Free memory in bytes; None for what the system says.
+        units: Number of units that are left; None for enough for all cores.
+
+    Raises:
+        ConfigError: A number is below 1.
+    """
+    check_numbers(workers, threads, batch_size)
+    cores = cores or num_usable_cores()
+    memory = memory if memory is not None else free_memory()
+    cached = cache_bytes(manifest, batch_size or _BATCH_SIZE, manifest.architecture.max_positions)
+    process_bytes = PROCESS_BYTES + min(CACHE_BYTES, cached)
+    shared_bytes = _WEIGHT_COPIES * sum(record.size for record in manifest.files.values())
+    if workers is None:
+        least = 1 if memory is not None else min(THREADS, cores)
+        most = cores // (threads or least) if units is None else min(cores // (threads or least), units)
+        if memory is not None:
+            most = min(most, (memory - shared_bytes) // process_bytes)
+        workers = max(1, most) if threads else _most_cores(most, cores)
+    return Capacity(workers, threads or max(1, cores // workers), process_bytes, shared_bytes)
+
+
+def check_numbers(workers: int | None, threads: int | None, batch_size: int | None) -> None:
+    """Refuses numbers that cannot be.
 
     Raises:
         ConfigError: A number is below 1.
@@ -68,17 +94,11 @@ def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
     for name, value in (("workers", workers), ("threads", threads), ("batch_size", batch_size)):
         if value is not None and (type(value) is not int or value < 1):
             raise ConfigError(f"{name} is {value!r}: give a whole number of 1 or more")
-    cores = cores or num_usable_cores()
-    memory = memory if memory is not None else free_memory()
-    cached = cache_bytes(manifest, batch_size or _BATCH_SIZE, manifest.architecture.max_positions)
-    process_bytes = PROCESS_BYTES + min(CACHE_BYTES, cached)
-    shared_bytes = _WEIGHT_COPIES * sum(record.size for record in manifest.files.values())
-    if workers is None:
-        fitting = cores // (threads or min(THREADS, cores))
-        if memory is not None:
-            fitting = min(fitting, (memory - shared_bytes) // process_bytes)
-        workers = max(1, fitting)
-    return Capacity(workers, threads or max(1, cores // workers), process_bytes, shared_bytes)
+
+
+def _most_cores(most: int, cores: int) -> int:
+    """Returns the number of processes, at most `most`, with which most cores have a thread; the largest such number."""
+    return max(range(1, max(1, most) + 1), key=lambda workers: (workers * (cores // workers), workers))
 
 
 def cores_of(worker: int, capacity: Capacity) -> list[int] | None:
