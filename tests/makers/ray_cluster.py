@@ -22,6 +22,8 @@ class Cluster:
         os.environ["PYTHONPATH"] = f"{hook}{os.pathsep}{ROOT}"
         from ray.cluster_utils import Cluster as RayCluster  # noqa: PLC0415 -- it need not be installed
 
+        # Ray notes each such cluster's address in its usual folder, which it does not make.
+        Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir(), "ray").mkdir(parents=True, exist_ok=True)
         self._cluster: Any = RayCluster(
             initialize_head=True,
             shutdown_at_exit=False,
