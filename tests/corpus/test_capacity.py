@@ -18,6 +18,7 @@ MUCH = 2**40
     [
         (1, None, None, (1, 1)),
         (2, None, None, (2, 1)),
+        (8, None, None, (8, 1)),
         (9, None, None, (9, 1)),
         (64, None, None, (64, 1)),
         (8, 8, None, (8, 1)),
@@ -35,8 +36,8 @@ def test_processes_and_threads_follow_from_the_cores(
 
 def test_there_are_no_more_processes_than_the_memory_has_room_for(mini: biogpt_onnx.BioGPT) -> None:
     one = choose_capacity(mini.manifest, cores=64, memory=MUCH)
-    # Five processes, or forty, would leave cores without a thread.
-    for room, expected in {1: (1, 64), 2: (2, 32), 5: (4, 16), 40: (32, 2), 64: (64, 1), 99: (64, 1)}.items():
+    # Forty processes of one thread would leave 24 cores idle.
+    for room, expected in {1: (1, 64), 2: (2, 32), 5: (5, 12), 40: (32, 2), 63: (63, 1), 99: (64, 1)}.items():
         memory = one.shared_bytes + room * one.process_bytes + one.process_bytes // 2
         found = choose_capacity(mini.manifest, cores=64, memory=memory)
         assert (found.workers, found.threads) == expected
@@ -47,7 +48,7 @@ def test_there_are_no_more_processes_than_the_memory_has_room_for(mini: biogpt_o
 
 
 @pytest.mark.parametrize(
-    ("units", "expected"), [(1, (1, 8)), (2, (2, 4)), (3, (2, 4)), (7, (4, 2)), (8, (8, 1)), (99, (8, 1))]
+    ("units", "expected"), [(1, (1, 8)), (2, (2, 4)), (3, (3, 2)), (5, (4, 2)), (7, (7, 1)), (99, (8, 1))]
 )
 def test_there_are_no_more_processes_than_there_is_work_for(
     mini: biogpt_onnx.BioGPT, units: int, expected: tuple[int, int]
@@ -62,6 +63,7 @@ def test_where_nothing_says_how_much_memory_there_is_processes_are_few(
     monkeypatch.setattr(capacity, "free_memory", lambda: None)
     found = choose_capacity(mini.manifest, cores=64)
     assert (found.workers, found.threads) == (16, 4)
+    assert choose_capacity(mini.manifest, cores=9).workers == 2
     assert choose_capacity(mini.manifest, cores=2).workers == 1
 
 

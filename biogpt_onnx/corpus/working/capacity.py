@@ -56,7 +56,7 @@ def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
     """Chooses what was not asked for.
 
     Processes of one thread answer more documents than fewer of several, whose threads wait for each other. There are as
-    many as the memory and the work allow, and no core is left without a thread where a smaller number uses all.
+    many as the memory and the work allow, but fewer where more than a quarter of the cores would be left idle.
 
     Args:
         manifest: The bundle's manifest.
@@ -78,10 +78,12 @@ def choose_capacity(  # noqa: PLR0913 -- what was asked for, and what there is
     shared_bytes = _WEIGHT_COPIES * sum(record.size for record in manifest.files.values())
     if workers is None:
         least = 1 if memory is not None else min(THREADS, cores)
-        most = cores // (threads or least) if units is None else min(cores // (threads or least), units)
+        most = cores // (threads or least)
+        if units is not None:
+            most = min(most, units)
         if memory is not None:
             most = min(most, (memory - shared_bytes) // process_bytes)
-        workers = max(1, most) if threads else _most_cores(most, cores)
+        workers = max(1, most) if threads else _most_busy(most, cores)
     return Capacity(workers, threads or max(1, cores // workers), process_bytes, shared_bytes)
 
 
@@ -96,9 +98,10 @@ def check_numbers(workers: int | None, threads: int | None, batch_size: int | No
             raise ConfigError(f"{name} is {value!r}: give a whole number of 1 or more")
 
 
-def _most_cores(most: int, cores: int) -> int:
-    """Returns the number of processes, at most `most`, with which most cores have a thread; the largest such number."""
-    return max(range(1, max(1, most) + 1), key=lambda workers: (workers * (cores // workers), workers))
+def _most_busy(most: int, cores: int) -> int:
+    """Returns the largest number of processes, at most `most`, that leave at most a quarter of the cores idle."""
+    fitting = (workers for workers in range(most, 1, -1) if 4 * workers * (cores // workers) >= 3 * cores)
+    return next(fitting, 1)
 
 
 def cores_of(worker: int, capacity: Capacity) -> list[int] | None:

@@ -4,8 +4,10 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -276,12 +278,16 @@ def test_long_work_lets_others_go_on(thread: PassThread) -> None:
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize(
-    ("error", "raised"), [(AssertionError("a bug of the loop"), AssertionError), (MemoryError(), MemoryLimitError)]
+    ("error", "raises"),
+    [
+        (AssertionError("a bug of the loop"), partial(pytest.raises, AssertionError, match="a bug of the loop")),
+        (MemoryError(), partial(pytest.raises, MemoryLimitError, match="no memory for a pass")),
+    ],
 )
 def test_an_error_of_the_loop_ends_all_who_wait_and_those_who_come_later_begin_anew(
     settings: dict[str, Any],
     error: Exception,
-    raised: type[Exception],
+    raises: Callable[[], AbstractContextManager[object]],
     monkeypatch: pytest.MonkeyPatch,
     thread: PassThread,
 ) -> None:
@@ -298,7 +304,7 @@ def test_an_error_of_the_loop_ends_all_who_wait_and_those_who_come_later_begin_a
         raise error
 
     def fails(search: Iterator[None]) -> None:
-        with pytest.raises(raised):
+        with raises():
             for _ in search:
                 pass
 
@@ -314,7 +320,7 @@ def test_an_error_of_the_loop_ends_all_who_wait_and_those_who_come_later_begin_a
         for one in waiting:
             one.result(timeout=30)
     # And so are those who come while it fails.
-    with pytest.raises(raised):
+    with raises():
         thread.call(lambda: 5)
     monkeypatch.undo()
     assert (thread.num_waiting, thread.num_running, thread.cache_usage) == (0, 0, 0.0)
@@ -324,6 +330,8 @@ def test_an_error_of_the_loop_ends_all_who_wait_and_those_who_come_later_begin_a
         request = request_of([EOS, 3], config)
         assert finished(thread.search([request], config, Limits()), request) == expected
         assert thread.call(lambda: 5) == 5
+    thread.close()
+    thread.close(cancel=True)
 
 
 def test_who_has_got_everything_hears_of_no_error_of_the_loop(
