@@ -17,6 +17,7 @@ from benchmarks.report.corpus_tables import (
 from benchmarks.report.coverage_table import coverage_table
 from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
 from benchmarks.report.memory_table import small_memory_table
+from benchmarks.report.prompt_tables import prompts_table, prompts_together_table, quantized_cache_table
 from benchmarks.report.recipe_tables import (
     automatic_recipe_table,
     recipe_quality_table,
@@ -124,6 +125,9 @@ BENCHMARKS = Page(
         "corpus on Ray": Table("corpus_ray.json", corpus_ray_table),
         "full texts": Table("corpus_full_texts.json", full_texts_table),
         "static scales numbers": Table("static_scales.json", static_scales_table),
+        "prompts": Table("prompts.json", prompts_table),
+        "prompts together": Table("prompts_together.json", prompts_together_table),
+        "quantized cache": Table("quantized_cache.json", quantized_cache_table),
         "quality numbers": Table("quality.json", recipe_quality_table),
         "task speed numbers": Table("task_speed.json", task_speed_table),
         "task speed elsewhere": Table("task_speed_avx2.json", task_speed_elsewhere),
