@@ -1,1 +1,1 @@
-"""Markdown tables made from the committed runs, and the pages that hold them."""
+"""Pages that hold tables of the committed runs, and figures in their prose."""

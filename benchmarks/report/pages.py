@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.processes import CHECKOUT
-from benchmarks.report.comparison_tables import comparison_elsewhere, comparison_table, headline_table
-from benchmarks.report.corpus_tables import (
+from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
+from benchmarks.report.runs import Run, path_of, read_run
+from benchmarks.report.tables.comparison import comparison_elsewhere, comparison_table, headline_table
+from benchmarks.report.tables.corpus import (
     corpus_division_table,
     corpus_layer_table,
     corpus_prepare_table,
     corpus_ray_table,
     full_texts_table,
 )
-from benchmarks.report.coverage_table import coverage_table
-from benchmarks.report.figures import Figure, FigureError, figures_of, read_figures
-from benchmarks.report.memory_table import small_memory_table
-from benchmarks.report.prompt_tables import prompts_table, prompts_together_table, quantized_cache_table
-from benchmarks.report.recipe_tables import (
+from benchmarks.report.tables.coverage import coverage_table
+from benchmarks.report.tables.memory import small_memory_table
+from benchmarks.report.tables.prompts import prompts_table, prompts_together_table, quantized_cache_table
+from benchmarks.report.tables.recipes import (
     automatic_recipe_table,
     recipe_quality_table,
     recipe_speed_table,
     static_scales_table,
 )
-from benchmarks.report.robustness_tables import fuzzing_table, kills_table, mutation_table
-from benchmarks.report.runs import Run, path_of, read_run
-from benchmarks.report.runtime_tables import (
+from benchmarks.report.tables.robustness import fuzzing_table, kills_table, mutation_table
+from benchmarks.report.tables.runtime import (
     browser_table,
     concurrency_table,
     float32_table,
@@ -34,9 +34,9 @@ from benchmarks.report.runtime_tables import (
     shared_weights_table,
     start_up_table,
 )
-from benchmarks.report.search_table import search_table
-from benchmarks.report.server_tables import endurance_table, long_run_table, server_load_table
-from benchmarks.report.task_tables import (
+from benchmarks.report.tables.search import search_table
+from benchmarks.report.tables.server import endurance_table, long_run_table, server_load_table
+from benchmarks.report.tables.tasks import (
     task_quality_table,
     task_speed_elsewhere,
     task_speed_table,

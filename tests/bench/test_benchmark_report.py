@@ -81,7 +81,7 @@ def test_the_parts_of_a_start_up_are_shown_in_their_order(benchmarks: Scripts) -
         "imports": {"package_beyond_numpy_to_numpy": 0.125},
         "bundles": {"int8": found},
     }
-    table = benchmarks("report.runtime_tables").start_up_table(run)
+    table = benchmarks("report.tables.runtime").start_up_table(run)
     row = table.splitlines()[-1].split("|")[1:-1]
     cells = [cell.strip() for cell in row]
     assert cells[:2] == ["int8", "900 ms"]
@@ -94,7 +94,7 @@ def test_passes_over_huge_pages_stand_beside_those_over_small_ones(benchmarks: S
     passes = {"read 32": {"seconds": {"huge": 0.040, "small": 0.050}, "ratio": 0.81}}
     run: dict[str, Any] = {"machine": MACHINE, "threads": 2, "rounds": 9, "enabled": "always [madvise] never"}
     run["recipes"] = {"int8": {"passes": passes, "loading": {"huge": {"move_seconds": 0.72}}}}
-    text = benchmarks("report.runtime_tables").huge_pages_table(run)
+    text = benchmarks("report.tables.runtime").huge_pages_table(run)
     assert "The system's setting was `always [madvise] never`." in text
     assert "| recipe | read 32 | move |" in text
     assert "| int8 | 50 ms, 40 ms: 0.81 x | 0.7 s |" in text
@@ -108,7 +108,7 @@ def test_a_token_in_a_browser_stands_beside_one_in_python_for_each_number_of_thr
         "ready_seconds": {"browser, 1": 4.04, "browser, 2": 3.0},
     }
     run: dict[str, Any] = {"machine": MACHINE, "rounds": 5, "tokens": 32, "onnxruntime_web": "1.30.0"}
-    text = benchmarks("report.runtime_tables").browser_table(run | {"bundles": {"int8": found}})
+    text = benchmarks("report.tables.runtime").browser_table(run | {"bundles": {"int8": found}})
     assert "| int8 | 1 | 20.0 ms | 50.0 ms | 2.50 x | 354 MB, 4.0 s |" in text
     assert "| int8 | 2 | 10.0 ms | 30.0 ms | 3.00 x | 354 MB, 3.0 s |" in text
 
@@ -117,7 +117,7 @@ def test_disturbed_work_is_counted_by_job(benchmarks: Scripts) -> None:
     killed = {"trials": 3, "left": {"whole": 1, "absent or as before": 2}, "problems": []}
     full = {"trials": 2, "left": {"absent or as before": 2}, "problems": [{"seed": "0/export/full disk/1"}]}
     run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "trials": 5, "trials_each": 3, "left_out": ["read-only"]}
-    text = benchmarks("report.robustness_tables").kills_table(
+    text = benchmarks("report.tables.robustness").kills_table(
         run | {"jobs": {"export": {"SIGKILL": killed, "full disk": full}}}
     )
     assert (
@@ -136,7 +136,7 @@ def test_strange_inputs_are_counted_by_reader(benchmarks: Scripts) -> None:
     }
     found |= {"largest_growth_bytes": 12_000_000, "problems": [{}, {}]}
     run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "inputs": 100_001, "most_seconds": 10.0}
-    text = benchmarks("report.robustness_tables").fuzzing_table(
+    text = benchmarks("report.tables.robustness").fuzzing_table(
         run | {"most_bytes": 500e6, "readers": {"merges": found}}
     )
     assert "which may take 10 s and 500 MB" in text
@@ -147,6 +147,6 @@ def test_changes_that_no_test_noticed_are_counted_by_room(benchmarks: Scripts) -
     outcomes = {"failed": 6, "timeout": 1, "survived": 2, "undecided": 1, "unimportable": 3}
     room = {"mutants": 10, "caught": 7, "caught_share": 0.7, **outcomes}
     run: dict[str, Any] = {"machine": MACHINE, "seed": "0", "seconds_each": 60.0, "rooms": {"files": room}}
-    text = benchmarks("report.robustness_tables").mutation_table(run)
+    text = benchmarks("report.tables.robustness").mutation_table(run)
     assert "tests had 60 s to notice one" in text
     assert "| files | 10 | 7 | 70% | 2 | 1 |" in text

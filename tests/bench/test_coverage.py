@@ -54,7 +54,7 @@ def test_a_committed_run_is_a_table_that_says_where_intervals_do_not_hold(benchm
         ],
         "false_alarms": [{"kind": "accuracy", "documents": 5, "share": 0.0}],
     }
-    text = benchmarks("report.coverage_table").coverage_table(run)
+    text = benchmarks("report.tables.coverage").coverage_table(run)
     assert "| accuracy | 95.0% to 98.3% | none | 0.99 of 20: 98.3% |" in text
     difference = "| difference of accuracy | 90.0% to 90.0% | 0.9 and 0.7, apart in 30%, of 20: 90.0% | none |"
     assert difference in text

@@ -180,7 +180,7 @@ def with_intervals(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_table_has_the_intervals_of_a_run_that_has_them(benchmarks: Scripts, committed: dict[str, Any]) -> None:
-    table = benchmarks("report.search_table").search_table(with_intervals(committed))
+    table = benchmarks("report.tables.search").search_table(with_intervals(committed))
     assert "| drafts, no repetition | 0.95 x the time (0.90 to 1.01) |" in table
     assert "the first 24 tokens of prescribed texts" in table
     assert "the median of 10 runs in random order, in brackets the 95% interval" in table
@@ -189,7 +189,7 @@ def test_the_table_has_the_intervals_of_a_run_that_has_them(benchmarks: Scripts,
 def test_the_table_of_an_older_run_says_that_nothing_was_warmed_up(
     benchmarks: Scripts, committed: dict[str, Any]
 ) -> None:
-    table = benchmarks("report.search_table").search_table(without_intervals(committed))
+    table = benchmarks("report.tables.search").search_table(without_intervals(committed))
     (line,) = (line for line in table.splitlines() if line.startswith("| drafts, no repetition |"))
     assert " to " not in line
     assert "runs without warming up, which favours drafts." in table

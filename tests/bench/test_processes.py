@@ -114,7 +114,7 @@ def test_many_callers_are_measured_and_become_tables(
     run = json.loads((tmp_path / "found.json").read_text())
     assert len(run["ways"]["concurrent"]["samples"]) == 1
     assert run["reading"]["concurrent"]["num_while_reading"] >= 1
-    text = benchmarks("report.runtime_tables").concurrency_table(run)
+    text = benchmarks("report.tables.runtime").concurrency_table(run)
     assert "2 callers at once" in text
     assert "| one after the other |" in text
     assert text.count("| concurrent |") == 2

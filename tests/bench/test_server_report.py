@@ -62,7 +62,7 @@ def run() -> dict[str, Any]:
 
 
 def test_every_measure_has_its_table_with_ours_beside_the_best_other(benchmarks: Scripts, run: dict[str, Any]) -> None:
-    text = benchmarks("report.server_tables").server_load_table(run)
+    text = benchmarks("report.tables.server").server_load_table(run)
     assert "each with BioGPT's size, random weights, in the precision that its name says" in text
     assert "Medians of 2 rounds. theirs, int8: without HTTP. another is left out: no compiler. Commit" in text
     assert "| ours, int8 | 400 MB | 500 MB | 0 | 2.0% |" in text
@@ -83,7 +83,7 @@ def test_every_measure_has_its_table_with_ours_beside_the_best_other(benchmarks:
 
 def test_a_run_of_one_measure_has_its_table_alone(benchmarks: Scripts, run: dict[str, Any]) -> None:
     run["parts"] = {"only": next(part for part in run["parts"].values() if part["measure"] == "reading")}
-    text = benchmarks("report.server_tables").server_load_table(run)
+    text = benchmarks("report.tables.server").server_load_table(run)
     assert "One round." in text
     assert "2.40 x" in text
     assert "Clients that ask" not in text
@@ -103,7 +103,7 @@ def test_an_endurance_run_says_what_came_and_whether_all_held(benchmarks: Script
         "counts": {"whole": 9_000, "wrong key": 1_000},
         "statuses": {"whole": {"429": 10, "200": 8_990}, "wrong key": {"401": 1_000}},
     }
-    table = benchmarks("report.server_tables").endurance_table
+    table = benchmarks("report.tables.server").endurance_table
     text = table(run)
     assert "10,000 requests to our server with the embedded checkpoint in 250 seconds." in text
     assert "memory grew by 0.12 MB for a thousand requests" in text

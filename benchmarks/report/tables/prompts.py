@@ -47,8 +47,8 @@ def quantized_cache_table(run: Run) -> str:
     for part, found in run.items():
         if isinstance(found, dict) and "ratio" in found:
             seconds = found["seconds"]
-            times = [f"{seconds[cache] * 1e3:.1f} ms" for cache in ("float32", "int8")]
-            rows.append([part, *times, f"{found['ratio']:.2f} x"])
+            both = [f"{seconds[cache] * 1e3:.1f} ms" for cache in ("float32", "int8")]
+            rows.append([part, *both, f"{found['ratio']:.2f} x"])
     sizes = run["bytes_a_token"]
     caption = (
         f"Recipe `{run['recipe']}` with a cache in float32 ({sizes['float32'] / 1e3:.0f} kB a token) and in 8 bits "

@@ -1,0 +1,1 @@
+"""Tables of the committed runs, a module for each kind of run."""
