@@ -9,11 +9,12 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks coverage mutation bench bench-peers bench-server-peers clean
+.PHONY: help demo test test-long lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks coverage mutation bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
-	@echo "make test          all tests"
+	@echo "make test          the tests"
+	@echo "make test-long     those that take the longest and that few changes can break"
 	@echo "make lint          ruff, mypy, the import rules"
 	@echo "make format        let ruff format the code"
 	@echo "make docs          the documentation site, into build/site"
@@ -53,7 +54,12 @@ demo: .venv-demo/installed
 PYTEST = bin/python -m pytest --numprocesses auto --dist worksteal
 
 test: .venv/installed
-	.venv/$(PYTEST)
+	.venv/$(PYTEST) -m "not long"
+
+# What takes the longest and few changes can break: the benchmarks' programs from end to end, emulated old processors,
+# Slurm, and a model of full size beside transformers.
+test-long: .venv/installed
+	.venv/$(PYTEST) -m long
 
 lint: .venv/installed
 	.venv/bin/ruff check

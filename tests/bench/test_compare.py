@@ -85,6 +85,7 @@ def test_bad_input_is_refused_before_anything_is_made(  # noqa: PLR0913, PLR0917
     assert not work.exists()
 
 
+@pytest.mark.long
 def test_ours_and_a_peer_that_is_missing_make_a_whole_report(
     benchmarks: Scripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mini_checkpoint: Path
 ) -> None:

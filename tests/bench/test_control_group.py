@@ -95,6 +95,7 @@ def test_a_bundle_that_does_not_fit_is_an_error_and_nobody_is_killed(
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_where_the_memory_ends_some_who_share_it_are_refused_and_the_others_answered(
     limited: Limited, mini_bundle: Path
 ) -> None:

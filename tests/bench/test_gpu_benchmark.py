@@ -48,6 +48,7 @@ def read(path: Path) -> dict[str, Any]:
     return results
 
 
+@pytest.mark.long
 def test_every_part_is_there_and_none_met_an_error(dry_run: dict[str, Any], benchmarks: Scripts) -> None:
     gpu_parts = benchmarks("gpu.parts")
     assert list(dry_run["parts"]) == PARTS
@@ -56,6 +57,7 @@ def test_every_part_is_there_and_none_met_an_error(dry_run: dict[str, Any], benc
     assert dry_run["dry_run"]
 
 
+@pytest.mark.long
 def test_all_checks_pass_where_a_cpu_stands_in(dry_run: dict[str, Any]) -> None:
     checks = dry_run["parts"]["checks fp16"]["checks"]
     assert {name: check["passed"] for name, check in checks.items()} == dict.fromkeys(checks, True)
@@ -67,6 +69,7 @@ def test_all_checks_pass_where_a_cpu_stands_in(dry_run: dict[str, Any]) -> None:
     assert set(checks["logits"]["differences_to_spread"]) == {"prompt", "prompt in two pieces", "steps"}
 
 
+@pytest.mark.long
 def test_the_environment_says_which_nodes_run_where(dry_run: dict[str, Any]) -> None:
     environment = dry_run["parts"]["environment"]
     for graph, least in {"causal": 20, "move": 1, "select": 3, "score": 4}.items():
@@ -76,6 +79,7 @@ def test_the_environment_says_which_nodes_run_where(dry_run: dict[str, Any]) -> 
     assert "CPUExecutionProvider" in environment["onnxruntime"]["providers"]
 
 
+@pytest.mark.long
 def test_everything_is_measured_and_its_samples_are_kept(dry_run: dict[str, Any]) -> None:
     speed = dry_run["parts"]["speed mini"]
     assert set(speed["batches"]) == {"1", "3"}

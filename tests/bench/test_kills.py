@@ -20,6 +20,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jobs", SAMPLES)
 def test_disturbed_commands_lose_nothing_and_leave_nothing(jobs: tuple[str, ...], tmp_path: Path) -> None:
     report = tmp_path / "report.json"

@@ -21,6 +21,7 @@ pytestmark = [
 JOBS = {"server", "clients", "relations", "load and close"}
 
 
+@pytest.mark.long
 def test_everything_runs_side_by_side_with_the_same_results(
     benchmarks: Scripts, mini_bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

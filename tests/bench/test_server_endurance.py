@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.long
 def test_clients_of_all_kinds_get_what_they_ask_for(
     benchmarks: Scripts, mini_bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from makers.corpora import answer_run, documents, wait_for, write_json_lines
 from makers.deployment import DEPLOY
 from makers.slurm import Cluster, running_cluster
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.long]
 
 SCRIPT = DEPLOY / "slurm" / "corpus.sbatch"
 TASKS = 4

@@ -72,6 +72,7 @@ def test_the_embedded_checkpoint_agrees_with_transformers(mini_bundle: Path, min
     assert {row.verdict for row in report.tokens} == {Verdict.PASS}
 
 
+@pytest.mark.long
 def test_full_size_logits_are_within_a_ten_thousandth_of_transformers(tmp_path: Path) -> None:
     report = compare_with(
         session_of("preset:biogpt", tmp_path / "bundle"),

@@ -29,9 +29,12 @@ MOST = {"fp32": 1e-4, "int8": 1e-4, "int4": 0.2, "int8-weights": 0.2}
 MOST_OTHER = {"int4": 5, "int8-weights": 5} if IS_WHOLE else {"int4": 1, "int8-weights": 1}
 PATIENCE = 3600 if IS_WHOLE else 600
 
-pytestmark = pytest.mark.skipif(
-    EMULATOR is None or platform.machine() != "x86_64", reason="qemu-x86_64 (Debian's qemu-user) is not installed"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        EMULATOR is None or platform.machine() != "x86_64", reason="qemu-x86_64 (Debian's qemu-user) is not installed"
+    ),
+]
 
 
 def answered(folder: Path, emulator: list[str]) -> dict[str, Any]:
