@@ -38,7 +38,7 @@ def task_speed_table(run: Run) -> str:
 def task_speed_elsewhere(run: Run) -> str:
     """Makes a sentence of another processor's run of the tasks' speed."""
     ratios = ", ".join(f"{name} {found['to_transformers']:.2f} x" for name, found in run["tasks"].items())
-    return f"With an earlier version, on an {processor(run)}: {ratios}."
+    return f"With commit {run['machine']['commit']}, on an {processor(run)}: {ratios}."
 
 
 def task_quality_table(run: Run) -> str:
