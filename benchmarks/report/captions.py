@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.report.runs import Run
+from benchmarks.report.runs import Run, processor
 from biogpt_onnx.reporting.markdown import table
 
 _UNCOMMITTED = "-dirty"
@@ -15,15 +15,24 @@ def captioned(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def _commits(runs: Sequence[Run]) -> str:
-    commits = list(dict.fromkeys(str(run["machine"]["commit"]) for run in runs))
-    named = " and ".join(map(_commit, commits))
-    return f"{'Commit' if len(commits) == 1 else 'Commits'} {named}."
+    commits = list(dict.fromkeys(map(commit, runs)))
+    return f"{'Commit' if len(commits) == 1 else 'Commits'} {' and '.join(commits)}."
 
 
-def _commit(commit: str) -> str:
-    if commit.endswith(_UNCOMMITTED):
-        return f"{commit.removesuffix(_UNCOMMITTED)} with uncommitted changes"
-    return commit
+def commit(run: Run) -> str:
+    """Returns the commit of a run, or of a row, and says if files differed from it."""
+    name = str(run["machine"]["commit"])
+    if name.endswith(_UNCOMMITTED):
+        return f"{name.removesuffix(_UNCOMMITTED)} with uncommitted changes"
+    return name
+
+
+def rounds_in_turns(run: Run) -> str:
+    """Returns what a run measured the subjects of BioGPT's size on, and how often, in turns."""
+    return (
+        f"BioGPT's size with random weights, {run['threads']} threads of an {processor(run)}, medians of "
+        f"{run['rounds']} rounds in turns"
+    )
 
 
 def ratios(values: dict[str, float], **names: str) -> str:

@@ -18,9 +18,10 @@ from benchmarks.report.tables.corpus import (
 )
 from benchmarks.report.tables.coverage import coverage_table
 from benchmarks.report.tables.memory import small_memory_table
-from benchmarks.report.tables.prompts import prompts_table, prompts_together_table, quantized_cache_table
+from benchmarks.report.tables.prompts import prompts_table, prompts_together_table
 from benchmarks.report.tables.recipes import (
     automatic_recipe_table,
+    quantized_cache_table,
     recipe_quality_table,
     recipe_speed_table,
     static_scales_table,

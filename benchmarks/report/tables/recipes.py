@@ -1,7 +1,8 @@
 """Tables of the quantization recipes: size, speed and quality, and the choices of recipe `auto`."""
 
-from benchmarks.report.captions import captioned
+from benchmarks.report.captions import captioned, rounds_in_turns
 from benchmarks.report.runs import Run, processor
+from biogpt_onnx.reporting.markdown import table
 
 _BITS = {"int4": "4 bits", "int8": "8 bits", "fp32": "float32"}
 
@@ -52,17 +53,32 @@ def recipe_quality_table(run: Run) -> str:
 
 def static_scales_table(run: Run) -> str:
     """Makes the table of recipe `int8` beside the same with a scale for each row of its products' inputs."""
-    rows = []
-    for part, found in run.items():
-        if isinstance(found, dict) and "ratio" in found:
-            before, after = (f"{seconds * 1e3:.1f} ms" for seconds in found["seconds"].values())
-            rows.append([part, before, after, f"{found['ratio']:.2f} x"])
     caption = (
-        f"`int8` with static scales, beside a scale for each row and an unsigned head: BioGPT's size with random "
-        f"weights, {run['threads']} threads of an {processor(run)}, medians of {run['rounds']} rounds in turns. "
+        f"`int8` with static scales, beside a scale for each row and an unsigned head: {rounds_in_turns(run)}. "
         f"Prompts are of so many tokens, steps and heads of so many rows, steps behind {run['context']} tokens."
     )
-    return captioned(caption, ["", "a scale for each row", "int8", "beside"], rows, run)
+    return captioned(caption, ["", "a scale for each row", "int8", "beside"], _in_turns(run), run)
+
+
+def quantized_cache_table(run: Run) -> str:
+    """Makes the tables of a cache in 8 bits beside one in float32: times, and perplexity."""
+    sizes = run["bytes_a_token"]
+    caption = (
+        f"Recipe `{run['recipe']}` with a cache in float32 ({sizes['float32'] / 1e3:.0f} kB a token) and in 8 bits "
+        f"({sizes['int8'] / 1e3:.0f} kB a token); {rounds_in_turns(run)}. Prompts are of so many tokens, steps of so "
+        "many rows behind so many tokens."
+    )
+    times = captioned(caption, ["", "float32", "8 bits", "ratio"], _in_turns(run), run)
+    if "perplexity" not in run:
+        return times
+    recipes = list(next(iter(run["perplexity"].values())))
+    grown = [
+        [twin, *(f"{found[recipe]['growth']:+.2%}" for recipe in recipes)] for twin, found in run["perplexity"].items()
+    ]
+    return (
+        f"{times}\n\nWhat the cache in 8 bits adds to the perplexity of the embedded checkpoint and its twins with "
+        f"outliers, where all text goes through the cache:\n\n{table(['', *recipes], grown)}"
+    )
 
 
 def automatic_recipe_table(run: Run) -> str:
@@ -89,3 +105,13 @@ def automatic_recipe_table(run: Run) -> str:
         )
     caption = "Recipe `auto` on the embedded checkpoint, with the built-in texts; in brackets 95 % intervals."
     return captioned(caption, header, rows, run)
+
+
+def _in_turns(run: Run) -> list[list[str]]:
+    """Returns a row for each part of a run that measured two subjects in turns: both times, and their ratio."""
+    rows = []
+    for part, found in run.items():
+        if isinstance(found, dict) and "ratio" in found:
+            before, after = (f"{seconds * 1e3:.1f} ms" for seconds in found["seconds"].values())
+            rows.append([part, before, after, f"{found['ratio']:.2f} x"])
+    return rows

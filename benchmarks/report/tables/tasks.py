@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.report.captions import captioned
+from benchmarks.report.captions import captioned, commit
 from benchmarks.report.runs import Run, processor
 
 _SUMMARIZED = ("relations", "relations, entities given", "answers", "answers, conclusion shown")
@@ -38,7 +38,7 @@ def task_speed_table(run: Run) -> str:
 def task_speed_elsewhere(run: Run) -> str:
     """Makes a sentence of another processor's run of the tasks' speed."""
     ratios = ", ".join(f"{name} {found['to_transformers']:.2f} x" for name, found in run["tasks"].items())
-    return f"With commit {run['machine']['commit']}, on an {processor(run)}: {ratios}."
+    return f"With commit {commit(run)}, on an {processor(run)}: {ratios}."
 
 
 def task_quality_table(run: Run) -> str:
