@@ -17,7 +17,7 @@ from benchmarks.report.tables.corpus import (
     full_texts_table,
 )
 from benchmarks.report.tables.coverage import coverage_table
-from benchmarks.report.tables.memory import small_memory_table
+from benchmarks.report.tables.memory import quantizing_table, small_memory_table
 from benchmarks.report.tables.prompts import prompts_table, prompts_together_table
 from benchmarks.report.tables.recipes import (
     automatic_recipe_table,
@@ -113,6 +113,7 @@ BENCHMARKS = Page(
         "quantized VNNI numbers": Table("quantized_vnni.json", recipe_speed_table),
         "quantized AMX numbers": Table("quantized_amx.json", recipe_speed_table),
         "small memory": Table("small_memory.json", small_memory_table),
+        "quantizing": Table("quantizing.json", quantizing_table),
         "shared numbers": Table("shared_weights.json", shared_weights_table),
         "browser numbers": Table("web.json", browser_table),
         "huge pages numbers": Table("huge_pages.json", huge_pages_table),

@@ -1,10 +1,12 @@
-"""The tables of peak memory beside the formula, and of small limits."""
+"""The tables of peak memory: beside the formula, within small limits, and of making bundles smaller."""
 
 from benchmarks.report.captions import captioned
 from benchmarks.report.runs import Run, processor
 from biogpt_onnx.reporting.markdown import table
 
 _MIB = 2**20
+_GB = 10**9
+_QUANTIZING = {"alone": "without the comparison", "compared": "with it"}
 _OUTCOMES = {"answered": "answered", "refused": "refused before loading"}
 
 
@@ -31,6 +33,39 @@ def small_memory_table(run: Run) -> str:
     cold = ", ".join(f"{name} {values['cold']['loading_read_to_weights']:.2f} x" for name, values in recipes.items())
     read = f"What loading read from the disk with nothing cached, beside the size of the weights: {cold}."
     return f"{captioned(caption, header, rows, run)}\n\n{said}\n\n{within}\n\n{read}"
+
+
+def quantizing_table(run: Run) -> str:
+    """Makes the table of what `quantize` takes, by model, recipe, and whether the comparison follows."""
+    header = [
+        "model",
+        "recipe",
+        "",
+        "seconds of the processors",
+        "memory of its own",
+        "resident",
+        "float32 bundle",
+        "bundle",
+    ]
+    rows = [
+        [
+            model.removeprefix("preset:"),
+            recipe,
+            said,
+            f"{values[way]['cpu_seconds']:,.0f}",
+            *(f"{values[way][peak] / _GB:.2f} GB" for peak in ("peak_anonymous_bytes", "peak_resident_bytes")),
+            *(f"{size / _GB:.2f} GB" for size in (found["fp32_bytes"], values["bundle_bytes"])),
+        ]
+        for model, found in run.items()
+        if model.startswith("preset:")
+        for recipe, values in found["recipes"].items()
+        for way, said in _QUANTIZING.items()
+    ]
+    caption = (
+        "Time of the processors and most memory of the command `quantize` with random weights, once each, on an "
+        f"{processor(run)}. Resident memory counts the mapped float32 file, which the system may take back."
+    )
+    return captioned(caption, header, rows, run)
 
 
 def _work(case: Run) -> str:
