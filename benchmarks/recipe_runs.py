@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
-from benchmarks.results_file import summarized, write_results
+from benchmarks.results_file import output_file, summarized, write_results
 
 
 def recipe_options(description: str | None, rounds: int) -> argparse.Namespace:
@@ -18,14 +18,12 @@ def recipe_options(description: str | None, rounds: int) -> argparse.Namespace:
         rounds: how often each is measured by default.
     """
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     add_recipe_arguments(parser)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"how often each is measured (default {rounds})")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}: give 1 or more")
-    # Before anything is measured for a file that cannot be written.
-    options.output.touch()
     return options
 
 

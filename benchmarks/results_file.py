@@ -1,11 +1,28 @@
 """JSON files that hold what a measurement found."""
 
+import argparse
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import describe
+from biogpt_onnx.bench.rows import check_writable
+from biogpt_onnx.runtime.errors import ConfigError
+
+
+def output_file(name: str) -> Path:
+    """Reads the argument that names the file of the results, as a `type` of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: the file cannot be written; said before anything is measured, which may take hours.
+    """
+    path = Path(name)
+    try:
+        check_writable(path)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return path
 
 
 def stamp() -> dict[str, object]:

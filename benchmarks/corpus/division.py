@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.corpus.layer import UNIT_DOCUMENTS, prepare_short, span_of_units, write_short_task
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx import corpus
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.system.cores import num_usable_cores
@@ -26,7 +26,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle of any task or none")
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--units", type=int, default=2, help="units of 8 documents for each core (default 2)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each division is measured (default 3)")
     options = parser.parse_args()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import checkout_environment, run_to_end
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx import corpus
 
 _FILE = Path("text") / "fulltext_ccby.jsonl.gz"
@@ -26,7 +26,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path, help="a bundle, such as one of the embedded checkpoint")
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--data", type=Path, required=True, help=f"a folder with {_FILE}")
     parser.add_argument("--documents", type=int, help="the first so many (default all)")
     parser.add_argument("--window-tokens", type=int, help="most tokens of a window (default that of the command)")

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import biogpt_onnx
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx import BioGPT, corpus
 from biogpt_onnx.corpus.results import read_result
 from biogpt_onnx.corpus.run import Run
@@ -69,7 +69,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle of any task or none")
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--documents", type=int, default=16, help="a multiple of 8 (default 16)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each way is measured (default 3)")
     parser.add_argument("--workers", type=int, default=num_usable_cores(), help="processes of a full machine")

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.corpus.pubmed_files import ARTICLES, Expected, write_pubmed
 from benchmarks.processes import checkout_environment
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx.corpus.run import Run
 from biogpt_onnx.corpus.units import read_unit
 
@@ -48,7 +48,7 @@ sys.exit(code)
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--documents", type=int, default=DOCUMENTS, help=f"of each input (default {DOCUMENTS:,})")
     parser.add_argument("--articles", type=int, default=ARTICLES, help=f"of a PubMed file (default {ARTICLES:,})")
     parser.add_argument("--characters", type=int, default=CHARACTERS, help=f"of a text (default {CHARACTERS:,})")

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.corpus.sleeping import GO, READY, load_sleeping
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx import corpus
 from biogpt_onnx._version import __version__
 from biogpt_onnx.corpus.cluster.connection import connected
@@ -50,7 +50,7 @@ _RAY = {"RAY_worker_maximum_startup_concurrency": "4", "RAY_worker_register_time
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--workers", type=int, nargs="+", default=list(LEVELS), help="numbers of workers")
     parser.add_argument("--units", type=int, default=5, help="units for each worker (default 5)")
     parser.add_argument("--seconds", type=float, default=10.0, help="mean time of a unit (default 10)")

@@ -23,7 +23,7 @@ from benchmarks.fuzzing.corpus import add_to_corpus
 from benchmarks.fuzzing.trial import MOST_BYTES, MOST_SECONDS
 from benchmarks.fuzzing.worker import CURRENT, PROGRESS, RESULT
 from benchmarks.processes import CHECKOUT, checkout_environment
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 
 _HANGS_SECONDS = 180
 _POLL_SECONDS = 0.2
@@ -156,7 +156,7 @@ def _say(reader: str, result: dict[str, Any]) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.fuzzing", description=__doc__)
-    parser.add_argument("--output", type=Path, help="report to write")
+    parser.add_argument("--output", type=output_file, help="report to write")
     parser.add_argument("--inputs", type=int, default=100_000, help="inputs of each reader (default 100,000)")
     parser.add_argument("--reader", nargs="+", help="these readers alone")
     parser.add_argument("--seed", default="0", help="seed of the inputs (default 0)")

@@ -36,6 +36,7 @@ from benchmarks.gpu import goals
 from benchmarks.gpu.models import MINI, Making
 from benchmarks.gpu.parts import Clock, Found, run_parts
 from benchmarks.gpu.plan import Run
+from benchmarks.results_file import output_file
 
 _MODELS = (MINI, "biogpt", "biogpt-large")
 _READING = {
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu is a dry run")
     parser.add_argument(
         "--models",

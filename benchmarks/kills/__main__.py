@@ -18,7 +18,7 @@ from benchmarks.kills.jobs import JOBS, make_inputs
 from benchmarks.kills.server import SERVER, server_trials
 from benchmarks.kills.trials import FAULTS, OWN_DISK, SIGNALS, Bench, has_fault, reference_of, run_trial
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 
 _DISK_MEGABYTES = 400
 _CHECKPOINT = CHECKOUT / "checkpoints" / "mini"
@@ -70,7 +70,7 @@ def _trials(bench: Bench, faults: Sequence[str], options: argparse.Namespace) ->
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.kills", description=__doc__)
-    parser.add_argument("--output", type=Path, help="report to write")
+    parser.add_argument("--output", type=output_file, help="report to write")
     parser.add_argument("--trials", type=int, default=15, help="trials of each job with each fault (default 15)")
     parser.add_argument("--seed", default="0", help="seed of all random moments (default 0)")
     parser.add_argument("--job", nargs="+", choices=[*(job.name for job in JOBS), SERVER], help="these jobs alone")

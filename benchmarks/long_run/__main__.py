@@ -19,7 +19,7 @@ from benchmarks.long_run.drawing import draw
 from benchmarks.long_run.loops import files_in
 from benchmarks.long_run.series import LEAST_SAMPLES, checks_of, growth_of
 from benchmarks.processes import CHECKOUT, checkout_environment
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.process import PinnedProcess
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
@@ -105,7 +105,7 @@ def _ticks(seconds: float, interval: float) -> Iterator[float]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the results, as JSON")
+    parser.add_argument("--output", type=output_file, required=True, metavar="FILE", help="the results, as JSON")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the series to an .svg or .png file")
     parser.add_argument("--seconds", type=float, default=3600, metavar="S", help="default an hour")
     parser.add_argument("--interval", type=float, default=10, metavar="S", help="between two samples (default 10)")

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import biogpt_onnx
 from benchmarks.full_size import THREADS
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx import BioGPT
 from biogpt_onnx.bench.measuring.protocol import memory
 
@@ -42,7 +42,7 @@ def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path, help="a bundle")
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--texts", type=int, default=TEXTS, help=f"number of texts (default {TEXTS:,})")
     parser.add_argument("--calls", nargs="+", choices=CALLS, default=[*CALLS], help="the calls (default all)")
     options = parser.parse_args()

@@ -18,7 +18,7 @@ from time import perf_counter
 import biogpt_onnx
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.model_files import make_recipe_bundles
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.runtime.engine import BioGPT
 
 PROMPT_TOKENS = 64
@@ -32,7 +32,7 @@ ROUNDS = 3
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--recipe", default="int8", help="recipe of the bundle (default int8)")
     parser.add_argument("--clients", type=int, default=8, help="calls at a time (default 8)")
     options = parser.parse_args()

@@ -18,7 +18,7 @@ import biogpt_onnx
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.in_turns import PAUSE_SECONDS
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx.runtime.engine import BioGPT
 from biogpt_onnx.runtime.results import Choices, Generation
 
@@ -38,7 +38,7 @@ _ALONE, _TOGETHER = "one after the other", "together"
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured (default {ROUNDS})")
     add_recipe_arguments(parser)
     parser.set_defaults(recipes=["fp32", "int8", "int4"])

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.micro.worker import Samples, after_a_pause, worker
 from benchmarks.model_files import BLOCK_VARIANTS, FLOAT32, make_recipe_bundles
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.bench.measuring.machine_limits import ReadBandwidth
 from biogpt_onnx.bench.roofline import ModelSize, step_bytes
 from biogpt_onnx.quantize.recipes import INTEGER_RECIPES
@@ -31,7 +31,7 @@ _FIRST_STEPS = 2
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--recipes", nargs="+", choices=_MEASURED, default=_MEASURED, help="which recipes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.in_turns import measured_in_turns
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from benchmarks.tasks.recipe_quality import baselines, texts_of
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
@@ -48,7 +48,7 @@ Session = TreeDecoder[Any]
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--data", type=Path, help="folder with texts for perplexity; without it, times alone")
     parser.add_argument("--folder", type=Path, help="keep the bundles there, and take them from there if they exist")
     parser.add_argument("--recipe", choices=RECIPE_NAMES, default="int8", help="recipe of the times (default int8)")

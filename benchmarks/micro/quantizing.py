@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.full_size import PRESET
 from benchmarks.processes import checkout_environment, run_to_end
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.recipes import RECIPES
@@ -29,7 +29,7 @@ _ANY_INCREASE = "1e9"
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--sources", nargs="+", default=[*PRESETS], help="checkpoints to measure with (default both)")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=[*MEASURED], help="recipes (default both)")
     parser.add_argument("--folder", type=Path, help="where to write bundles (default temporary)")

@@ -21,7 +21,7 @@ from benchmarks.full_size import PRESET, THREADS
 from benchmarks.micro.starting_process import PROMPT_TOKENS
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.processes import checkout_environment
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.runtime.bundle import read_manifest
 
 ROUNDS = 11
@@ -32,7 +32,7 @@ _IMPORTS = {"nothing": "pass", "numpy": "import numpy", "package": "import numpy
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     add_recipe_arguments(parser)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"starts of each (default {ROUNDS})")
     parser.add_argument("--shared", action="store_true", help="also with share_weights=True")

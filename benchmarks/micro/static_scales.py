@@ -19,7 +19,7 @@ import onnx_ir as ir
 
 from benchmarks.full_size import PRESET, THREADS, random_prompt
 from benchmarks.in_turns import measured_in_turns
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.export.graph.builder import GraphBuilder
@@ -55,7 +55,7 @@ _RECIPES = {
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--folder", type=Path, help="keep the bundles there, and take them from there if they exist")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured (default {ROUNDS})")
     options = parser.parse_args()

@@ -22,7 +22,7 @@ from typing import Any
 import biogpt_onnx
 from benchmarks.full_size import PRESET
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.web import pack_page
 from biogpt_onnx.web.onnxruntime_web import VERSION
@@ -44,7 +44,7 @@ Write = Callable[[], float]
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--onnxruntime-web", type=Path, required=True, help="npm's package, as a file or unpacked")
     add_recipe_arguments(parser)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"texts of each (default {ROUNDS})")

@@ -21,7 +21,7 @@ from benchmarks.mutation.report import ContinuationError, Report, not_caught, no
 from benchmarks.mutation.rooms import ROOMS, Room
 from benchmarks.mutation.trial import Trial
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp
+from benchmarks.results_file import output_file, stamp
 
 _LEAST_CAUGHT = 0.85
 
@@ -107,7 +107,7 @@ def _say(name: str, room: dict[str, Any]) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.mutation", description=__doc__)
-    parser.add_argument("--output", type=Path, help="report to write")
+    parser.add_argument("--output", type=output_file, help="report to write")
     parser.add_argument("--mutants", type=int, default=200, help="mutants of each room (default 200)")
     parser.add_argument("--room", nargs="+", choices=list(ROOMS), help="these rooms alone")
     parser.add_argument("--seed", default="0", help="seed of the sample (default 0)")

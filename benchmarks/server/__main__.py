@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.compare.peers.catalogue import ENVIRONMENTS
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.processes import CHECKOUT
+from benchmarks.results_file import output_file
 from benchmarks.server.contenders import OURS, OURS_CACHE, SERVERS, Setup
 from benchmarks.server.loading.workload import KINDS
 from benchmarks.server.measuring import Times
@@ -67,7 +68,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--output", type=Path, required=True, metavar="FILE", help="the results, as JSON")
+    add("--output", type=output_file, required=True, metavar="FILE", help="the results, as JSON")
     add("--servers", nargs="+", choices=SERVERS, default=list(DEFAULT_SERVERS), metavar="NAME", help=_servers_help())
     add("--measures", nargs="+", choices=MEASURES, default=list(MEASURES), help="default: all")
     add("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of requests, in closed loops and for the cost")

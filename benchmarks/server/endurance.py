@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.full_size import THREADS
 from benchmarks.processes import CHECKOUT, checkout_environment
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from benchmarks.server import misbehaviour
 from benchmarks.server.loading.load import RequestError
 from benchmarks.server.misbehaviour import Answer, Outcome, Target
@@ -284,7 +284,7 @@ def growth_of(samples: Sequence[Mapping[str, float]], warm: float) -> dict[str, 
 def main() -> int:
     """Runs it and writes the results; returns 1 where a check fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the results, as JSON")
+    parser.add_argument("--output", type=output_file, required=True, metavar="FILE", help="the results, as JSON")
     parser.add_argument("--requests", type=int, default=10_000, metavar="N", help="default 10,000")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is asked")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="default: the embedded checkpoint in float32")

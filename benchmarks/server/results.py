@@ -54,6 +54,4 @@ class ServerResults:
         return before
 
     def _write(self) -> None:
-        unfinished = self._path.with_name(f".{self._path.name}.unfinished")
-        write_results(unfinished, self._all)
-        unfinished.replace(self._path)
+        write_results(self._path, self._all)

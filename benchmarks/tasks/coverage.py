@@ -9,11 +9,10 @@ import argparse
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.reporting.bootstrap import FloatArray, Resampling
 from biogpt_onnx.reporting.estimates import proportion
 from biogpt_onnx.reporting.rates import Metric, difference, difference_interval, estimate
@@ -174,7 +173,7 @@ def false_alarms(source: Source, documents: int, simulations: int, seed: int = 0
 def main() -> None:
     """Simulates and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--simulations", type=int, default=2000, help="of each rate and number of documents")
     options = parser.parse_args()
     results: dict[str, object] = {**stamp(), "simulations": options.simulations}

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.model_files import BLOCK_VARIANTS
 from benchmarks.outlier_twins import write_outlier_twin
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.quantize.evaluate.evaluation import evaluate
@@ -37,7 +37,7 @@ _RECIPES = {
 def main() -> None:
     """Evaluates every recipe on every twin and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--data", type=Path, required=True, help="the folder with the texts")
     parser.add_argument("--mini", type=Path, default=CHECKOUT / "checkpoints" / "mini", help="the embedded checkpoint")
     options = parser.parse_args()

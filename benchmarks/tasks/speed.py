@@ -22,7 +22,7 @@ import biogpt_onnx
 from benchmarks.full_size import PRESET, THREADS
 from benchmarks.model_files import write_safetensors
 from benchmarks.processes import started
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from benchmarks.tasks.texts import TaskExample, Workload, workloads
 from biogpt_onnx import BioGPT
 from biogpt_onnx.bench.measuring.process import PinnedProcess
@@ -44,7 +44,7 @@ Way = Callable[[], float]
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument(
         "--data",
         type=Path,

@@ -17,7 +17,7 @@ from typing import Any
 
 import biogpt_onnx
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, write_results
+from benchmarks.results_file import output_file, stamp, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 from biogpt_onnx.scores.gold.concept_pairs import ConceptPair, read_concept_pairs
@@ -49,7 +49,7 @@ class LongDocument:
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--data", type=Path, required=True, help="a folder with `bc5cdr`")
     parser.add_argument("--mini", type=Path, default=CHECKOUT / "checkpoints" / "mini", help="the embedded checkpoint")
     parser.add_argument("--abstracts", type=int, nargs="+", default=[5, 10], help="how many make a document")

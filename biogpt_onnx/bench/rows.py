@@ -78,13 +78,27 @@ def open_rows(
     """
     if path is None:
         return RowFile(None)
-    _check_writable(path)
+    check_writable(path)
     if restart or not path.exists():
         return RowFile(path)
     rows = read_rows(path)
     for row in rows:
         _check_same(path, row, machine, digests, settings)
     return RowFile(path, rows)
+
+
+def check_writable(path: Path) -> None:
+    """Checks that a file of results can be written, before anything is measured.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"has no folder {path.parent}"
+        raise ConfigError(f"output {path} {what}: name a file in a folder that exists")
+    folder_is_writable = os.access(path.parent, os.W_OK)
+    if not folder_is_writable or (path.exists() and not os.access(path, os.W_OK)):
+        raise ConfigError(f"output {path} cannot be written: name a file in a folder of yours")
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -167,15 +181,6 @@ def _without_folder(reason: str | None) -> str | None:
 def _short(value: object) -> str:
     text = json.dumps(value) if isinstance(value, dict | list) else str(value)
     return text[:12] if len(text) == 64 else text  # noqa: PLR2004 -- a sha256
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else f"has no folder {path.parent}"
-        raise ConfigError(f"output {path} {what}: name a file in a folder that exists")
-    folder_is_writable = os.access(path.parent, os.W_OK)
-    if not folder_is_writable or (path.exists() and not os.access(path, os.W_OK)):
-        raise ConfigError(f"output {path} cannot be written: name a file in a folder of yours")
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

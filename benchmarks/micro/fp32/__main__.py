@@ -11,13 +11,13 @@ from pathlib import Path
 from benchmarks.full_size import PRESET
 from benchmarks.micro.fp32 import cold_start, decoding, export_memory, installed_packages, tokenizer
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 
 
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--mini", type=Path, default=CHECKOUT / "checkpoints" / "mini", help="the embedded checkpoint")
     parser.add_argument("--skip-large", action="store_true", help="leave out BioGPT-Large, which needs 12 GB of disk")
     parser.add_argument(

@@ -14,7 +14,7 @@ from benchmarks.full_size import PRESET, THREADS
 from benchmarks.micro.search import beams, choices, drafts, processors
 from benchmarks.model_files import export_in_process, write_safetensors
 from benchmarks.processes import CHECKOUT
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx.export.checkpoint.open import open_checkpoint
 from biogpt_onnx.export.exporter import export_bundle
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     parser.add_argument("--mini", type=Path, default=CHECKOUT / "checkpoints" / "mini", help="the embedded checkpoint")
     parser.add_argument(
         "--data",

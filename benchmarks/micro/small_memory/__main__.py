@@ -21,7 +21,7 @@ from benchmarks.full_size import PRESET, THREADS
 from benchmarks.micro.small_memory.case import REFUSED
 from benchmarks.model_files import add_recipe_arguments, chosen_bundles
 from benchmarks.processes import checkout_environment, run_to_end
-from benchmarks.results_file import stamp, summarized, write_results
+from benchmarks.results_file import output_file, stamp, summarized, write_results
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, read_manifest
 from biogpt_onnx.runtime.memory.formula import memory_need
 
@@ -73,7 +73,7 @@ TOO_SMALL = 0.6
 def main() -> None:
     """Measures and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--output", type=output_file, required=True, help="the JSON file to write")
     add_recipe_arguments(parser)
     options = parser.parse_args()
     options.output.touch()
