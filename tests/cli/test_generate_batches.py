@@ -106,6 +106,26 @@ def test_answers_before_a_prompt_that_is_too_long_are_not_lost(
     assert captured.err.count("\n") == 1
 
 
+def test_a_hyphen_stands_for_standard_input_as_with_the_other_commands(
+    mini_bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["generate", str(mini_bundle), "--max-new-tokens", "1"]
+    answers = []
+    for prompts in ([], ["-"]):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"Aspirin\n"), isatty=lambda: False))
+        assert main([*command, *prompts]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0].startswith("Aspirin")
+    assert answers[0] == answers[1]
+
+
+def test_a_hyphen_beside_prompts_is_refused(mini_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", str(mini_bundle), "Aspirin", "-"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith('error: "-" stands for the lines of standard input: give it alone')
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

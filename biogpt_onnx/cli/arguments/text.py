@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.runtime.errors import PromptError
 
-_STANDARD_INPUT = "-"
 _READ_AT_ONCE = 1 << 16
 
 
@@ -44,14 +44,14 @@ def documents(name: str) -> list[str]:
         PromptError: The file is not UTF-8, or holds no text.
         OSError: The file cannot be read.
     """
-    if name == _STANDARD_INPUT:
+    if name == STANDARD_INPUT:
         texts = list(text_lines(sys.stdin.buffer, "standard input"))
     else:
         with Path(name).open("rb") as file:
             texts = list(text_lines(file, name))
     if not texts:
         raise PromptError(
-            f"{'standard input' if name == _STANDARD_INPUT else name} holds no text: give a document a line"
+            f"{'standard input' if name == STANDARD_INPUT else name} holds no text: give a document a line"
         )
     return texts
 

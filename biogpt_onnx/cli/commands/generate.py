@@ -12,6 +12,7 @@ from biogpt_onnx.cli.arguments.generation import add_generation_arguments, gener
 from biogpt_onnx.cli.arguments.text import BinaryStream, numbered_blocks
 from biogpt_onnx.cli.interruption import noting_interruption
 from biogpt_onnx.cli.progress import Progress
+from biogpt_onnx.files.formats import STANDARD_INPUT
 from biogpt_onnx.runtime.bundle import read_manifest
 from biogpt_onnx.runtime.decoding.config import GenerationConfig
 from biogpt_onnx.runtime.engine import BioGPT
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "prompts",
         nargs="*",
         metavar="PROMPT",
-        help="texts to continue; without any, one a line from standard input, where empty lines are skipped",
+        help='texts to continue; without any, or for "-", one a line from standard input, where empty lines are skipped',
     )
     parser.add_argument("--no-prompt", action="store_true", help="begin a text from nothing, instead of a PROMPT")
     add_generation_arguments(parser)
@@ -113,6 +114,10 @@ def _prompts(options: argparse.Namespace) -> list[str]:
         if prompts:
             raise ConfigError("--no-prompt begins a text from nothing: leave it out, or the prompt")
         return [""]
+    if STANDARD_INPUT in prompts:
+        if len(prompts) > 1:
+            raise PromptError('"-" stands for the lines of standard input: give it alone, or leave it out')
+        return []
     for number, prompt in enumerate(prompts, start=1):
         if not prompt.strip():
             which = f"prompt {number} of {len(prompts)}" if len(prompts) > 1 else "the prompt"
