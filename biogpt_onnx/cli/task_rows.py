@@ -106,6 +106,9 @@ def answer_rows(  # noqa: PLR0913 -- what, by whom, where to, and how
         results.finish()
     if census is not None and from_stream:
         census.warn()
+    if not runner.done:
+        name = "standard input" if source.name == STANDARD_INPUT else source.name
+        _warn(f"{name} holds no document, so that there is no result")
     return 1 if runner.failed else 0
 
 
@@ -174,8 +177,12 @@ class _Runner:
             problem = row.problem if row.document is None else result
             if isinstance(problem, str | BioGptError):
                 self.failed += 1
-                with suppress(OSError):
-                    print(f"warning: line {row.line}: {problem}", file=sys.stderr, flush=True)
+                _warn(f"line {row.line}: {problem}")
+
+
+def _warn(message: str) -> None:
+    with suppress(OSError):
+        print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def _identity(

@@ -287,6 +287,23 @@ def test_a_file_of_whose_types_none_is_wanted_is_warned_of(  # noqa: PLR0913, PL
     assert [record["relations"] for record in records(captured.out)] == [[], []]
 
 
+@pytest.mark.parametrize("source", ["-", "in.txt"])
+def test_an_input_without_documents_is_warned_of(
+    source: str,
+    mini_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.txt").write_bytes(b"\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    assert main(relations(mini_bundle, source, "-o", "out.jsonl")) == 0
+    name = "standard input" if source == "-" else source
+    assert capsys.readouterr().err == f"warning: {name} holds no document, so that there is no result\n"
+    assert Path("out.jsonl").read_bytes() == b""
+
+
 def test_a_file_that_names_nothing_is_warned_of(
     mini_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

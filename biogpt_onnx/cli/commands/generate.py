@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "prompts",
         nargs="*",
         metavar="PROMPT",
-        help='texts to continue; without any, or for "-", one a line from standard input, where empty lines are skipped',
+        help='texts to continue; without any, or for "-", one a line from standard input, empty lines skipped',
     )
     parser.add_argument("--no-prompt", action="store_true", help="begin a text from nothing, instead of a PROMPT")
     add_generation_arguments(parser)
