@@ -37,10 +37,15 @@ class OpenVino:
 
 
 def prepare(checkpoint: Path, output: Path, variant: str) -> None:
-    """Exports the model and quantizes its weights, by the default of OpenVINO for that many bits."""
+    """Exports the model and quantizes its weights, by the default of OpenVINO for that many bits.
+
+    Where its groups do not divide a weight, that weight's groups are smaller.
+    """
     from optimum.intel import OVModelForCausalLM, OVWeightQuantizationConfig
 
-    config = OVWeightQuantizationConfig(bits=_BITS[variant])
+    # In 4 bits weights are in groups of 128, of which BioGPT-Large's 1,600 features are no multiple.
+    smaller_groups = {"group_size_fallback": "adjust"} if variant == "int4" else {}
+    config = OVWeightQuantizationConfig(bits=_BITS[variant], **smaller_groups)
     model: Any = OVModelForCausalLM.from_pretrained(checkpoint, export=True, compile=False, quantization_config=config)
     model.save_pretrained(output)
 
