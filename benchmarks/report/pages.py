@@ -106,6 +106,7 @@ BENCHMARKS = Page(
         "comparison": Table("compare.jsonl", comparison_table),
         "comparison with VNNI": Table("compare_vnni.jsonl", comparison_elsewhere("compare_vnni.md")),
         "comparison with AVX2": Table("compare_avx2.jsonl", comparison_elsewhere("compare_avx2.md")),
+        "comparison of BioGPT-Large": Table("compare_large_avx2.jsonl", comparison_table),
         "numbers": Table("fp32.json", float32_table),
         "start-up numbers": Table("start_up.json", start_up_table),
         "search numbers": Table("search.json", search_table),
