@@ -11,8 +11,10 @@ from makers.arm64.errors import UnavailableError
 ROOT = Path(__file__).parents[3]
 TESTS = tuple(f"tests/{name}" for name in ("runtime", "tasks", "files", "quantize"))
 
-# pytest's cache would be written by all processors at once. What a test may take is for processors, not for emulators.
-_OPTIONS = ("-m", "pytest", "-p", "no:cacheprovider", "--quiet")
+# pytest's cache would be written by all processors at once. Left out are the long tests, which emulate processors
+# themselves, and those of the stand-in for CUDA, where no processor makes a difference.
+_LEFT_OUT = ("-m", "not long", "--ignore=tests/runtime/backends/cuda")
+_OPTIONS = ("-m", "pytest", "-p", "no:cacheprovider", "--quiet", *_LEFT_OUT)
 
 
 def main() -> int:
