@@ -163,13 +163,18 @@ def _is_anonymous(fields: Sequence[str]) -> bool:
 
 
 def _unwritten(smaps: str) -> Iterator[_Mapping]:
-    """Yields the mappings without pages of the process's own."""
-    mapping = _Mapping(0, 0, "")
+    """Yields the mappings that have pages in memory, none of them the process's own.
+
+    Where all is zero, there is nothing to release, or an emulator of Linux's programs shows what it does not know.
+    """
+    mapping, resident = _Mapping(0, 0, ""), False
     for line in smaps.splitlines():
         name, _, value = line.partition(" ")
-        if name == "Anonymous:":
-            # Every mapping has this line, behind the one that names it.
-            if value.split()[0] == "0":
+        if name == "Rss:":
+            # Every mapping has this line and the next, in this order, behind the one that names it.
+            resident = value.split()[0] != "0"
+        elif name == "Anonymous:":
+            if resident and value.split()[0] == "0":
                 yield mapping
         elif not name.endswith(":"):
             start, end = _span(name)

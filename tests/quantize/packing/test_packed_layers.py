@@ -175,7 +175,8 @@ def test_table_and_head_share_codes_and_say_the_same_of_a_weight(kind: str, voca
     rows, logits = run(graph, packed, {"table": weight}, {"ids": every, "x": np.eye(hidden_size, dtype=np.float32)})
     assert rows.shape == (2, vocab_size // 2, hidden_size)
     np.testing.assert_allclose(rows.reshape(vocab_size, -1), weight, atol=np.abs(weight).max() * error)
-    np.testing.assert_allclose(logits.T, rows.reshape(vocab_size, -1), atol=1e-5)
+    # Kernels for ARM64 give a row of activations one scale and an offset, which are rounded.
+    np.testing.assert_allclose(logits.T, rows.reshape(vocab_size, -1), atol=2e-5)
 
 
 @pytest.mark.parametrize("bits", [4, 8])

@@ -56,7 +56,7 @@ class Memory:
 
 
 @pytest.fixture
-def memory() -> Memory:
+def memory(known_residency: None) -> Memory:  # noqa: ARG001 -- it skips
     if not (SETTINGS / "hpage_pmd_size").is_file() or "[never]" in (SETTINGS / "enabled").read_text():
         pytest.skip("the system makes no huge pages")
     if int((SETTINGS / "hpage_pmd_size").read_text()) > LARGEST:

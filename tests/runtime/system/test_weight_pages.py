@@ -1,10 +1,11 @@
 import mmap
+import re
 from pathlib import Path
 
 import pytest
 
 import biogpt_onnx
-from biogpt_onnx.runtime.system import kind
+from biogpt_onnx.runtime.system import kind, weight_pages
 from biogpt_onnx.runtime.system.weight_pages import release_mapped_pages
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux shows what is mapped")
@@ -38,6 +39,7 @@ def private(file: Path) -> mmap.mmap:
     return mapped
 
 
+@pytest.mark.usefixtures("known_residency")
 def test_pages_leave_the_memory_and_come_back_with_the_same_bytes(file: Path) -> None:
     with private(file) as mapped:
         assert resident(file) == SIZE
@@ -53,12 +55,28 @@ def test_what_was_written_to_a_mapping_is_kept(file: Path) -> None:
         assert mapped[:] == b"w" * (SIZE - 1) + b"!"
 
 
+def test_what_was_written_is_kept_where_all_numbers_are_zero(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an emulator of Linux's programs, which does not know what lies in memory."""
+    with private(file) as mapped:
+        mapped[-1:] = b"!"
+        (tmp_path / "proc/self").mkdir(parents=True)
+        smaps = re.sub(r"\d+ kB", "0 kB", Path("/proc/self/smaps").read_text())
+        (tmp_path / "proc/self/smaps").write_text(smaps)
+        monkeypatch.setattr(weight_pages, "_ROOT", tmp_path)
+        release_mapped_pages(file)
+        assert mapped[:] == b"w" * (SIZE - 1) + b"!"
+
+
+@pytest.mark.usefixtures("known_residency")
 def test_other_files_keep_theirs(file: Path, tmp_path: Path) -> None:
     with private(file):
         release_mapped_pages(tmp_path / "another")
         assert resident(file) == SIZE
 
 
+@pytest.mark.usefixtures("known_residency")
 def test_a_loaded_model_keeps_little_of_its_file_in_memory(mini_bundle: Path) -> None:
     with biogpt_onnx.load(mini_bundle, device="cpu") as model:
         # The table alone has 8 MB, a copy of which is the head's.
@@ -66,6 +84,7 @@ def test_a_loaded_model_keeps_little_of_its_file_in_memory(mini_bundle: Path) ->
         assert model.generate("Aspirin", max_new_tokens=2).token_ids
 
 
+@pytest.mark.usefixtures("known_residency")
 def test_elsewhere_nothing_happens(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kind, "NAME", kind.MACOS)
     with private(file):
