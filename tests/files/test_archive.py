@@ -6,6 +6,7 @@ import os
 import tarfile
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,17 +89,62 @@ def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
         contents(save(tmp_path, "a.tar", content))
 
 
-def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
     header = tarfile.TarInfo("x")
-    header.type, header.size = tarfile.XHDTYPE, 50_000_000
+    header.type, header.size = kind, 50_000_000
     path = save(tmp_path, "a.tar.gz", gzip.compress(header.tobuf() + b"\0" * header.size))
     tracemalloc.start()
     try:
-        with pytest.raises(DocumentError, match="a header of 50,000,000 bytes"):
+        with pytest.raises(DocumentError, match="a header of more than 1,048,576 bytes"):
             contents(path)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_sparse_member_whose_parts_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    # "More parts follow", in the header and in each block behind it.
+    block[482] = 1
+    block[148:156] = b"%06o\0 " % (sum(block[:148]) + sum(block[156:]) + 8 * ord(" "))
+    parts = (bytes(504) + b"\1" + bytes(7)) * 100_000
+    with pytest.raises(DocumentError, match="a header of more than 1,048,576 bytes"):
+        contents(save(tmp_path, "a.tar", bytes(block) + parts))
+
+
+def test_headers_of_headers_without_end_are_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1
+    with pytest.raises(DocumentError, match="is a damaged tar archive"):
+        contents(save(tmp_path, "a.tar", (header.tobuf(tarfile.GNU_FORMAT) + bytes(BLOCK)) * 1000))
+
+
+def test_names_as_long_as_any_are_read(tmp_path: Path) -> None:
+    long = "x" * 4000
+    assert contents(save_tar(tmp_path / "a.tar", {long: "A", "b": "B"})) == {long: b"A", "b": b"B"}
+
+
+def test_versions_of_the_library_that_read_headers_otherwise_do_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those with later security updates, such as Debian's 3.11.2, do not call `frombuf`."""
+    parse = tarfile.TarInfo.frombuf.__func__  # type: ignore[attr-defined]
+
+    def read_header(cls: type[tarfile.TarInfo], archive: Any) -> tarfile.TarInfo:
+        found = parse(cls, archive.fileobj.read(BLOCK), archive.encoding, archive.errors)
+        found.offset = archive.fileobj.tell() - BLOCK
+        header: tarfile.TarInfo = found._proc_member(archive)
+        return header
+
+    monkeypatch.setattr(tarfile.TarInfo, "fromtarfile", classmethod(read_header))
+    long = "x" * 150
+    path = save_tar(tmp_path / "a.tar", {"a": "A", long: "B"})
+    assert contents(path) == {"a": b"A", long: b"B"}
+    with pytest.raises(DocumentError, match="ends in the middle of an archive"):
+        contents(save(tmp_path, "b.tar", WHOLE[:SECOND]))
 
 
 def test_memory_does_not_grow_with_the_number_of_members(tmp_path: Path) -> None:

@@ -12,17 +12,9 @@ from biogpt_onnx.runtime.errors import DocumentError
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 """The endings of the names of archives."""
 
-_BLOCK_BYTES = 512
 _BUFFER_BYTES = 1 << 16
-# What a member's header may say of it in further blocks, such as a long name. They are read into memory.
+# What a header may take with all that it says of its member, such as a long name. It is read into memory.
 _MOST_HEADER_BYTES = 1 << 20
-_HEADERS = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
 
 
 def is_archive(name: str) -> bool:
@@ -43,12 +35,15 @@ def members_of(path: Path) -> Iterator[NamedStream]:
         DocumentError: The archive cannot be read, is damaged or truncated, or a member of it is sparse.
     """
     with open_source(path) as opened:
-        header = _header_class()
+        stream = _Stream(cast("BinaryIO", opened.stream))
+        header = _header_class(stream)
         try:
-            with tarfile.open(
-                fileobj=cast("BinaryIO", opened.stream), mode="r|", tarinfo=header, errorlevel=2
-            ) as archive:
+            with tarfile.open(fileobj=cast("BinaryIO", stream), mode="r|", tarinfo=header, errorlevel=2) as archive:
                 yield from _members(archive)
+        except RecursionError as error:
+            raise DocumentError(
+                f"{path} is a damaged tar archive (headers without a member): copy or download it again"
+            ) from error
         except tarfile.TarError as error:
             raise DocumentError(f"{path} is a damaged tar archive ({error}): copy or download it again") from error
         if not header.is_ended:
@@ -88,29 +83,58 @@ class _Content(io.RawIOBase):
         return len(data)
 
 
+class _Stream:
+    """The bytes of an archive, which end with an error while a header takes more than there is room for.
+
+    Attributes:
+        room: bytes that may still be read for a header; None between headers.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.room: int | None = None
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if self.room is not None:
+            self.room -= len(data)
+            if self.room < 0:
+                raise tarfile.ReadError(f"a header of more than {_MOST_HEADER_BYTES:,} bytes")
+        return data
+
+
 class _Header(tarfile.TarInfo):
-    """The header of a member, which refuses further blocks that are too long for what they are there for.
+    """The header of a member, which is read into memory as far as there is room for it.
+
+    Versions of the library differ in how they read a header, so that only the reading of a whole one is replaced.
 
     Attributes:
         is_ended: True once the block was seen that ends an archive. Without it, the library takes a truncated archive
             and one with a damaged header for one that ends there.
+        stream: what the archive is read from.
     """
 
     is_ended = False
+    stream: _Stream
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        if len(buf) == _BLOCK_BYTES and not any(buf):
+    def fromtarfile(cls, archive: tarfile.TarFile, /) -> Self:
+        if cls.stream.room is not None:
+            # The header of the member behind a long name, for instance, has a part of the room.
+            return super().fromtarfile(archive)
+        cls.stream.room = _MOST_HEADER_BYTES
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # every version has it, unlike the types
             cls.is_ended = True
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in _HEADERS and found.size > _MOST_HEADER_BYTES:
-            raise tarfile.ReadError(f"a header of {found.size:,} bytes")
-        return found
+            raise
+        finally:
+            cls.stream.room = None
 
 
-def _header_class() -> type[_Header]:
+def _header_class(stream: _Stream) -> type[_Header]:
     """Returns a class for one archive, as the library makes the instances."""
-    return type("_HeaderOfOne", (_Header,), {})
+    return type("_HeaderOfOne", (_Header,), {"stream": stream})
 
 
 def _is_hidden(name: str) -> bool:
