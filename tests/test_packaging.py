@@ -20,8 +20,7 @@ def test_every_package_is_in_the_wheel() -> None:
     rooms = [path for room in ROOMS for path in (ROOT / room).glob("**/__init__.py")]
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in own}
     found |= {".".join(("biogpt_onnx", *path.parent.relative_to(ROOT).parts)) for path in rooms}
-    # Folders of data alone are named as well: setuptools warns of files in a folder that could be imported.
-    assert set(settings["packages"]) == found | {"biogpt_onnx.web.site"}
+    assert set(settings["packages"]) == found
 
 
 def test_every_file_beside_the_modules_is_in_the_wheel() -> None:
