@@ -27,6 +27,7 @@ class Mutator:
             self._cut,
             self._repeat,
             self._insert,
+            self._overwrite,
             self._splice,
             self._number,
             self._truncate,
@@ -67,6 +68,11 @@ class Mutator:
     def _insert(self, data: bytes) -> bytes:
         place = self._place(data)
         return data[:place] + self._random.choice(self._tokens) + data[place:]
+
+    def _overwrite(self, data: bytes) -> bytes:
+        # Where fields have fixed places, what is put between moves all behind it. Such places are mostly even ones.
+        place, token = self._place(data) & -self._random.choice((1, 4)), self._random.choice(self._tokens)
+        return data[:place] + token + data[place + len(token) :]
 
     def _splice(self, data: bytes) -> bytes:
         other = self._random.choice(self._pool)

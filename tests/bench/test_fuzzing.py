@@ -29,7 +29,18 @@ NAMES = (
         "json",
         "csv",
     ),
-    *("tsv", "pubtator", "bioc", "biocjson", "pubmed", "jats", "any document", "lexicon", "task definition"),
+    *(
+        "tsv",
+        "pubtator",
+        "bioc",
+        "biocjson",
+        "pubmed",
+        "jats",
+        "any document",
+        "tar archive",
+        "lexicon",
+        "task definition",
+    ),
     *("gold of bc5cdr", "gold of pubmedqa", "gold of ddi", "gold of hoc"),
 )
 

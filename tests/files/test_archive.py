@@ -81,6 +81,14 @@ def test_damaged_archives_are_refused(tmp_path: Path, content: bytes, message: s
         contents(path)
 
 
+def test_a_header_that_claims_more_than_there_is_does_not_keep_it_reading(tmp_path: Path) -> None:
+    # The library would read ten kilobytes after ten kilobytes of nothing, up to the end of 8 GB.
+    header = tarfile.TarInfo(".hidden")
+    header.size = 8**11 - 1
+    with pytest.raises(DocumentError, match="it ends before a member does"):
+        contents(save(tmp_path, "a.tar", header.tobuf(tarfile.USTAR_FORMAT) + bytes(2 * BLOCK)))
+
+
 def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
     header = tarfile.TarInfo("a.txt")
     header.type = tarfile.GNUTYPE_SPARSE
@@ -103,16 +111,25 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: by
         tracemalloc.stop()
 
 
-def test_a_sparse_member_whose_parts_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+def sparse_header_with_parts_behind_it() -> bytes:
+    """Says "more parts follow", as each block of parts does that ends in a one."""
     header = tarfile.TarInfo("x")
     header.type = tarfile.GNUTYPE_SPARSE
     block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
-    # "More parts follow", in the header and in each block behind it.
     block[482] = 1
     block[148:156] = b"%06o\0 " % (sum(block[:148]) + sum(block[156:]) + 8 * ord(" "))
+    return bytes(block)
+
+
+def test_a_sparse_member_whose_parts_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     parts = (bytes(504) + b"\1" + bytes(7)) * 100_000
     with pytest.raises(DocumentError, match="a header of more than 1,048,576 bytes"):
-        contents(save(tmp_path, "a.tar", bytes(block) + parts))
+        contents(save(tmp_path, "a.tar", sparse_header_with_parts_behind_it() + parts))
+
+
+def test_a_sparse_member_whose_parts_are_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="a header that cannot be read"):
+        contents(save(tmp_path, "a.tar", sparse_header_with_parts_behind_it()))
 
 
 def test_headers_of_headers_without_end_are_refused(tmp_path: Path) -> None:

@@ -86,6 +86,9 @@ class _Content(io.RawIOBase):
 class _Stream:
     """The bytes of an archive, which end with an error while a header takes more than there is room for.
 
+    So they do when more is asked for behind their end: the library passes over a member in as many reads as its header
+    says that it is long, which can take years, and does not look whether they return anything.
+
     Attributes:
         room: bytes that may still be read for a header; None between headers.
     """
@@ -93,9 +96,13 @@ class _Stream:
     def __init__(self, stream: BinaryIO) -> None:
         self.room: int | None = None
         self._stream = stream
+        self._is_at_end = False
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
+        if not data and self._is_at_end:
+            raise tarfile.ReadError("it ends before a member does")
+        self._is_at_end = not data
         if self.room is not None:
             self.room -= len(data)
             if self.room < 0:
@@ -128,6 +135,11 @@ class _Header(tarfile.TarInfo):
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # every version has it, unlike the types
             cls.is_ended = True
             raise
+        except DocumentError:
+            raise
+        except (LookupError, ValueError, ArithmeticError) as error:
+            # The library leaves to Python what some damaged fields lead to.
+            raise tarfile.ReadError(f"a header that cannot be read: {error}") from error
         finally:
             cls.stream.room = None
 
