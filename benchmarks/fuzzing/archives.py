@@ -52,6 +52,6 @@ def _with_sparse_member(archive: bytes) -> bytes:
     # Hidden members are passed over, sparse ones are refused else.
     changed[_NAME] = b".1.txt"
     changed[_TYPE] = tarfile.GNUTYPE_SPARSE[0]
-    changed[_SPARSE_PARTS] = b"00000000000\000000000010\0"
-    changed[_SPARSE_SIZE] = b"00000000010"
+    changed[_SPARSE_PARTS] = b"%011o\0%011o\0" % (0, 8)
+    changed[_SPARSE_SIZE] = b"%011o" % 8
     return with_right_sums(bytes(changed))
