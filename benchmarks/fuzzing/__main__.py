@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result["outcomes"] = len(shortest)
             if options.keep and not result["problems"]:
                 result["kept"] = add_to_corpus(reader, shortest)
-            found["readers"][reader] = {**result, "commit": head["machine"]["commit"]}
+            found["readers"][reader] = {**result, **_where(head)}
             _say(reader, result)
             _write(found, options)
     _write(found, options)
@@ -59,12 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _before(options: argparse.Namespace) -> dict[str, Any]:
-    """Returns what a report to be gone on with has of each reader, with the commit that was fuzzed."""
+    """Returns what a report to be gone on with has of each reader, with the commit that was fuzzed and where."""
     if not options.go_on or options.output is None or not options.output.exists():
         return {}
     found: dict[str, Any] = json.loads(options.output.read_text(encoding="utf-8"))
-    commit = found["machine"]["commit"]
-    return {name: {"commit": commit} | result for name, result in found["readers"].items()}
+    return {name: _where(found) | result for name, result in found["readers"].items()}
+
+
+def _where(report: dict[str, Any]) -> dict[str, str]:
+    return {name: report["machine"][name] for name in ("commit", "cpu")}
 
 
 def _is_done(result: dict[str, Any] | None, options: argparse.Namespace) -> bool:

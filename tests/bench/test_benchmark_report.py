@@ -130,6 +130,7 @@ def test_strange_inputs_are_counted_by_reader(benchmarks: Scripts) -> None:
     found: dict[str, Any] = {
         "inputs": 100_001,
         "guided_by": "coverage",
+        "cpu": "Fast",
         "commit": "abc",
         "outcomes": 17,
         "slowest_seconds": 0.4,
@@ -139,8 +140,8 @@ def test_strange_inputs_are_counted_by_reader(benchmarks: Scripts) -> None:
     text = benchmarks("report.tables.robustness").fuzzing_table(
         run | {"most_bytes": 500e6, "readers": {"merges": found}}
     )
-    assert "which may take 10 s and 500 MB" in text
-    assert "| merges | 100,001 | coverage | 17 | 0.40 s | 12 MB | 2 |" in text
+    assert "which may take 10 s of the processor and 500 MB" in text
+    assert "| merges | 100,001 | coverage | 17 | 0.40 s | 12 MB | 2 | Fast | abc |" in text
 
 
 def test_changes_that_no_test_noticed_are_counted_by_room(benchmarks: Scripts) -> None:

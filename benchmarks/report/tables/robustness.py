@@ -40,16 +40,17 @@ def fuzzing_table(run: Run) -> str:
             f"{found['slowest_seconds']:.2f} s",
             f"{found['largest_growth_bytes'] / 1e6:.0f} MB",
             f"{len(found['problems'])}",
+            found["cpu"],
             found["commit"],
         ]
         for reader, found in run["readers"].items()
     ]
     caption = (
         f"{run['inputs']:,} inputs, made anew from those that led to other code or to another outcome before, and "
-        f"inputs of a megabyte, which may take {run['most_seconds']:g} s and {run['most_bytes'] / 1e6:.0f} MB. Seed "
-        f"{run['seed']}, on an {processor(run)}."
+        f"inputs of a megabyte, which may take {run['most_seconds']:g} s of the processor and "
+        f"{run['most_bytes'] / 1e6:.0f} MB. Seed {run['seed']}."
     )
-    header = ["reader", "inputs", "guided by", "outcomes", "slowest", "most memory", "problems", "commit"]
+    header = ["reader", "inputs", "guided by", "outcomes", "slowest", "most memory", "problems", "processor", "commit"]
     return captioned(caption, header, rows, run)
 
 
