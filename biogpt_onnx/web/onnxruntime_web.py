@@ -1,14 +1,14 @@
 """ONNX Runtime's WebAssembly, from npm's package: which version, and how it is taken from what the user has fetched."""
 
 import hashlib
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from biogpt_onnx.files.opening.archive import members_of
 from biogpt_onnx.runtime.bundle import FileRecord
-from biogpt_onnx.runtime.errors import ConfigError, ProviderError
+from biogpt_onnx.runtime.errors import ConfigError, DocumentError, ProviderError
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
@@ -48,16 +48,15 @@ class _Source:
                 fits = found is not None and found.stat().st_size == record.size
                 yield name, found.read_bytes() if fits and found is not None else None
             return
-        with tarfile.open(self.path, "r:gz") as archive:
-            sizes = {f"{_FOLDER}/{name}": record.size for name, record in FILES.items()}
-            left = dict.fromkeys(FILES)
-            for member in archive:
-                if member.isfile() and sizes.get(member.name) == member.size:
-                    file = archive.extractfile(member)
-                    name = member.name.rpartition("/")[2]
-                    left.pop(name, None)
-                    yield name, None if file is None else file.read()
-            yield from left.items()
+        names = {f"{_FOLDER}/{name}": name for name in FILES}
+        left = dict.fromkeys(FILES)
+        for member in members_of(self.path):
+            wanted = names.get(member.name)
+            if wanted is not None:
+                left.pop(wanted, None)
+                # One byte more than there should be, by which a longer file shows.
+                yield wanted, member.stream.read(FILES[wanted].size + 1)
+        yield from left.items()
 
 
 def read_onnxruntime_web(path: Path | None) -> dict[str, bytes]:
@@ -83,7 +82,7 @@ def read_onnxruntime_web(path: Path | None) -> dict[str, bytes]:
             if content is None or hashlib.sha256(content).hexdigest() != FILES[name].sha256:
                 raise ConfigError(f"{path} does not hold {name} of {PACKAGE} {VERSION}: {get}")
             files[name] = content
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (DocumentError, OSError) as error:
         raise ConfigError(f"{path} cannot be read as the package {PACKAGE} ({error}): {get}") from error
     return files
 

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from biogpt_onnx.cli import main
@@ -129,6 +130,22 @@ def test_another_package_is_refused_and_nothing_is_written(
     with pytest.raises(ConfigError, match=f"npm pack onnxruntime-web@{source.VERSION}"):
         pack_page(mini_bundle, tmp_path / "site", given)
     assert not (tmp_path / "site").exists()
+
+
+def test_a_file_that_is_damaged_anywhere_is_the_package_or_refused(package: Path) -> None:
+    other = np.random.default_rng(0).bytes(20_000).hex().encode()
+    path = packed_file(package / "damaged.tgz", {"other.js": other, **CONTENTS})
+    whole = path.read_bytes()
+    refused = 0
+    positions = range(0, len(whole), len(whole) // 200)
+    for position in positions:
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        try:
+            assert source.read_onnxruntime_web(path) == CONTENTS
+        except ConfigError:
+            refused += 1
+    # Some fields of the headers, such as times and owners, do not matter.
+    assert refused > 0.9 * len(positions)
 
 
 def test_a_damaged_bundle_is_refused(mini_bundle: Path, package: Path, tmp_path: Path) -> None:
