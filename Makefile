@@ -9,7 +9,7 @@ CODE := $(shell find biogpt_onnx export quantize runtime -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-offline test-edge wheelhouse locks coverage mutation bench bench-peers bench-server-peers clean
+.PHONY: help demo test test-long lint format docs test-wheel test-optimum test-oldest test-browser test-clients test-ray test-arm64 test-arm64-core test-arm64-short test-offline test-edge wheelhouse locks coverage mutation bench bench-peers bench-server-peers clean
 
 help:
 	@echo "make demo          export and quantize the embedded checkpoint, generate, find relations, answer a question"
@@ -29,7 +29,8 @@ help:
 	@echo "make test-edge     the small appliance, from the wheelhouse, in a bare Debian in a folder"
 	@echo "make locks         the lock files of the wheelhouse anew, with the newest versions"
 	@echo "make test-arm64    the tests of what computes on emulated ARM64 processors (hours)"
-	@echo "make test-arm64-core  the same bundles and answers there as here (minutes)"
+	@echo "make test-arm64-core  the same bundles and answers there as here (half an hour)"
+	@echo "make test-arm64-short  the same with float32 and int8 alone (minutes)"
 	@echo "make coverage      how much of the statements and branches of each room its tests run"
 	@echo "make mutation      how many of a sample of changes in decoding, tokenizer and files the tests notice"
 	@echo "make bench         ours beside other libraries: environments, models, measurements, report (two hours)"
@@ -149,8 +150,9 @@ test-ray: .venv-ray/installed
 test-arm64: .venv/installed
 	PYTHONPATH=tests:. .venv/bin/python -m makers.arm64 $(ARM64)
 
-test-arm64-core: export BIOGPT_ARM64 = 1
-test-arm64-core: .venv/installed
+test-arm64-core: export BIOGPT_ARM64 = all
+test-arm64-short: export BIOGPT_ARM64 = short
+test-arm64-core test-arm64-short: .venv/installed
 	.venv/bin/python -m pytest tests/arm64
 
 # What a machine without a network installs from: docs/offline.md. MACHINE=aarch64 gathers for another processor, and

@@ -8,7 +8,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from biogpt_onnx.runtime.backends.chunks import at_pace
 _START = time.monotonic()
 
 FLOAT32 = "fp32"
+ALL = (FLOAT32, *RECIPES)
 ANSWERING = (FLOAT32, "int8", "int8-weights", "int4")
 """Bundles whose answers are compared with those on another machine."""
 
@@ -55,27 +56,30 @@ def main() -> None:
     parser.add_argument("work", choices=("write", "answer"))
     parser.add_argument("source", type=Path, help="the checkpoint, or the folder of the bundles")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--bundles", nargs="+", default=ALL, metavar="NAME", help="these alone (default: all)")
+    parser.add_argument("--sharing", nargs="+", default=SHARING, metavar="NAME", help="whose calls share passes")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     if arguments.work == "write":
-        write_bundles(arguments.source, folder)
+        write_bundles(arguments.source, folder, arguments.bundles)
         return
     found = {
         "machine": platform.machine(),
         "kernels": kernel_family(instruction_sets()),
-        "bundles": {name: _answers(arguments.source, folder, name) for name in ANSWERING},
-        "apart": {name: _apart(arguments.source, folder, name) for name in SHARING},
+        "bundles": {name: _answers(arguments.source, folder, name) for name in ANSWERING if name in arguments.bundles},
+        "apart": {name: _apart(arguments.source, folder, name) for name in arguments.sharing},
     }
     (folder / FILE).write_text(json.dumps(found), encoding="utf-8")
 
 
-def write_bundles(checkpoint: Path, folder: Path) -> None:
-    """Writes the float32 bundle and one by each recipe."""
+def write_bundles(checkpoint: Path, folder: Path, names: Collection[str]) -> None:
+    """Writes the float32 bundle, and one by each recipe that is named."""
     baseline = folder / FLOAT32
     export_bundle(open_checkpoint(checkpoint), baseline)
     for name, recipe in RECIPES.items():
-        quantize_bundle(baseline, folder / name, recipe)
-        _log(folder, f"{name} written")
+        if name in names:
+            quantize_bundle(baseline, folder / name, recipe)
+            _log(folder, f"{name} written")
 
 
 def _answers(bundles: Path, folder: Path, name: str) -> dict[str, Any]:
