@@ -101,6 +101,7 @@ def test_everything_is_measured_and_its_samples_are_kept(dry_run: dict[str, Any]
     assert [goal["met"] for goal in dry_run["goals"]] == [None] * 3
 
 
+@pytest.mark.long
 def test_a_part_that_fails_is_recorded_and_the_others_go_on(
     benchmarks: Scripts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_an_error_within_a_part_shows_in_its_status(benchmarks: Scripts) -> None
     assert [error["type"] for error in gpu_parts.errors_in(results)] == ["KeyError"]
 
 
+@pytest.mark.long
 def test_a_model_that_cannot_be_made_says_why(benchmarks: Scripts, tmp_path: Path) -> None:
     making = benchmarks("gpu.models").Making("no-such-size", tmp_path)
     with pytest.raises(RuntimeError, match=r"no-such-size was not made: .*no preset 'no-such-size'"):
@@ -207,6 +209,7 @@ def subject(benchmarks: Scripts, mini_bundle: Path, tmp_path: Path) -> Any:
     return subjects.Subject.open(tmp_path, "fp16", models.ACCELERATORS["cpu"], parts.Clock(60), dry=True)
 
 
+@pytest.mark.long
 def test_where_steps_are_captured_all_must_be_but_those_with_drafts(subject: Any, benchmarks: Scripts) -> None:
     states = benchmarks("gpu.checks.states")
     subject = dataclasses.replace(subject, accelerator=dataclasses.replace(subject.accelerator, captures=True))

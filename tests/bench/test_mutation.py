@@ -103,6 +103,7 @@ def test_slow_tests_are_asked_after_quick_ones_of_other_files(tmp_path: Path) ->
 # --- the process that runs them
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 @pytest.mark.parametrize(
     ("body", "seconds", "code"),
@@ -124,6 +125,7 @@ def test_a_fork_tells_how_tests_end_and_is_killed_in_time(
     assert [json.loads(line)["code"] for line in done.stdout.splitlines()] == [code, code], done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_only_a_test_that_takes_far_longer_than_before_is_ended_by_its_own_time(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(

@@ -133,6 +133,7 @@ def test_a_worker_measures_steps_and_searches(benchmarks: Scripts, mini_bundle: 
     assert min(steps.prefill, beams.prefill, *steps.steps, *beams.steps) > 0
 
 
+@pytest.mark.long
 def test_a_worker_of_transformers_measures_steps_and_searches(benchmarks: Scripts, mini_checkpoint: Path) -> None:
     pytest.importorskip("transformers")
     with benchmarks("micro.worker").worker("transformers", mini_checkpoint, 1) as worker:

@@ -1,6 +1,7 @@
 """Half precision, as far as it can be shown without a GPU."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def bundles(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundles(mini_by: Callable[[str], Path]) -> dict[str, Path]:
     """The embedded checkpoint by both recipes. Tests must not change them."""
-    folder = tmp_path_factory.mktemp("half")
-    for name in DTYPES:
-        quantize_bundle(mini_bundle, folder / name, RECIPES[name])
-    return {name: folder / name for name in DTYPES}
+    return {name: mini_by(name) for name in DTYPES}
 
 
 @pytest.fixture(scope="module")

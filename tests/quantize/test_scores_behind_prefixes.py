@@ -1,6 +1,6 @@
 """Scores and choices behind a prefix are, to the last bit, those without one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,6 @@ import pytest
 
 import biogpt_onnx
 from biogpt_onnx import BioGPT
-from biogpt_onnx.quantize import quantize_bundle
 
 # Around the 128 tokens that attention takes at a time, and so short that a single token is left to read.
 LENGTHS = (1, 2, 5, 125, 126, 127, 128, 129, 255)
@@ -22,14 +21,8 @@ TREES: dict[str, list[tuple[int, ...]]] = {
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8", "int4"])
-def model(
-    request: pytest.FixtureRequest, mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BioGPT]:
-    folder = mini_bundle
-    if request.param != "fp32":
-        folder = tmp_path_factory.mktemp("prefixes") / request.param
-        quantize_bundle(mini_bundle, folder, request.param, evaluation=False)
-    with biogpt_onnx.load(folder) as loaded:
+def model(request: pytest.FixtureRequest, mini_by: Callable[[str], Path]) -> Iterator[BioGPT]:
+    with biogpt_onnx.load(mini_by(request.param)) as loaded:
         yield loaded
 
 

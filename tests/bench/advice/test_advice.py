@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +16,14 @@ from biogpt_onnx.bench.advice.recommending import recommend
 from biogpt_onnx.bench.advice.report import to_dict, to_text
 from biogpt_onnx.bench.contender import bundle_contender
 from biogpt_onnx.cli import main
-from biogpt_onnx.quantize import quantize_bundle
 from biogpt_onnx.runtime.bundle import read_manifest
-from conftest import MakeOnce
 
 USES = ["short_answers", "long_texts", "many_requests", "least_memory"]
 
 
 @pytest.fixture(scope="module")
-def unproven(mini_bundle: Path, make_once: MakeOnce) -> Path:
-    return make_once("advice-unproven", lambda to: quantize_bundle(mini_bundle, to, "int8", evaluation=False))
+def unproven(mini_by: Callable[[str], Path]) -> Path:
+    return mini_by("int8")
 
 
 @pytest.fixture

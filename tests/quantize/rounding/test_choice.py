@@ -12,13 +12,15 @@ from biogpt_onnx.cli import main
 from biogpt_onnx.quantize import Evaluation
 from biogpt_onnx.quantize.data.texts import evaluation_texts
 from biogpt_onnx.runtime.bundle import WEIGHTS_FILE, read_manifest
+from conftest import MakeOnce
 
 
 @pytest.fixture(scope="module")
-def rounded(mini_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("rounding") / "int4"
-    quantize.quantize_bundle(mini_bundle, target, "int4", rounding="gptq", evaluation=False)
-    return target
+def rounded(mini_bundle: Path, make_once: MakeOnce) -> Path:
+    return make_once(
+        "mini-int4-gptq",
+        lambda target: quantize.quantize_bundle(mini_bundle, target, "int4", rounding="gptq", evaluation=False),
+    )
 
 
 def test_answers_are_nearer_to_those_of_the_float32_bundle(
