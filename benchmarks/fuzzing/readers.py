@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.fuzzing import archives, seeds
@@ -22,7 +23,8 @@ from biogpt_onnx.export.checkpoint.vocabulary import find_vocabulary
 from biogpt_onnx.files.formats import Format
 from biogpt_onnx.files.lexicon import read_lexicon
 from biogpt_onnx.files.opening.archive import members_of
-from biogpt_onnx.files.reading import read_documents
+from biogpt_onnx.files.reading import read_documents, read_fields
+from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.runtime.bundle import parse_manifest
 from biogpt_onnx.runtime.errors import BioGptError
 from biogpt_onnx.runtime.tokenizer import BioGptTokenizer
@@ -125,6 +127,11 @@ def _of_documents(place: Path) -> list[Reader]:
     found.append(
         Reader("tar archive", _with_file(place / "a.tar", _read_archive), archives.archives(), archives.TOKENS)
     )
+    if find_spec("pyarrow") is not None:
+        from benchmarks.fuzzing import tables
+
+        read = _with_file(place / "a.parquet", _read_parquet)
+        found.append(Reader("Parquet", read, tables.tables(), tables.TOKENS))
     found.append(Reader("lexicon", _with_file(place / "lexicon.json", _read_lexicon), (seeds.LEXICON,)))
     found.append(Reader("task definition", _with_file(place / "own.toml", _read_task), seeds.TASKS, seeds.TOML_TOKENS))
     for task, content in seeds.GOLD.items():
@@ -208,6 +215,13 @@ def _read_documents(data: bytes, file_format: Format | None) -> str:
         if row.document is None:
             problems[row.problem] = True
     return "; ".join(str(problem) for problem in list(problems)[:_ROWS])
+
+
+def _read_parquet(path: Path) -> str:
+    columns = Columns(entities="entities")
+    said = [row.problem for row in read_documents(path, "parquet", columns=columns)]
+    said += [row.problem for row in read_fields(path, "parquet")]
+    return "; ".join([problem for problem in dict.fromkeys(said) if problem][:_ROWS])
 
 
 def _read_archive(path: Path) -> str:

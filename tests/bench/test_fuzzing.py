@@ -38,6 +38,7 @@ NAMES = (
         "jats",
         "any document",
         "tar archive",
+        "Parquet",
         "lexicon",
         "task definition",
     ),

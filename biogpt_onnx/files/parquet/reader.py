@@ -19,6 +19,8 @@ _BUFFER_BYTES = 1 << 20
 # The description of the columns, at the end of the file, is read into memory.
 _MOST_FOOTER_BYTES = 64 * 1024 * 1024
 _LENGTH_BYTES = 4
+_SAID_LENGTH = 200
+_LISTS = ("list", "large_list")
 
 
 def read_parquet(path: Path, columns: Columns, *, with_all: bool = False) -> Iterator[FieldRow]:
@@ -27,7 +29,7 @@ def read_parquet(path: Path, columns: Columns, *, with_all: bool = False) -> Ite
     Args:
         path: The file.
         columns: The names of the fields, in lower case; only those are read.
-        with_all: True to read all columns.
+        with_all: True to read all columns whose values JSON could hold: no dates, for instance.
 
     Yields:
         The rows, with their numbers from 1. A field has the name of its column in lower case and the column's number,
@@ -43,7 +45,12 @@ def read_parquet(path: Path, columns: Columns, *, with_all: bool = False) -> Ite
         numbers = [str(number) for number in range(1, len(header) + 1)]
         check_header(header, path.name, columns, "give another")
         used = {*columns.used({*header, *numbers}), *((columns.entities,) if columns.entities else ())}
-        chosen = [place for place, name in enumerate(header) if with_all or name in used or numbers[place] in used]
+        kinds, types = file.schema_arrow.types, pyarrow.arrow.types
+        chosen = [
+            place
+            for place, name in enumerate(header)
+            if name in used or numbers[place] in used or (with_all and _may_be_json(types, kinds[place]))
+        ]
         _check_types(pyarrow, path, file.schema_arrow, columns, header)
         names = [file.schema_arrow.names[place] for place in chosen]
         line = 0
@@ -52,7 +59,7 @@ def read_parquet(path: Path, columns: Columns, *, with_all: bool = False) -> Ite
             parts = [batch.column(name) for name in names]
             for place in range(batch.num_rows):
                 line += 1
-                yield _row(line, [part[place] for part in parts], chosen, header)
+                yield _row(pyarrow, line, [part[place] for part in parts], chosen, header)
 
 
 def check_parquet(path: Path, columns: Columns, *, with_all: bool = False) -> None:
@@ -77,8 +84,9 @@ def _opened(pyarrow: PyArrow, path: Path) -> Iterator[Any]:
         ) as file:
             _check_sizes(path, file.metadata)
             yield file
-    except (pyarrow.arrow.ArrowException, OSError) as error:
-        short = " ".join(str(error).split())[:200]
+    except (pyarrow.arrow.ArrowException, UnicodeError, OSError) as error:
+        # The library decodes the names of the columns by itself.
+        short = " ".join(str(error).split())[:_SAID_LENGTH]
         raise DocumentError(f"{path} is a damaged Parquet file ({short}): copy or download it again") from error
 
 
@@ -124,15 +132,30 @@ def _check_types(pyarrow: PyArrow, path: Path, schema: Any, columns: Columns, he
 def _may_be_text(types: Any, kind: Any) -> bool:  # noqa: ANN401 -- the library has no types
     if types.is_dictionary(kind):
         kind = kind.value_type
-    tests = ("string", "large_string", "string_view", "integer", "null", "list", "large_list", "struct")
-    return any(getattr(types, f"is_{name}")(kind) for name in tests if hasattr(types, f"is_{name}"))
+    return _is_one_of(types, kind, "string", "large_string", "string_view", "integer", "null", *_LISTS, "struct")
 
 
-def _row(line: int, values: Sequence[Any], chosen: Sequence[int], header: Sequence[str]) -> FieldRow:
+def _may_be_json(types: Any, kind: Any) -> bool:  # noqa: ANN401 -- the library has no types
+    """Returns True if values are what JSON has. Others, such as dates, Python cannot always hold."""
+    if types.is_dictionary(kind) or _is_one_of(types, kind, *_LISTS):
+        return _may_be_json(types, kind.value_type)
+    if types.is_struct(kind):
+        return all(_may_be_json(types, kind.field(place).type) for place in range(kind.num_fields))
+    return _may_be_text(types, kind) or _is_one_of(types, kind, "boolean", "floating")
+
+
+def _is_one_of(types: Any, kind: Any, *names: str) -> bool:  # noqa: ANN401 -- the library has no types
+    return any(getattr(types, f"is_{name}")(kind) for name in names if hasattr(types, f"is_{name}"))
+
+
+def _row(pyarrow: PyArrow, line: int, values: Sequence[Any], chosen: Sequence[int], header: Sequence[str]) -> FieldRow:
     try:
         plain = [value.as_py() for value in values]
     except UnicodeDecodeError:
         return FieldRow(line, {}, "a text of the row is not UTF-8: write it anew")
+    except (ValueError, OverflowError, pyarrow.arrow.ArrowException) as error:
+        said = " ".join(str(error).split())[:_SAID_LENGTH]
+        return FieldRow(line, {}, f"a value of the row cannot be read ({said}): write it anew")
     by_number: Mapping[str, object] = {str(place + 1): value for place, value in zip(chosen, plain, strict=True)}
     # A name counts more than a number.
     return FieldRow(line, {**by_number, **{header[place]: value for place, value in zip(chosen, plain, strict=True)}})

@@ -131,6 +131,40 @@ def test_damage_is_found_before_the_first_row(tmp_path: Path) -> None:
             read_documents(path)
 
 
+def test_names_of_columns_that_are_not_utf_8_are_damage(tmp_path: Path) -> None:
+    path = table(tmp_path, {"text": ["x"]}, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"text", b"\xfaext"))
+    with pytest.raises(DocumentError, match="is a damaged Parquet file"):
+        read_documents(path)
+
+
+BEYOND_PYTHON: dict[str, Any] = {
+    "date": pa.array([1, 2**30], pa.date32()),
+    "time": pa.array([1, 2**62], pa.timestamp("us")),
+    "time of an unknown zone": pa.array([1, 2], pa.timestamp("us", tz="America/Nowhere")),
+    "list of dates": pa.array([[1], [2**30]], pa.list_(pa.date32())),
+    "object with a date": pa.StructArray.from_arrays([pa.array([1, 2**30], pa.date32())], names=["born"]),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND_PYTHON)
+def test_values_that_python_cannot_hold_are_no_bar_in_columns_that_are_not_asked_for(tmp_path: Path, name: str) -> None:
+    path = table(tmp_path, {"text": ["Lithium.", "Tremor."], "weight": [0.5, 1.5], "seen": BEYOND_PYTHON[name]})
+    assert [document.text for document in documents(list(read_documents(path)))] == ["Lithium.", "Tremor."]
+    fields = [row.fields for row in read_fields(path)]
+    assert [(row["weight"], "seen" in row) for row in fields] == [(0.5, False), (1.5, False)]
+
+
+def test_a_value_that_python_cannot_hold_is_an_error_of_its_row(tmp_path: Path) -> None:
+    twice = pa.StructArray.from_arrays([pa.array(["x", "y"]), pa.array(["x", "y"])], names=["a", "a"])
+    found = problems(list(read_documents(table(tmp_path, {"text": twice}))))
+    assert found.keys() == {1, 2}
+    assert found[1].startswith("a value of the row cannot be read (")
+    path = table(tmp_path, {"text": ["Lithium.", "Tremor."], "entities": BEYOND_PYTHON["date"]})
+    found = problems(list(read_documents(path, columns=Columns(entities="entities"))))
+    assert found[2].startswith("a value of the row cannot be read (")
+
+
 def test_what_unpacks_to_far_more_than_tables_do_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path, {"text": pa.nulls(300_000, pa.string())}, compression="zstd")
     monkeypatch.setattr(reader, "ALWAYS_UNPACKED", 1000)
