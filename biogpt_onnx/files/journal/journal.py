@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self, TextIO
 
+from biogpt_onnx.files.journal.lines import NO_CHECKSUM, decode, encode, json_object
 from biogpt_onnx.files.journal.lock import open_locked
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.files.text.json_lines import json_line
@@ -18,15 +19,15 @@ from biogpt_onnx.runtime.system.files import can_remove_open_files, flush, flush
 SUFFIX = ".journal.jsonl"
 """The ending that the journal's name adds to the output's."""
 
-_FORMAT = 1
+_FORMAT = 2
 _ELSE = "say --restart to give them up, or name another output"
 
 
 class Journal:
     """The records of one output, in the order of its input; opened by `Journal.open`.
 
-    The journal is a file of JSON lines beside the output: the run's identity, then a record a line. When the run is
-    finished, the whole output appears at once and the journal is removed.
+    The journal is a file of JSON lines beside the output: the run's identity, then a record a line, with a checksum of
+    all records up to it. When the run is finished, the whole output appears at once and the journal is removed.
 
     Attributes:
         done: Number of records in the journal.
@@ -40,6 +41,7 @@ class Journal:
         self._overwrite = overwrite
         # A journal no longer than this holds no record.
         self._empty_size = 0
+        self._checksum = NO_CHECKSUM
         self.done = 0
         self.failed = 0
 
@@ -89,8 +91,12 @@ class Journal:
         Raises:
             DocumentError: They cannot be written; the blocks before are safe.
         """
-        block = list(records)
-        self._write("".join(map(json_line, block)))
+        block, lines, checksum = list(records), [], self._checksum
+        for record in block:
+            line, checksum = encode(record, checksum)
+            lines.append(line)
+        self._write(b"".join(lines))
+        self._checksum = checksum
         self.done += len(block)
         self.failed += sum(map(_is_error, block))
 
@@ -105,14 +111,9 @@ class Journal:
         Args:
             count: Number of records to keep, at most `done`.
         """
-        with self._path.open("rb") as stream:
-            end, failed = len(stream.readline()), 0
-            self._empty_size = end
-            for line in islice(stream, count):
-                end, failed = end + len(line), failed + _is_error(json.loads(line))
-        os.ftruncate(self._open_descriptor(), end)
-        os.lseek(self._open_descriptor(), 0, os.SEEK_END)
-        self.done, self.failed = count, failed
+        kept = self._read(count)
+        self._empty_size = kept.begin
+        self._go_on_behind(kept)
 
     def refuse(self, reason: str) -> NoReturn:
         """Raises the error that the records cannot be continued.
@@ -152,42 +153,51 @@ class Journal:
                 f"{self._path} holds {found.done:,} results of a run with "
                 f"{_differences(found.identity, identity)}: {_ELSE}"
             )
-        descriptor = self._open_descriptor()
-        os.ftruncate(descriptor, found.end if found.done else 0)
-        os.lseek(descriptor, 0, os.SEEK_END)
-        self.done, self.failed = found.done, found.failed
+        self._go_on_behind(found if found.done else _NOTHING)
         if not found.done:
-            self._write(json_line({"format": _FORMAT, "identity": identity}))
-            self._empty_size = os.lseek(descriptor, 0, os.SEEK_CUR)
+            self._write(json_line({"format": _FORMAT, "identity": identity}).encode())
+            self._empty_size = os.lseek(self._open_descriptor(), 0, os.SEEK_CUR)
             flush_names(self._path.parent)
 
-    def _read(self) -> "_Found":
+    def _go_on_behind(self, found: "_Found") -> None:
+        os.ftruncate(self._open_descriptor(), found.end)
+        os.lseek(self._open_descriptor(), 0, os.SEEK_END)
+        self.done, self.failed, self._checksum = found.done, found.failed, found.checksum
+
+    def _read(self, most: int | None = None) -> "_Found":
+        """Reads the identity and the records, or the first ones, up to the first that is damaged."""
         with self._path.open("rb") as stream:
             first = stream.readline()
             if not first.endswith(b"\n"):
                 return _NOTHING
-            header = _object(first)
+            header = json_object(first)
             identity = None if header is None or header.get("format") != _FORMAT else header.get("identity")
             if not isinstance(identity, dict):
                 raise DocumentError(f"{self._path} is no journal of this version: remove it, or name another output")
-            done, failed, end = 0, 0, len(first)
+            found = _Found(identity, 0, 0, len(first), len(first), NO_CHECKSUM)
             # Lines behind one that a crash has damaged are not reliable: their rows are run again.
-            for line in stream:
-                record = _object(line) if line.endswith(b"\n") else None
-                if record is None:
+            for line in islice(stream, most):
+                each = decode(line, found.checksum)
+                if each is None:
                     break
-                done, failed, end = done + 1, failed + _is_error(record), end + len(line)
-        return _Found(identity, done, failed, end)
+                failed, end = found.failed + _is_error(each.record), found.end + len(line)
+                found = _Found(identity, found.done + 1, failed, found.begin, end, each.checksum)
+        return found
 
     def _records(self) -> Iterator[Record]:
         with self._path.open("rb") as stream:
             stream.readline()
+            checksum = NO_CHECKSUM
             for line in stream:
-                yield json.loads(line)
+                found = decode(line, checksum)
+                if found is None:
+                    raise DocumentError(f"{self._path} was changed while it was used: run the same again")
+                checksum = found.checksum
+                yield found.record
 
-    def _write(self, text: str) -> None:
+    def _write(self, content: bytes) -> None:
         descriptor = self._open_descriptor()
-        rest = memoryview(text.encode())
+        rest = memoryview(content)
         try:
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
@@ -223,15 +233,17 @@ class Journal:
 
 
 class _Found(NamedTuple):
-    """The content of a journal, and the offset behind its last whole record."""
+    """The content of a journal, the offsets before its first and behind its last sound record, and their checksum."""
 
     identity: dict[str, Any]
     done: int
     failed: int
+    begin: int
     end: int
+    checksum: int
 
 
-_NOTHING = _Found({}, 0, 0, 0)
+_NOTHING = _Found({}, 0, 0, 0, 0, NO_CHECKSUM)
 
 
 def _is_error(record: Record) -> bool:
@@ -244,14 +256,6 @@ def _resolved(output: Path) -> Path:
         return output.resolve()
     except (OSError, RuntimeError) as error:
         raise DocumentError(f"{output} cannot be written ({error}): name another file") from error
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -120,6 +120,28 @@ def test_what_a_crash_of_the_system_has_damaged_is_done_again(
     assert output.read_bytes() == uninterrupted
 
 
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_records_that_were_changed_moved_or_lost_are_done_again(output: Path, uninterrupted: bytes, place: int) -> None:
+    path = interrupt(output, 4)
+    lines = path.read_bytes().splitlines(keepends=True)
+    before, one, two, behind = lines[:place], lines[place], lines[place + 1], lines[place + 2 :]
+    changed = one.replace(b'"line": ', b'"line": 1')
+    assert changed != one
+    for there, sound in (([changed, two], 0), ([two], 0), ([two, one], 0), ([one, one, two], 1)):
+        path.write_bytes(b"".join([*before, *there, *behind]))
+        assert run(output, overwrite=True) == place - 1 + sound
+        assert output.read_bytes() == uninterrupted
+
+
+def test_records_that_are_changed_while_they_are_used_are_not_written(output: Path) -> None:
+    with Journal.open(output, IDENTITY) as journal:
+        journal.add(RECORDS)
+        journal.path.write_bytes(journal.path.read_bytes().replace(b'"line": 3', b'"line": 4'))
+        with pytest.raises(DocumentError, match="was changed while it was used: run the same again"):
+            journal.finish(write)
+    assert run(output) == 2
+
+
 def test_other_settings_are_refused_and_named(output: Path) -> None:
     journal = interrupt(output, 2)
     before = journal.read_bytes()
