@@ -9,6 +9,7 @@ from typing import Any
 from biogpt_onnx.files.opening.content import PARQUET
 from biogpt_onnx.files.opening.gunzip import ALWAYS_UNPACKED, MOST_TIMES
 from biogpt_onnx.files.parquet.library import PyArrow, import_pyarrow
+from biogpt_onnx.files.parquet.pages import HeaderError, page_sizes
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.fields import FieldRow
 from biogpt_onnx.files.text.tables import check_header
@@ -84,7 +85,7 @@ def _opened(pyarrow: PyArrow, path: Path) -> Iterator[Any]:
         ) as file:
             _check_sizes(path, file.metadata)
             yield file
-    except (pyarrow.arrow.ArrowException, UnicodeError, OSError) as error:
+    except (pyarrow.arrow.ArrowException, HeaderError, UnicodeError, OSError) as error:
         # The library decodes the names of the columns by itself.
         short = " ".join(str(error).split())[:_SAID_LENGTH]
         raise DocumentError(f"{path} is a damaged Parquet file ({short}): copy or download it again") from error
@@ -110,11 +111,18 @@ def _check_sizes(path: Path, metadata: Any) -> None:  # noqa: ANN401 -- the libr
     """Refuses a file that would unpack to far more than tables of texts do."""
     packed = path.stat().st_size
     unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-    if max(unpacked, metadata.num_rows) > max(ALWAYS_UNPACKED, MOST_TIMES * packed):
+    with path.open("rb") as stream:
+        # The sizes of the groups are not those by which the library reads.
+        is_large = any(page.unpacked > _most_unpacked(page.packed) for page in page_sizes(stream, packed, metadata))
+    if is_large or max(unpacked, metadata.num_rows) > _most_unpacked(packed):
         raise DocumentError(
             f"{path} unpacks to more than {MOST_TIMES} times its size, as no table of texts does: write it anew, "
             "if you trust it"
         )
+
+
+def _most_unpacked(packed: int) -> int:
+    return max(ALWAYS_UNPACKED, MOST_TIMES * packed)
 
 
 def _check_types(pyarrow: PyArrow, path: Path, schema: Any, columns: Columns, header: Sequence[str]) -> None:  # noqa: ANN401 -- the library has no types

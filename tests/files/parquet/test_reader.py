@@ -11,6 +11,7 @@ import pytest
 
 from biogpt_onnx import DocumentError
 from biogpt_onnx.files.parquet import reader
+from biogpt_onnx.files.parquet.pages import page_sizes
 from biogpt_onnx.files.reading import detect_format, read_documents, read_fields
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.tasks.document import Document, NamedEntity
@@ -170,6 +171,56 @@ def test_what_unpacks_to_far_more_than_tables_do_is_refused(tmp_path: Path, monk
     monkeypatch.setattr(reader, "ALWAYS_UNPACKED", 1000)
     with pytest.raises(DocumentError, match="unpacks to more than 200 times its size"):
         read_documents(path)
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "pages of the second version": {"data_page_version": "2.0", "write_page_index": True},
+    "small pages, checksums": {"data_page_size": 200, "row_group_size": 300, "write_page_checksum": True},
+    "no statistics": {"write_statistics": False, "store_schema": False, "compression": "none"},
+    "no dictionary": {"use_dictionary": False, "compression": "brotli"},
+    "small dictionary": {"dictionary_pagesize_limit": 100, "compression": "gzip"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_sizes_of_pages_are_those_of_the_library(tmp_path: Path, form: str) -> None:
+    rows = 1000
+    path = table(
+        tmp_path,
+        {"text": [f"{n} {'x' * (n % 90)}" for n in range(rows)], "names": [["a", "b"]] * rows, "is": [True] * rows},
+        **FORMS[form],
+    )
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    chunks = [group.column(place) for group in groups for place in range(metadata.num_columns)]
+    with path.open("rb") as stream:
+        found = list(page_sizes(stream, path.stat().st_size, metadata))
+    # What a column takes in the file are its pages and their headers.
+    headers = sum(chunk.total_compressed_size for chunk in chunks) - sum(page.packed for page in found)
+    assert headers == sum(chunk.total_uncompressed_size for chunk in chunks) - sum(page.unpacked for page in found)
+    assert 10 * len(found) < headers < 200 * len(found)
+    assert len(documents(list(read_documents(path)))) == rows
+
+
+def test_a_table_without_rows_has_no_documents(tmp_path: Path) -> None:
+    assert list(read_documents(table(tmp_path, {"text": pa.array([], pa.string()), "id": pa.array([], "int64")}))) == []
+
+
+def test_a_page_that_claims_to_unpack_to_far_more_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    path = table(tmp_path, {"text": ["Lithium."]}, compression="none", use_dictionary=False, write_statistics=False)
+    whole = path.read_bytes()
+    # The header begins with the kind of the page and its two sizes: 4 bytes of length and 8 of text, 6 of levels.
+    begin, sizes = whole[:4], whole[4:10]
+    assert sizes == b"\x15\x00\x15\x24\x15\x24", sizes
+    for claimed, message in (
+        (b"\x15\x00\x15\xfe\xff\xff\xff\x0f\x15\x24", "unpacks to more than 200 times its size"),
+        (b"\x15\x00\x15\x24\x15\xfe\xff\xff\xff\x0f", "is a damaged Parquet file .a page ends behind the file"),
+        (b"\x15\x00\x15\x24\x15\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\x0f", "header of a page is too large"),
+        (b"\x15\x00\x15\x23\x15\x24", "header of a page has no sizes"),
+    ):
+        path.write_bytes(begin + claimed + whole[10:])
+        with pytest.raises(DocumentError, match=message):
+            read_documents(path)
 
 
 def test_parquet_is_read_from_plain_files_alone(tmp_path: Path) -> None:
