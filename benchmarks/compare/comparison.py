@@ -22,7 +22,7 @@ from biogpt_onnx.bench.contender import Contender
 from biogpt_onnx.bench.machine import usable_cores
 from biogpt_onnx.bench.measuring.interleaving import Settings
 from biogpt_onnx.bench.measuring.process import ContenderError
-from biogpt_onnx.bench.report.outputs import Outputs
+from biogpt_onnx.bench.report.outputs import Outputs, check_rows
 from biogpt_onnx.bench.rows import RowFile, check_versions, open_rows
 from biogpt_onnx.bench.runner import Plan, run
 from biogpt_onnx.bench.scenarios import select
@@ -81,7 +81,7 @@ def compare(config: ComparisonConfig) -> None:
     Plan((), tuple(scenarios), (), settings).check()
     machine = describe()
     # Refused before anything is made: whatever needs no contender to be known.
-    open_rows(config.output, machine, {}, dataclasses.asdict(settings), restart=config.restart)
+    check_rows(open_rows(config.output, machine, {}, dataclasses.asdict(settings), restart=config.restart).rows)
     models = open_models(_work_folder(config.work), config.mini, config.preset)
     ours = [our_contender(models, BIOGPT, recipe, in_full=config.everyone) for recipe in recipes]
     theirs = dict(_prepared(models, peers, in_full=config.everyone))

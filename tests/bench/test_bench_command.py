@@ -65,6 +65,11 @@ def test_a_bundle_is_measured_reported_and_not_measured_again(
     assert bench(*arguments, "--report", tmp_path / "report.md") == 0
     assert capsys.readouterr().out == ""
     assert (tmp_path / "report.md").read_text() == first.out.removesuffix("\n")
+    changed = output.read_text().replace('"step_bandwidth_fraction"', '"x"').replace('"floors"', '"y"')
+    output.write_text(changed)
+    assert bench(*arguments) == 2
+    assert "the rows of an earlier run cannot be reported (KeyError: 'floors')" in error_of(capsys)
+    assert output.read_text() == changed
 
 
 def test_the_list_needs_no_bundle(capsys: pytest.CaptureFixture[str]) -> None:

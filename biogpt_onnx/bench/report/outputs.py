@@ -54,5 +54,20 @@ class Outputs:
         return text
 
 
+def check_rows(rows: Sequence[Row]) -> None:
+    """Refuses rows of an earlier run of which no report could be made, before others are measured.
+
+    Raises:
+        ConfigError: a row lacks a field or has one of another kind, as one of an earlier version or changed by hand.
+    """
+    try:
+        report(rows)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ConfigError(
+            f"the rows of an earlier run cannot be reported ({type(error).__name__}: {error}): name another file, "
+            "or say --restart to measure everything anew"
+        ) from error
+
+
 def _can_write(path: Path) -> bool:
     return path.parent.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     from biogpt_onnx.bench.contender import bundle_contender, check_precisions
     from biogpt_onnx.bench.machine import describe, gpus
     from biogpt_onnx.bench.measuring.interleaving import Settings
-    from biogpt_onnx.bench.report.outputs import Outputs
+    from biogpt_onnx.bench.report.outputs import Outputs, check_rows
     from biogpt_onnx.bench.rows import open_rows
     from biogpt_onnx.bench.runner import Plan
     from biogpt_onnx.bench.runner import run as measure
@@ -116,6 +116,7 @@ def run(options: argparse.Namespace) -> int:
         vars(settings),
         restart=options.restart,
     )
+    check_rows(rows.rows)
     with Progress("measuring") as progress:
         measure(plan, rows, machine, progress=progress)
     text = outputs.write(rows.rows)

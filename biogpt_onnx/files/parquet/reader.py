@@ -9,7 +9,8 @@ from typing import Any
 from biogpt_onnx.files.opening.content import PARQUET
 from biogpt_onnx.files.opening.gunzip import ALWAYS_UNPACKED, MOST_TIMES
 from biogpt_onnx.files.parquet.library import PyArrow, import_pyarrow
-from biogpt_onnx.files.parquet.pages import HeaderError, page_sizes
+from biogpt_onnx.files.parquet.pages import page_sizes
+from biogpt_onnx.files.parquet.thrift import HeaderError
 from biogpt_onnx.files.text.columns import Columns
 from biogpt_onnx.files.text.fields import FieldRow
 from biogpt_onnx.files.text.tables import check_header
@@ -113,7 +114,7 @@ def _check_sizes(path: Path, metadata: Any) -> None:  # noqa: ANN401 -- the libr
     unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     with path.open("rb") as stream:
         # The sizes of the groups are not those by which the library reads.
-        is_large = any(page.unpacked > _most_unpacked(page.packed) for page in page_sizes(stream, packed, metadata))
+        is_large = any(page.unpacked > _most_unpacked(page.packed) for page in page_sizes(stream))
     if is_large or max(unpacked, metadata.num_rows) > _most_unpacked(packed):
         raise DocumentError(
             f"{path} unpacks to more than {MOST_TIMES} times its size, as no table of texts does: write it anew, "

@@ -194,7 +194,7 @@ def test_sizes_of_pages_are_those_of_the_library(tmp_path: Path, form: str) -> N
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     chunks = [group.column(place) for group in groups for place in range(metadata.num_columns)]
     with path.open("rb") as stream:
-        found = list(page_sizes(stream, path.stat().st_size, metadata))
+        found = list(page_sizes(stream))
     # What a column takes in the file are its pages and their headers.
     headers = sum(chunk.total_compressed_size for chunk in chunks) - sum(page.packed for page in found)
     assert headers == sum(chunk.total_uncompressed_size for chunk in chunks) - sum(page.unpacked for page in found)
@@ -215,7 +215,7 @@ def test_a_page_that_claims_to_unpack_to_far_more_is_refused_before_memory_is_ta
     for claimed, message in (
         (b"\x15\x00\x15\xfe\xff\xff\xff\x0f\x15\x24", "unpacks to more than 200 times its size"),
         (b"\x15\x00\x15\x24\x15\xfe\xff\xff\xff\x0f", "is a damaged Parquet file .a page ends behind the file"),
-        (b"\x15\x00\x15\x24\x15\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\x0f", "header of a page is too large"),
+        (b"\x15\x00\x15\x24\x15\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\x0f", "number in a header is too large"),
         (b"\x15\x00\x15\x23\x15\x24", "header of a page has no sizes"),
     ):
         path.write_bytes(begin + claimed + whole[10:])
