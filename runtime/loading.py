@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.background import start_in_background
-from biogpt_onnx.runtime.bundle import Manifest, check_files, parse_manifest, read_manifest_bytes
+from biogpt_onnx.runtime.bundle import Manifest, check_files, check_manifest, parse_manifest, read_manifest_bytes
 from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
@@ -89,6 +89,7 @@ def _read(folder: Path, expect: str | None) -> tuple[Manifest, bytes]:
         return read_expected_manifest(folder, expect)
     content = read_manifest_bytes(folder)
     manifest = parse_manifest(folder, content)
+    check_manifest(folder, content)
     check_files(folder, manifest)
     return manifest, content
 

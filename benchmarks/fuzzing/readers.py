@@ -131,7 +131,7 @@ def _of_documents(place: Path) -> list[Reader]:
         from benchmarks.fuzzing import tables
 
         read = _with_file(place / "a.parquet", _read_parquet)
-        found.append(Reader("Parquet", read, tables.tables(), tables.TOKENS))
+        found.append(Reader("parquet", read, tables.tables(), tables.TOKENS))
     found.append(Reader("lexicon", _with_file(place / "lexicon.json", _read_lexicon), (seeds.LEXICON,)))
     found.append(Reader("task definition", _with_file(place / "own.toml", _read_task), seeds.TASKS, seeds.TOML_TOKENS))
     for task, content in seeds.GOLD.items():

@@ -89,10 +89,14 @@ def parse_manifest(folder: Path, content: bytes) -> Manifest:
         raise BundleError(f"{path} is malformed ({_reason(error)}): export the bundle again") from error
 
 
-def check_manifest(folder: Path) -> bool:
+def check_manifest(folder: Path, content: bytes | None = None) -> bool:
     """Compares a bundle's manifest with the digest of its content that it holds.
 
     This finds damage and edits by mistake. Who edits on purpose can write a new digest, too.
+
+    Args:
+        folder: the bundle.
+        content: bytes of its `bundle.json`; None to read them.
 
     Returns:
         True if the digest fits; False if the manifest has none, because an earlier version wrote it.
@@ -100,7 +104,7 @@ def check_manifest(folder: Path) -> bool:
     Raises:
         BundleError: the manifest cannot be read, or is not what was written.
     """
-    fields = _fields(folder / MANIFEST_FILE, read_manifest_bytes(folder))
+    fields = _fields(folder / MANIFEST_FILE, read_manifest_bytes(folder) if content is None else content)
     if DIGEST_FIELD not in fields:
         return False
     if fields.pop(DIGEST_FIELD) != content_digest(fields):

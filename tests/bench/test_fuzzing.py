@@ -38,7 +38,7 @@ NAMES = (
         "jats",
         "any document",
         "tar archive",
-        "Parquet",
+        "parquet",
         "lexicon",
         "task definition",
     ),

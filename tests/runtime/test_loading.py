@@ -12,6 +12,7 @@ import pytest
 import biogpt_onnx
 from biogpt_onnx.runtime import loading
 from biogpt_onnx.runtime.backends import registry
+from makers.bundles import record_file
 
 
 def test_the_vocabulary_is_read_while_the_graph_opens(mini_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +36,7 @@ def test_a_damaged_vocabulary_is_an_error_of_the_load_and_not_of_its_thread(mini
     shutil.copytree(mini_bundle, tmp_path / "bundle")
     vocabulary = tmp_path / "bundle" / "vocab.json"
     vocabulary.write_bytes(b"[" + vocabulary.read_bytes()[1:])
+    record_file(tmp_path / "bundle", vocabulary.name)
     with pytest.raises(biogpt_onnx.BundleError, match=r"vocab\.json is not JSON.*export the bundle again"):
         biogpt_onnx.load(tmp_path / "bundle")
 

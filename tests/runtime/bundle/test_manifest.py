@@ -20,8 +20,10 @@ from biogpt_onnx.runtime.bundle import (
     read_manifest,
     unlisted_files,
 )
+from biogpt_onnx.runtime.bundle.manifest import DIGEST_FIELD, content_digest
 from biogpt_onnx.runtime.bundle.manifest_reading import MAX_MANIFEST_BYTES
 from biogpt_onnx.runtime.errors import BundleError
+from makers.bundles import record_file
 
 HEAD = {"kind": "token-classification", "labels": ["O"], "pad_token_id": 1, "problem_type": "regression"}
 
@@ -32,9 +34,17 @@ def bundle(mini_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(mini_bundle, tmp_path / "bundle"))
 
 
-def change_manifest(bundle: Path, **changes: Any) -> None:
+def edit_manifest(bundle: Path, **changes: Any) -> None:
     path = bundle / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def change_manifest(bundle: Path, **changes: Any) -> None:
+    """Edits a manifest so that its digest fits."""
+    path = bundle / MANIFEST_FILE
+    fields = json.loads(path.read_text()) | changes
+    del fields[DIGEST_FIELD]
+    path.write_text(json.dumps(fields | {DIGEST_FIELD: content_digest(fields)}))
 
 
 def test_a_manifest_is_read_as_it_was_written(mini_bundle: Path) -> None:
@@ -93,15 +103,17 @@ def test_an_altered_byte_is_found_by_the_check(bundle: Path) -> None:
 )
 def test_an_edited_manifest_is_noticed(bundle: Path, changes: dict[str, Any]) -> None:
     assert check_manifest(bundle)
-    change_manifest(bundle, **changes)
+    edit_manifest(bundle, **changes)
     read_manifest(bundle)
     with pytest.raises(BundleError, match=r"bundle\.json is altered"):
         check_manifest(bundle)
+    with pytest.raises(BundleError, match=r"bundle\.json is altered .*: copy or make the bundle again"):
+        biogpt_onnx.load(bundle)
 
 
 def test_a_file_that_was_added_to_the_manifest_is_noticed(bundle: Path) -> None:
     files = json.loads((bundle / MANIFEST_FILE).read_text())["files"]
-    change_manifest(bundle, files=files | {"more.txt": files[VOCAB_FILE]})
+    edit_manifest(bundle, files=files | {"more.txt": files[VOCAB_FILE]})
     with pytest.raises(BundleError, match=r"bundle\.json is altered"):
         check_manifest(bundle)
 
@@ -260,5 +272,16 @@ def test_a_manifest_that_disagrees_with_the_vocabulary_is_found(bundle: Path) ->
 def test_a_graph_that_is_no_graph_is_one_clear_error(bundle: Path) -> None:
     path = bundle / RAGGED_MODEL_FILE  # which is what the runtime opens
     path.write_bytes(b"x" * path.stat().st_size)
+    record_file(bundle, path.name)
     with pytest.raises(BundleError, match="cannot be loaded"):
+        biogpt_onnx.load(bundle)
+
+
+@pytest.mark.parametrize("name", ["merges.txt", "vocab.json", "config.json", MODEL_FILE, RAGGED_MODEL_FILE])
+def test_a_byte_that_is_another_is_found_before_anything_is_answered(bundle: Path, name: str) -> None:
+    path = bundle / name
+    whole = path.read_bytes()
+    place = len(whole) // 2
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(BundleError, match=rf"{name} is altered .* copy or export the bundle again"):
         biogpt_onnx.load(bundle)
