@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from biogpt_onnx.runtime import bundle
 from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.background import start_in_background
-from biogpt_onnx.runtime.bundle import Manifest, check_files, check_manifest, parse_manifest, read_manifest_bytes
+from biogpt_onnx.runtime.bundle import (
+    Manifest,
+    check_files,
+    check_manifest,
+    check_small_files,
+    parse_manifest,
+    read_manifest_bytes,
+)
 from biogpt_onnx.runtime.bundle.digest import read_expected_manifest
 from biogpt_onnx.runtime.errors import BundleError, ConfigError
 from biogpt_onnx.runtime.options import Device, LoadOptions
@@ -67,7 +74,7 @@ def load(  # noqa: PLR0913 -- the fields of LoadOptions
     manifest = options.limited(manifest)
     # Before the thread starts, so that the two do not wait for each other's imports.
     import_onnxruntime()
-    rest = _Rest(folder, manifest, warm_up=options.warm_up)
+    rest = _Rest(folder, manifest, None if options.expect else content, warm_up=options.warm_up)
     rest.start()
     try:
         backend = open_backend(folder, manifest, options)
@@ -89,7 +96,6 @@ def _read(folder: Path, expect: str | None) -> tuple[Manifest, bytes]:
         return read_expected_manifest(folder, expect)
     content = read_manifest_bytes(folder)
     manifest = parse_manifest(folder, content)
-    check_manifest(folder, content)
     check_files(folder, manifest)
     return manifest, content
 
@@ -97,11 +103,13 @@ def _read(folder: Path, expect: str | None) -> tuple[Manifest, bytes]:
 class _Rest:
     """The tokenizer and the model's class, which a thread opens meanwhile, or `opened` where no thread can be had.
 
-    ONNX Runtime takes most of the time that loading needs, on one core, and lets Python run meanwhile.
+    ONNX Runtime takes most of the time that loading needs, on one core, and lets Python run meanwhile. The thread also
+    compares the manifest and the small files with their hashes, where that is not done yet.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, *, warm_up: bool) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, unchecked: bytes | None, *, warm_up: bool) -> None:
         self._folder, self._manifest, self._warm_up = folder, manifest, warm_up
+        self._unchecked = unchecked
         self._claim = Lock()
         self._outcome: SimpleQueue[tuple[BioGptTokenizer, type[BioGPT]] | BaseException] = SimpleQueue()
 
@@ -114,6 +122,9 @@ class _Rest:
         if not self._claim.acquire(blocking=False):
             return
         try:
+            if self._unchecked is not None:
+                check_manifest(self._folder, self._unchecked)
+                check_small_files(self._folder, self._manifest)
             tokenizer = open_tokenizer(self._folder, self._manifest)
             from biogpt_onnx.runtime.engine import BioGPT  # noqa: PLC0415 -- see the class
         except BaseException as error:  # noqa: BLE001 -- raised by `opened`, which would wait forever otherwise

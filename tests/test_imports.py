@@ -53,7 +53,6 @@ SLOW = (
     "biogpt_onnx.runtime.decoding.strategies.speculative",
     "difflib",
     "email",
-    "hashlib",
     "importlib.metadata",
     "logging",
     "numpy.random",

@@ -4,6 +4,7 @@ from biogpt_onnx.runtime.bundle.architecture import LAYER_NORM_EPSILON, MIN_POSI
 from biogpt_onnx.runtime.bundle.classification_head import ClassificationHead
 from biogpt_onnx.runtime.bundle.files import (
     check_files,
+    check_small_files,
     hash_file,
     unlisted_files,
     weights_outside,
@@ -106,6 +107,7 @@ __all__ = [
     "TensorSpec",
     "check_files",
     "check_manifest",
+    "check_small_files",
     "hash_file",
     "parse_manifest",
     "past_name",

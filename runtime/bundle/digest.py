@@ -21,7 +21,7 @@ def digest_of(content: bytes) -> str:
     Args:
         content: bytes of its `bundle.json`.
     """
-    import hashlib  # noqa: PLC0415 -- slow to import, and plain loading hashes nothing
+    import hashlib  # noqa: PLC0415 -- slow to import, and not every command hashes
 
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 

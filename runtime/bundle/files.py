@@ -16,20 +16,29 @@ def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def check_files(folder: Path, manifest: Manifest, *, contents: bool = False) -> None:
-    """Compares the bundle's files with its manifest: presence, size, and the hash of all but the weights.
-
-    A byte of the vocabulary or of a graph that is another can change every answer without an error. So can one of the
-    weights, but to hash them takes longer than to load them.
-
-    Args:
-        folder: the bundle.
-        manifest: its manifest.
-        contents: whether to hash the weights, too.
+    """Compares the bundle's files with its manifest: presence and size, and with `contents` the hash of every file.
 
     Raises:
         BundleError: files are missing, of another size or altered; the message lists all of them.
     """
-    problems = list(_file_problems(folder, manifest.files, contents=contents))
+    _check(folder, manifest.files, contents=contents)
+
+
+def check_small_files(folder: Path, manifest: Manifest) -> None:
+    """Compares all files but the weights with their hashes.
+
+    A byte of the vocabulary or of a graph that is another can change every answer without an error. So can one of the
+    weights, but to hash them takes longer than to load them.
+
+    Raises:
+        BundleError: files are missing or altered; the message lists all of them.
+    """
+    small = {name: record for name, record in manifest.files.items() if name != WEIGHTS_FILE}
+    _check(folder, small, contents=True)
+
+
+def _check(folder: Path, files: Mapping[str, FileRecord], *, contents: bool) -> None:
+    problems = list(_file_problems(folder, files, contents=contents))
     if problems:
         raise BundleError(f"{folder}: {'; '.join(problems)}: copy or export the bundle again")
 
@@ -80,5 +89,5 @@ def _file_problems(folder: Path, files: Mapping[str, FileRecord], *, contents: b
             yield f"{name} is missing"
         elif (size := path.stat().st_size) != record.size:
             yield f"{name} has {size:,} bytes where the manifest says {record.size:,}"
-        elif (contents or name != WEIGHTS_FILE) and hash_file(path) != record.sha256:
+        elif contents and hash_file(path) != record.sha256:
             yield f"{name} is altered (its sha256 is not the manifest's)"

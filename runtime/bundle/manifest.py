@@ -142,7 +142,7 @@ class Manifest:
 
 def content_digest(fields: Mapping[str, Any]) -> str:
     """Returns the sha256 of a manifest's other fields, as hexadecimal digits."""
-    import hashlib  # noqa: PLC0415 -- slow to import, and loading does not need it
+    import hashlib  # noqa: PLC0415 -- slow to import, and not every command hashes
 
     canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

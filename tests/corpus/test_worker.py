@@ -24,6 +24,7 @@ from biogpt_onnx.files.answering import RowAnswering
 from biogpt_onnx.files.reading import read_documents
 from biogpt_onnx.files.records import Record, record_of
 from biogpt_onnx.runtime.backends.cpu.cache import KeyValueCache
+from makers.bundles import write_manifest
 from makers.corpora import answer_run, worker_of
 
 Merged = Callable[[Path], bytes]
@@ -325,7 +326,7 @@ def test_another_bundle_is_refused_by_name(run: Path, mini: BioGPT, mini_bundle:
     other = shutil.copytree(mini_bundle, tmp_path / "other")
     manifest = json.loads((other / "bundle.json").read_text(encoding="utf-8"))
     manifest["notes"] = ["another one"]
-    (other / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    write_manifest(other, manifest)
     with (
         biogpt_onnx.load(other) as model,
         pytest.raises(ConfigError, match=r"was begun with the bundle mini .*other is"),

@@ -1,8 +1,11 @@
 """Small bundles with a head, and bundles as earlier versions wrote them."""
 
 import dataclasses
+import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -19,6 +22,7 @@ from biogpt_onnx.runtime.bundle import (
     hash_file,
     read_manifest,
 )
+from biogpt_onnx.runtime.bundle.manifest import DIGEST_FIELD, content_digest
 from makers.checkpoints import lively_tensors, tiny_architecture, write_huggingface
 
 
@@ -50,6 +54,13 @@ def as_written_before_hidden_states(bundle: Path, target: Path) -> Path:
     manifest = dataclasses.replace(manifest, outputs=outputs)
     (target / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return target
+
+
+def write_manifest(bundle: Path, fields: Mapping[str, Any]) -> None:
+    """Writes the fields of a manifest with a digest that fits them."""
+    others = {name: value for name, value in fields.items() if name != DIGEST_FIELD}
+    sealed = others | {DIGEST_FIELD: content_digest(others)}
+    (bundle / MANIFEST_FILE).write_text(json.dumps(sealed), encoding="utf-8")
 
 
 def record_file(bundle: Path, name: str) -> Manifest:

@@ -1,5 +1,6 @@
 """Half precision, as far as it can be shown without a GPU."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from biogpt_onnx.runtime.backends.registry import open_backend
 from biogpt_onnx.runtime.bundle import LOGITS_LIMIT, MODEL_FILE, WEIGHTS_FILE, Manifest, check_files, read_manifest
 from biogpt_onnx.runtime.errors import BundleError, ProviderError
 from biogpt_onnx.runtime.options import LoadOptions
+from makers.bundles import write_manifest
 from makers.checkpoints import Tensors, random_tensors, tiny_architecture, write_huggingface
 from makers.devices import device_session
 from makers.half_emulation import emulated
@@ -221,6 +223,6 @@ def test_activations_that_overflow_are_seen_by_the_quality_gate(tmp_path: Path) 
 def test_a_cache_of_an_unknown_type_is_refused(bundles: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(bundles["fp16"], tmp_path / "bundle")
     manifest = tmp_path / "bundle" / "bundle.json"
-    manifest.write_text(manifest.read_text().replace('"float16"', '"float8e5m2"'))
+    write_manifest(manifest.parent, json.loads(manifest.read_text().replace('"float16"', '"float8e5m2"')))
     with pytest.raises(BundleError, match="the cache has the type float8e5m2, this biogpt-onnx knows float32"):
         biogpt_onnx.load(tmp_path / "bundle")

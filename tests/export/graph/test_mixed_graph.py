@@ -24,7 +24,7 @@ from biogpt_onnx.runtime.bundle import (
 )
 from biogpt_onnx.runtime.errors import BundleError
 from biogpt_onnx.runtime.options import LoadOptions
-from makers.bundles import export_with_head
+from makers.bundles import export_with_head, write_manifest
 from makers.checkpoints import tiny_architecture
 
 CAPACITY = 300
@@ -137,7 +137,7 @@ def test_a_bundle_without_it_as_earlier_versions_wrote_them_is_opened_as_it_is(
 ) -> None:
     fields = json.loads((mini_bundle / MANIFEST_FILE).read_text())
     del fields["mixed"], fields["files"][MIXED_MODEL_FILE]
-    (tmp_path / MANIFEST_FILE).write_text(json.dumps(fields))
+    write_manifest(tmp_path, fields)
     for name in fields["files"]:
         (tmp_path / name).write_bytes((mini_bundle / name).read_bytes())
     kinds: list[str] = []

@@ -20,10 +20,9 @@ from biogpt_onnx.runtime.bundle import (
     read_manifest,
     unlisted_files,
 )
-from biogpt_onnx.runtime.bundle.manifest import DIGEST_FIELD, content_digest
 from biogpt_onnx.runtime.bundle.manifest_reading import MAX_MANIFEST_BYTES
 from biogpt_onnx.runtime.errors import BundleError
-from makers.bundles import record_file
+from makers.bundles import record_file, write_manifest
 
 HEAD = {"kind": "token-classification", "labels": ["O"], "pad_token_id": 1, "problem_type": "regression"}
 
@@ -41,10 +40,7 @@ def edit_manifest(bundle: Path, **changes: Any) -> None:
 
 def change_manifest(bundle: Path, **changes: Any) -> None:
     """Edits a manifest so that its digest fits."""
-    path = bundle / MANIFEST_FILE
-    fields = json.loads(path.read_text()) | changes
-    del fields[DIGEST_FIELD]
-    path.write_text(json.dumps(fields | {DIGEST_FIELD: content_digest(fields)}))
+    write_manifest(bundle, json.loads((bundle / MANIFEST_FILE).read_text()) | changes)
 
 
 def test_a_manifest_is_read_as_it_was_written(mini_bundle: Path) -> None:
