@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self, TextIO
 
-from biogpt_onnx.files.journal.lines import NO_CHECKSUM, decode, encode, json_object
+from biogpt_onnx.files.journal.lines import NO_CHECKSUM, decode, encode
 from biogpt_onnx.files.journal.lock import open_locked
+from biogpt_onnx.files.opening.content import json_object_of
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.files.text.json_lines import json_line
 from biogpt_onnx.files.whole_file import check_output, write_whole_file
@@ -170,7 +171,7 @@ class Journal:
             first = stream.readline()
             if not first.endswith(b"\n"):
                 return _NOTHING
-            header = json_object(first)
+            header = json_object_of(first)
             identity = None if header is None or header.get("format") != _FORMAT else header.get("identity")
             if not isinstance(identity, dict):
                 raise DocumentError(f"{self._path} is no journal of this version: remove it, or name another output")

@@ -1,9 +1,9 @@
 """A record as a line of the journal, with a checksum of all records up to it, by which damage shows."""
 
-import json
 import zlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from biogpt_onnx.files.opening.content import json_object_of
 from biogpt_onnx.files.records import Record
 from biogpt_onnx.files.text.json_lines import json_line
 
@@ -49,14 +49,5 @@ def decode(line: bytes, checksum: int) -> CheckedRecord | None:
     through = zlib.crc32(content, checksum)
     if line != (_BEGIN % through) + content + _END:
         return None
-    record = json_object(content)
+    record = json_object_of(content)
     return None if record is None else CheckedRecord(record, through)
-
-
-def json_object(text: bytes) -> dict[str, Any] | None:
-    """Returns a JSON object; None for anything else."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

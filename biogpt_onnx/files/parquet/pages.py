@@ -120,7 +120,7 @@ def _header(stream: BinaryIO, begin: int) -> tuple[int, dict[int, int]]:
         try:
             numbers = _numbers(reader, INT32)
         except HeaderError:
-            if len(data) < most or most == _HEADER_BYTES[-1]:
+            if len(data) < most:
                 raise
         else:
             return reader.place, numbers

@@ -88,8 +88,7 @@ def _opened(pyarrow: PyArrow, path: Path) -> Iterator[Any]:
             yield file
     except (pyarrow.arrow.ArrowException, HeaderError, UnicodeError, OSError) as error:
         # The library decodes the names of the columns by itself.
-        short = " ".join(str(error).split())[:_SAID_LENGTH]
-        raise DocumentError(f"{path} is a damaged Parquet file ({short}): copy or download it again") from error
+        raise DocumentError(f"{path} is a damaged Parquet file ({_short(error)}): copy or download it again") from error
 
 
 def _check_footer(path: Path) -> None:
@@ -163,8 +162,11 @@ def _row(pyarrow: PyArrow, line: int, values: Sequence[Any], chosen: Sequence[in
     except UnicodeDecodeError:
         return FieldRow(line, {}, "a text of the row is not UTF-8: write it anew")
     except (ValueError, OverflowError, pyarrow.arrow.ArrowException) as error:
-        said = " ".join(str(error).split())[:_SAID_LENGTH]
-        return FieldRow(line, {}, f"a value of the row cannot be read ({said}): write it anew")
+        return FieldRow(line, {}, f"a value of the row cannot be read ({_short(error)}): write it anew")
     by_number: Mapping[str, object] = {str(place + 1): value for place, value in zip(chosen, plain, strict=True)}
     # A name counts more than a number.
     return FieldRow(line, {**by_number, **{header[place]: value for place, value in zip(chosen, plain, strict=True)}})
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:_SAID_LENGTH]
